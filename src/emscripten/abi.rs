@@ -1,0 +1,37 @@
+//! Which of Emscripten's ABI generations a program was built for. Filled when the program is read.
+
+/// Facts about the generation, each told from evidence in the wasm and the glue, never from a version number alone.
+#[derive(Clone, Debug, Default)]
+pub struct Abi {
+    /// Built by the old fastcomp back end (names had one more leading underscore).
+    pub fastcomp: bool,
+    /// errno values are Linux's (up to 1.38.46), not WASI's.
+    pub linux_errno: bool,
+    pub stat: StatLayout,
+    /// `timespec`/`time_t` hold 64-bit seconds (from 3.1.17).
+    pub time64: bool,
+    /// Dynamic emval handles are even numbers from 10 (from 3.1.54); otherwise consecutive from 5.
+    pub emval_even: bool,
+    /// ASSERTIONS build: numbers are type- and range-checked by embind (before 3.0.0: always).
+    pub embind_checks: bool,
+    /// embind checks argument counts (up to 3.1.67 always, then with ASSERTIONS).
+    pub embind_counts: bool,
+    /// The text `" args!"` ends wrong-count messages (up to 3.1.44).
+    pub embind_args_suffix: bool,
+    /// `std::string` is UTF-8 (from 1.38.11, unless built with EMBIND_STD_STRING_IS_UTF8=0).
+    pub std_string_utf8: bool,
+    /// After a method-caller call, class-handle arguments are deleted by the host (up to 3.1.51).
+    pub emval_deletes_args: bool,
+}
+
+/// The layout of `struct stat`; emscripten-abi tells sizes and offsets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatLayout {
+    /// up to 3.1.16: 88 bytes
+    S88,
+    /// 3.1.17 to 3.1.41: 112 bytes
+    S112,
+    /// from 3.1.42: 96 bytes
+    #[default]
+    S96,
+}

@@ -1,0 +1,5 @@
+//! emval: JavaScript values held by C++ through handles.
+
+/// The handle table.
+#[derive(Default)]
+pub struct Emval {}

@@ -1,0 +1,63 @@
+//! The native host: Emscripten's runtime in Rust. It reaches JavaScript values only through [`js::Js`].
+//!
+//! Each module of this folder offers `IMPORTS`, a list of `(canonical import name, function)`. Canonical means: as
+//! current Emscripten spells it in the wasm, without fastcomp's additional leading underscore.
+
+pub mod abi;
+pub mod embind;
+pub mod emval;
+pub mod fs;
+pub mod js;
+pub mod syscalls;
+
+use crate::engine::{Args, Func, Raw, Unwind, Wasm};
+use abi::Abi;
+use std::sync::Arc;
+
+/// A host function. It may call back into wasm through `Runtime`, which may call host functions in turn.
+pub type ImportFn = fn(&mut Runtime, &mut Args) -> Result<(), Unwind>;
+
+/// All that a host function can reach. One per sandbox; its state is what a recycle restores.
+pub struct Runtime {
+    pub wasm: Wasm,
+    pub abi: Arc<Abi>,
+    pub embind: embind::Embind,
+    pub emval: emval::Emval,
+    pub fs: fs::FileSystem,
+    pub js: Box<dyn js::Js>,
+}
+
+impl Runtime {
+    /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
+    pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
+        let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);
+        if slots.is_empty() {
+            slots.push(Raw::default());
+        }
+        self.wasm.enter(func, &mut slots)?;
+        Ok(slots[0])
+    }
+    /// Calls through the function table, with the error that a wasm `call_indirect` would give.
+    pub fn call_indirect(&mut self, index: u32, args: &[Raw]) -> Result<Raw, Unwind> {
+        let func = self.wasm.table_get(index).ok_or(Unwind::Trap {
+            kind: crate::engine::TrapKind::IndirectCall,
+            stack: Vec::new(),
+        })?;
+        self.call(func, args)
+    }
+    /// Calls an export by its canonical name.
+    pub fn call_export(&mut self, name: &str, args: &[Raw]) -> Result<Raw, Unwind> {
+        let func = self.wasm.export(name).ok_or_else(|| Unwind::MissingImport {
+            module: "exports".into(),
+            name: name.into(),
+            signature: String::new(),
+        })?;
+        self.call(func, args)
+    }
+    pub fn malloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
+        Ok(self.call_export("malloc", &[Raw::from_u32(bytes)])?.u32())
+    }
+    pub fn free(&mut self, ptr: u32) -> Result<(), Unwind> {
+        self.call_export("free", &[Raw::from_u32(ptr)]).map(drop)
+    }
+}

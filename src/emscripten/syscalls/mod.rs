@@ -1,0 +1,1 @@
+//! `__syscall_*` and WASI calls, in every spelling that Emscripten has used.

@@ -1,0 +1,96 @@
+//! The arguments and the result of one host function call.
+
+use super::Raw;
+use wasmer_types::{FunctionType, Type};
+
+/// Arguments of a host function, in wasm order; the result overwrites the first slot.
+///
+/// Reading past the declared parameters gives 0: older ABI generations pass fewer arguments than newer ones.
+pub struct Args<'a> {
+    slots: &'a mut [Raw],
+    ty: &'a FunctionType,
+}
+
+impl<'a> Args<'a> {
+    /// `slots` holds at least `max(params, results)` values.
+    pub fn new(slots: &'a mut [Raw], ty: &'a FunctionType) -> Self {
+        Self { slots, ty }
+    }
+    /// How many arguments the import declares: this tells the ABI generation of most embind imports.
+    pub fn len(&self) -> usize {
+        self.ty.params().len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    pub fn ty(&self) -> &FunctionType {
+        self.ty
+    }
+    pub fn is_i64(&self, i: usize) -> bool {
+        self.ty.params().get(i) == Some(&Type::I64)
+    }
+    fn slot(&self, i: usize) -> Raw {
+        if i < self.len() { self.slots[i] } else { Raw::default() }
+    }
+    pub fn raw(&self) -> &[Raw] {
+        &self.slots[..self.len()]
+    }
+    pub fn i32(&self, i: usize) -> i32 {
+        self.slot(i).i32()
+    }
+    pub fn u32(&self, i: usize) -> u32 {
+        self.slot(i).u32()
+    }
+    pub fn f32(&self, i: usize) -> f32 {
+        self.slot(i).f32()
+    }
+    pub fn f64(&self, i: usize) -> f64 {
+        self.slot(i).f64()
+    }
+    pub fn i64(&self, i: usize) -> i64 {
+        self.slot(i).i64()
+    }
+    /// A 64-bit argument at `*i` that may be legalised into two i32 (low, high); moves `*i` past it.
+    pub fn i64_legal(&self, i: &mut usize) -> i64 {
+        if self.is_i64(*i) {
+            *i += 1;
+            self.i64(*i - 1)
+        } else {
+            *i += 2;
+            i64::from(self.u32(*i - 2)) | (i64::from(self.i32(*i - 1)) << 32)
+        }
+    }
+    /// Sets the result, converted to the declared result type; nothing when the import returns nothing.
+    pub fn ret(&mut self, value: f64) {
+        match self.ty.results().first() {
+            Some(Type::I32) => self.slots[0] = Raw::from_i32(value as i64 as i32),
+            Some(Type::I64) => self.slots[0] = Raw::from_i64(value as i64),
+            Some(Type::F32) => self.slots[0] = Raw::from_f32(value as f32),
+            Some(Type::F64) => self.slots[0] = Raw::from_f64(value),
+            _ => {}
+        }
+    }
+    pub fn ret_i32(&mut self, value: i32) {
+        match self.ty.results().first() {
+            Some(Type::I32) => self.slots[0] = Raw::from_i32(value),
+            _ => self.ret(f64::from(value)),
+        }
+    }
+    pub fn ret_u32(&mut self, value: u32) {
+        match self.ty.results().first() {
+            Some(Type::I32) => self.slots[0] = Raw::from_u32(value),
+            _ => self.ret(f64::from(value)),
+        }
+    }
+    pub fn ret_i64(&mut self, value: i64) {
+        match self.ty.results().first() {
+            Some(Type::I64) => self.slots[0] = Raw::from_i64(value),
+            _ => self.ret(value as f64),
+        }
+    }
+    pub fn ret_raw(&mut self, value: Raw) {
+        if !self.ty.results().is_empty() {
+            self.slots[0] = value;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a call into wasm did not return.
+
+use std::fmt;
+
+/// The kinds of trap named in `TrapError.trap`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrapKind {
+    Unreachable,
+    OutOfBounds,
+    StackOverflow,
+    IndirectCall,
+    Divide,
+    IntegerOverflow,
+    BadConversion,
+    TableOutOfBounds,
+    UnalignedAtomic,
+    Other,
+}
+
+/// What unwinds wasm frames. Host functions return it as an error; a call into wasm gives it back as one.
+#[derive(Debug)]
+pub enum Unwind {
+    /// A wasm trap; `stack` holds program counters, outermost last, resolved to names when the error is shown.
+    Trap {
+        kind: TrapKind,
+        stack: Vec<Frame>,
+    },
+    /// A C++ exception thrown through JavaScript-style exception handling: the pointer that `__cxa_throw` was given.
+    Cpp(u32),
+    /// An uncaught wasm exception (`-fwasm-exceptions`): the payload pointer, where the tag carries one.
+    WasmException(Option<u32>),
+    /// Emscripten's SjLj token.
+    LongJmp,
+    /// The module called `exit(status)`.
+    Exit(i32),
+    /// The runtime unwinds to the event loop and stays alive (`emscripten_exit_with_live_runtime`, `"unwind"`).
+    KeepAlive,
+    /// `abort()`, with its text.
+    Abort(String),
+    /// Memory could not grow and the module gave up. Bytes.
+    OutOfMemory { requested: u64, limit: u64 },
+    /// The call ran past its limit. Milliseconds.
+    Timeout { limit: f64, elapsed: f64 },
+    /// Another thread asked for the interruption.
+    Interrupted,
+    /// A JavaScript error crosses wasm frames; the value is kept by the binding under this key.
+    Js(u32),
+    /// An import nobody answers was reached.
+    MissingImport { module: String, name: String, signature: String },
+    /// A feature emvm does not have, named, with the way out.
+    Unsupported(String),
+    /// embind's own errors: class name (`BindingError`, `InternalError`, `UnboundTypeError`, `TypeError`, ...), message.
+    Script { class: &'static str, message: String },
+}
+
+/// One wasm frame of a trap's stack.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub function: u32,
+    pub name: Option<String>,
+    pub offset: u32,
+}
+
+impl Unwind {
+    pub fn script(class: &'static str, message: impl Into<String>) -> Self {
+        Unwind::Script { class, message: message.into() }
+    }
+    /// embind's `BindingError`.
+    pub fn binding(message: impl Into<String>) -> Self {
+        Self::script("BindingError", message)
+    }
+    pub fn out_of_bounds() -> Self {
+        Unwind::Trap { kind: TrapKind::OutOfBounds, stack: Vec::new() }
+    }
+}
+
+impl fmt::Display for Unwind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unwind::Trap { kind, .. } => write!(f, "trap: {kind:?}"),
+            Unwind::Script { class, message } => write!(f, "{class}: {message}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Unwind {}

@@ -1,0 +1,1 @@
+//! Start-up, image taking, recycle, limits.

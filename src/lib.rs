@@ -1,0 +1,12 @@
+//! emvm: Emscripten modules outside V8, with a fresh instance in microseconds.
+//!
+//! The folders are the architecture; arrows go one way:
+//! `binding -> instance -> {emscripten, memory, engine, program}`, and `binding -> webassembly -> {engine, memory}`.
+
+pub mod binding;
+pub mod emscripten;
+pub mod engine;
+pub mod instance;
+pub mod memory;
+pub mod program;
+pub mod webassembly;

@@ -1,0 +1,1 @@
+//! Recyclable linear memory.

@@ -1,0 +1,1 @@
+//! The WebAssembly JavaScript API over wasmer, for the glue host.
