@@ -33,5 +33,10 @@ pub trait Js {
     fn keep(&mut self, value: JsValue) -> JsRef;
     fn value(&self, reference: JsRef) -> JsValue;
     fn release(&mut self, reference: JsRef);
-    fn call(&mut self, function: JsValue, this: JsValue, args: &[JsValue]) -> Result<JsValue, Unwind>;
+    fn call(
+        &mut self,
+        function: JsValue,
+        this: JsValue,
+        args: &[JsValue],
+    ) -> Result<JsValue, Unwind>;
 }

@@ -47,11 +47,14 @@ impl Runtime {
     }
     /// Calls an export by its canonical name.
     pub fn call_export(&mut self, name: &str, args: &[Raw]) -> Result<Raw, Unwind> {
-        let func = self.wasm.export(name).ok_or_else(|| Unwind::MissingImport {
-            module: "exports".into(),
-            name: name.into(),
-            signature: String::new(),
-        })?;
+        let func = self
+            .wasm
+            .export(name)
+            .ok_or_else(|| Unwind::MissingImport {
+                module: "exports".into(),
+                name: name.into(),
+                signature: String::new(),
+            })?;
         self.call(func, args)
     }
     pub fn malloc(&mut self, bytes: u32) -> Result<u32, Unwind> {

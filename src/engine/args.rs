@@ -30,7 +30,11 @@ impl<'a> Args<'a> {
         self.ty.params().get(i) == Some(&Type::I64)
     }
     fn slot(&self, i: usize) -> Raw {
-        if i < self.len() { self.slots[i] } else { Raw::default() }
+        if i < self.len() {
+            self.slots[i]
+        } else {
+            Raw::default()
+        }
     }
     pub fn raw(&self) -> &[Raw] {
         &self.slots[..self.len()]

@@ -3,9 +3,18 @@
 mod args;
 mod raw;
 mod unwind;
+pub mod vm;
 mod wasm;
 
 pub use args::Args;
 pub use raw::Raw;
 pub use unwind::{TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
+
+/// How calls into wasm are set up.
+pub(crate) fn vm_config() -> &'static wasmer_vm::VMConfig {
+    static CONFIG: wasmer_vm::VMConfig = wasmer_vm::VMConfig {
+        wasm_stack_size: Some(1 << 20),
+    };
+    &CONFIG
+}

@@ -21,10 +21,7 @@ pub enum TrapKind {
 #[derive(Debug)]
 pub enum Unwind {
     /// A wasm trap; `stack` holds program counters, outermost last, resolved to names when the error is shown.
-    Trap {
-        kind: TrapKind,
-        stack: Vec<Frame>,
-    },
+    Trap { kind: TrapKind, stack: Vec<Frame> },
     /// A C++ exception thrown through JavaScript-style exception handling: the pointer that `__cxa_throw` was given.
     Cpp(u32),
     /// An uncaught wasm exception (`-fwasm-exceptions`): the payload pointer, where the tag carries one.
@@ -46,11 +43,18 @@ pub enum Unwind {
     /// A JavaScript error crosses wasm frames; the value is kept by the binding under this key.
     Js(u32),
     /// An import nobody answers was reached.
-    MissingImport { module: String, name: String, signature: String },
+    MissingImport {
+        module: String,
+        name: String,
+        signature: String,
+    },
     /// A feature emvm does not have, named, with the way out.
     Unsupported(String),
     /// embind's own errors: class name (`BindingError`, `InternalError`, `UnboundTypeError`, `TypeError`, ...), message.
-    Script { class: &'static str, message: String },
+    Script {
+        class: &'static str,
+        message: String,
+    },
 }
 
 /// One wasm frame of a trap's stack.
@@ -63,14 +67,20 @@ pub struct Frame {
 
 impl Unwind {
     pub fn script(class: &'static str, message: impl Into<String>) -> Self {
-        Unwind::Script { class, message: message.into() }
+        Unwind::Script {
+            class,
+            message: message.into(),
+        }
     }
     /// embind's `BindingError`.
     pub fn binding(message: impl Into<String>) -> Self {
         Self::script("BindingError", message)
     }
     pub fn out_of_bounds() -> Self {
-        Unwind::Trap { kind: TrapKind::OutOfBounds, stack: Vec::new() }
+        Unwind::Trap {
+            kind: TrapKind::OutOfBounds,
+            stack: Vec::new(),
+        }
     }
 }
 

@@ -88,16 +88,26 @@ impl Wasm {
     /// `len` bytes at `addr`.
     pub fn bytes(&self, addr: u32, len: u32) -> Result<&[u8], Unwind> {
         let start = addr as usize;
-        self.memory().get(start..start + len as usize).ok_or_else(Unwind::out_of_bounds)
+        self.memory()
+            .get(start..start + len as usize)
+            .ok_or_else(Unwind::out_of_bounds)
     }
     pub fn bytes_mut(&mut self, addr: u32, len: u32) -> Result<&mut [u8], Unwind> {
         let start = addr as usize;
-        self.memory_mut().get_mut(start..start + len as usize).ok_or_else(Unwind::out_of_bounds)
+        self.memory_mut()
+            .get_mut(start..start + len as usize)
+            .ok_or_else(Unwind::out_of_bounds)
     }
     /// The bytes of a C string, without its NUL.
     pub fn c_str(&self, addr: u32) -> Result<&[u8], Unwind> {
-        let tail = self.memory().get(addr as usize..).ok_or_else(Unwind::out_of_bounds)?;
-        let len = tail.iter().position(|b| *b == 0).ok_or_else(Unwind::out_of_bounds)?;
+        let tail = self
+            .memory()
+            .get(addr as usize..)
+            .ok_or_else(Unwind::out_of_bounds)?;
+        let len = tail
+            .iter()
+            .position(|b| *b == 0)
+            .ok_or_else(Unwind::out_of_bounds)?;
         Ok(&tail[..len])
     }
     /// Enters wasm: `slots` holds the arguments and, afterwards, the result in its first place.
