@@ -9,6 +9,7 @@ mod interruption;
 mod raw;
 mod tunables;
 mod unwind;
+pub mod vm;
 mod wasm;
 
 pub use args::Args;
@@ -20,3 +21,11 @@ pub use interruption::InterruptFlag;
 pub use raw::Raw;
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
+
+/// How calls into wasm are set up.
+pub(crate) fn vm_config() -> &'static wasmer_vm::VMConfig {
+    static CONFIG: wasmer_vm::VMConfig = wasmer_vm::VMConfig {
+        wasm_stack_size: Some(1 << 20),
+    };
+    &CONFIG
+}
