@@ -99,8 +99,8 @@ fn link(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> R
                 missing.push((module.to_owned(), name, crate::engine::signature(ty)));
                 Some(Answer::Function(emscripten::missing_import, missing.len() as u32 - 1))
             }
-            ExternType::Memory(_) => Some(Answer::Memory { min_pages: layout.memory_pages }),
-            ExternType::Table(_) => Some(Answer::Table { min: layout.table }),
+            ExternType::Memory(_) => Some(Answer::Memory { min_pages: layout.total_memory.map(|bytes| bytes / 65536) }),
+            ExternType::Table(_) => Some(Answer::Table { min: layout.table.as_ref().map(|t| t.min) }),
             ExternType::Global(_) => program.global(module, field, &name).map(Answer::Global),
             ExternType::Tag(_) => None,
         }

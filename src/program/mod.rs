@@ -6,12 +6,14 @@
 mod abi;
 pub mod glue;
 mod locate;
+mod registry;
 pub mod wasm_code;
 pub mod wasm_facts;
 
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::Kind;
+pub use registry::Program;
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;
