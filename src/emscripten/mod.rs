@@ -8,10 +8,12 @@ pub mod embind;
 pub mod emval;
 pub mod fs;
 pub mod js;
+pub mod pool;
 pub mod syscalls;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A host function. It may call back into wasm through `Runtime`, which may call host functions in turn.
@@ -24,10 +26,15 @@ pub struct Runtime {
     pub embind: embind::Embind,
     pub emval: emval::Emval,
     pub fs: fs::FileSystem,
-    pub js: Box<dyn js::Js>,
+    pub js: Rc<dyn js::Js>,
 }
 
 impl Runtime {
+    /// JavaScript, detached from the borrow of the runtime: what it runs may come back in.
+    #[inline]
+    pub fn js(&self) -> Rc<dyn js::Js> {
+        Rc::clone(&self.js)
+    }
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
     pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
         let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);
