@@ -6,13 +6,16 @@
 pub mod abi;
 pub mod embind;
 pub mod emval;
+pub mod exceptions;
 pub mod fs;
+mod imports;
 pub mod js;
 pub mod pool;
 pub mod syscalls;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
+pub use imports::answer;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,11 +23,15 @@ use std::sync::Arc;
 pub type ImportFn = fn(&mut Runtime, &mut Args) -> Result<(), Unwind>;
 
 /// All that a host function can reach. One per sandbox; its state is what a recycle restores.
+///
+/// A [`Func`] belongs to one wasm instance: an image must hold table indices or export names instead, and whatever keeps
+/// a `Func` must be able to look it up again in another instance of the same program.
 pub struct Runtime {
     pub wasm: Wasm,
     pub abi: Arc<Abi>,
     pub embind: embind::Embind,
     pub emval: emval::Emval,
+    pub exceptions: exceptions::Exceptions,
     pub fs: fs::FileSystem,
     pub js: Rc<dyn js::Js>,
 }

@@ -17,6 +17,7 @@ pub type HostFn<T> = fn(&mut T, &mut Args) -> Result<(), Unwind>;
 struct HostContext<T> {
     function: HostFn<T>,
     ty: FunctionType,
+    index: u32,
     /// The sandbox's runtime. It outlives the store: whoever owns both drops the store first.
     data: *mut T,
 }
@@ -32,6 +33,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     store: &mut impl AsStoreMut,
     ty: &FunctionType,
     function: HostFn<T>,
+    index: u32,
     data: *mut T,
 ) -> Extern {
     let mut host_data = Box::new(Dynamic {
@@ -39,6 +41,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
         ctx: HostContext {
             function,
             ty: ty.clone(),
+            index,
             data,
         },
     });
@@ -76,7 +79,7 @@ unsafe extern "C-unwind" fn enter<T>(this: &mut Dynamic<T>, values: *mut RawValu
         // SAFETY: by the promise made to `host_function`.
         let data = unsafe { &mut *context.data };
         let called = catch_unwind(AssertUnwindSafe(|| {
-            (context.function)(data, &mut Args::new(slots, &context.ty))
+            (context.function)(data, &mut Args::new(slots, &context.ty, context.index))
         }));
         match called {
             Ok(Ok(())) => None,

@@ -14,7 +14,8 @@ use wasmer_vm::VMConfig;
 
 /// The answer to one import.
 pub enum Answer<T> {
-    Function(HostFn<T>),
+    /// A host function, and the number it finds in [`Args::index`](super::Args::index).
+    Function(HostFn<T>, u32),
     /// A memory made to the declared type (with at least so many pages), or a table.
     Memory {
         min_pages: Option<u32>,
@@ -78,8 +79,8 @@ pub unsafe fn instantiate<T: 'static>(
                     };
                     let external = match (answer, import.ty()) {
                         // SAFETY: handed on as promised.
-                        (Answer::Function(function), ExternType::Function(ty)) => unsafe {
-                            host_function(store.as_mut(), ty, function, data)
+                        (Answer::Function(function, index), ExternType::Function(ty)) => unsafe {
+                            host_function(store.as_mut(), ty, function, index, data)
                         },
                         (Answer::Memory { min_pages }, ExternType::Memory(ty)) => {
                             let min = min_pages.unwrap_or(0).max(ty.minimum.0);
