@@ -10,12 +10,13 @@ pub mod exceptions;
 pub mod fs;
 mod imports;
 pub mod js;
-
+pub mod pool;
 pub mod syscalls;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
 pub use imports::answer;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A host function. It may call back into wasm through `Runtime`, which may call host functions in turn.
@@ -32,10 +33,15 @@ pub struct Runtime {
     pub emval: emval::Emval,
     pub exceptions: exceptions::Exceptions,
     pub fs: fs::FileSystem,
-    pub js: Box<dyn js::Js>,
+    pub js: Rc<dyn js::Js>,
 }
 
 impl Runtime {
+    /// JavaScript, detached from the borrow of the runtime: what it runs may come back in.
+    #[inline]
+    pub fn js(&self) -> Rc<dyn js::Js> {
+        Rc::clone(&self.js)
+    }
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
     pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
         let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);
