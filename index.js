@@ -6,4 +6,7 @@ const { fromNative, ...errors } = require('./lib/errors')
 const native = load()
 native.setErrorFactory(fromNative)
 
-module.exports = { ...errors }
+const { open } = require('./lib/open')
+const { Sandbox } = require('./lib/sandbox')
+
+module.exports = { open, Sandbox, ...errors }

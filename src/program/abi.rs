@@ -302,5 +302,6 @@ pub fn abi(
         embind_args_suffix: !since(3_01_45),
         std_string_utf8: true,
         emval_deletes_args: !since(3_01_52),
+        finalizers: since(2_00_33),
     }
 }
