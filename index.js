@@ -7,6 +7,7 @@ const native = load()
 native.setErrorFactory(fromNative)
 
 const { open } = require('./lib/open')
+const { inspect, capabilities } = require('./lib/inspect')
 const { Sandbox } = require('./lib/sandbox')
 
-module.exports = { open, Sandbox, ...errors }
+module.exports = { open, inspect, capabilities, Sandbox, ...errors }
