@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
 static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> = LazyLock::new(|| {
-    let all: &[&[(&str, ImportFn)]] = &[exceptions::IMPORTS];
+    let all: &[&[(&str, ImportFn)]] = &[embind::IMPORTS, emval::IMPORTS, exceptions::IMPORTS];
     all.iter().flat_map(|list| list.iter().copied()).collect()
 });
 
