@@ -4,6 +4,11 @@ const { load } = require('./lib/binding')
 const { fromNative, ...errors } = require('./lib/errors')
 
 const native = load()
-native.setErrorFactory(fromNative)
+if (native.setErrorFactory) native.setErrorFactory(fromNative)
 
-module.exports = { ...errors }
+module.exports = {
+  ...errors,
+  get WebAssembly () {
+    return require('./lib/webassembly').WebAssembly
+  }
+}
