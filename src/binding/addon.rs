@@ -59,7 +59,7 @@ pub struct SandboxStats {
 
 #[napi(js_name = "Sandbox")]
 pub struct SandboxObject {
-    cell: Box<SandboxCell>,
+    pub(super) cell: Box<SandboxCell>,
     program: RefCell<Option<Arc<Program>>>,
     settings: RefCell<Option<Settings>>,
     /// Data of the raw functions; they hold this object, so it outlives them.
@@ -68,7 +68,7 @@ pub struct SandboxObject {
     reported: Cell<i64>,
 }
 
-fn pending() -> Error {
+pub(super) fn pending() -> Error {
     Error::from_status(Status::PendingException)
 }
 
@@ -97,9 +97,10 @@ impl SandboxObject {
         }
     }
 
-    /// Starts the module. `imports`: the functions of the user's imports, then of the program's own.
+    /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
+    /// program's own.
     #[napi]
-    pub fn start(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+    pub fn instantiate(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
@@ -107,15 +108,24 @@ impl SandboxObject {
         let keep = |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
         let js_imports = imports.iter().map(|function| function.as_ref().map(keep)).collect();
         let made = Instance::new(program, settings, Host { js, js_imports });
-        let started = made.and_then(|instance| {
-            self.cell.set_instance(Some(instance));
-            self.cell.instance().map_or(Ok(()), Instance::start)
-        });
-        started.map_err(|error| {
+        let instance = made.map_err(|error| {
+            self.throw_start(env, error);
+            pending()
+        })?;
+        self.cell.set_instance(Some(instance));
+        self.report(env);
+        Ok(())
+    }
+
+    /// Runs the module's start-up.
+    #[napi]
+    pub fn start(&self, env: &Env) -> Result<()> {
+        self.live(env)?.start().map_err(|error| {
             self.throw_start(env, error);
             self.cell.release();
             pending()
         })?;
+        self.follow(env)?;
         self.report(env);
         Ok(())
     }
@@ -262,14 +272,14 @@ impl SandboxObject {
         unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
     }
 
-    fn live(&self, env: &Env) -> Result<&mut Instance> {
+    pub(super) fn live(&self, env: &Env) -> Result<&mut Instance> {
         self.cell.instance().ok_or_else(|| {
             errors::throw(env.raw(), "EMVM_ERR_DISPOSED", "the sandbox was disposed: open another one");
             pending()
         })
     }
 
-    fn follow(&self, env: &Env) -> Result<()> {
+    pub(super) fn follow(&self, env: &Env) -> Result<()> {
         let memory = self.live(env)?.runtime.wasm.memory();
         self.cell.buffer.follow(env.raw(), memory.as_ptr(), memory.len());
         Ok(())

@@ -13,6 +13,8 @@ use wasmer_types::Type;
 pub struct ExportSite {
     cell: *const SandboxCell,
     name: String,
+    /// Not an export but an entry of the function table.
+    entry: Option<Entry>,
     params: SmallVec<[Type; 8]>,
     result: Option<Type>,
     /// Parameters or results, whichever are more; at least 1.
@@ -21,10 +23,30 @@ pub struct ExportSite {
     found: std::cell::Cell<Option<(u32, Func)>>,
 }
 
+struct Entry {
+    index: u32,
+    /// Set when it is a JavaScript function of that generation.
+    generation: Option<u64>,
+}
+
 /// Describes an export; `None` when it is no function of the module, or has types that JavaScript cannot hold.
 pub fn site(cell: &SandboxCell, name: &str) -> Option<Box<ExportSite>> {
     let runtime = &cell.instance()?.runtime;
     let func = runtime.wasm.export(name)?;
+    ExportSite::new(cell, name.to_owned(), func, None)
+}
+
+impl ExportSite {
+    /// Describes an entry of the function table.
+    pub fn of_entry(cell: &SandboxCell, index: u32) -> Option<Box<Self>> {
+        let runtime = &cell.instance()?.runtime;
+        let func = runtime.wasm.table_get(index)?;
+        let generation = runtime.functions.contains(func).then_some(runtime.generation);
+        Self::new(cell, index.to_string(), func, Some(Entry { index, generation }))
+    }
+
+    fn new(cell: &SandboxCell, name: String, func: Func, entry: Option<Entry>) -> Option<Box<Self>> {
+    let runtime = &cell.instance()?.runtime;
     let ty = runtime.wasm.type_of(func)?;
     let scalar = |ty: &Type| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64);
     if ty.results().len() > 1 || !ty.params().iter().chain(ty.results()).all(scalar) {
@@ -32,12 +54,25 @@ pub fn site(cell: &SandboxCell, name: &str) -> Option<Box<ExportSite>> {
     }
     Some(Box::new(ExportSite {
         cell,
-        name: name.to_owned(),
+        name,
+        entry,
         params: ty.params().iter().copied().collect(),
         result: ty.results().first().copied(),
         slots: ty.params().len().max(1),
         found: std::cell::Cell::new(Some((runtime.wasm.epoch(), func))),
     }))
+    }
+
+    fn find(&self, rt: &Runtime) -> Result<Func, Unwind> {
+        let Some(entry) = &self.entry else {
+            return rt.wasm.export(&self.name).ok_or_else(|| Unwind::Bug(format!("export {} is gone", self.name)));
+        };
+        rt.wasm.table_get(entry.index).ok_or_else(|| Unwind::Stale {
+            class: "table entry".into(),
+            generation: rt.generation,
+            current: rt.generation,
+        })
+    }
 }
 
 /// The raw function of a site.
@@ -48,6 +83,32 @@ pub unsafe fn function(env: sys::napi_env, site: *const ExportSite) -> Option<sy
     // SAFETY: by the caller's promise.
     let name = unsafe { &(*site).name };
     get!(napi_create_function, env, name.as_ptr().cast(), name.len() as isize, Some(call), site.cast_mut().cast())
+}
+
+/// The same for a site of its own, which goes with the function.
+///
+/// # Safety
+/// The function must not outlive the sandbox.
+pub unsafe fn owned_function(env: sys::napi_env, site: Box<ExportSite>) -> Option<sys::napi_value> {
+    let site = Box::into_raw(site);
+    // SAFETY: the site is freed by the finalizer only, or here when there is no function.
+    unsafe {
+        let made = function(env, site);
+        let kept = made.is_some_and(|function| {
+            let none = std::ptr::null_mut();
+            sys::napi_add_finalizer(env, function, site.cast(), Some(drop_site), none, none.cast()) == sys::Status::napi_ok
+        });
+        if !kept {
+            drop(Box::from_raw(site));
+            return None;
+        }
+        made
+    }
+}
+
+unsafe extern "C" fn drop_site(_: sys::napi_env, site: *mut std::ffi::c_void, _: *mut std::ffi::c_void) {
+    // SAFETY: made by `owned_function`, dropped once.
+    drop(unsafe { Box::from_raw(site.cast::<ExportSite>()) });
 }
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
@@ -63,6 +124,11 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 }
 
 fn run(env: sys::napi_env, rt: &mut Runtime, site: &ExportSite, given: &[sys::napi_value]) -> Result<JsValue, Unwind> {
+    if let Some(Entry { generation: Some(generation), .. }) = site.entry
+        && generation != rt.generation
+    {
+        return Err(Unwind::Stale { class: "function".into(), generation, current: rt.generation });
+    }
     let mut slots = SmallVec::<[Raw; 8]>::new();
     for (i, ty) in site.params.iter().enumerate() {
         slots.push(match given.get(i) {
@@ -78,7 +144,7 @@ fn run(env: sys::napi_env, rt: &mut Runtime, site: &ExportSite, given: &[sys::na
     let func = match site.found.get() {
         Some((at, func)) if at == epoch => func,
         _ => {
-            let func = rt.wasm.export(&site.name).ok_or_else(|| Unwind::Bug(format!("export {} is gone", site.name)))?;
+            let func = site.find(rt)?;
             site.found.set(Some((epoch, func)));
             func
         }

@@ -23,23 +23,28 @@ use super::{Runtime, exceptions::Exceptions};
 #[derive(Debug)]
 pub struct StateImage {
     exceptions: Exceptions,
+    /// The function table holds JavaScript functions, which belong to one sandbox.
+    has_functions: bool,
 }
 
 impl StateImage {
     /// Holds nothing that belongs to one JavaScript thread or sandbox.
     pub fn is_shareable(&self) -> bool {
-        true
+        !self.has_functions
     }
 }
 
 impl Runtime {
     pub fn snapshot_state(&mut self) -> StateImage {
-        StateImage { exceptions: self.exceptions.clone() }
+        self.functions.seal();
+        StateImage { exceptions: self.exceptions.clone(), has_functions: !self.functions.is_empty() }
     }
 
     /// Puts the host's state back: the price is that of what changed.
     pub fn restore_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
+        let js = self.js();
+        self.functions.restore(&*js);
     }
 
     /// Continues on the state of another sandbox's start-up.
