@@ -6,6 +6,7 @@ use super::tunables::collect_tables;
 use super::wasm::{FuncTable, Wasm};
 use super::{Code, Func, Unwind};
 use crate::memory::collect_created;
+use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer::{
     AsStoreMut, Extern, ExternType, Global, GlobalType, Imports, Instance, Memory, MemoryType,
     Store, Table, TableType, Type, Value,
@@ -209,6 +210,8 @@ unsafe fn instantiate<T: 'static>(
         .filter(|(ty, ..)| *ty == Type::I32)
         .map(|(.., global)| *global);
     wasm.globals = mutable().map(|(.., global)| *global).collect();
+    static EPOCH: AtomicU32 = AtomicU32::new(1);
+    wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
     wasm.instance = Some(instance);
     wasm.store = Some(store);
     Ok(wasm)

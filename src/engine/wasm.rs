@@ -38,6 +38,8 @@ pub struct Wasm {
     pub(super) config: VMConfig,
     /// How many calls into wasm are on the stack.
     pub(super) depth: u32,
+    /// Tells instances apart: a [`Func`] is good for one of them.
+    pub(super) epoch: u32,
     pub(super) instance: Option<Instance>,
     pub(super) store: Option<Box<Store>>,
 }
@@ -77,6 +79,7 @@ impl Default for Wasm {
                 wasm_stack_size: None,
             },
             depth: 0,
+            epoch: 0,
             instance: None,
             store: None,
         }
@@ -113,6 +116,10 @@ impl Wasm {
     /// The maximum that growth may reach, in bytes: the smaller of the module's own and the user's.
     pub fn max_bytes(&self) -> u64 {
         self.linear.as_ref().map_or(0, |linear| linear.max() as u64)
+    }
+    /// Which wasm instance of the process this is.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
     }
     /// How many calls into wasm are on the stack: 0 means that the memory may be recycled.
     pub fn depth(&self) -> u32 {

@@ -38,16 +38,20 @@ pub enum RecycleError {
 }
 
 impl Instance {
-    /// Starts a program: from its image where one fits, else by running its constructors.
-    pub fn start(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
-        let mut runtime = startup::runtime(&program, &settings, host)?;
-        let shared = program.image(&settings.image_key());
-        match &shared {
-            Some(image) => image.apply(&mut runtime)?,
-            None => startup::run(&mut runtime, &program, &settings)?,
-        }
+    /// Instantiates a program; nothing of it has run yet.
+    pub fn new(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
+        let runtime = startup::runtime(&program, &settings, host)?;
         let interrupter = Interrupter::new(runtime.wasm.interrupt_flag(), settings.timeout);
-        Ok(Self { runtime, stats: Stats::default(), interrupter, program, settings, image: shared })
+        Ok(Self { runtime, stats: Stats::default(), interrupter, program, settings, image: None })
+    }
+
+    /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
+    pub fn start(&mut self) -> Result<(), StartError> {
+        self.image = self.program.image(&self.settings.image_key());
+        match &self.image {
+            Some(image) => image.apply(&mut self.runtime),
+            None => startup::run(&mut self.runtime, &self.program, &self.settings),
+        }
     }
 
     pub fn program(&self) -> &Arc<Program> {
@@ -67,7 +71,7 @@ impl Instance {
     ///
     /// With `private`, the image is this sandbox's own (a warm-up ran); else other sandboxes of the program share it.
     pub fn take_image(&mut self, private: bool) -> Result<(), StartError> {
-        if self.image.is_none() && self.program.restorable().is_ok() {
+        if (private || self.image.is_none()) && self.program.restorable().is_ok() {
             let image = Arc::new(Image::take(&mut self.runtime)?);
             if !private && image.is_shareable() {
                 self.program.share_image(self.settings.image_key(), &image);

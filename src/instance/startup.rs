@@ -1,11 +1,12 @@
 //! From a program to an instance whose constructors have run.
 
 use super::image::ImageKey;
-use crate::emscripten::js::Js;
+use crate::emscripten::js::{Js, JsRef};
 use crate::emscripten::{self, Runtime};
 use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Unwind};
 use crate::memory;
 use crate::program::Program;
+use std::rc::Rc;
 use std::time::Duration;
 use wasmer::ExternType;
 
@@ -30,7 +31,9 @@ pub struct Settings {
 
 /// What the binding gives an instance.
 pub struct Host {
-    pub js: Box<dyn Js>,
+    pub js: Rc<dyn Js>,
+    /// The JavaScript functions behind [`Settings::user_imports`], then those behind the program's own.
+    pub js_imports: Vec<Option<JsRef>>,
 }
 
 /// Why there is no instance.
@@ -65,6 +68,7 @@ impl Settings {
 /// An instantiated program, before its constructors.
 pub fn runtime(program: &Program, settings: &Settings, host: Host) -> Result<Box<Runtime>, StartError> {
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
+    runtime.js_imports = host.js_imports;
     link(&mut runtime, program, settings)?;
     Ok(runtime)
 }
@@ -100,7 +104,7 @@ fn link(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> R
                 Some(Answer::Function(emscripten::missing_import, missing.len() as u32 - 1))
             }
             ExternType::Memory(_) => Some(Answer::Memory { min_pages: layout.total_memory.map(|bytes| bytes / 65536) }),
-            ExternType::Table(_) => Some(Answer::Table { min: layout.table.as_ref().map(|t| t.min) }),
+            ExternType::Table(_) => Some(Answer::Table { min: layout.table.as_ref().map(|t| t.initial) }),
             ExternType::Global(_) => program.global(module, field, &name).map(Answer::Global),
             ExternType::Tag(_) => None,
         }
