@@ -1,8 +1,10 @@
 //! The N-API layer: values in and out, classes, ArrayBuffers. The only place that knows JavaScript.
 
 mod addon;
+mod embind;
 mod errors;
 mod exports;
+mod js;
 pub mod memory;
 mod program;
 mod raw;
