@@ -21,10 +21,7 @@ pub enum TrapKind {
 #[derive(Debug)]
 pub enum Unwind {
     /// A wasm trap; `stack` holds program counters, outermost last, resolved to names when the error is shown.
-    Trap {
-        kind: TrapKind,
-        stack: Vec<Frame>,
-    },
+    Trap { kind: TrapKind, stack: Vec<Frame> },
     /// A C++ exception thrown through JavaScript-style exception handling: the pointer that `__cxa_throw` was given.
     Cpp(u32),
     /// An uncaught wasm exception (`-fwasm-exceptions`): the payload pointer, where the tag carries one.
@@ -46,11 +43,26 @@ pub enum Unwind {
     /// A JavaScript error crosses wasm frames; the value is kept by the binding under this key.
     Js(u32),
     /// An import nobody answers was reached.
-    MissingImport { module: String, name: String, signature: String },
+    MissingImport {
+        module: String,
+        name: String,
+        signature: String,
+    },
     /// A feature emvm does not have, named, with the way out.
     Unsupported(String),
+    /// An object of a past generation was used.
+    Stale {
+        class: String,
+        generation: u64,
+        current: u64,
+    },
+    /// A fault of emvm itself; never expected, reported instead of taking the process down.
+    Bug(String),
     /// embind's own errors: class name (`BindingError`, `InternalError`, `UnboundTypeError`, `TypeError`, ...), message.
-    Script { class: &'static str, message: String },
+    Script {
+        class: &'static str,
+        message: String,
+    },
 }
 
 /// One wasm frame of a trap's stack.
@@ -63,14 +75,20 @@ pub struct Frame {
 
 impl Unwind {
     pub fn script(class: &'static str, message: impl Into<String>) -> Self {
-        Unwind::Script { class, message: message.into() }
+        Unwind::Script {
+            class,
+            message: message.into(),
+        }
     }
     /// embind's `BindingError`.
     pub fn binding(message: impl Into<String>) -> Self {
         Self::script("BindingError", message)
     }
     pub fn out_of_bounds() -> Self {
-        Unwind::Trap { kind: TrapKind::OutOfBounds, stack: Vec::new() }
+        Unwind::Trap {
+            kind: TrapKind::OutOfBounds,
+            stack: Vec::new(),
+        }
     }
 }
 
@@ -85,3 +103,58 @@ impl fmt::Display for Unwind {
 }
 
 impl std::error::Error for Unwind {}
+
+impl Unwind {
+    /// What stopped a call. Host functions' own errors come out as they were.
+    pub(super) fn from_trap(trap: wasmer_vm::Trap) -> Self {
+        match trap {
+            wasmer_vm::Trap::User(error) => match error.downcast::<Unwind>() {
+                Ok(unwind) => *unwind,
+                Err(other) => Unwind::Bug(other.to_string()),
+            },
+            trap => Self::from_runtime_error(trap.into()),
+        }
+    }
+
+    pub(super) fn from_runtime_error(error: wasmer::RuntimeError) -> Self {
+        let error = match error.downcast::<Unwind>() {
+            Ok(unwind) => return unwind,
+            Err(error) => error,
+        };
+        let stack = error
+            .trace()
+            .iter()
+            .map(|frame| Frame {
+                function: frame.func_index(),
+                name: frame.function_name().map(str::to_owned),
+                offset: frame.module_offset() as u32,
+            })
+            .collect();
+        let text = error.message();
+        match error.to_trap() {
+            Some(code) => Unwind::Trap {
+                kind: TrapKind::from_code(code),
+                stack,
+            },
+            None => Unwind::Bug(text),
+        }
+    }
+}
+
+impl TrapKind {
+    fn from_code(code: wasmer_vm::TrapCode) -> Self {
+        use wasmer_vm::TrapCode as C;
+        match code {
+            C::StackOverflow => Self::StackOverflow,
+            C::HeapAccessOutOfBounds | C::HeapMisaligned => Self::OutOfBounds,
+            C::TableAccessOutOfBounds => Self::TableOutOfBounds,
+            C::IndirectCallToNull | C::BadSignature => Self::IndirectCall,
+            C::IntegerOverflow => Self::IntegerOverflow,
+            C::IntegerDivisionByZero => Self::Divide,
+            C::BadConversionToInteger => Self::BadConversion,
+            C::UnreachableCodeReached => Self::Unreachable,
+            C::UnalignedAtomic => Self::UnalignedAtomic,
+            _ => Self::Other,
+        }
+    }
+}
