@@ -70,10 +70,10 @@ async function main () {
       title: `opencv.js 4.12, ${MEGABYTES} MB leaked in each call`,
       subtitle: 'resident memory of the process over calls (logarithmic); the vm technique ran until 2 GB or 2,000 calls',
       xLabel: 'calls',
-      yLabel: 'RSS',
       logX: true,
       formatX: (value) => value.toLocaleString('en'),
       formatY: gigabytes,
+      unitY: 2 ** 30,
       series: [
         { name: 'script run again in a new vm context', colour: 'vm', points: vm.points, end: `${bytes(lastRss)} after ${lastCall.toLocaleString('en')}` },
         { name: 'emvm, await vm.isReady()', colour: 'emvm', points: emvm.points, end: `${bytes(emvm.end)} after ${CALLS.toLocaleString('en')}` }

@@ -31,12 +31,15 @@ function perCall (fn, forMs = 20) {
   }
 }
 
+const UNITS = [[1, 'ns'], [1e3, 'µs'], [1e6, 'ms'], [1e9, 's']]
+
 function duration (ns) {
-  if (ns < 1e3) return `${ns.toFixed(ns < 10 ? 2 : 0)} ns`
-  if (ns < 1e6) return `${(ns / 1e3).toFixed(ns < 1e4 ? 2 : 1)} µs`
-  if (ns < 1e9) return `${(ns / 1e6).toFixed(ns < 1e7 ? 2 : 1)} ms`
-  return `${(ns / 1e9).toFixed(1)} s`
+  const [size, unit] = UNITS.findLast(([size]) => ns >= size) || UNITS[0]
+  return `${significant(ns / size)} ${unit}`
 }
+
+// Three digits that mean something.
+const significant = (value) => value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)))
 
 const ratio = (value) => `${value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2)}x`
 

@@ -10,8 +10,10 @@ const FONT = "font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sa
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c])
 
+// The white rim keeps a label readable where a line runs through it.
 function text (x, y, content, { size = 13, fill = INK, anchor = 'start', weight = 400 } = {}) {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}" fill="${fill}" text-anchor="${anchor}" font-weight="${weight}">${escape(content)}</text>`
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}" fill="${fill}" text-anchor="${anchor}" font-weight="${weight}" ` +
+    `stroke="#ffffff" stroke-width="3" paint-order="stroke" xml:space="preserve">${escape(content)}</text>`
 }
 
 function card (width, height, title, subtitle, body) {
@@ -42,7 +44,7 @@ function decades (min, max) {
 // rows: [{ label, value, note, colour, group }]; with `log` the bars start at the power of ten below the smallest value.
 function barChart ({ title, subtitle, rows, log = false, format = String, reference, width = 860 }) {
   const left = 28 + Math.max(...rows.map(({ label }) => label.length)) * 7.3 + 14
-  const right = width - 130
+  const right = width - 40 - Math.max(...rows.map(({ value, note }) => (note || format(value)).length)) * 6.6
   const top = 86
   const rowHeight = 30
   const groupGap = 12
@@ -62,18 +64,18 @@ function barChart ({ title, subtitle, rows, log = false, format = String, refere
   const body = [
     ...ticks.map((tick) => `<line x1="${at(tick).toFixed(1)}" x2="${at(tick).toFixed(1)}" y1="${top - 8}" y2="${bottom}" stroke="${GRID}"/>` +
       text(at(tick), bottom + 18, format(tick), { size: 11, fill: MUTED, anchor: 'middle' })),
-    ...marks.flatMap(({ label, value, note, colour, y: at0 }) => [
+    ...marks.map(({ value, colour, y: at0 }) => `<rect x="${left}" y="${at0 + 3}" width="${Math.max(2, at(value) - left).toFixed(1)}" height="18" rx="3" fill="${COLOURS[colour] || colour}"/>`),
+    ...(reference ? [`<line x1="${at(reference).toFixed(1)}" x2="${at(reference).toFixed(1)}" y1="${top - 8}" y2="${bottom}" stroke="${INK}" stroke-dasharray="4 3"/>`] : []),
+    ...marks.flatMap(({ label, value, note, y: at0 }) => [
       text(left - 10, at0 + 16, label, { anchor: 'end' }),
-      `<rect x="${left}" y="${at0 + 3}" width="${Math.max(2, at(value) - left).toFixed(1)}" height="18" rx="3" fill="${COLOURS[colour] || colour}"/>`,
-      text(Math.max(left + 2, at(value)) + 8, at0 + 16, note || format(value), { size: 12, fill: INK })
-    ]),
-    ...(reference ? [`<line x1="${at(reference).toFixed(1)}" x2="${at(reference).toFixed(1)}" y1="${top - 8}" y2="${bottom}" stroke="${INK}" stroke-dasharray="4 3"/>`] : [])
+      text(Math.max(left + 2, at(value)) + 8, at0 + 16, note || format(value), { size: 12 })
+    ])
   ]
   return card(width, bottom + 36, title, subtitle, body)
 }
 
 // series: [{ name, colour, points: [[x, y]], end }]; the legend stands above the plot, and `end` at the last point.
-function lineChart ({ title, subtitle, series, xLabel, yLabel, logX = false, formatX = String, formatY = String, width = 860, height = 430 }) {
+function lineChart ({ title, subtitle, series, xLabel, logX = false, formatX = String, formatY = String, unitY = 1, width = 860, height = 430 }) {
   const [left, right, top, bottom] = [84, width - 36, 104, height - 58]
   const xs = series.flatMap(({ points }) => points.map(([x]) => x)).filter((x) => !logX || x > 0)
   const ys = series.flatMap(({ points }) => points.map(([, y]) => y))
@@ -85,17 +87,16 @@ function lineChart ({ title, subtitle, series, xLabel, yLabel, logX = false, for
   const y = (value) => bottom - (bottom - top) * value / yMax
   let legend = left
   const body = [
-    ...niceTicks(yMax).map((tick) => `<line x1="${left}" x2="${right}" y1="${y(tick).toFixed(1)}" y2="${y(tick).toFixed(1)}" stroke="${GRID}"/>` +
+    ...niceTicks(yMax / unitY).map((tick) => tick * unitY).map((tick) => `<line x1="${left}" x2="${right}" y1="${y(tick).toFixed(1)}" y2="${y(tick).toFixed(1)}" stroke="${GRID}"/>` +
       text(left - 10, y(tick) + 4, formatY(tick), { size: 11, fill: MUTED, anchor: 'end' })),
     ...xTicks.map((tick) => text(x(tick), bottom + 20, formatX(tick), { size: 11, fill: MUTED, anchor: 'middle' })),
     text((left + right) / 2, height - 16, xLabel, { size: 12, fill: MUTED, anchor: 'middle' }),
-    text(left - 56, top - 14, yLabel, { size: 12, fill: MUTED }),
     ...series.flatMap(({ name, colour, points, end }) => {
       const fill = COLOURS[colour] || colour
       const path = points.map(([px, py], i) => `${i ? 'L' : 'M'}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join('')
       const [lastX, lastY] = points[points.length - 1]
       const atEdge = x(lastX) > right - 120
-      const key = `<rect x="${legend}" y="76" width="14" height="4" rx="2" fill="${fill}"/>` + text(legend + 20, 83, name, { size: 12 })
+      const key = `<rect x="${legend}" y="80" width="14" height="4" rx="2" fill="${fill}"/>` + text(legend + 20, 87, name, { size: 12 })
       legend += 44 + name.length * 6.9
       return [
         `<path d="${path}" fill="none" stroke="${fill}" stroke-width="2.5" stroke-linejoin="round"/>`,
