@@ -21,7 +21,7 @@ function obstacles (facts, options) {
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
   if (uses.dynamicLinking) reasons.push('it uses dynamic linking')
-  if (uses.topLevelAwait) reasons.push('the JavaScript it adds to its module awaits at its top level')
+  if (facts.fragment && facts.fragment.isAsync) reasons.push('the JavaScript it adds to its module awaits at its top level')
   if (facts.memory && facts.memory.memory64) reasons.push('it uses 64-bit memory')
   const users = userImports(options)
   const missing = facts.imports.filter(({ name, by }) => by === 'nobody' && !users.has(name))

@@ -64,6 +64,8 @@ pub struct SandboxObject {
     settings: RefCell<Option<Settings>>,
     /// Data of the raw functions; they hold this object, so it outlives them.
     sites: RefCell<Vec<Box<ExportSite>>>,
+    /// JavaScript as the instance sees it.
+    js: RefCell<Option<Rc<js::NapiJs>>>,
     /// What was reported to V8 as external memory.
     reported: Cell<i64>,
 }
@@ -93,6 +95,7 @@ impl SandboxObject {
             program: RefCell::new(Some(program.program.clone())),
             settings: RefCell::new(Some(settings)),
             sites: RefCell::default(),
+            js: RefCell::default(),
             reported: Cell::new(0),
         }
     }
@@ -104,6 +107,7 @@ impl SandboxObject {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
+        *self.js.borrow_mut() = Some(js.clone());
         let keep = |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
         let js_imports = imports.iter().map(|function| function.as_ref().map(keep)).collect();
         let made = Instance::new(program, settings, Host { js, js_imports });
@@ -260,6 +264,17 @@ impl SandboxObject {
             .collect();
         // SAFETY: a live value of this environment.
         unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
+    }
+
+    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind.
+    #[napi]
+    pub fn embind<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+        let runtime = &self.live(env)?.runtime;
+        let js = self.js.borrow().clone().filter(|_| !runtime.embind.reg.types.is_empty());
+        // SAFETY: this object owns the cell, and what is made holds this object.
+        let made = js.and_then(|js| unsafe { super::embind::install(env.raw(), &raw const *self.cell, js, this.object.raw()) });
+        // SAFETY: a live value of this environment.
+        unsafe { Unknown::from_napi_value(env.raw(), made.unwrap_or_else(|| raw::undefined(env.raw()))) }
     }
 
     fn live(&self, env: &Env) -> Result<&mut Instance> {

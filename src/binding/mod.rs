@@ -2,8 +2,10 @@
 
 mod addon;
 mod capabilities;
+mod embind;
 mod errors;
 mod exports;
+mod js;
 pub mod memory;
 mod program;
 mod raw;

@@ -81,7 +81,7 @@ pub struct Embind {
 }
 
 /// What [`Embind::restore`] goes back to.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     reg: Arc<Registry>,
     handles: PoolImage<Handle>,
@@ -152,9 +152,10 @@ impl Embind {
         id
     }
 
-    /// The state now, which ends registration. Later changes are noted, so that going back costs what they cost.
+    /// The state now, which ends registration and begins generation 1. Later changes are noted, so that going back costs what they cost.
     pub fn snapshot(&mut self) -> Image {
         self.closed = true;
+        self.generation = 1;
         self.builder = resolve::Builder::default();
         self.func_index = FxHashMap::default();
         self.image_delay = self.delay;
@@ -197,9 +198,23 @@ impl Embind {
         }
     }
 
+    /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
+    /// register the same in the same order, so that the facade stays right.
+    pub fn start_over(&mut self, generation: u64, js: &dyn Js) {
+        for constant in &self.reg.constants {
+            if let Constant::Js(reference) = constant {
+                js.release(*reference);
+            }
+        }
+        self.delay.into_iter().for_each(|delay| js.release(delay));
+        self.inherited.values().for_each(|instance| js.release(instance.object));
+        *self = Self { generation, ..Self::default() };
+    }
+
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
     pub fn adopt(&mut self, image: &Image, wasm: &Wasm) {
         self.closed = true;
+        self.generation = 1;
         self.reg = Arc::clone(&image.reg);
         self.funcs = image.reg.funcs.iter().map(|(index, _)| Resolved::of(wasm, *index)).collect();
         self.handles.restore(&image.handles, drop);

@@ -52,7 +52,7 @@ pub struct Emval {
 }
 
 /// What [`Emval::restore`] goes back to.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     entries: PoolImage<Entry>,
     callers: Vec<Caller>,
@@ -97,6 +97,16 @@ impl Emval {
             }
         });
         self.callers.truncate(self.imaged_callers);
+    }
+
+    /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again.
+    pub fn start_over(&mut self, js: &dyn Js) {
+        for (_, entry) in self.entries.iter() {
+            if let Value::Js(reference) = entry.value {
+                js.release(reference);
+            }
+        }
+        *self = Self::default();
     }
 
     /// Makes a new sandbox's table from the portable image of another of the same program.
