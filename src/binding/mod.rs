@@ -2,9 +2,11 @@
 
 mod addon;
 mod capabilities;
+mod embind;
 mod errors;
 mod exports;
 mod fs;
+mod js;
 pub mod memory;
 mod program;
 mod raw;

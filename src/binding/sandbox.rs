@@ -28,6 +28,8 @@ pub struct SandboxCell {
     instance: UnsafeCell<Option<Instance>>,
     /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
     script_error: RefCell<Option<Reference>>,
+    /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
+    errno_error: RefCell<Option<Reference>>,
 }
 
 impl SandboxCell {
@@ -37,13 +39,17 @@ impl SandboxCell {
             buffer: MemoryBuffer::default(),
             instance: UnsafeCell::new(None),
             script_error: RefCell::new(None),
+            errno_error: RefCell::new(None),
         })
     }
 
     /// The instance, unless disposed.
     ///
     /// The reference must not be used across anything that runs JavaScript or wasm: see `instance`.
-    #[expect(clippy::mut_from_ref, reason = "one thread; exclusive by the rule above")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "one thread; exclusive by the rule above"
+    )]
     pub fn instance(&self) -> Option<&mut Instance> {
         // SAFETY: only this environment's thread gets here, and callers keep to the rule above.
         unsafe { &mut *self.instance.get() }.as_mut()
@@ -58,18 +64,40 @@ impl SandboxCell {
         *self.script_error.borrow_mut() = Reference::new(self.env, function);
     }
 
+    pub fn set_errno_error(&self, function: sys::napi_value) {
+        *self.errno_error.borrow_mut() = Reference::new(self.env, function);
+    }
+
+    /// An error of the file system.
+    pub fn errno_error(&self, env: sys::napi_env, number: i32, name: &str, text: &str) -> sys::napi_value {
+        let args = [raw::number(env, number.into()), raw::string(env, name), raw::string(env, text)];
+        let made = self.errno_error.borrow().as_ref().and_then(|function| {
+            get!(napi_call_function, env, raw::undefined(env), function.value()?, 3, args.as_ptr())
+        });
+        let plain = || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
+        made.unwrap_or_else(plain)
+    }
+
     /// Gives up everything that lives in the JavaScript environment.
     pub fn release(&self) {
         self.buffer.detach(self.env);
         self.set_instance(None);
         self.script_error.borrow_mut().take();
+        self.errno_error.borrow_mut().take();
     }
 
     /// An error of one of the module's own classes.
     pub fn script_error(&self, env: sys::napi_env, class: &str, message: &str) -> sys::napi_value {
         let made = self.script_error.borrow().as_ref().and_then(|function| {
             let args = [raw::string(env, class), raw::string(env, message)];
-            get!(napi_call_function, env, raw::undefined(env), function.value()?, 2, args.as_ptr())
+            get!(
+                napi_call_function,
+                env,
+                raw::undefined(env),
+                function.value()?,
+                2,
+                args.as_ptr()
+            )
         });
         made.unwrap_or_else(|| {
             let text = raw::string(env, message);
@@ -116,7 +144,11 @@ pub unsafe fn enter(
     // SAFETY: by the caller's promise.
     let cell = unsafe { &*cell };
     let Some(instance) = cell.instance() else {
-        errors::throw(env, "EMVM_ERR_DISPOSED", "the sandbox was disposed: open another one");
+        errors::throw(
+            env,
+            "EMVM_ERR_DISPOSED",
+            "the sandbox was disposed: open another one",
+        );
         return std::ptr::null_mut();
     };
     let outermost = instance.runtime.wasm.depth() == 0;
@@ -126,12 +158,18 @@ pub unsafe fn enter(
     }
     let called = call(&mut instance.runtime);
     // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
-    let Some(instance) = cell.instance() else { return std::ptr::null_mut() };
+    let Some(instance) = cell.instance() else {
+        return std::ptr::null_mut();
+    };
     let (value, unwind) = match called {
         Ok(value) => (value.0 as sys::napi_value, None),
         Err(unwind) => (std::ptr::null_mut(), Some(unwind)),
     };
-    let unwind = if outermost { instance.interrupter.end(unwind) } else { unwind };
+    let unwind = if outermost {
+        instance.interrupter.end(unwind)
+    } else {
+        unwind
+    };
     let memory = instance.runtime.wasm.memory();
     cell.buffer.follow(env, memory.as_ptr(), memory.len());
     match unwind {

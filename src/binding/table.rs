@@ -8,6 +8,7 @@ use crate::emscripten::functions::signature;
 use crate::emscripten::js::JsValue;
 use crate::engine::Unwind;
 use napi::bindgen_prelude::*;
+use napi::JsValue as _;
 use napi_derive::napi;
 
 #[napi]
