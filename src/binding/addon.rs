@@ -8,7 +8,7 @@ use crate::emscripten::js::JsValue;
 use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
-use napi::sys;
+use napi::{JsValue as _, sys};
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -7,7 +7,7 @@ use napi::sys;
 use std::cell::RefCell;
 
 thread_local! {
-    /// `lib/errors.js` gives each thread its factory: `(code, message, fields) => Error`.
+    /// `lib/errors.js` gives each thread its factory: `({ code, message, ...fields }) => Error`.
     static FACTORY: RefCell<Option<Reference>> = const { RefCell::new(None) };
 }
 
@@ -28,8 +28,9 @@ pub fn make(env: sys::napi_env, code: &str, message: &str, fields: &[(&str, sys:
     }
     let made = FACTORY.with_borrow(|factory| {
         let function = factory.as_ref()?.value()?;
-        let args = [raw::string(env, code), raw::string(env, message), object];
-        get!(napi_call_function, env, raw::undefined(env), function, 3, args.as_ptr())
+        raw::set(env, object, "code", raw::string(env, code));
+        raw::set(env, object, "message", raw::string(env, message));
+        get!(napi_call_function, env, raw::undefined(env), function, 1, &raw const object)
     });
     made.unwrap_or_else(|| {
         let (code, message) = (raw::string(env, code), raw::string(env, message));

@@ -2,6 +2,7 @@
 
 mod addon;
 mod embind;
+mod capabilities;
 mod errors;
 mod exports;
 mod js;

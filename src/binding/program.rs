@@ -181,7 +181,7 @@ fn facts(program: &Program) -> Value {
     let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
         let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
         json!({
-            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async,
+            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async,
         })
     });
     let memory = reading.facts.memories.first();
@@ -198,7 +198,7 @@ fn facts(program: &Program) -> Value {
         "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),
         "uses": glue.map(|g| json!({
             "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
-            "embind": g.uses.embind, "topLevelAwait": g.uses.top_level_await,
+            "embind": g.uses.embind,
         })),
         "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs })),
         "fastcomp": program.abi().fastcomp,
@@ -228,9 +228,9 @@ fn role(role: &program::Role) -> Value {
     use program::Role;
     match role {
         Role::Module => json!("module"),
-        Role::Provided => json!("provided"),
+        Role::Provided(name) => json!({ "provided": name }),
         Role::Export(name) => json!({ "export": name }),
-        Role::CommonJs => json!("commonjs"),
+        Role::CommonJs(name) => json!({ "commonjs": name }),
         Role::Live => json!("live"),
         Role::ImportMeta => json!("import.meta"),
     }

@@ -82,8 +82,8 @@ fn print(reading: &Reading) {
     println!("options {}", glue.module_options.join(" "));
     println!("layout {:?}", glue.layout);
     println!(
-        "constructors {:?} uses {:?} shape {:?} assertions {} emval {:?}",
-        glue.constructors, glue.uses, glue.shape, glue.assertions, glue.emval_undefined
+        "constructors {:?} uses {:?} shape {:?} {:?}",
+        glue.constructors, glue.uses, glue.shape, glue.evidence
     );
     println!("wasm names {:?}", glue.wasm_names);
     println!("js imports {:?}", glue.js_imports);
