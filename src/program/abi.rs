@@ -328,6 +328,5 @@ pub fn abi(
         std_string_utf8: embind.is_none_or(|e| e.utf8),
         emval_deletes_args: !since(3_01_52),
         finalizers: since(2_00_33),
-        finalizers: since(2_00_33),
     }
 }
