@@ -245,9 +245,9 @@ pub unsafe fn install(
         calls: Box::new([]),
         operations: Box::new([]),
     }));
-    let at = installed.cast_const();
+    let address = installed.cast_const();
     let data = |count: u32| -> Box<[CallData]> {
-        (0..count).map(|index| CallData { cell, shared: at, index }).collect()
+        (0..count).map(|index| CallData { cell, shared: address, index }).collect()
     };
     // SAFETY: made just above and not shared yet.
     let shared = unsafe {

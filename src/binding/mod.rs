@@ -1,8 +1,8 @@
 //! The N-API layer: values in and out, classes, ArrayBuffers. The only place that knows JavaScript.
 
 mod addon;
-mod embind;
 mod capabilities;
+mod embind;
 mod errors;
 mod exports;
 mod js;

@@ -1,6 +1,6 @@
 //! Which import is answered by which function.
 
-use super::{ImportFn, embind, emval, exceptions, fs, syscalls};
+use super::{ImportFn, embind, emval, exceptions};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 

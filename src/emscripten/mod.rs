@@ -14,7 +14,7 @@ mod js_imports;
 pub mod pool;
 mod process;
 mod state;
-pub mod syscalls;
+// pub mod syscalls;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
