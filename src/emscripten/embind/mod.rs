@@ -218,18 +218,10 @@ impl Embind {
             }
         }
         self.delay.into_iter().for_each(|delay| js.release(delay));
-<<<<<<< HEAD
-        self.inherited.values().for_each(|instance| js.release(instance.object));
-        *self = Self::default();
-=======
         self.inherited
             .values()
             .for_each(|instance| js.release(instance.object));
-        *self = Self {
-            generation,
-            ..Self::default()
-        };
->>>>>>> main
+        *self = Self::default();
     }
 
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
