@@ -3,10 +3,17 @@
 const { load } = require('./lib/binding')
 const { fromNative, ...errors } = require('./lib/errors')
 
-const native = load()
-if (native.setErrorFactory) native.setErrorFactory(fromNative)
+load().setErrorFactory(fromNative)
+
+const { open } = require('./lib/open')
+const { inspect, capabilities } = require('./lib/inspect')
+const { Sandbox } = require('./lib/sandbox')
 
 module.exports = {
+  open,
+  inspect,
+  capabilities,
+  Sandbox,
   ...errors,
   get WebAssembly () {
     return require('./lib/webassembly').WebAssembly

@@ -22,6 +22,8 @@ pub struct Abi {
     pub std_string_utf8: bool,
     /// After a method-caller call, class-handle arguments are deleted by the host (up to 3.1.51).
     pub emval_deletes_args: bool,
+    /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).
+    pub finalizers: bool,
 }
 
 /// The layout of `struct stat`; emscripten-abi tells sizes and offsets.

@@ -6,6 +6,7 @@ use super::tunables::collect_tables;
 use super::wasm::{FuncTable, Wasm};
 use super::{Code, Func, Unwind};
 use crate::memory::collect_created;
+use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer::{
     AsStoreMut, Extern, ExternType, Global, GlobalType, Imports, Instance, Memory, MemoryType,
     Store, Table, TableType, Type, Value,
@@ -51,11 +52,30 @@ pub enum InstantiateError {
     Unwound(Unwind),
 }
 
+/// What host functions are given: the owner of the running wasm.
+///
+/// # Safety
+/// Whoever implements it promises that a boxed value, once linked, stays in its box and on its thread until its wasm is
+/// replaced or dropped, and that no reference to it is used while wasm runs but those that host functions are given.
+pub unsafe trait Owner: 'static {
+    fn wasm(&mut self) -> &mut Wasm;
+}
+
+/// Instantiates into `owner`, whose address the host functions keep. The start function has not run: see [`Wasm::start`].
+pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), InstantiateError> {
+    // The old wasm goes first: it holds the memory that the new one may need.
+    *owner.wasm() = Wasm::default();
+    // SAFETY: by the promise of `Owner`.
+    let wasm = unsafe { instantiate(setup, &raw mut **owner) }?;
+    *owner.wasm() = wasm;
+    Ok(())
+}
+
 /// Instantiates. The start function, if any, has not run: see [`Wasm::start`].
 ///
 /// # Safety
 /// As for [`host_function`]: `data` stays valid and in place as long as the result.
-pub unsafe fn instantiate<T: 'static>(
+unsafe fn instantiate<T: 'static>(
     setup: &Setup<T>,
     data: *mut T,
 ) -> Result<Wasm, InstantiateError> {
@@ -174,6 +194,8 @@ pub unsafe fn instantiate<T: 'static>(
         .map(|(_, definition)| FuncTable {
             definition,
             table: growable.next().or(exported),
+            sealed: Vec::new(),
+            touched: Vec::new(),
         });
     let objects = store.objects_mut().as_sys_mut();
     // The interruption flag was added last.
@@ -188,6 +210,8 @@ pub unsafe fn instantiate<T: 'static>(
         .filter(|(ty, ..)| *ty == Type::I32)
         .map(|(.., global)| *global);
     wasm.globals = mutable().map(|(.., global)| *global).collect();
+    static EPOCH: AtomicU32 = AtomicU32::new(1);
+    wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
     wasm.instance = Some(instance);
     wasm.store = Some(store);
     Ok(wasm)

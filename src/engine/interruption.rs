@@ -95,3 +95,21 @@ impl<'a> FunctionMiddleware<'a> for Points {
         Ok(())
     }
 }
+
+/// The flag of a running instance, for other threads.
+pub struct InterruptFlag(std::ptr::NonNull<std::sync::atomic::AtomicI32>);
+
+// SAFETY: the flag is only written, atomically. Whoever holds one forgets it before its store goes (see `Interrupter`).
+unsafe impl Send for InterruptFlag {}
+
+impl InterruptFlag {
+    pub(super) fn new(global: std::ptr::NonNull<wasmer_vm::VMGlobalDefinition>) -> Self {
+        Self(global.cast())
+    }
+
+    /// Wasm traps at its next interruption point while the flag is set.
+    pub fn set(&self, raised: bool) {
+        // SAFETY: by the holder's promise the global is alive; it is an aligned i32 that wasm only reads.
+        unsafe { self.0.as_ref() }.store(i32::from(raised), std::sync::atomic::Ordering::Relaxed);
+    }
+}

@@ -1,6 +1,7 @@
 //! The wasmer engine as emvm uses it: compiling, calling in, being called back.
 
 mod args;
+mod cache;
 mod code;
 mod host_function;
 mod instantiate;
@@ -12,9 +13,11 @@ pub mod vm;
 mod wasm;
 
 pub use args::Args;
-pub use code::{Code, CompileError, Progress, engine, fingerprint};
+pub use cache::Cache;
+pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use host_function::HostFn;
-pub use instantiate::{Answer, InstantiateError, Setup, instantiate, signature};
+pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
+pub use interruption::InterruptFlag;
 pub use raw::Raw;
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};

@@ -38,6 +38,8 @@ pub struct Wasm {
     pub(super) config: VMConfig,
     /// How many calls into wasm are on the stack.
     pub(super) depth: u32,
+    /// Tells instances apart: a [`Func`] is good for one of them.
+    pub(super) epoch: u32,
     pub(super) instance: Option<Instance>,
     pub(super) store: Option<Box<Store>>,
 }
@@ -47,6 +49,10 @@ pub(super) struct FuncTable {
     pub(super) definition: NonNull<VMTableDefinition>,
     /// For growing it; a table that is neither imported nor exported cannot be grown from outside.
     pub(super) table: Option<Table>,
+    /// The entries right after start-up.
+    pub(super) sealed: Vec<Option<Func>>,
+    /// Entries set since.
+    pub(super) touched: Vec<u32>,
 }
 
 /// Calls into wasm that may be nested through callbacks: each takes a wasm stack of its own.
@@ -73,6 +79,7 @@ impl Default for Wasm {
                 wasm_stack_size: None,
             },
             depth: 0,
+            epoch: 0,
             instance: None,
             store: None,
         }
@@ -110,6 +117,10 @@ impl Wasm {
     pub fn max_bytes(&self) -> u64 {
         self.linear.as_ref().map_or(0, |linear| linear.max() as u64)
     }
+    /// Which wasm instance of the process this is.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
     /// How many calls into wasm are on the stack: 0 means that the memory may be recycled.
     pub fn depth(&self) -> u32 {
         self.depth
@@ -146,6 +157,13 @@ impl Wasm {
     }
     /// Sets an entry of the function table; false when it is out of range.
     pub fn table_set(&mut self, index: u32, func: Option<Func>) -> bool {
+        let set = self.write_entry(index, func);
+        if let Some(table) = self.table.as_mut().filter(|_| set) {
+            table.touched.push(index);
+        }
+        set
+    }
+    fn write_entry(&mut self, index: u32, func: Option<Func>) -> bool {
         let Some(table) = self.table.as_ref() else {
             return false;
         };
@@ -176,6 +194,34 @@ impl Wasm {
         self.table
             .as_ref()
             .map_or(0, |t| unsafe { t.definition.as_ref().current_elements })
+    }
+
+    /// Remembers the function table as what [`Wasm::restore_table`] brings back.
+    pub(crate) fn seal_table(&mut self) {
+        let entries = (0..self.table_len()).map(|i| self.table_get(i)).collect();
+        if let Some(table) = &mut self.table {
+            table.sealed = entries;
+            table.touched.clear();
+        }
+    }
+    /// Brings entries and length of the function table back. Only what was set through [`Wasm::table_set`] and grown
+    /// through [`Wasm::table_grow`] can have changed: programs that write tables by themselves are started anew instead.
+    pub(crate) fn restore_table(&mut self) {
+        let Some(table) = &mut self.table else { return };
+        let touched = std::mem::take(&mut table.touched);
+        let sealed = table.sealed.len() as u32;
+        for index in touched {
+            let entry = self
+                .table
+                .as_ref()
+                .and_then(|t| t.sealed.get(index as usize).copied().flatten());
+            self.write_entry(index, entry);
+        }
+        if let Some(table) = &mut self.table {
+            // SAFETY: as in `table_get`. Entries above are null now, so growing again shows null.
+            unsafe { table.definition.as_mut().current_elements = sealed };
+            table.touched.clear();
+        }
     }
 
     /// The type of a function, `None` for one that another engine made. Registering code asks once and keeps it.
@@ -244,11 +290,11 @@ impl Wasm {
     }
 
     /// The interruption flag, for other threads to set while this sandbox lives.
-    pub(crate) fn interrupt_flag(&self) -> Option<NonNull<u32>> {
-        self.interrupt.map(NonNull::cast)
+    pub(crate) fn interrupt_flag(&self) -> Option<super::InterruptFlag> {
+        self.interrupt.map(super::InterruptFlag::new)
     }
 
-    /// Raises and takes back: what the memory occupies.
+    /// What the memory occupies.
     pub fn residency(&self) -> Option<memory::Residency> {
         self.linear.as_ref()?.residency()
     }

@@ -1,1 +1,260 @@
 //! Reading a source: from a glue file or a bare `.wasm` to the facts an instance is made from.
+//!
+//! Nothing here runs JavaScript or WebAssembly. [`read`] is cheap enough for every `open`; [`wasm_code::check`] goes
+//! through all function bodies and is for programs that are about to be compiled.
+
+mod abi;
+pub mod glue;
+mod locate;
+mod registry;
+pub mod wasm_code;
+pub mod wasm_facts;
+
+pub use abi::Range as VersionRange;
+pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
+pub use locate::Kind;
+pub use registry::Program;
+pub use wasm_facts::WasmFacts;
+
+use crate::emscripten::abi::Abi;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// A source as it was given.
+#[derive(Clone, Debug, Default)]
+pub struct SourceFile {
+    pub path: Option<PathBuf>,
+    pub bytes: Vec<u8>,
+}
+
+/// What was read from a source.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub wasm: Vec<u8>,
+    pub wasm_origin: WasmOrigin,
+    pub facts: WasmFacts,
+    pub glue: Option<GlueFacts>,
+    /// Canonical names of function imports, from the glue or else from the wasm itself.
+    pub import_names: HashMap<(String, String), String>,
+    pub abi: Abi,
+    /// Emscripten's version as far as the evidence tells; 3.1.45 is `3_01_45`.
+    pub versions: VersionRange,
+    /// Content hash of the wasm and the glue's text: the program's key.
+    pub key: [u8; 32],
+}
+
+/// Where the wasm was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WasmOrigin {
+    /// The source is the wasm.
+    Source,
+    /// A literal in the glue.
+    Embedded,
+    Beside(PathBuf),
+    /// Given by the caller.
+    Given,
+}
+
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ReadError {
+    #[error("{} does not exist", path.display())]
+    NotFound { path: PathBuf },
+    #[error("{} is a folder; give the .js or .wasm file in it", path.display())]
+    IsDirectory { path: PathBuf },
+    #[error("{} cannot be read: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("the source is empty")]
+    Empty,
+    #[error("the source is not an Emscripten module: {reason}")]
+    NotEmscripten { reason: String },
+    #[error(
+        "no WebAssembly found for this glue: none is embedded{}; give its place with the `wasm` option",
+        looked(looked_at)
+    )]
+    WasmMissing { looked_at: Vec<PathBuf> },
+    #[error("invalid WebAssembly at byte {offset}: {reason}")]
+    InvalidWasm { offset: u64, reason: String },
+    #[error("the module uses a WebAssembly feature that the engine lacks: {feature}")]
+    UnsupportedFeature { feature: String },
+}
+
+fn looked(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+    format!(", and these are not there: {}", list.join(", "))
+}
+
+/// fastcomp's output imports its globals; the wasm backend does so only for dynamic linking, which shows otherwise.
+pub fn is_fastcomp(facts: &WasmFacts) -> bool {
+    let globals = facts
+        .imports
+        .iter()
+        .any(|i| matches!(i.item, wasm_facts::Item::Global(_)));
+    let underscored = || facts.export("_malloc").is_some() && facts.export("malloc").is_none();
+    !facts.dynamic_linking() && (globals || underscored())
+}
+
+/// Reads a source. `wasm` is what the caller gives in place of what the glue names.
+pub fn read(
+    source: &SourceFile,
+    wasm: Option<SourceFile>,
+    host: Host<'_>,
+) -> Result<Reading, ReadError> {
+    match source.kind()? {
+        Kind::Wasm => {
+            let facts = wasm_facts::read(&source.bytes)?;
+            let names = glue_less_names(&facts);
+            Ok(finish(
+                source.bytes.clone(),
+                WasmOrigin::Source,
+                facts,
+                None,
+                names,
+                &[],
+            ))
+        }
+        Kind::Glue => {
+            let text = glue::parse::text(&source.bytes);
+            let (wasm, origin, facts, read) =
+                glue::parse::with_ast(&text, |ast| read_glue(ast, source, wasm, host))??;
+            let names = read.import_names.clone();
+            Ok(finish(
+                wasm,
+                origin,
+                facts,
+                Some(read),
+                names,
+                text.as_bytes(),
+            ))
+        }
+    }
+}
+
+type GlueReading = (Vec<u8>, WasmOrigin, WasmFacts, GlueFacts);
+
+fn read_glue(
+    ast: &glue::parse::Ast<'_>,
+    source: &SourceFile,
+    given: Option<SourceFile>,
+    host: Host<'_>,
+) -> Result<GlueReading, ReadError> {
+    let mut choices: Vec<(Vec<u8>, WasmOrigin)> = Vec::new();
+    let mut looked_at = Vec::new();
+    if let Some(given) = given {
+        choices.push((given.bytes, WasmOrigin::Given));
+    } else {
+        choices.extend(
+            glue::wasm_literal::find(ast)
+                .into_iter()
+                .map(|wasm| (wasm, WasmOrigin::Embedded)),
+        );
+        if choices.is_empty()
+            && let Some(path) = &source.path
+        {
+            for place in locate::candidates(path, &glue::wasm_file_names(ast), &mut looked_at) {
+                if let Ok(bytes) = std::fs::read(&place) {
+                    choices.push((bytes, WasmOrigin::Beside(place)));
+                }
+            }
+            if choices.is_empty()
+                && let Some((place, wasm)) =
+                    locate::in_required_files(path, &glue::relative_requires(ast))
+            {
+                choices.push((wasm, WasmOrigin::Beside(place)));
+            }
+        }
+    }
+    if choices.is_empty() {
+        if !glue::looks_like_emscripten(ast) {
+            return Err(ReadError::NotEmscripten {
+                reason: "it is JavaScript, but has no WebAssembly and nothing of Emscripten's runtime in it".into(),
+            });
+        }
+        return Err(ReadError::WasmMissing { looked_at });
+    }
+    let (wasm, origin, facts) = choose(ast, choices)?;
+    let read = glue::read(ast, &facts, host);
+    Ok((wasm, origin, facts, read))
+}
+
+/// Of several: the one whose imports this glue answers best and that the engine can run; then the largest.
+fn choose(
+    ast: &glue::parse::Ast<'_>,
+    choices: Vec<(Vec<u8>, WasmOrigin)>,
+) -> Result<(Vec<u8>, WasmOrigin, WasmFacts), ReadError> {
+    type Choice = ((bool, usize, usize), (Vec<u8>, WasmOrigin, WasmFacts));
+    let only = choices.len() == 1;
+    let mut best: Option<Choice> = None;
+    let mut error = None;
+    for (wasm, origin) in choices {
+        let facts = match wasm_facts::read(&wasm) {
+            Ok(facts) => facts,
+            Err(e) => {
+                error.get_or_insert(e);
+                continue;
+            }
+        };
+        let plain = !facts.memories.iter().any(|m| m.shared || m.memory64);
+        let coverage = if only {
+            0
+        } else {
+            glue::coverage(ast, &facts) / 50
+        };
+        let score = (plain, coverage, wasm.len());
+        if best.as_ref().is_none_or(|(s, _)| score > *s) {
+            best = Some((score, (wasm, origin, facts)));
+        }
+    }
+    match best {
+        Some((_, choice)) => Ok(choice),
+        None => Err(error.unwrap_or(ReadError::WasmMissing {
+            looked_at: Vec::new(),
+        })),
+    }
+}
+
+/// A bare wasm's imports under their own names.
+fn glue_less_names(facts: &WasmFacts) -> HashMap<(String, String), String> {
+    let fastcomp = is_fastcomp(facts);
+    facts
+        .function_imports()
+        .map(|(import, _)| {
+            let name = match fastcomp {
+                true => glue::fastcomp_name(&import.module, &import.name),
+                false => import.name.clone(),
+            };
+            ((import.module.clone(), import.name.clone()), name)
+        })
+        .collect()
+}
+
+fn finish(
+    wasm: Vec<u8>,
+    wasm_origin: WasmOrigin,
+    facts: WasmFacts,
+    glue: Option<GlueFacts>,
+    import_names: HashMap<(String, String), String>,
+    text: &[u8],
+) -> Reading {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(wasm.len() as u64).to_le_bytes());
+    hasher.update(&wasm);
+    hasher.update(text);
+    let versions = abi::versions(&facts, &import_names, glue.as_ref());
+    let abi = abi::abi(&facts, &import_names, glue.as_ref());
+    Reading {
+        key: *hasher.finalize().as_bytes(),
+        wasm,
+        wasm_origin,
+        facts,
+        glue,
+        import_names,
+        abi,
+        versions,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! What kind of source was opened, and where its WebAssembly is.
+
+use super::{ReadError, SourceFile};
+use std::path::{Path, PathBuf};
+
+const WASM_MAGIC: &[u8] = b"\0asm";
+
+/// What the bytes of a source are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Wasm,
+    Glue,
+}
+
+impl SourceFile {
+    /// Reads a file from the disk.
+    pub fn load(path: &Path) -> Result<SourceFile, ReadError> {
+        let bytes = std::fs::read(path).map_err(|e| {
+            if path.is_dir() {
+                return ReadError::IsDirectory { path: path.into() };
+            }
+            match e.kind() {
+                std::io::ErrorKind::NotFound => ReadError::NotFound { path: path.into() },
+                _ => ReadError::Unreadable {
+                    path: path.into(),
+                    reason: e.to_string(),
+                },
+            }
+        })?;
+        Ok(SourceFile {
+            path: Some(path.into()),
+            bytes,
+        })
+    }
+
+    pub fn kind(&self) -> Result<Kind, ReadError> {
+        if self.bytes.is_empty() {
+            return Err(ReadError::Empty);
+        }
+        if self.bytes.starts_with(WASM_MAGIC) {
+            return Ok(Kind::Wasm);
+        }
+        if self.bytes.len() < 4 && WASM_MAGIC.starts_with(&self.bytes) {
+            return Err(ReadError::InvalidWasm {
+                offset: self.bytes.len() as u64,
+                reason: "unexpected end: the file is truncated".into(),
+            });
+        }
+        // Executables, archives and images have NUL bytes early; text has none outside of a string.
+        if self.bytes[..self.bytes.len().min(512)].contains(&0) {
+            return Err(ReadError::NotEmscripten {
+                reason: "it is neither JavaScript nor WebAssembly, but some other binary file"
+                    .into(),
+            });
+        }
+        Ok(Kind::Glue)
+    }
+}
+
+/// Looks for `.wasm` files that the glue may mean, best first: the names it spells, beside it and one folder down,
+/// then a sibling of the same stem. Only files that are there and begin like WebAssembly are given.
+pub fn candidates(glue: &Path, names: &[String], looked_at: &mut Vec<PathBuf>) -> Vec<PathBuf> {
+    let folder = glue
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut places = Vec::new();
+    for name in names {
+        places.push(folder.join(name));
+    }
+    let stem = glue
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default();
+    for extension in [".js", ".cjs", ".mjs"] {
+        if let Some(stem) = stem.strip_suffix(extension) {
+            places.push(folder.join(format!("{stem}.wasm")));
+        }
+    }
+    let mut nested: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map(|entries| {
+            entries
+                .flatten()
+                .map(|e| e.path())
+                .filter(|p| p.is_dir())
+                .collect()
+        })
+        .unwrap_or_default();
+    nested.sort();
+    for name in names {
+        if let Some(base) = Path::new(name).file_name() {
+            places.extend(nested.iter().map(|dir| dir.join(base)));
+        }
+    }
+    let mut found: Vec<PathBuf> = Vec::new();
+    for place in places {
+        if found.contains(&place) {
+            continue;
+        }
+        if begins_like_wasm(&place) {
+            found.push(place);
+        } else if !looked_at.contains(&place) && place.parent() == Some(folder) {
+            looked_at.push(place);
+        }
+    }
+    found
+}
+
+/// The first wasm in base64 that a file has which the glue requires by a relative path.
+pub fn in_required_files(glue: &Path, requires: &[String]) -> Option<(PathBuf, Vec<u8>)> {
+    const MAX_BYTES: u64 = 256 << 20;
+    let folder = glue
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    for name in requires {
+        for extension in ["", ".js", ".json", ".cjs", ".mjs"] {
+            let path = folder.join(format!("{name}{extension}"));
+            let fits = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= MAX_BYTES);
+            if !fits {
+                continue;
+            }
+            if let Some(wasm) = std::fs::read(&path)
+                .ok()
+                .and_then(|bytes| super::glue::wasm_literal::find_in_file(&bytes))
+            {
+                return Some((path, wasm));
+            }
+            break;
+        }
+    }
+    None
+}
+
+fn begins_like_wasm(path: &Path) -> bool {
+    use std::io::Read;
+    let mut magic = [0u8; 4];
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut magic))
+        .is_ok_and(|()| magic == WASM_MAGIC)
+}
