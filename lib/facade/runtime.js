@@ -6,7 +6,7 @@ function makeRuntime (facade) {
   return {
     api: {},
     live: heap,
-    provide: (name) => facade.module[name],
+    provide: (name) => name === 'writeAsciiToMemory' ? (str, buffer, dontAddNull) => { for (let i = 0; i < str.length; ++i) heap.HEAP8[buffer++ >> 0] = str.charCodeAt(i); if (!dontAddNull) heap.HEAP8[buffer >> 0] = 0 } : facade.module[name],
     lateExport: (name) => (...args) => facade.module[`_${name}`](...args),
     attachEmbind () {
       embind = require('./embind').attachEmbind(facade.module, facade.sandbox)

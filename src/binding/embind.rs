@@ -42,10 +42,24 @@ fn callback_info(env: sys::napi_env, info: sys::napi_callback_info) -> (Argument
     let mut data = ptr::null_mut();
     // SAFETY: there is room for `count` arguments.
     unsafe {
-        sys::napi_get_cb_info(env, info, &mut count, args.as_mut_ptr(), ptr::null_mut(), &mut data);
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            args.as_mut_ptr(),
+            ptr::null_mut(),
+            &mut data,
+        );
         if count > args.len() {
             args.resize(count, ptr::null_mut());
-            sys::napi_get_cb_info(env, info, &mut count, args.as_mut_ptr(), ptr::null_mut(), ptr::null_mut());
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &mut count,
+                args.as_mut_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            );
         }
     }
     args.truncate(count);
@@ -68,13 +82,18 @@ impl Passed for Raws<'_> {
     #[inline]
     fn number(&self, at: usize) -> f64 {
         let value = self.args.get(at);
-        value.and_then(|value| get!(napi_get_value_double, self.env, *value)).unwrap_or(-1.0)
+        value
+            .and_then(|value| get!(napi_get_value_double, self.env, *value))
+            .unwrap_or(-1.0)
     }
 }
 
 impl Raws<'_> {
     fn handle_at(&self, at: usize) -> HandleRef {
-        HandleRef { id: self.number(at), key: self.number(at + 1) }
+        HandleRef {
+            id: self.number(at),
+            key: self.number(at + 1),
+        }
     }
 }
 
@@ -108,29 +127,43 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 
 /// What the facade can do with handles and the rest, by position in the list it gets.
 const OPERATIONS: [(&str, Operation); 16] = [
-    ("delete", |rt, _, a| handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())),
+    ("delete", |rt, _, a| {
+        handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())
+    }),
     ("clone", |rt, js, a| {
         Ok(match handles::clone(rt, a.handle_at(0))? {
             handles::Cloned::Same => js.boolean(true),
             handles::Cloned::New(handle, smart) => give(js, Out::Handle { handle, smart }),
         })
     }),
-    ("isDeleted", |rt, js, a| Ok(js.boolean(handles::is_deleted(rt, a.handle_at(0))))),
-    ("deleteLater", |rt, js, a| handles::delete_later(rt, a.handle_at(0)).map(|()| js.undefined())),
+    ("isDeleted", |rt, js, a| {
+        Ok(js.boolean(handles::is_deleted(rt, a.handle_at(0))))
+    }),
+    ("deleteLater", |rt, js, a| {
+        handles::delete_later(rt, a.handle_at(0)).map(|()| js.undefined())
+    }),
     ("isAliasOf", |rt, js, a| {
         let alias = handles::is_alias_of(rt, a.handle_at(0), a.handle_at(2))?;
         Ok(js.boolean(alias))
     }),
-    ("finalize", |rt, js, a| handles::finalize(rt, a.handle_at(0)).map(|()| js.undefined())),
+    ("finalize", |rt, js, a| {
+        handles::finalize(rt, a.handle_at(0)).map(|()| js.undefined())
+    }),
     ("peek", |rt, js, a| peek(rt, js, a.handle_at(0))),
-    ("flush", |rt, js, _| handles::flush_pending_deletes(rt).map(|()| js.undefined())),
+    ("flush", |rt, js, _| {
+        handles::flush_pending_deletes(rt).map(|()| js.undefined())
+    }),
     ("setDelay", |rt, js, a| {
         let function = a.value(0);
         let function = js.truthy(function).then_some(function);
         handles::set_delay(rt, function).map(|()| js.undefined())
     }),
-    ("countEmvals", |rt, js, _| Ok(js.number(rt.emval.count() as f64))),
-    ("inheritedCount", |rt, js, _| Ok(js.number(rt.embind.inherited_count() as f64))),
+    ("countEmvals", |rt, js, _| {
+        Ok(js.number(rt.emval.count() as f64))
+    }),
+    ("inheritedCount", |rt, js, _| {
+        Ok(js.number(rt.embind.inherited_count() as f64))
+    }),
     ("inheritedObjects", |rt, js, _| {
         let list = js.array();
         for (i, object) in rt.embind.inherited_objects().into_iter().enumerate() {
@@ -247,7 +280,13 @@ pub unsafe fn install(
     }));
     let address = installed.cast_const();
     let data = |count: u32| -> Box<[CallData]> {
-        (0..count).map(|index| CallData { cell, shared: address, index }).collect()
+        (0..count)
+            .map(|index| CallData {
+                cell,
+                shared: address,
+                index,
+            })
+            .collect()
     };
     // SAFETY: made just above and not shared yet.
     let shared = unsafe {
@@ -257,13 +296,24 @@ pub unsafe fn install(
     };
     let owner = raw::object(env);
     raw::set(env, owner, "sandbox", sandbox);
-    let external =
-        get!(napi_create_external, env, installed.cast(), Some(drop_installed), ptr::null_mut())?;
+    let external = get!(
+        napi_create_external,
+        env,
+        installed.cast(),
+        Some(drop_installed),
+        ptr::null_mut()
+    )?;
     raw::set(env, owner, "data", external);
 
     let object = raw::object(env);
     raw::set(env, object, "description", raw::string(env, &description));
-    let list = raw::array(env, shared.calls.iter().map(|data| function(env, Some(call), data)));
+    let list = raw::array(
+        env,
+        shared
+            .calls
+            .iter()
+            .map(|data| function(env, Some(call), data)),
+    );
     raw::set(env, object, "calls", list);
     let operations = raw::object(env);
     for ((name, _), data) in OPERATIONS.iter().zip(&shared.operations) {

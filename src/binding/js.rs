@@ -145,8 +145,15 @@ impl NapiJs {
 
     fn call_hook(&self, hook: Hook, args: &[sys::napi_value]) -> Result<sys::napi_value, Unwind> {
         let function = self.hook(hook)?;
-        get!(napi_call_function, self.env, self.undefined_value(), function, args.len(), args.as_ptr())
-            .ok_or_else(|| self.failure(|| Unwind::Bug("a hook of the facade failed".into())))
+        get!(
+            napi_call_function,
+            self.env,
+            self.undefined_value(),
+            function,
+            args.len(),
+            args.as_ptr()
+        )
+        .ok_or_else(|| self.failure(|| Unwind::Bug("a hook of the facade failed".into())))
     }
 
     fn number_value(&self, value: f64) -> sys::napi_value {
@@ -158,14 +165,33 @@ impl NapiJs {
     }
 
     fn unreadable(&self, object: JsValue, name: &str) -> Unwind {
-        let what = if self.kind(object) == Kind::Null { "null" } else { "undefined" };
-        Unwind::script("TypeError", format!("Cannot read properties of {what} (reading '{name}')"))
+        let what = if self.kind(object) == Kind::Null {
+            "null"
+        } else {
+            "undefined"
+        };
+        Unwind::script(
+            "TypeError",
+            format!("Cannot read properties of {what} (reading '{name}')"),
+        )
     }
 
     fn text_of(&self, value: sys::napi_value) -> Option<String> {
-        let length = get!(napi_get_value_string_utf8, self.env, value, ptr::null_mut(), 0)?;
+        let length = get!(
+            napi_get_value_string_utf8,
+            self.env,
+            value,
+            ptr::null_mut(),
+            0
+        )?;
         let mut bytes = vec![0; length + 1];
-        get!(napi_get_value_string_utf8, self.env, value, bytes.as_mut_ptr().cast(), bytes.len())?;
+        get!(
+            napi_get_value_string_utf8,
+            self.env,
+            value,
+            bytes.as_mut_ptr().cast(),
+            bytes.len()
+        )?;
         bytes.truncate(length);
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -191,7 +217,8 @@ impl NapiJs {
             let narrow = kind == sys::TypedarrayType::int8_array
                 || kind == sys::TypedarrayType::uint8_array
                 || kind == sys::TypedarrayType::uint8_clamped_array;
-            return (status == sys::Status::napi_ok && narrow).then_some((data.cast_const().cast(), length));
+            return (status == sys::Status::napi_ok && narrow)
+                .then_some((data.cast_const().cast(), length));
         }
         if get!(napi_is_arraybuffer, self.env, value)? {
             let mut data = ptr::null_mut();
@@ -243,18 +270,33 @@ impl Js for NapiJs {
         opaque(get!(napi_create_bigint_uint64, self.env, value).unwrap_or(ptr::null_mut()))
     }
     fn string_latin1(&self, bytes: &[u8]) -> JsValue {
-        let made = get!(napi_create_string_latin1, self.env, bytes.as_ptr().cast(), bytes.len() as isize);
+        let made = get!(
+            napi_create_string_latin1,
+            self.env,
+            bytes.as_ptr().cast(),
+            bytes.len() as isize
+        );
         opaque(made.unwrap_or(ptr::null_mut()))
     }
     fn string_utf8(&self, bytes: &[u8]) -> JsValue {
         if bytes.is_ascii() {
             return self.string_latin1(bytes);
         }
-        let made = get!(napi_create_string_utf8, self.env, bytes.as_ptr().cast(), bytes.len() as isize);
+        let made = get!(
+            napi_create_string_utf8,
+            self.env,
+            bytes.as_ptr().cast(),
+            bytes.len() as isize
+        );
         opaque(made.unwrap_or(ptr::null_mut()))
     }
     fn string_utf16(&self, units: &[u16]) -> JsValue {
-        let made = get!(napi_create_string_utf16, self.env, units.as_ptr(), units.len() as isize);
+        let made = get!(
+            napi_create_string_utf16,
+            self.env,
+            units.as_ptr(),
+            units.len() as isize
+        );
         opaque(made.unwrap_or(ptr::null_mut()))
     }
     fn object(&self) -> JsValue {
@@ -273,7 +315,9 @@ impl Js for NapiJs {
     fn truthy(&self, value: JsValue) -> bool {
         self.to_bool(value).unwrap_or_else(|| {
             let coerced = get!(napi_coerce_to_bool, self.env, raw_of(value));
-            coerced.and_then(|c| self.to_bool(opaque(c))).unwrap_or(false)
+            coerced
+                .and_then(|c| self.to_bool(opaque(c)))
+                .unwrap_or(false)
         })
     }
     fn to_bigint(&self, value: JsValue) -> Option<(bool, Vec<u64>)> {
@@ -281,7 +325,13 @@ impl Js for NapiJs {
         let value = raw_of(value);
         // SAFETY: with no room given, only the number of words is written.
         let status = unsafe {
-            sys::napi_get_value_bigint_words(self.env, value, ptr::null_mut(), &mut count, ptr::null_mut())
+            sys::napi_get_value_bigint_words(
+                self.env,
+                value,
+                ptr::null_mut(),
+                &mut count,
+                ptr::null_mut(),
+            )
         };
         if status != sys::Status::napi_ok {
             return None;
@@ -290,22 +340,53 @@ impl Js for NapiJs {
         let mut sign = 0;
         // SAFETY: there is room for `count` words.
         let status = unsafe {
-            sys::napi_get_value_bigint_words(self.env, value, &mut sign, &mut count, words.as_mut_ptr())
+            sys::napi_get_value_bigint_words(
+                self.env,
+                value,
+                &mut sign,
+                &mut count,
+                words.as_mut_ptr(),
+            )
         };
         (status == sys::Status::napi_ok).then_some((sign != 0, words))
     }
     fn to_utf16(&self, value: JsValue) -> Option<Vec<u16>> {
-        let length = get!(napi_get_value_string_utf16, self.env, raw_of(value), ptr::null_mut(), 0)?;
+        let length = get!(
+            napi_get_value_string_utf16,
+            self.env,
+            raw_of(value),
+            ptr::null_mut(),
+            0
+        )?;
         let mut units = vec![0; length + 1];
-        get!(napi_get_value_string_utf16, self.env, raw_of(value), units.as_mut_ptr(), units.len())?;
+        get!(
+            napi_get_value_string_utf16,
+            self.env,
+            raw_of(value),
+            units.as_mut_ptr(),
+            units.len()
+        )?;
         units.truncate(length);
         Some(units)
     }
     fn utf8_len(&self, value: JsValue) -> Option<u32> {
-        get!(napi_get_value_string_utf8, self.env, raw_of(value), ptr::null_mut(), 0).map(|n| n as u32)
+        get!(
+            napi_get_value_string_utf8,
+            self.env,
+            raw_of(value),
+            ptr::null_mut(),
+            0
+        )
+        .map(|n| n as u32)
     }
     fn write_utf8(&self, value: JsValue, out: &mut [u8]) {
-        get!(napi_get_value_string_utf8, self.env, raw_of(value), out.as_mut_ptr().cast(), out.len());
+        get!(
+            napi_get_value_string_utf8,
+            self.env,
+            raw_of(value),
+            out.as_mut_ptr().cast(),
+            out.len()
+        );
     }
     fn bytes_len(&self, value: JsValue) -> Option<u32> {
         self.bytes_of(value).map(|(_, length)| length as u32)
@@ -325,7 +406,8 @@ impl Js for NapiJs {
     }
 
     fn display(&self, _: &mut Runtime, value: JsValue) -> String {
-        let text = get!(napi_coerce_to_string, self.env, raw_of(value)).and_then(|text| self.text_of(text));
+        let text = get!(napi_coerce_to_string, self.env, raw_of(value))
+            .and_then(|text| self.text_of(text));
         text.unwrap_or_else(|| {
             if get!(napi_is_exception_pending, self.env) == Some(true) {
                 raw::take_exception(self.env);
@@ -342,15 +424,25 @@ impl Js for NapiJs {
             })),
         }
     }
-    fn set(&self, rt: &mut Runtime, object: JsValue, key: JsValue, value: JsValue) -> Result<(), Unwind> {
+    fn set(
+        &self,
+        rt: &mut Runtime,
+        object: JsValue,
+        key: JsValue,
+        value: JsValue,
+    ) -> Result<(), Unwind> {
         // SAFETY: live values of this environment.
-        let status = unsafe { sys::napi_set_property(self.env, raw_of(object), raw_of(key), raw_of(value)) };
+        let status =
+            unsafe { sys::napi_set_property(self.env, raw_of(object), raw_of(key), raw_of(value)) };
         if status == sys::Status::napi_ok {
             return Ok(());
         }
         Err(self.failure(|| {
             let (name, what) = (self.display(rt, key), self.display(rt, object));
-            Unwind::script("TypeError", format!("Cannot set properties of {what} (setting '{name}')"))
+            Unwind::script(
+                "TypeError",
+                format!("Cannot set properties of {what} (setting '{name}')"),
+            )
         }))
     }
     fn get_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue, Unwind> {
@@ -380,7 +472,8 @@ impl Js for NapiJs {
         value: JsValue,
     ) -> Result<(), Unwind> {
         // SAFETY: live values of this environment.
-        let status = unsafe { sys::napi_set_element(self.env, raw_of(object), index, raw_of(value)) };
+        let status =
+            unsafe { sys::napi_set_element(self.env, raw_of(object), index, raw_of(value)) };
         if status == sys::Status::napi_ok {
             return Ok(());
         }
@@ -389,7 +482,10 @@ impl Js for NapiJs {
     fn has_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<bool, Unwind> {
         get!(napi_has_property, self.env, raw_of(object), self.key(name)).ok_or_else(|| {
             self.failure(|| {
-                Unwind::script("TypeError", format!("Cannot use 'in' operator to search for '{name}'"))
+                Unwind::script(
+                    "TypeError",
+                    format!("Cannot use 'in' operator to search for '{name}'"),
+                )
             })
         })
     }
@@ -402,18 +498,38 @@ impl Js for NapiJs {
     ) -> Result<JsValue, Unwind> {
         // JsValue is a napi_value in disguise, so the slice is an argument list.
         let args_at = args.as_ptr().cast::<sys::napi_value>();
-        get!(napi_call_function, self.env, raw_of(this), raw_of(function), args.len(), args_at)
-            .map(opaque)
-            .ok_or_else(|| {
-                self.failure(|| {
-                    let what = self.display(rt, function);
-                    Unwind::script("TypeError", format!("{what} is not a function"))
-                })
+        get!(
+            napi_call_function,
+            self.env,
+            raw_of(this),
+            raw_of(function),
+            args.len(),
+            args_at
+        )
+        .map(opaque)
+        .ok_or_else(|| {
+            self.failure(|| {
+                let what = self.display(rt, function);
+                Unwind::script("TypeError", format!("{what} is not a function"))
             })
+        })
     }
-    fn construct(&self, rt: &mut Runtime, class: JsValue, args: &[JsValue]) -> Result<JsValue, Unwind> {
+    fn construct(
+        &self,
+        rt: &mut Runtime,
+        class: JsValue,
+        args: &[JsValue],
+    ) -> Result<JsValue, Unwind> {
         let args_at = args.as_ptr().cast::<sys::napi_value>();
-        get!(napi_new_instance, self.env, raw_of(class), args.len(), args_at).map(opaque).ok_or_else(|| {
+        get!(
+            napi_new_instance,
+            self.env,
+            raw_of(class),
+            args.len(),
+            args_at
+        )
+        .map(opaque)
+        .ok_or_else(|| {
             self.failure(|| {
                 let what = self.display(rt, class);
                 Unwind::script("TypeError", format!("{what} is not a constructor"))
@@ -435,10 +551,21 @@ impl Js for NapiJs {
                 Some(made)
             })
             .ok_or_else(|| Unwind::Bug("JavaScript's operators are out of reach".into()))?;
-        let args = [self.number_value(f64::from(operator as u32)), raw_of(left), raw_of(right)];
-        get!(napi_call_function, self.env, self.undefined_value(), function, 3, args.as_ptr())
-            .map(opaque)
-            .ok_or_else(|| self.failure(|| Unwind::Bug("an operator failed".into())))
+        let args = [
+            self.number_value(f64::from(operator as u32)),
+            raw_of(left),
+            raw_of(right),
+        ];
+        get!(
+            napi_call_function,
+            self.env,
+            self.undefined_value(),
+            function,
+            3,
+            args.as_ptr()
+        )
+        .map(opaque)
+        .ok_or_else(|| self.failure(|| Unwind::Bug("an operator failed".into())))
     }
     fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue, Unwind> {
         let global = opaque(get!(napi_get_global, self.env).unwrap_or(ptr::null_mut()));
@@ -448,10 +575,17 @@ impl Js for NapiJs {
         }
     }
     fn module_property(&self, _: &mut Runtime, name: &str) -> Result<JsValue, Unwind> {
-        self.call_hook(Hook::ModuleProperty, &[self.key(name)]).map(opaque)
+        self.call_hook(Hook::ModuleProperty, &[self.key(name)])
+            .map(opaque)
     }
 
-    fn view(&self, _: &mut Runtime, kind: ViewKind, at: u32, count: u32) -> Result<JsValue, Unwind> {
+    fn view(
+        &self,
+        _: &mut Runtime,
+        kind: ViewKind,
+        at: u32,
+        count: u32,
+    ) -> Result<JsValue, Unwind> {
         // SAFETY: the cell outlives the instance that this belongs to.
         let cell = unsafe { &*self.cell };
         let Some(buffer) = cell.array_buffer(self.env) else {
@@ -471,23 +605,49 @@ impl Js for NapiJs {
             ViewKind::I64 => sys::TypedarrayType::bigint64_array,
             ViewKind::U64 => sys::TypedarrayType::biguint64_array,
         };
-        get!(napi_create_typedarray, self.env, kind, count as usize, buffer, at as usize).map(opaque).ok_or_else(
-            || self.failure(|| Unwind::script("RangeError", format!("Invalid typed array length: {count}"))),
+        get!(
+            napi_create_typedarray,
+            self.env,
+            kind,
+            count as usize,
+            buffer,
+            at as usize
         )
+        .map(opaque)
+        .ok_or_else(|| {
+            self.failure(|| {
+                Unwind::script("RangeError", format!("Invalid typed array length: {count}"))
+            })
+        })
     }
 
-    fn make_handle(&self, _: &mut Runtime, handle: HandleRef, smart: bool) -> Result<JsValue, Unwind> {
+    fn make_handle(
+        &self,
+        _: &mut Runtime,
+        handle: HandleRef,
+        smart: bool,
+    ) -> Result<JsValue, Unwind> {
         let smart = get!(napi_get_boolean, self.env, smart).unwrap_or(ptr::null_mut());
-        let args = [self.number_value(handle.id), self.number_value(handle.key), smart];
+        let args = [
+            self.number_value(handle.id),
+            self.number_value(handle.key),
+            smart,
+        ];
         self.call_hook(Hook::MakeHandle, &args).map(opaque)
     }
     fn handle_of(&self, _: &mut Runtime, value: JsValue) -> Option<HandleRef> {
         let is_handle = self.call_hook(Hook::HandleOf, &[raw_of(value)]).ok()?;
         let is_handle = self.to_bool(opaque(is_handle))?;
-        is_handle.then(|| HandleRef { id: self.read_register(0), key: self.read_register(1) })
+        is_handle.then(|| HandleRef {
+            id: self.read_register(0),
+            key: self.read_register(1),
+        })
     }
     fn enum_value(&self, _: &mut Runtime, index: u32, value: f64) -> Result<JsValue, Unwind> {
-        let args = [self.number_value(f64::from(index)), self.number_value(value)];
+        let args = [
+            self.number_value(f64::from(index)),
+            self.number_value(value),
+        ];
         self.call_hook(Hook::EnumValue, &args).map(opaque)
     }
     fn inheriting_constructor(
@@ -497,7 +657,11 @@ impl Js for NapiJs {
         class: u32,
         properties: JsValue,
     ) -> Result<JsValue, Unwind> {
-        let args = [self.key(name), self.number_value(f64::from(class)), raw_of(properties)];
+        let args = [
+            self.key(name),
+            self.number_value(f64::from(class)),
+            raw_of(properties),
+        ];
         self.call_hook(Hook::Inheriting, &args).map(opaque)
     }
     fn flush_function(&self, _: &mut Runtime) -> Result<JsValue, Unwind> {

@@ -13,8 +13,8 @@ use oxc_syntax::symbol::SymbolId;
 
 /// Parser and walkers recurse once per level; real glue stays far below.
 const MAX_NESTING: usize = 6_000;
-/// Room for `MAX_NESTING` levels of the parser's largest frames. Only what is touched is ever backed by memory.
-const STACK_BYTES: usize = 512 << 20;
+/// Four times what `MAX_NESTING` levels of the hungriest syntax take. Only what is touched is ever backed by memory.
+const STACK_BYTES: usize = 192 << 20;
 
 /// A parsed glue file.
 pub struct Ast<'a> {
