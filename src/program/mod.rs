@@ -165,7 +165,7 @@ fn read_glue(
         }
     }
     if choices.is_empty() {
-        if !glue::looks_like_emscripten(ast) {
+        if glue::wasm_file_names(ast).is_empty() && !glue::looks_like_emscripten(ast) {
             return Err(ReadError::NotEmscripten {
                 reason: "it is JavaScript, but has no WebAssembly and nothing of Emscripten's runtime in it".into(),
             });
@@ -254,5 +254,7 @@ fn finish(
     }
 }
 
+#[cfg(test)]
+mod readings;
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,8 @@ pub struct GlueFacts {
     pub fragment: Option<Fragment>,
     /// Imports answered by the fragment, by canonical name.
     pub js_imports: Vec<String>,
+    /// Imports that neither the native host nor the fragment answers.
+    pub unanswered_imports: Vec<String>,
     /// `EM_ASM` bodies: address (or index, before addresses were used) -> the function expression's text.
     pub em_asm: BTreeMap<u32, String>,
     pub layout: Layout,
@@ -131,6 +133,7 @@ pub fn read(ast: &Ast<'_>, facts: &WasmFacts, host: Host<'_>) -> GlueFacts {
     let fragments = fragments::cut(ast, facts, factory, table.as_ref(), &exports, &out, host);
     out.em_asm = fragments.em_asm;
     out.js_imports = fragments.imports;
+    out.unanswered_imports = fragments.unanswered;
     out.fragment = fragments.fragment;
     out
 }
