@@ -31,6 +31,8 @@ pub struct Abi {
     pub grows_by_doubling: bool,
     /// The glue was built with ASSERTIONS.
     pub assertions: bool,
+    /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).
+    pub finalizers: bool,
 }
 
 /// Where the metadata of a C++ exception is.

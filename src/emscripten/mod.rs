@@ -6,28 +6,72 @@
 pub mod abi;
 pub mod embind;
 pub mod emval;
+pub mod exceptions;
 pub mod fs;
+mod imports;
 pub mod js;
-pub mod syscalls;
+mod js_imports;
+pub mod pool;
+mod process;
+mod state;
+// pub mod syscalls;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
+pub use imports::answer;
+pub use js_imports::{from_js, js_import, missing_import, to_int32, to_js};
+pub use process::Process;
+pub use state::StateImage;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A host function. It may call back into wasm through `Runtime`, which may call host functions in turn.
 pub type ImportFn = fn(&mut Runtime, &mut Args) -> Result<(), Unwind>;
 
 /// All that a host function can reach. One per sandbox; its state is what a recycle restores.
+///
+/// A [`Func`] belongs to one wasm instance: an image must hold table indices or export names instead, and whatever keeps
+/// a `Func` must be able to look it up again in another instance of the same program.
 pub struct Runtime {
     pub wasm: Wasm,
     pub abi: Arc<Abi>,
     pub embind: embind::Embind,
     pub emval: emval::Emval,
+    pub exceptions: exceptions::Exceptions,
     pub fs: fs::FileSystem,
-    pub js: Box<dyn js::Js>,
+    pub process: Process,
+    pub js: Rc<dyn js::Js>,
+    /// The JavaScript functions that answer imports, by the number in [`Args::index`].
+    pub js_imports: Vec<Option<js::JsRef>>,
+    /// Imports that nobody answers: module, name, signature.
+    pub missing: Vec<(String, String, String)>,
+    /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
+    pub generation: u64,
 }
 
 impl Runtime {
+    /// A runtime without a module yet.
+    pub fn new(abi: Arc<Abi>, js: Rc<dyn js::Js>) -> Self {
+        Self {
+            wasm: Wasm::default(),
+            abi,
+            embind: embind::Embind::default(),
+            emval: emval::Emval::default(),
+            exceptions: exceptions::Exceptions::default(),
+            fs: fs::FileSystem::default(),
+            process: Process::default(),
+            js,
+            js_imports: Vec::new(),
+            missing: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// JavaScript, detached from the borrow of the runtime: what it runs may come back in.
+    #[inline]
+    pub fn js(&self) -> Rc<dyn js::Js> {
+        Rc::clone(&self.js)
+    }
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
     pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
         let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);

@@ -9,12 +9,17 @@ use wasmer_types::{FunctionType, Type};
 pub struct Args<'a> {
     slots: &'a mut [Raw],
     ty: &'a FunctionType,
+    index: u32,
 }
 
 impl<'a> Args<'a> {
     /// `slots` holds at least `max(params, results)` values.
-    pub fn new(slots: &'a mut [Raw], ty: &'a FunctionType) -> Self {
-        Self { slots, ty }
+    pub fn new(slots: &'a mut [Raw], ty: &'a FunctionType, index: u32) -> Self {
+        Self { slots, ty, index }
+    }
+    /// Which import of its kind this is: the number given with the answer, for functions that answer several imports.
+    pub fn index(&self) -> u32 {
+        self.index
     }
     /// How many arguments the import declares: this tells the ABI generation of most embind imports.
     pub fn len(&self) -> usize {
@@ -28,6 +33,9 @@ impl<'a> Args<'a> {
     }
     pub fn is_i64(&self, i: usize) -> bool {
         self.ty.params().get(i) == Some(&Type::I64)
+    }
+    pub fn returns_i64(&self) -> bool {
+        self.ty.results().first() == Some(&Type::I64)
     }
     fn slot(&self, i: usize) -> Raw {
         if i < self.len() {

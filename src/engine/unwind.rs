@@ -50,6 +50,14 @@ pub enum Unwind {
     },
     /// A feature emvm does not have, named, with the way out.
     Unsupported(String),
+    /// An object of a past generation was used.
+    Stale {
+        class: String,
+        generation: u64,
+        current: u64,
+    },
+    /// A fault of emvm itself; never expected, reported instead of taking the process down.
+    Bug(String),
     /// embind's own errors: class name (`BindingError`, `InternalError`, `UnboundTypeError`, `TypeError`, ...), message.
     Script {
         class: &'static str,
@@ -95,3 +103,58 @@ impl fmt::Display for Unwind {
 }
 
 impl std::error::Error for Unwind {}
+
+impl Unwind {
+    /// What stopped a call. Host functions' own errors come out as they were.
+    pub(super) fn from_trap(trap: wasmer_vm::Trap) -> Self {
+        match trap {
+            wasmer_vm::Trap::User(error) => match error.downcast::<Unwind>() {
+                Ok(unwind) => *unwind,
+                Err(other) => Unwind::Bug(other.to_string()),
+            },
+            trap => Self::from_runtime_error(trap.into()),
+        }
+    }
+
+    pub(super) fn from_runtime_error(error: wasmer::RuntimeError) -> Self {
+        let error = match error.downcast::<Unwind>() {
+            Ok(unwind) => return unwind,
+            Err(error) => error,
+        };
+        let stack = error
+            .trace()
+            .iter()
+            .map(|frame| Frame {
+                function: frame.func_index(),
+                name: frame.function_name().map(str::to_owned),
+                offset: frame.module_offset() as u32,
+            })
+            .collect();
+        let text = error.message();
+        match error.to_trap() {
+            Some(code) => Unwind::Trap {
+                kind: TrapKind::from_code(code),
+                stack,
+            },
+            None => Unwind::Bug(text),
+        }
+    }
+}
+
+impl TrapKind {
+    fn from_code(code: wasmer_vm::TrapCode) -> Self {
+        use wasmer_vm::TrapCode as C;
+        match code {
+            C::StackOverflow => Self::StackOverflow,
+            C::HeapAccessOutOfBounds | C::HeapMisaligned => Self::OutOfBounds,
+            C::TableAccessOutOfBounds => Self::TableOutOfBounds,
+            C::IndirectCallToNull | C::BadSignature => Self::IndirectCall,
+            C::IntegerOverflow => Self::IntegerOverflow,
+            C::IntegerDivisionByZero => Self::Divide,
+            C::BadConversionToInteger => Self::BadConversion,
+            C::UnreachableCodeReached => Self::Unreachable,
+            C::UnalignedAtomic => Self::UnalignedAtomic,
+            _ => Self::Other,
+        }
+    }
+}

@@ -1,47 +1,302 @@
 //! The running wasm of one sandbox: its memory, table, exports, and the way in.
 
 use super::{Raw, Unwind};
+use crate::memory::{self, LinearHandle};
+use rustc_hash::FxHashMap;
+use std::ptr::NonNull;
+use wasmer::{Instance, Store, Table};
 use wasmer_types::FunctionType;
+use wasmer_vm::{
+    VMCallerCheckedAnyfunc, VMConfig, VMGlobalDefinition, VMMemoryDefinition, VMTableDefinition,
+};
 
 /// A function that can be called: an export or a table entry. Valid as long as the wasm instance.
-#[derive(Clone, Copy, Debug)]
-pub struct Func {
-    pub(super) anyfunc: wasmer_vm::VMCallerCheckedAnyfunc,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Func(pub(super) NonNull<VMCallerCheckedAnyfunc>);
+
+impl Func {
+    /// The function of a funcref as wasmer shows it outside; `None` for null.
+    pub(super) fn from_raw(raw: wasmer_types::RawValue) -> Option<Self> {
+        // SAFETY: the value is a funcref: a pointer to the record, or null.
+        NonNull::new(unsafe { raw.funcref } as *mut VMCallerCheckedAnyfunc).map(Func)
+    }
 }
 
 /// The running wasm of one sandbox.
-pub struct Wasm {}
+pub struct Wasm {
+    // Everything below points into the store, which is therefore dropped last.
+    pub(super) exports: FxHashMap<String, Func>,
+    pub(super) memory: NonNull<VMMemoryDefinition>,
+    pub(super) linear: Option<LinearHandle>,
+    pub(super) table: Option<FuncTable>,
+    /// Every mutable global of the module, in index order.
+    pub(super) globals: Vec<NonNull<VMGlobalDefinition>>,
+    /// The first of them, when it is an i32: wasm-ld and fastcomp put the stack pointer there. A trap does not give
+    /// it back, so a call restores it.
+    pub(super) stack_pointer: Option<NonNull<VMGlobalDefinition>>,
+    pub(super) interrupt: Option<NonNull<VMGlobalDefinition>>,
+    pub(super) config: VMConfig,
+    /// How many calls into wasm are on the stack.
+    pub(super) depth: u32,
+    /// Tells instances apart: a [`Func`] is good for one of them.
+    pub(super) epoch: u32,
+    pub(super) instance: Option<Instance>,
+    pub(super) store: Option<Box<Store>>,
+}
+
+/// The function table that indirect calls go through.
+pub(super) struct FuncTable {
+    pub(super) definition: NonNull<VMTableDefinition>,
+    /// For growing it; a table that is neither imported nor exported cannot be grown from outside.
+    pub(super) table: Option<Table>,
+    /// The entries right after start-up.
+    pub(super) sealed: Vec<Option<Func>>,
+    /// Entries set since.
+    pub(super) touched: Vec<u32>,
+}
+
+/// Calls into wasm that may be nested through callbacks: each takes a wasm stack of its own.
+const MAX_DEPTH: u32 = 192;
+
+static mut NO_MEMORY: VMMemoryDefinition = VMMemoryDefinition {
+    base: NonNull::dangling().as_ptr(),
+    current_length: 0,
+};
+
+impl Default for Wasm {
+    /// No module yet: no memory, no exports.
+    fn default() -> Self {
+        Self {
+            exports: FxHashMap::default(),
+            // SAFETY: never written: its length is 0 and only `Linear` writes definitions.
+            memory: unsafe { NonNull::new_unchecked(&raw mut NO_MEMORY) },
+            linear: None,
+            table: None,
+            globals: Vec::new(),
+            stack_pointer: None,
+            interrupt: None,
+            config: VMConfig {
+                wasm_stack_size: None,
+            },
+            depth: 0,
+            epoch: 0,
+            instance: None,
+            store: None,
+        }
+    }
+}
 
 impl Wasm {
     /// The linear memory as it is now. Calls into wasm may grow it: take the slice anew after each.
     pub fn memory(&self) -> &[u8] {
-        todo!()
+        // SAFETY: the definition is valid as long as the store, and names accessible bytes. Wasm cannot run while the
+        // slice lives: running it takes `&mut self`.
+        unsafe {
+            let now = self.memory.read();
+            std::slice::from_raw_parts(now.base, now.current_length)
+        }
     }
     pub fn memory_mut(&mut self) -> &mut [u8] {
-        todo!()
+        // SAFETY: as above.
+        unsafe {
+            let now = self.memory.read();
+            std::slice::from_raw_parts_mut(now.base, now.current_length)
+        }
+    }
+    /// The recyclable memory behind it; `None` when the module has none or shares it between threads.
+    pub fn linear(&self) -> Option<&LinearHandle> {
+        self.linear.as_ref()
     }
     /// Grows by `delta` wasm pages (64 KiB); false when the module's or the user's maximum forbids it.
-    pub fn grow(&mut self, _delta: u32) -> bool {
-        todo!()
+    pub fn grow(&mut self, delta: u32) -> bool {
+        self.linear
+            .as_ref()
+            .is_some_and(|linear| linear.grow(delta).is_some())
     }
     /// The maximum that growth may reach, in bytes: the smaller of the module's own and the user's.
     pub fn max_bytes(&self) -> u64 {
-        todo!()
+        self.linear.as_ref().map_or(0, |linear| linear.max() as u64)
     }
+    /// Which wasm instance of the process this is.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+    /// How many calls into wasm are on the stack: 0 means that the memory may be recycled.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
     /// An exported function by its canonical name (no leading underscore of fastcomp, minification undone).
-    pub fn export(&self, _name: &str) -> Option<Func> {
-        todo!()
+    pub fn export(&self, name: &str) -> Option<Func> {
+        self.exports.get(name).copied()
     }
+    pub fn exports(&self) -> impl Iterator<Item = (&str, Func)> {
+        self.exports
+            .iter()
+            .map(|(name, func)| (name.as_str(), *func))
+    }
+
     /// The entry of the function table, `None` when null or out of range.
-    pub fn table_get(&self, _index: u32) -> Option<Func> {
-        todo!()
+    pub fn table_get(&self, index: u32) -> Option<Func> {
+        let table = self.table.as_ref()?;
+        // SAFETY: the definition is valid as long as the store; the index is checked against its length; elements of a
+        // funcref table are nullable pointers to records that live as long as the store.
+        unsafe {
+            let now = table.definition.as_ref();
+            if index >= now.current_elements {
+                return None;
+            }
+            NonNull::new(
+                now.base
+                    .cast::<*mut VMCallerCheckedAnyfunc>()
+                    .add(index as usize)
+                    .read(),
+            )
+            .map(Func)
+        }
+    }
+    /// Sets an entry of the function table; false when it is out of range.
+    pub fn table_set(&mut self, index: u32, func: Option<Func>) -> bool {
+        let set = self.write_entry(index, func);
+        if let Some(table) = self.table.as_mut().filter(|_| set) {
+            table.touched.push(index);
+        }
+        set
+    }
+    fn write_entry(&mut self, index: u32, func: Option<Func>) -> bool {
+        let Some(table) = self.table.as_ref() else {
+            return false;
+        };
+        // SAFETY: as in `table_get`.
+        unsafe {
+            let now = table.definition.as_ref();
+            if index >= now.current_elements {
+                return false;
+            }
+            let value = func.map_or(std::ptr::null_mut(), |f| f.0.as_ptr());
+            now.base
+                .cast::<*mut VMCallerCheckedAnyfunc>()
+                .add(index as usize)
+                .write(value);
+        }
+        true
+    }
+    /// Grows the function table by one null entry and gives its index; `None` at its maximum.
+    pub fn table_grow(&mut self) -> Option<u32> {
+        let table = self.table.as_ref()?.table.clone()?;
+        let store = self.store.as_mut()?;
+        table
+            .grow(store.as_mut(), 1, wasmer::Value::FuncRef(None))
+            .ok()
     }
     pub fn table_len(&self) -> u32 {
-        todo!()
+        // SAFETY: as in `table_get`.
+        self.table
+            .as_ref()
+            .map_or(0, |t| unsafe { t.definition.as_ref().current_elements })
     }
-    /// The type of a function. Registering code asks once and keeps it.
-    pub fn type_of(&self, _func: Func) -> FunctionType {
-        todo!()
+
+    /// Remembers the function table as what [`Wasm::restore_table`] brings back.
+    pub(crate) fn seal_table(&mut self) {
+        let entries = (0..self.table_len()).map(|i| self.table_get(i)).collect();
+        if let Some(table) = &mut self.table {
+            table.sealed = entries;
+            table.touched.clear();
+        }
+    }
+    /// Brings entries and length of the function table back. Only what was set through [`Wasm::table_set`] and grown
+    /// through [`Wasm::table_grow`] can have changed: programs that write tables by themselves are started anew instead.
+    pub(crate) fn restore_table(&mut self) {
+        let Some(table) = &mut self.table else { return };
+        let touched = std::mem::take(&mut table.touched);
+        let sealed = table.sealed.len() as u32;
+        for index in touched {
+            let entry = self
+                .table
+                .as_ref()
+                .and_then(|t| t.sealed.get(index as usize).copied().flatten());
+            self.write_entry(index, entry);
+        }
+        if let Some(table) = &mut self.table {
+            // SAFETY: as in `table_get`. Entries above are null now, so growing again shows null.
+            unsafe { table.definition.as_mut().current_elements = sealed };
+            table.touched.clear();
+        }
+    }
+
+    /// The type of a function, `None` for one that another engine made. Registering code asks once and keeps it.
+    pub fn type_of(&self, func: Func) -> Option<FunctionType> {
+        // SAFETY: a `Func` points at a record that lives as long as the store.
+        let hash = unsafe { func.0.as_ref().type_signature_hash };
+        self.store
+            .as_ref()?
+            .engine()
+            .as_sys()
+            .lookup_signature(hash)
+    }
+
+    /// Enters wasm: `slots` holds the arguments and, afterwards, the result in its first place. There is at least one
+    /// slot and at least as many as the function has parameters and results.
+    pub(crate) fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Unwind::Trap {
+                kind: super::TrapKind::StackOverflow,
+                stack: Vec::new(),
+            });
+        }
+        // SAFETY: a `Func` points at a record that lives as long as the store.
+        let callee = unsafe { *func.0.as_ref() };
+        // SAFETY: globals live as long as the store.
+        let stack_pointer = self
+            .stack_pointer
+            .map(|g| (g, unsafe { g.as_ref().val.u32 }));
+        self.depth += 1;
+        // SAFETY: the record is wasmer's own, with its trampoline; `slots` has room by this function's contract;
+        // host functions reach this sandbox through the pointer given at instantiation, and no reference derived from
+        // `self` is used until the call returns.
+        let called = unsafe {
+            wasmer_vm::wasmer_call_trampoline(
+                None,
+                &self.config,
+                callee.vmctx,
+                callee.call_trampoline,
+                callee.func_ptr,
+                slots.as_mut_ptr().cast(),
+            )
+        };
+        self.depth -= 1;
+        called.map_err(|trap| {
+            if let Some((mut global, value)) = stack_pointer {
+                // SAFETY: as above.
+                unsafe { global.as_mut().val.u32 = value };
+            }
+            Unwind::from_trap(trap)
+        })
+    }
+
+    /// The values of all mutable globals.
+    pub(crate) fn globals(&self) -> Vec<u128> {
+        // SAFETY: globals live as long as the store.
+        self.globals
+            .iter()
+            .map(|g| unsafe { g.as_ref().val.u128 })
+            .collect()
+    }
+    pub(crate) fn set_globals(&mut self, values: &[u128]) {
+        for (global, value) in self.globals.iter_mut().zip(values) {
+            // SAFETY: as above; the value was read from this very global, or that of another instance of the program.
+            unsafe { global.as_mut().val.u128 = *value };
+        }
+    }
+
+    /// The interruption flag, for other threads to set while this sandbox lives.
+    pub(crate) fn interrupt_flag(&self) -> Option<super::InterruptFlag> {
+        self.interrupt.map(super::InterruptFlag::new)
+    }
+
+    /// What the memory occupies.
+    pub fn residency(&self) -> Option<memory::Residency> {
+        self.linear.as_ref()?.residency()
     }
 }
 
@@ -109,9 +364,5 @@ impl Wasm {
             .position(|b| *b == 0)
             .ok_or_else(Unwind::out_of_bounds)?;
         Ok(&tail[..len])
-    }
-    /// Enters wasm: `slots` holds the arguments and, afterwards, the result in its first place.
-    pub(crate) fn enter(&mut self, _func: Func, _slots: &mut [Raw]) -> Result<(), Unwind> {
-        todo!()
     }
 }

@@ -1,1 +1,135 @@
-//! Start-up, image taking, recycle, limits.
+//! Start-up, image taking, recycle, limits: the life of one sandbox's instance.
+
+mod image;
+mod limits;
+mod startup;
+mod stats;
+
+pub use image::{Image, ImageKey, ImageSlot};
+pub use limits::Interrupter;
+pub use startup::{Host, Settings, StartError};
+pub use stats::Stats;
+
+use crate::emscripten::Runtime;
+use crate::engine::Unwind;
+use crate::memory::RecycleOutcome;
+use crate::program::Program;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One sandbox's live instance, and what it takes to make the next one.
+pub struct Instance {
+    /// Boxed: host functions hold its address.
+    pub runtime: Box<Runtime>,
+    pub stats: Stats,
+    pub interrupter: Arc<Interrupter>,
+    program: Arc<Program>,
+    settings: Settings,
+    image: Option<Arc<Image>>,
+}
+
+/// Why a recycle was not possible.
+#[derive(Debug)]
+pub enum RecycleError {
+    /// The module is on the stack.
+    Busy,
+    /// The system refused memory, or start-up failed where the program must be started anew.
+    Failed(StartError),
+}
+
+impl Instance {
+    /// Instantiates a program; nothing of it has run yet.
+    pub fn new(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
+        let runtime = startup::runtime(&program, &settings, host)?;
+        let interrupter = Interrupter::new(runtime.wasm.interrupt_flag(), settings.timeout);
+        Ok(Self {
+            runtime,
+            stats: Stats::default(),
+            interrupter,
+            program,
+            settings,
+            image: None,
+        })
+    }
+
+    /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
+    pub fn start(&mut self) -> Result<(), StartError> {
+        self.image = self.program.image(&self.settings.image_key());
+        match &self.image {
+            Some(image) => image.apply(&mut self.runtime),
+            None => startup::run(&mut self.runtime, &self.program, &self.settings),
+        }
+    }
+
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.runtime.generation
+    }
+
+    /// The module is on the stack: nothing may be replaced under it.
+    pub fn is_busy(&self) -> bool {
+        self.runtime.wasm.depth() > 0
+    }
+
+    /// Takes the image that every later generation starts from, and makes this instance generation 1.
+    ///
+    /// With `private`, the image is this sandbox's own (a warm-up ran); else other sandboxes of the program share it.
+    pub fn take_image(&mut self, private: bool) -> Result<(), StartError> {
+        if (private || self.image.is_none()) && self.program.restorable().is_ok() {
+            let image = Arc::new(Image::take(&mut self.runtime)?);
+            if !private && image.is_shareable() {
+                self.program.share_image(self.settings.image_key(), &image);
+            }
+            self.image = Some(image);
+        }
+        self.runtime.generation = 1;
+        Ok(())
+    }
+
+    /// Replaces the instance by a fresh one.
+    pub fn recycle(&mut self) -> Result<(), RecycleError> {
+        if self.is_busy() {
+            return Err(RecycleError::Busy);
+        }
+        let started = Instant::now();
+        // First, so that whatever start-up makes anew belongs to the new generation.
+        self.runtime.generation += 1;
+        match &self.image {
+            Some(image) => {
+                let outcome = image
+                    .restore(&mut self.runtime)
+                    .map_err(RecycleError::Failed)?;
+                self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
+            }
+            None => {
+                let next = startup::again(&mut self.runtime, &self.program, &self.settings);
+                next.map_err(RecycleError::Failed)?;
+                self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
+            }
+        }
+        self.stats.recycled(started.elapsed());
+        Ok(())
+    }
+
+    /// Notes what a call ended with.
+    pub fn note(&mut self, unwind: &Unwind) {
+        match unwind {
+            Unwind::Timeout { .. } | Unwind::Interrupted => self.stats.timeouts += 1,
+            Unwind::Trap { .. }
+            | Unwind::Abort(_)
+            | Unwind::OutOfMemory { .. }
+            | Unwind::Bug(_) => self.stats.traps += 1,
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // The flag lives in the store that is about to go.
+        self.interrupter.forget();
+    }
+}

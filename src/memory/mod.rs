@@ -1,1 +1,54 @@
-//! Recyclable linear memory.
+//! Recyclable linear memory: the region, the image, and one file per operating system.
+//!
+//! ```text
+//!  Linear ──────────── what wasmer and emvm see as "the memory"; owns the definition that compiled code reads
+//!    │ active ─▶ Region    8 GiB + guard of address space; [0, accessible) may be touched
+//!    │ spare  ─▶ Region    a second one over the same image, clean, or on its way from the cleaner
+//!    └ image  ─▶ Image     the bytes right after start-up, sealed, shared by all sandboxes of the process
+//!                  ▲
+//!  Cleaner ────────┘       one background thread per process: gives dirty pages back to the system
+//! ```
+//!
+//! * [`Image`]: immutable bytes; a sealed memfd where the system maps it copy-on-write, else the non-zero pages.
+//! * [`Region`]: address space. `restore` brings it back to its image and returns every other page.
+//! * [`Linear`]: a recycle writes the clean region's base and the image's length into the memory definition
+//!   (no wasm frame may be live) and hands the dirty region to the cleaner: constant cost, whatever was leaked.
+//! * `os`: the same functions per platform; the portable backend is compiled everywhere.
+
+mod cleaner;
+mod image;
+mod linear;
+mod os;
+mod region;
+mod residency;
+
+pub use image::Image;
+pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created};
+pub use os::{Backend, backend};
+pub use region::Region;
+pub use residency::Residency;
+
+/// Bytes of a wasm page.
+pub const WASM_PAGE: usize = 64 * 1024;
+
+/// Address space of one region: compiled code omits bounds checks, so every 32-bit address plus 32-bit offset, and the
+/// widest access on top, must land in memory that faults.
+pub const RESERVATION: usize = (8 << 30) + WASM_PAGE;
+
+/// The system refused memory or address space.
+#[derive(Debug, thiserror::Error)]
+#[error("the system refused {what} ({bytes} bytes): {source}; {hint}", hint = hint(source))]
+pub struct Error {
+    pub what: &'static str,
+    pub bytes: usize,
+    #[source]
+    pub source: std::io::Error,
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    if error.kind() == std::io::ErrorKind::OutOfMemory {
+        "each sandbox reserves 16 GiB of address space in 6 maps: look at `ulimit -v` and `sysctl vm.max_map_count`"
+    } else {
+        "look at the process's limits"
+    }
+}

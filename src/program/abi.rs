@@ -336,5 +336,6 @@ pub fn abi(
         tz_buffers: since(3_01_55),
         grows_by_doubling: !since(2_00_00),
         assertions: evidence.assertions,
+        finalizers: since(2_00_33),
     }
 }

@@ -40,6 +40,11 @@ fn print(reading: &Reading) {
         reading.wasm.len(),
         reading.wasm_origin
     );
+    println!(
+        "dynamic {:?} {:?}",
+        reading.dynamic,
+        wasm_code::dynamic_top(&reading.wasm, &reading.facts)
+    );
     println!("versions {:?} {:?}", reading.versions, reading.abi);
     if std::env::var("EMVM_CHECK").is_ok() {
         let start = std::time::Instant::now();
@@ -87,6 +92,7 @@ fn print(reading: &Reading) {
     );
     println!("wasm names {:?}", glue.wasm_names);
     println!("js imports {:?}", glue.js_imports);
+    println!("unanswered {:?}", glue.unanswered_imports);
     for (at, text) in &glue.em_asm {
         println!("asm {at} {}", quoted(text));
     }

@@ -1,1 +1,11 @@
-//! The WebAssembly JavaScript API over wasmer, for the glue host.
+//! The WebAssembly JavaScript API over wasmer, for the glue host: what of it knows no JavaScript.
+
+mod compiled;
+mod store;
+mod trap;
+mod types;
+
+pub use compiled::{CompileFailure, Compiled, compile, validate};
+pub use store::{FuncRef, MemoryLimits, Store, StoreError};
+pub use trap::{TrapReport, report};
+pub use types::{ExternKind, ValueKind};

@@ -1,5 +1,286 @@
 //! embind: C++ classes, functions and values, as the module's static constructors describe them.
+//!
+//! Start-up fills a [`registry::Registry`]; the facade is made once from [`describe::describe`]; from then on the
+//! only state that changes is the handles, their counts, the deletion queue and the instances of JavaScript
+//! subclasses, which [`Embind::restore`] puts back.
 
-/// The registries.
+pub mod convert;
+pub mod describe;
+mod funcs;
+pub mod handles;
+pub mod invoke;
+mod pointers;
+mod register;
+pub mod registry;
+mod resolve;
+mod strings;
+
+pub use register::IMPORTS;
+
+use super::Runtime;
+use super::js::{HandleRef, Js, JsRef, JsValue};
+use super::pool::{Pool, PoolImage};
+use crate::engine::{Func, Raw, Unwind, Wasm};
+use funcs::Resolved;
+use handles::{Handle, Inherited};
+use registry::{Constant, FuncId, Registry, TypeIdx};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// What a call gives.
+#[derive(Clone, Copy, Debug)]
+pub enum Out {
+    Js(JsValue),
+    /// A new class handle, whose object JavaScript has yet to make. `smart` ones are finalized when collected.
+    Handle {
+        handle: HandleRef,
+        smart: bool,
+    },
+}
+
+impl Out {
+    pub fn into_js(self, rt: &mut Runtime) -> Result<JsValue, Unwind> {
+        match self {
+            Out::Js(value) => Ok(value),
+            Out::Handle { handle, smart } => {
+                let js = rt.js();
+                js.make_handle(rt, handle, smart)
+            }
+        }
+    }
+}
+
+/// The state of embind in one sandbox.
 #[derive(Default)]
-pub struct Embind {}
+pub struct Embind {
+    /// Shared with the sandbox's functions and with other sandboxes once it is complete.
+    pub reg: Arc<Registry>,
+    builder: resolve::Builder,
+    /// `reg.funcs` in this instance.
+    funcs: Vec<Option<Resolved>>,
+    /// Table index to its entry in `funcs`, while registering.
+    func_index: FxHashMap<u32, FuncId>,
+    malloc: Option<Func>,
+    free: Option<Func>,
+
+    /// The number of the instance; 0 until the image is taken.
+    generation: u64,
+    handles: Pool<Handle>,
+    counts: Pool<u32>,
+    /// How many handles are live.
+    live: u32,
+    queue: Vec<HandleRef>,
+    delay: Option<JsRef>,
+    inherited: FxHashMap<u32, Inherited>,
+    inherited_changed: bool,
+
+    /// The image is taken: nothing can be registered any more.
+    closed: bool,
+    image_delay: Option<JsRef>,
+    image_inherited: Vec<(u32, Inherited)>,
+}
+
+/// What [`Embind::restore`] goes back to.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    reg: Arc<Registry>,
+    handles: PoolImage<Handle>,
+    counts: PoolImage<u32>,
+    live: u32,
+    queue: Vec<HandleRef>,
+    delay: Option<JsRef>,
+    inherited: Vec<(u32, Inherited)>,
+}
+
+impl Image {
+    /// Whether another sandbox or thread may take it over: no JavaScript value is part of it.
+    pub fn is_portable(&self) -> bool {
+        self.delay.is_none()
+            && self.inherited.is_empty()
+            && self.live == 0
+            && !self
+                .reg
+                .constants
+                .iter()
+                .any(|c| matches!(c, Constant::Js(_)))
+    }
+}
+
+impl Embind {
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+    /// Handles that were never deleted, by class name.
+    pub fn live_handles(&self) -> u32 {
+        self.live
+    }
+    /// Class name and handle of each live handle of this generation (the image's own are left out).
+    pub fn live(&self) -> Vec<(String, HandleRef)> {
+        self.handles
+            .iter()
+            .filter(|(_, h)| h.key != 0 && h.key >> 16 == self.generation)
+            .map(|(slot, h)| {
+                let class = self.reg.pointer(h.pointer).class;
+                let id = (u64::from(class) << 24 | u64::from(slot)) as f64;
+                (
+                    self.reg.class(class).name.clone(),
+                    HandleRef {
+                        id,
+                        key: h.key as f64,
+                    },
+                )
+            })
+            .collect()
+    }
+    pub fn inherited_count(&self) -> usize {
+        self.inherited.len()
+    }
+    /// The live instances of JavaScript subclasses.
+    pub fn inherited_objects(&self) -> Vec<JsRef> {
+        let mut all: Vec<_> = self
+            .inherited
+            .iter()
+            .map(|(ptr, i)| (*ptr, i.object))
+            .collect();
+        all.sort_unstable_by_key(|(ptr, _)| *ptr);
+        all.into_iter().map(|(_, object)| object).collect()
+    }
+    fn is_closed(&self) -> bool {
+        self.closed
+    }
+    fn registry_mut(&mut self) -> &mut Registry {
+        Arc::make_mut(&mut self.reg)
+    }
+    #[inline]
+    fn resolved(&self, id: FuncId) -> Option<&Resolved> {
+        self.funcs.get(id as usize)?.as_ref()
+    }
+    fn add_function(&mut self, wasm: &Wasm, table_index: u32, signature: String) -> FuncId {
+        if let Some(id) = self.func_index.get(&table_index) {
+            return *id;
+        }
+        let id = self.funcs.len() as FuncId;
+        self.registry_mut().funcs.push((table_index, signature));
+        self.funcs.push(Resolved::of(wasm, table_index));
+        self.func_index.insert(table_index, id);
+        id
+    }
+
+    /// The state now, which ends registration and begins generation 1. Later changes are noted, so that going back costs what they cost.
+    pub fn snapshot(&mut self) -> Image {
+        self.closed = true;
+        self.generation = 1;
+        self.builder = resolve::Builder::default();
+        self.func_index = FxHashMap::default();
+        self.image_delay = self.delay;
+        self.image_inherited = self.inherited.iter().map(|(ptr, i)| (*ptr, *i)).collect();
+        self.inherited_changed = false;
+        Image {
+            reg: Arc::clone(&self.reg),
+            handles: self.handles.snapshot(),
+            counts: self.counts.snapshot(),
+            live: self.live,
+            queue: self.queue.clone(),
+            delay: self.delay,
+            inherited: self.image_inherited.clone(),
+        }
+    }
+
+    /// Goes back to the image and begins `generation`. JavaScript values kept since are released.
+    pub fn restore(&mut self, image: &Image, generation: u64, js: &dyn Js) {
+        self.generation = generation;
+        self.handles.restore(&image.handles, drop);
+        self.counts.restore(&image.counts, drop);
+        self.live = image.live;
+        if !self.queue.is_empty() || !image.queue.is_empty() {
+            self.queue.clone_from(&image.queue);
+        }
+        if self.delay != image.delay
+            && let Some(delay) = std::mem::replace(&mut self.delay, image.delay)
+        {
+            js.release(delay);
+        }
+        if self.inherited_changed {
+            self.inherited_changed = false;
+            let kept: FxHashMap<u32, Inherited> = image.inherited.iter().copied().collect();
+            for (_, instance) in self.inherited.drain() {
+                if !image
+                    .inherited
+                    .iter()
+                    .any(|(_, i)| i.object == instance.object)
+                {
+                    js.release(instance.object);
+                }
+            }
+            self.inherited = kept;
+        }
+    }
+
+    /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
+    /// register the same in the same order, so that the facade stays right.
+    pub fn start_over(&mut self, generation: u64, js: &dyn Js) {
+        for constant in &self.reg.constants {
+            if let Constant::Js(reference) = constant {
+                js.release(*reference);
+            }
+        }
+        self.delay.into_iter().for_each(|delay| js.release(delay));
+        self.inherited
+            .values()
+            .for_each(|instance| js.release(instance.object));
+        *self = Self {
+            generation,
+            ..Self::default()
+        };
+    }
+
+    /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
+    pub fn adopt(&mut self, image: &Image, wasm: &Wasm) {
+        self.closed = true;
+        self.generation = 1;
+        self.reg = Arc::clone(&image.reg);
+        self.funcs = image
+            .reg
+            .funcs
+            .iter()
+            .map(|(index, _)| Resolved::of(wasm, *index))
+            .collect();
+        self.handles.restore(&image.handles, drop);
+        self.counts.restore(&image.counts, drop);
+        self.live = image.live;
+        self.queue.clone_from(&image.queue);
+    }
+}
+
+/// The type with that id, or embind's error about who asked for it.
+pub(super) fn require_type(rt: &mut Runtime, raw: u32, human: &str) -> Result<TypeIdx, Unwind> {
+    match rt.embind.reg.type_of_raw(raw) {
+        Some(index) => Ok(index),
+        None => {
+            let name = resolve::type_name(rt, raw)?;
+            Err(Unwind::binding(format!("{human} has unknown type {name}")))
+        }
+    }
+}
+
+impl Runtime {
+    /// `malloc` without the search for the export.
+    pub(super) fn embind_malloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
+        if self.embind.malloc.is_none() {
+            self.embind.malloc = self.wasm.export("malloc");
+        }
+        match self.embind.malloc {
+            Some(malloc) => Ok(self.call(malloc, &[Raw::from_u32(bytes)])?.u32()),
+            None => self.malloc(bytes),
+        }
+    }
+    pub(super) fn embind_free(&mut self, ptr: u32) -> Result<(), Unwind> {
+        if self.embind.free.is_none() {
+            self.embind.free = self.wasm.export("free");
+        }
+        match self.embind.free {
+            Some(free) => self.call(free, &[Raw::from_u32(ptr)]).map(drop),
+            None => self.free(ptr),
+        }
+    }
+}

@@ -1,5 +1,266 @@
 //! emval: JavaScript values held by C++ through handles.
+//!
+//! Handles are numbered as the module's generation expects: four fixed ones for `undefined`, `null`, `true` and
+//! `false`, then dynamic ones, consecutive from 5 or even from 10. Numbers and names are kept without JavaScript,
+//! so that an image without other values can go to another thread.
+
+mod callers;
+mod imports;
+
+pub use imports::IMPORTS;
+
+use super::Runtime;
+use super::embind::convert::Destructor;
+use super::js::{Js, JsRef, JsValue, Kind};
+use super::pool::{Pool, PoolImage};
+use crate::engine::Unwind;
+use callers::Caller;
+use rustc_hash::FxHashSet;
+use std::rc::Rc;
+
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    #[default]
+    Vacant,
+    Number(f64),
+    /// UTF-16 code units.
+    Text(Box<[u16]>),
+    /// `globalThis[name]`, or `globalThis`: looked up when used.
+    Global(Option<Box<str>>),
+    /// `Module[name]`: looked up when used, since the facade is made after start-up.
+    ModuleProperty(Box<str>),
+    Js(JsRef),
+    /// What `_emval_run_destructors` is to do.
+    Destructors(Vec<Destructor>),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    refs: u32,
+    value: Value,
+}
 
 /// The handle table.
 #[derive(Default)]
-pub struct Emval {}
+pub struct Emval {
+    entries: Pool<Entry>,
+    callers: Vec<Caller>,
+    /// How many of `callers` are the image's.
+    imaged_callers: usize,
+    /// JavaScript values that the image holds on to.
+    image_refs: FxHashSet<JsRef>,
+}
+
+/// What [`Emval::restore`] goes back to.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    entries: PoolImage<Entry>,
+    callers: Vec<Caller>,
+}
+
+impl Image {
+    /// Whether another sandbox or thread may take it over: no JavaScript value is part of it.
+    pub fn is_portable(&self) -> bool {
+        !self
+            .entries
+            .items()
+            .iter()
+            .any(|e| matches!(e.value, Value::Js(_)))
+    }
+}
+
+impl Emval {
+    /// `count_emval_handles()`: the live dynamic handles.
+    pub fn count(&self) -> usize {
+        self.entries.len() - self.entries.free_len()
+    }
+
+    pub fn snapshot(&mut self) -> Image {
+        let image = Image {
+            entries: self.entries.snapshot(),
+            callers: self.callers.clone(),
+        };
+        self.imaged_callers = self.callers.len();
+        self.image_refs = image
+            .entries
+            .items()
+            .iter()
+            .filter_map(|e| match e.value {
+                Value::Js(reference) => Some(reference),
+                _ => None,
+            })
+            .collect();
+        image
+    }
+
+    /// Goes back to the image. JavaScript values kept since are released.
+    pub fn restore(&mut self, image: &Image, js: &dyn Js) {
+        let Emval {
+            entries,
+            image_refs,
+            ..
+        } = self;
+        entries.restore(&image.entries, |entry| {
+            if let Value::Js(reference) = entry.value
+                && !image_refs.contains(&reference)
+            {
+                js.release(reference);
+            }
+        });
+        self.callers.truncate(self.imaged_callers);
+    }
+
+    /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again.
+    pub fn start_over(&mut self, js: &dyn Js) {
+        for (_, entry) in self.entries.iter() {
+            if let Value::Js(reference) = entry.value {
+                js.release(reference);
+            }
+        }
+        *self = Self::default();
+    }
+
+    /// Makes a new sandbox's table from the portable image of another of the same program.
+    pub fn adopt(&mut self, image: &Image) {
+        self.entries.restore(&image.entries, drop);
+        self.callers.clone_from(&image.callers);
+        self.imaged_callers = self.callers.len();
+    }
+}
+
+const UNDEFINED: u32 = 0;
+const NULL: u32 = 1;
+const TRUE: u32 = 2;
+const FALSE: u32 = 3;
+
+impl Runtime {
+    fn constant_handle(&self, which: u32) -> u32 {
+        if self.abi.emval_even {
+            2 * (which + 1)
+        } else {
+            which + 1
+        }
+    }
+    /// The entry of a dynamic handle; `Err` names one of the constants.
+    fn entry_of(&self, handle: u32) -> Result<u32, u32> {
+        if self.abi.emval_even {
+            if handle >= 10 {
+                Ok((handle - 10) / 2)
+            } else {
+                Err((handle / 2).wrapping_sub(1))
+            }
+        } else if handle >= 5 {
+            Ok(handle - 5)
+        } else {
+            Err(handle.wrapping_sub(1))
+        }
+    }
+    /// A new handle, owned by C++.
+    pub(super) fn emval_insert(&mut self, value: Value) -> u32 {
+        let index = self.emval.entries.insert(Entry { refs: 1, value });
+        if self.abi.emval_even {
+            10 + 2 * index
+        } else {
+            5 + index
+        }
+    }
+    /// A handle of a JavaScript value, owned by C++.
+    pub fn emval_handle(&mut self, value: JsValue) -> u32 {
+        let js = &self.js;
+        let which = match js.kind(value) {
+            Kind::Undefined => UNDEFINED,
+            Kind::Null => NULL,
+            Kind::Boolean => {
+                if js.truthy(value) {
+                    TRUE
+                } else {
+                    FALSE
+                }
+            }
+            Kind::Number => {
+                let number = js.to_f64(value).unwrap_or(f64::NAN);
+                return self.emval_insert(Value::Number(number));
+            }
+            _ => {
+                let kept = js.keep(value);
+                return self.emval_insert(Value::Js(kept));
+            }
+        };
+        self.constant_handle(which)
+    }
+    fn deleted_val(&self, handle: u32) -> Unwind {
+        Unwind::binding(format!("Cannot use deleted val. handle = {handle}"))
+    }
+    /// The value behind a handle.
+    pub fn emval_value(&mut self, handle: u32) -> Result<JsValue, Unwind> {
+        let index = match self.entry_of(handle) {
+            Ok(index) => index,
+            Err(which) => {
+                return match which {
+                    UNDEFINED => Ok(self.js.undefined()),
+                    NULL => Ok(self.js.null()),
+                    TRUE | FALSE => Ok(self.js.boolean(which == TRUE)),
+                    _ => Err(self.deleted_val(handle)),
+                };
+            }
+        };
+        let js: Rc<dyn Js> = self.js();
+        match self.emval.entries.get(index).map(|e| &e.value) {
+            Some(Value::Number(number)) => Ok(js.number(*number)),
+            Some(Value::Js(reference)) => Ok(js.value(*reference)),
+            Some(Value::Text(units)) => Ok(js.string_utf16(units)),
+            Some(Value::Global(name)) => {
+                let name = name.clone();
+                js.global(self, name.as_deref())
+            }
+            Some(Value::ModuleProperty(name)) => {
+                let name = name.clone();
+                js.module_property(self, &name)
+            }
+            Some(Value::Destructors(_)) => Ok(js.array()),
+            Some(Value::Vacant) | None => Err(self.deleted_val(handle)),
+        }
+    }
+    /// The value behind a handle that JavaScript consumes.
+    pub fn emval_take(&mut self, handle: u32) -> Result<JsValue, Unwind> {
+        let value = self.emval_value(handle)?;
+        self.emval_decref(handle);
+        Ok(value)
+    }
+    pub(super) fn emval_incref(&mut self, handle: u32) {
+        if let Ok(index) = self.entry_of(handle)
+            && let Some(entry) = self.emval.entries.get_mut(index)
+        {
+            entry.refs = entry.refs.saturating_add(1);
+        }
+    }
+    pub(super) fn emval_decref(&mut self, handle: u32) {
+        let Ok(index) = self.entry_of(handle) else {
+            return;
+        };
+        match self.emval.entries.get_mut(index) {
+            Some(entry) if entry.refs > 1 => entry.refs -= 1,
+            Some(entry) if entry.refs == 1 => {
+                let gone = self.emval.entries.remove(index, Entry::default());
+                if let Value::Js(reference) = gone.value
+                    && !self.emval.image_refs.contains(&reference)
+                {
+                    self.js.release(reference);
+                }
+            }
+            _ => {}
+        }
+    }
+    /// The list behind a destructors handle, which is consumed.
+    fn emval_take_destructors(&mut self, handle: u32) -> Result<Vec<Destructor>, Unwind> {
+        let index = self
+            .entry_of(handle)
+            .map_err(|_| self.deleted_val(handle))?;
+        let list = match self.emval.entries.get(index).map(|e| &e.value) {
+            Some(Value::Destructors(list)) => list.clone(),
+            _ => return Err(self.deleted_val(handle)),
+        };
+        self.emval_decref(handle);
+        Ok(list)
+    }
+}

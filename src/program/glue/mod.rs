@@ -4,6 +4,7 @@ mod constants;
 mod evidence;
 mod facts;
 mod fragments;
+mod module_keys;
 mod names;
 mod nesting;
 mod packed;
@@ -45,6 +46,8 @@ pub struct GlueFacts {
     /// Properties that the glue puts on `Module` for its users during start-up, in order of appearance. May hold
     /// `then`, which a facade must not have.
     pub module_keys: Vec<String>,
+    /// Properties of `Module` that are exports: the property -> the export's name in the wasm.
+    pub export_keys: HashMap<String, String>,
     /// Options that the glue reads from `Module`.
     pub module_options: Vec<String>,
     /// JavaScript cut out of the glue, see [`Fragment`].

@@ -1,0 +1,398 @@
+/// <reference lib="esnext.disposable" />
+
+/**
+ * emvm runs a module built by Emscripten outside V8 and replaces its instance by a fresh one in microseconds.
+ *
+ * ```js
+ * const { open } = require('emvm')
+ * const vm = await open(require.resolve('@techstark/opencv-js'))
+ * const cv = await vm.isReady()    // a fresh instance; whatever the last one leaked is back with the system
+ * ```
+ * @packageDocumentation
+ */
+
+/** What is opened: the path or `file:` URL of an Emscripten `.js` or of a bare `.wasm`, or the bytes of either. */
+export type Source = string | URL | Uint8Array
+
+/**
+ * Opens a module: reads and compiles it (once per machine, see {@link OpenOptions.cache}), starts it, and takes the image
+ * that every later generation starts from. Compiling runs off the main thread.
+ *
+ * @typeParam T - the type of the module object, for example `typeof import('@techstark/opencv-js')`
+ * @throws {@link OptionError} for a bad source or option
+ * @throws {@link SourceError} when the file cannot be read, is neither JavaScript of Emscripten's nor wasm, or has no wasm
+ * @throws {@link InvalidWasmError} when the wasm is malformed, cut short, or uses a feature the engine lacks
+ * @throws {@link MissingImportError} when the module imports what nobody answers
+ * @throws {@link StartError} when the module's own start-up, or `warmUp`, fails
+ * @throws {@link UnsupportedError} when the module needs something emvm does not have
+ */
+export function open<T = any> (source: Source, options?: OpenOptions<T>): Promise<Sandbox<T>>
+
+/** Reads a source without starting it, and says what it is, what it needs and which host would run it, and why. */
+export function inspect (source: Source, options?: InspectOptions): Promise<Inspection>
+
+/** What this build of emvm can do on this machine. */
+export function capabilities (): Capabilities
+
+/** One open module: one live instance at a time, bound to the JavaScript thread that opened it. Made by {@link open}. */
+export class Sandbox<T = any> {
+  private constructor ()
+
+  /**
+   * The module as its own JavaScript would give it (`cv`, `Module` ...). On the native host it is one object for the whole life of
+   * the sandbox; on the glue host it changes with the generation. It is never a thenable.
+   */
+  readonly exports: T
+
+  /** The number of the current instance: 1 after `open`, one more after each recycle. */
+  readonly generation: number
+
+  /** Who answers the module's imports: emvm's own runtime, or the package's JavaScript. */
+  readonly host: 'native' | 'glue'
+
+  /**
+   * Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module. Objects of the old
+   * instance are stale from then on: using one throws {@link StaleHandleError}, and views of its memory have length 0.
+   *
+   * It is bound and may be detached: `const { isReady } = vm`.
+   * @throws {@link BusyError} (as a rejection) when called while the module is on the stack
+   * @throws {@link DisposedError} (as a rejection) after `dispose`
+   */
+  isReady (): Promise<T>
+
+  /**
+   * The same, synchronously and whatever the `recycle` option says.
+   * @throws {@link NotReadyError} on the glue host when no standby instance is ready yet
+   * @throws {@link BusyError} when called while the module is on the stack
+   */
+  recycle (): T
+
+  /**
+   * A lease: takes a fresh instance, runs `fn` on it, and recycles whatever happens. Leases of one sandbox wait for each other, so
+   * asynchronous requests cannot take the instance from under one another.
+   *
+   * What `fn` gives must be plain data: a live handle of the module is refused with {@link StaleHandleError}.
+   */
+  run<R> (fn: (module: T) => R | Promise<R>): Promise<R>
+
+  /** Figures of this sandbox at this moment. */
+  stats (): Stats
+
+  /** The live C++ handles of the current generation that were never deleted, by class. */
+  leaks (): Leak[]
+
+  /**
+   * Gives everything back now. Later use throws {@link DisposedError}; calling it again does nothing.
+   * @throws {@link BusyError} while the module is on the stack
+   */
+  dispose (): void
+
+  [Symbol.dispose] (): void
+  [Symbol.asyncDispose] (): Promise<void>
+}
+
+export interface OpenOptions<T = any> {
+  /**
+   * Who answers the module's imports. `'native'`: emvm's runtime in Rust, recycles in microseconds. `'glue'`: the package's own
+   * JavaScript, works for everything Emscripten makes. `'auto'` takes the native host when it can answer every import.
+   * @default 'auto'
+   */
+  host?: 'auto' | 'native' | 'glue'
+
+  /** Path, URL or bytes of the `.wasm`. By default it is found in the source or beside it. */
+  wasm?: string | URL | Uint8Array | ArrayBuffer
+
+  /**
+   * What `isReady()` does: a fresh instance at each call, never, or when one of the limits is reached.
+   * @default 'always'
+   */
+  recycle?: 'always' | 'never' | RecyclePolicy
+
+  /** Limits of the module's memory. */
+  memory?: {
+    /**
+     * The most linear memory, in bytes or as a size like `'512mb'` (1 mb = 1,048,576 bytes); from 65,536 to 4 GiB. Growing beyond it
+     * fails as the module expects: `malloc` gives NULL, or the module aborts with {@link MemoryLimitError}.
+     * @default the module's own maximum
+     */
+    max?: number | string
+  }
+
+  /**
+   * Milliseconds that one call into the module may take; past it the call throws {@link TimeoutError}, from any loop.
+   * @default none
+   */
+  timeout?: number
+
+  /**
+   * Native stack for wasm, in bytes or as a size like `'2mb'`; from 65,536 to 1 GiB.
+   * @default 1048576
+   */
+  stack?: number | string
+
+  /** Folders of this machine that the module sees, by their path inside the module. The only way to the real disk. */
+  mounts?: Record<string, Mount>
+
+  /**
+   * The environment the module sees. Nothing of the process's own environment is passed on.
+   * @default {}
+   */
+  env?: Record<string, string>
+
+  /**
+   * The arguments `main` gets, without the program's name.
+   * @default []
+   */
+  args?: string[]
+
+  /** What the module reads from standard input. Empty by default. */
+  stdin?: string | Uint8Array
+
+  /**
+   * Called with each line the module writes to standard output.
+   * @default console.log
+   */
+  print?: (line: string) => void
+
+  /**
+   * Called with each line the module writes to standard error.
+   * @default console.warn
+   */
+  printErr?: (line: string) => void
+
+  /** Your own functions for imports, by module and name: `{ env: { name: fn } }`. They come before emvm's own. */
+  imports?: Record<string, Record<string, (...args: any[]) => any>>
+
+  /**
+   * Glue host: where the package's JavaScript runs. `'shared'`: in the caller's realm, with its globals shadowed. `'context'`: in a
+   * fresh `vm` context for each generation, for glue that writes globals.
+   * @default 'shared'
+   */
+  realm?: 'shared' | 'context'
+
+  /** Glue host: the object Emscripten's JavaScript gets as its options (`locateFile`, `preRun` ...). */
+  module?: object
+
+  /**
+   * The folder for compiled code, or `false` to compile at each `open`.
+   * @default a private folder in the user's cache folder
+   */
+  cache?: string | false
+
+  /**
+   * Runs once after start-up, before the image is taken: what it loads is there in every generation, and objects it makes stay valid
+   * for ever. On the glue host it runs again for each generation.
+   */
+  warmUp?: (module: T) => void | Promise<void>
+
+  /**
+   * Keeps where each handle was made, for {@link Sandbox.leaks}. Costs a stack trace for each object made.
+   * @default false
+   */
+  trackLeaks?: boolean
+
+  /** Called while the module is being compiled; not called when it comes from the cache. */
+  onProgress?: (progress: Progress) => void
+}
+
+/** `isReady()` recycles as soon as one of these is reached. */
+export interface RecyclePolicy {
+  /** Calls into the module. */
+  calls?: number
+  /** Linear memory, in bytes or as a size like `'256mb'`. */
+  heapBytes?: number | string
+  /** Milliseconds since the last recycle. */
+  ageMs?: number
+  /**
+   * After a trap, an abort, an exit or a timeout.
+   * @default true
+   */
+  onTrap?: boolean
+}
+
+export interface Mount {
+  /** A folder of this machine; a relative path is taken from the working directory at `open`. */
+  path: string
+  /** @default false */
+  readonly?: boolean
+}
+
+export interface Progress {
+  phase: string
+  done: number
+  total: number
+}
+
+export interface Stats {
+  /** The number of the current instance. */
+  generation: number
+  /** Recycles since `open`. */
+  recycles: number
+  /** Calls into the module since `open`. */
+  calls: number
+  traps: number
+  timeouts: number
+  /** Length of the linear memory now. */
+  heapBytes: number
+  /** The largest it has been in any generation. */
+  heapPeakBytes: number
+  /** Memory of this sandbox that is in RAM, as the operating system counts it. */
+  residentBytes: number
+  /** Memory this generation has written, which the next recycle gives back. */
+  dirtyBytes: number
+  /** C++ objects of this generation that were not deleted. */
+  liveHandles: number
+  /** What recycles cost the caller, in microseconds. */
+  recycleMicros: { last: number, p50: number, p99: number, max: number }
+  /** Milliseconds the compiler took, or 0 from the cache. */
+  compileMs: number
+  fromCache: boolean
+}
+
+export interface Leak {
+  /** The C++ class as JavaScript knows it, such as `'Mat'`. */
+  className: string
+  /** How many of its objects are alive. */
+  count: number
+  /** With `trackLeaks`: where they were made, one stack for each distinct place. */
+  stacks?: string[]
+}
+
+export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {}
+
+export interface Inspection {
+  /** The host `open` would take. */
+  host: 'native' | 'glue'
+  /** Why, in one sentence each. */
+  reasons: string[]
+  [key: string]: any
+}
+
+export interface Capabilities {
+  /** emvm's version. */
+  version: string
+  /** The engine and its version. */
+  engine: string
+  /** How memory is recycled on this machine. */
+  backend: string
+  [key: string]: any
+}
+
+/** The class of every error emvm throws. Match on `code`; `instanceof` works across realms and copies of the package. */
+export class EmvmError extends Error {
+  constructor (message: string, fields?: { code?: string, cause?: unknown, [field: string]: unknown })
+  /** Stable across versions, such as `'EMVM_ERR_TRAP'`. */
+  readonly code: string
+}
+
+/** The source cannot be read, is neither JavaScript of Emscripten's nor wasm, or no wasm belongs to it. */
+export class SourceError extends EmvmError {
+  readonly code: 'EMVM_ERR_SOURCE'
+}
+
+/** The wasm is malformed, cut short, or uses a feature that the engine lacks; the message names it. */
+export class InvalidWasmError extends EmvmError {
+  readonly code: 'EMVM_ERR_INVALID_WASM'
+}
+
+/** The module imports what nobody answers; the message lists them all with their signatures. */
+export class MissingImportError extends EmvmError {
+  readonly code: 'EMVM_ERR_MISSING_IMPORT'
+}
+
+/** An option, or the source given to `open`, is wrong. */
+export class OptionError extends EmvmError {
+  readonly code: 'EMVM_ERR_OPTION'
+  /** The option's name, with dots for what is inside: `'memory.max'`. */
+  readonly option: string
+  readonly value: unknown
+  /** What is accepted, in words. */
+  readonly accepted: string
+}
+
+/** The module's start-up failed; `cause` says how. */
+export class StartError extends EmvmError {
+  readonly code: 'EMVM_ERR_START'
+}
+
+/** The module trapped. The next `isReady()` gives a working instance. */
+export class TrapError extends EmvmError {
+  readonly code: 'EMVM_ERR_TRAP'
+  /** `'unreachable'`, `'out-of-bounds'`, `'stack-overflow'`, `'indirect-call'`, `'divide'` ... */
+  readonly trap: string
+  /** The wasm functions on the stack, innermost first, by name where the module has names. */
+  readonly wasmStack: string[]
+}
+
+/** The module called `abort`; its text is in the message. */
+export class AbortError extends EmvmError {
+  readonly code: 'EMVM_ERR_ABORT'
+}
+
+/** The module called `exit`. */
+export class ExitError extends EmvmError {
+  readonly code: 'EMVM_ERR_EXIT'
+  readonly status: number
+}
+
+/** The module gave up for lack of memory, or the system has none left for another instance. */
+export class MemoryLimitError extends EmvmError {
+  readonly code: 'EMVM_ERR_MEMORY'
+  /** In bytes. */
+  readonly limit?: number
+  /** In bytes. */
+  readonly requested?: number
+}
+
+/** A call took longer than the `timeout` option allows. */
+export class TimeoutError extends EmvmError {
+  readonly code: 'EMVM_ERR_TIMEOUT'
+  /** In milliseconds. */
+  readonly limit: number
+  /** In milliseconds. */
+  readonly elapsed: number
+}
+
+/**
+ * A C++ exception left the module. The instance goes on working. As a number it is the pointer, so
+ * `cv.exceptionFromPtr(error)` works as with the bare pointer that Emscripten throws.
+ */
+export class CppException extends EmvmError {
+  readonly code: 'EMVM_ERR_CPP_EXCEPTION'
+  /** The C++ type, such as `'cv::Exception'`, where it can be had. */
+  readonly type: string
+  readonly ptr: number
+  [Symbol.toPrimitive] (hint: 'number'): number
+  [Symbol.toPrimitive] (hint: string): number | string
+}
+
+/** An object of a past generation was used. */
+export class StaleHandleError extends EmvmError {
+  readonly code: 'EMVM_ERR_STALE'
+  /** The object's class. */
+  readonly className?: string
+  /** The generation it belongs to. */
+  readonly generation?: number
+  /** The generation that is alive. */
+  readonly current?: number
+}
+
+/** `isReady`, `recycle` or `dispose` was called while the module was on the stack. */
+export class BusyError extends EmvmError {
+  readonly code: 'EMVM_ERR_BUSY'
+}
+
+/** `recycle()` found no standby instance (glue host); `await isReady()` waits for one. */
+export class NotReadyError extends EmvmError {
+  readonly code: 'EMVM_ERR_NOT_READY'
+}
+
+/** The sandbox was used after `dispose()`. */
+export class DisposedError extends EmvmError {
+  readonly code: 'EMVM_ERR_DISPOSED'
+}
+
+/** The module needs something emvm does not have; the message names it and the way out. */
+export class UnsupportedError extends EmvmError {
+  readonly code: 'EMVM_ERR_UNSUPPORTED'
+}

@@ -1,0 +1,21 @@
+'use strict'
+
+const { load } = require('./lib/binding')
+const { fromNative, ...errors } = require('./lib/errors')
+
+load().setErrorFactory(fromNative)
+
+const { open } = require('./lib/open')
+const { inspect, capabilities } = require('./lib/inspect')
+const { Sandbox } = require('./lib/sandbox')
+
+module.exports = {
+  open,
+  inspect,
+  capabilities,
+  Sandbox,
+  ...errors,
+  get WebAssembly () {
+    return require('./lib/webassembly').WebAssembly
+  }
+}

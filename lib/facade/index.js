@@ -1,0 +1,95 @@
+'use strict'
+
+// The module object of the native host: what the package's own JavaScript would have made. It is made once per sandbox
+// and stays the same object over all generations; what changes with them is read through getters.
+
+const { Heap, VIEWS } = require('./heap')
+const { makeRuntime } = require('./runtime')
+const { evaluate } = require('./fragment')
+
+class Facade {
+  // What raw functions belong to: a function that the user keeps must keep the sandbox.
+  static HOLDER = Symbol('emvm.sandbox')
+
+  constructor (sandbox, facts, options) {
+    this.sandbox = sandbox
+    this.facts = facts
+    this.options = options
+    this.heap = new Heap(sandbox)
+    this.module = Object.create(Object.prototype)
+    this.runtime = makeRuntime(this)
+    this.fragment = evaluate(this)
+  }
+
+  // The functions that answer imports, in the order the sandbox numbers them.
+  importFunctions () {
+    const own = this.facts.jsImports.map((name) => this.fragment.imports[name])
+    return [...this.options.userImports.map(({ fn }) => fn), ...own]
+  }
+
+  // Before constructors run: what they may look for in the module object.
+  beforeStart () {
+    this.#attachHeap()
+    this.#attachRuntime()
+    if (this.fragment.pre) this.fragment.pre()
+  }
+
+  // After constructors: exports, embind, and what the package adds itself.
+  async afterStart () {
+    this.#attachExports()
+    this.runtime.attachEmbind()
+    if (this.fragment.extras) await this.fragment.extras()
+    // Resolving a promise with a thenable that resolves to itself would never end.
+    delete this.module.then
+    const { onRuntimeInitialized } = this.module
+    if (typeof onRuntimeInitialized === 'function') onRuntimeInitialized.call(this.module)
+  }
+
+  // Raw functions by canonical name; each holds the sandbox.
+  rawFunctions (names) {
+    const functions = this.sandbox.functions(names)
+    for (const fn of functions) if (fn !== undefined) fn[Facade.HOLDER] = this.sandbox
+    return functions
+  }
+
+  #attachHeap () {
+    const keys = new Set(this.facts.moduleKeys)
+    for (const name of Object.keys(VIEWS)) {
+      if (this.facts.hasGlue && !keys.has(name)) continue
+      this.define(name, () => this.heap.view(name))
+    }
+  }
+
+  #attachRuntime () {
+    const keys = new Set(this.facts.moduleKeys)
+    for (const [name, value] of Object.entries(this.runtime.api)) {
+      if (!this.facts.hasGlue || keys.has(name)) this.module[name] = value
+    }
+  }
+
+  #attachExports () {
+    const exported = this.facts.exports.filter(({ item }) => item.kind === 'function')
+    const keys = new Set(this.facts.moduleKeys)
+    const wanted = exported.filter(({ name }) => !this.facts.hasGlue || keys.has(`_${name}`) || keys.has(name))
+    const functions = this.rawFunctions(wanted.map(({ name }) => name))
+    wanted.forEach(({ name }, i) => {
+      if (functions[i] === undefined) return
+      const key = this.facts.hasGlue && keys.has(name) && !keys.has(`_${name}`) ? name : `_${name}`
+      if (!(key in this.module)) this.module[key] = functions[i]
+    })
+  }
+
+  // A property that is read anew each time, and that users may still overwrite as on a plain object.
+  define (name, get) {
+    Object.defineProperty(this.module, name, {
+      configurable: true,
+      enumerable: true,
+      get,
+      set: (value) => {
+        Object.defineProperty(this.module, name, { configurable: true, enumerable: true, writable: true, value })
+      }
+    })
+  }
+}
+
+module.exports = { Facade }

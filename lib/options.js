@@ -1,0 +1,246 @@
+'use strict'
+
+// Validates what the user hands to `open` and brings it into one shape. A bad option never gets further than this.
+
+const path = require('node:path')
+const { fileURLToPath } = require('node:url')
+const { types, inspect } = require('node:util')
+const { OptionError } = require('./errors')
+
+const MAX_MEMORY = 2 ** 32
+const UNITS = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 }
+const MIN_STACK = 64 * 1024
+const MAX_STACK = 1024 * 1024 * 1024
+
+function refuse (option, value, accepted) {
+  const shown = inspect(value, { depth: 0, maxStringLength: 60, breakLength: Infinity })
+  throw new OptionError(`Option '${option}' is ${shown}: expected ${accepted}.`, { option, value, accepted })
+}
+
+function distance (a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]
+}
+
+function nearest (name, known) {
+  const [best] = known
+    .map((candidate) => ({ candidate, off: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.off - b.off)
+  return best && best.off <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : null
+}
+
+function checkKeys (object, known, prefix = '') {
+  for (const name of Object.keys(object)) {
+    if (known.includes(name)) continue
+    const guess = nearest(name, known)
+    const hint = guess ? ` Did you mean '${prefix}${guess}'?` : ` Known options: ${known.map((key) => prefix + key).join(', ')}.`
+    throw new OptionError(`Unknown option '${prefix}${name}'.${hint}`, {
+      option: prefix + name, value: object[name], accepted: known.join(', ')
+    })
+  }
+}
+
+function isPlainObject (value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) && !types.isProxy(value) &&
+    !ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value)
+}
+
+function oneOf (...accepted) {
+  const list = accepted.map((value) => `'${value}'`).join(' or ')
+  return (value, name) => accepted.includes(value) ? value : refuse(name, value, list)
+}
+
+function func (accepted = 'a function') {
+  return (value, name) => typeof value === 'function' ? value : refuse(name, value, accepted)
+}
+
+function boolean (value, name) {
+  return typeof value === 'boolean' ? value : refuse(name, value, 'true or false')
+}
+
+function bytes (min, max, accepted) {
+  return (value, name) => {
+    const parsed = typeof value === 'string' ? parseSize(value) : value
+    return Number.isInteger(parsed) && parsed >= min && parsed <= max ? parsed : refuse(name, value, accepted)
+  }
+}
+
+function parseSize (text) {
+  const found = /^\s*(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)?\s*$/i.exec(text)
+  return found ? Math.floor(Number(found[1]) * UNITS[(found[2] || 'b').toLowerCase()]) : NaN
+}
+
+function positive (accepted) {
+  return (value, name) => typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : refuse(name, value, accepted)
+}
+
+function count (value, name) {
+  return Number.isSafeInteger(value) && value > 0 ? value : refuse(name, value, 'a whole number above 0')
+}
+
+function strings (value, name) {
+  const good = Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes('\0'))
+  return good ? [...value] : refuse(name, value, 'an array of strings without NUL characters')
+}
+
+function environment (value, name) {
+  const accepted = 'an object of strings, whose names are not empty and hold no "=" or NUL'
+  if (!isPlainObject(value)) refuse(name, value, accepted)
+  for (const [key, item] of Object.entries(value)) {
+    if (key === '' || /[=\0]/.test(key)) refuse(`${name}.${key}`, item, accepted)
+    if (typeof item !== 'string' || item.includes('\0')) refuse(`${name}.${key}`, item, 'a string without NUL characters')
+  }
+  return { ...value }
+}
+
+function input (value, name) {
+  if (typeof value === 'string') return Buffer.from(value)
+  return value instanceof Uint8Array || types.isUint8Array(value) ? value : refuse(name, value, 'a string or a Uint8Array')
+}
+
+function mounts (value, name) {
+  if (!isPlainObject(value)) refuse(name, value, "an object like { '/data': { path: './data', readonly: true } }")
+  return Object.entries(value).map(([at, mount]) => {
+    const where = `${name}['${at}']`
+    if (!at.startsWith('/') || at.endsWith('/') || at.includes('\0') || path.posix.normalize(at) !== at) {
+      refuse(where, at, "an absolute path inside the module, without '..' or a trailing slash, such as '/data'")
+    }
+    if (!isPlainObject(mount)) refuse(where, mount, "an object like { path: './data', readonly: true }")
+    checkKeys(mount, ['path', 'readonly'], `${where}.`)
+    if (typeof mount.path !== 'string' || mount.path === '' || mount.path.includes('\0')) {
+      refuse(`${where}.path`, mount.path, 'the path of a folder on this machine')
+    }
+    const readonly = mount.readonly === undefined ? false : boolean(mount.readonly, `${where}.readonly`)
+    return { at, path: path.resolve(mount.path), readonly }
+  })
+}
+
+function imports (value, name) {
+  if (!isPlainObject(value)) refuse(name, value, 'an object like { env: { name: function } }')
+  for (const [module, functions] of Object.entries(value)) {
+    if (!isPlainObject(functions)) refuse(`${name}.${module}`, functions, 'an object of functions')
+    for (const [key, fn] of Object.entries(functions)) {
+      if (typeof fn !== 'function') refuse(`${name}.${module}.${key}`, fn, 'a function')
+    }
+  }
+  return value
+}
+
+function recycle (value, name) {
+  const accepted = "'always', 'never' or an object of calls, heapBytes, ageMs, onTrap"
+  if (value === 'always' || value === 'never') return { mode: value }
+  if (!isPlainObject(value)) refuse(name, value, accepted)
+  checkKeys(value, ['calls', 'heapBytes', 'ageMs', 'onTrap'], `${name}.`)
+  const has = (key) => value[key] !== undefined
+  return {
+    mode: 'policy',
+    ...(has('calls') && { calls: count(value.calls, `${name}.calls`) }),
+    ...(has('heapBytes') && { heapBytes: bytes(1, MAX_MEMORY, "a number of bytes above 0, or a size like '512mb'")(value.heapBytes, `${name}.heapBytes`) }),
+    ...(has('ageMs') && { ageMs: positive('a number of milliseconds above 0')(value.ageMs, `${name}.ageMs`) }),
+    onTrap: has('onTrap') ? boolean(value.onTrap, `${name}.onTrap`) : true
+  }
+}
+
+function memory (value, name) {
+  if (!isPlainObject(value)) refuse(name, value, "an object like { max: '512mb' }")
+  checkKeys(value, ['max'], `${name}.`)
+  if (value.max === undefined) return {}
+  return { max: bytes(65536, MAX_MEMORY, "a number of bytes from 65536 (one page) to 4 GiB, or a size like '512mb'")(value.max, `${name}.max`) }
+}
+
+function wasm (value, name) {
+  if (value instanceof URL || (typeof value === 'string' && value.startsWith('file:'))) return fileUrl(value, name)
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return path.resolve(value)
+  return bytesOf(value) || refuse(name, value, 'the path, file: URL or bytes (Uint8Array) of a .wasm')
+}
+
+function bytesOf (value) {
+  if (types.isUint8Array(value)) return value
+  return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : null
+}
+
+function fileUrl (value, name) {
+  try {
+    return fileURLToPath(value)
+  } catch {
+    return refuse(name, String(value), 'a file: URL')
+  }
+}
+
+function folder (value, name) {
+  if (value === false) return false
+  return typeof value === 'string' && value !== '' && !value.includes('\0')
+    ? path.resolve(value)
+    : refuse(name, value, 'the path of a folder, or false')
+}
+
+function object (value, name) {
+  return value !== null && typeof value === 'object' ? value : refuse(name, value, 'an object')
+}
+
+const RULES = {
+  host: oneOf('auto', 'native', 'glue'),
+  wasm,
+  recycle,
+  memory,
+  timeout: positive('a number of milliseconds above 0'),
+  stack: bytes(MIN_STACK, MAX_STACK, "a number of bytes from 65536 to 1 GiB, or a size like '1mb'"),
+  mounts,
+  env: environment,
+  args: strings,
+  stdin: input,
+  print: func('a function called with each line'),
+  printErr: func('a function called with each line'),
+  imports,
+  realm: oneOf('shared', 'context'),
+  module: object,
+  cache: folder,
+  warmUp: func('a function that takes the module'),
+  trackLeaks: boolean,
+  onProgress: func('a function called with { phase, done, total }')
+}
+
+const DEFAULTS = {
+  host: 'auto',
+  recycle: { mode: 'always' },
+  memory: {},
+  stack: 1024 * 1024,
+  mounts: [],
+  env: {},
+  args: [],
+  realm: 'shared',
+  trackLeaks: false
+}
+
+function apply (options, rules, defaults) {
+  if (options === undefined) return { ...defaults }
+  if (!isPlainObject(options)) refuse('options', options, 'an object')
+  checkKeys(options, Object.keys(rules))
+  const result = { ...defaults }
+  for (const [name, rule] of Object.entries(rules)) {
+    // `undefined` is an option left out, as everywhere in Node; null is a wrong value.
+    if (options[name] !== undefined) result[name] = rule(options[name], name)
+  }
+  return result
+}
+
+const openOptions = (options) => apply(options, RULES, DEFAULTS)
+
+const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imports, cache: folder }, { host: 'auto' })
+
+// What is opened: `{ path }` or `{ bytes }`.
+function sourceOf (source) {
+  if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) return { path: fileUrl(source, 'source') }
+  if (typeof source === 'string' && source !== '' && !source.includes('\0')) return { path: path.resolve(source) }
+  const given = bytesOf(source)
+  return given ? { bytes: given } : refuse('source', source, 'the path or file: URL of a .js or .wasm file, or its bytes (Uint8Array)')
+}
+
+module.exports = { openOptions, inspectOptions, sourceOf, parseSize }

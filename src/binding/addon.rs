@@ -1,0 +1,394 @@
+//! The sandbox as a JavaScript object, for `lib/sandbox.js`.
+
+use super::exports::{self, ExportSite};
+use super::program::ProgramHandle;
+use super::sandbox::SandboxCell;
+use super::{errors, js, raw};
+use crate::emscripten::js::JsValue;
+use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
+use crate::program::Program;
+use napi::bindgen_prelude::*;
+use napi::{JsValue as _, sys};
+use napi_derive::napi;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The factory that makes errors: `lib/errors.js` gives it once per thread.
+#[napi]
+pub fn set_error_factory(env: &Env, factory: Unknown) {
+    errors::set_factory(env.raw(), factory.raw());
+    let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
+}
+
+/// Options of a sandbox that its instance sees.
+#[napi(object)]
+#[derive(Default)]
+pub struct SandboxSettings {
+    pub memory_max: Option<f64>,
+    pub timeout: Option<f64>,
+    pub stack: Option<u32>,
+    pub env: Option<HashMap<String, String>>,
+    pub args: Option<Vec<String>>,
+    pub lenient: Option<bool>,
+    pub no_initial_run: Option<bool>,
+    /// Canonical names of imports that the user answers, in the order of their functions.
+    pub user_imports: Option<Vec<String>>,
+}
+
+/// Figures of a sandbox.
+#[napi(object)]
+pub struct SandboxStats {
+    pub generation: f64,
+    pub recycles: f64,
+    pub calls: f64,
+    pub traps: f64,
+    pub timeouts: f64,
+    pub heap_bytes: f64,
+    pub heap_peak_bytes: f64,
+    pub resident_bytes: f64,
+    pub dirty_bytes: f64,
+    pub cleaned_in_place: f64,
+    pub last: f64,
+    pub p50: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+#[napi(js_name = "Sandbox")]
+pub struct SandboxObject {
+    cell: Box<SandboxCell>,
+    program: RefCell<Option<Arc<Program>>>,
+    settings: RefCell<Option<Settings>>,
+    /// Data of the raw functions; they hold this object, so it outlives them.
+    sites: RefCell<Vec<Box<ExportSite>>>,
+    /// JavaScript as the instance sees it.
+    js: RefCell<Option<Rc<js::NapiJs>>>,
+    /// What was reported to V8 as external memory.
+    reported: Cell<i64>,
+}
+
+fn pending() -> Error {
+    Error::from_status(Status::PendingException)
+}
+
+#[napi]
+impl SandboxObject {
+    #[napi(constructor)]
+    pub fn new(env: &Env, program: &ProgramHandle, settings: SandboxSettings) -> Self {
+        let mut environment: Vec<_> = settings.env.unwrap_or_default().into_iter().collect();
+        environment.sort();
+        let settings = Settings {
+            memory_max: settings.memory_max.map(|bytes| bytes as u64),
+            timeout: settings.timeout.map(|ms| Duration::from_secs_f64(ms / 1e3)),
+            stack: settings.stack.map(|bytes| bytes as usize),
+            env: environment,
+            args: settings.args.unwrap_or_default(),
+            lenient: settings.lenient.unwrap_or(false),
+            no_initial_run: settings.no_initial_run.unwrap_or(false),
+            user_imports: settings.user_imports.unwrap_or_default(),
+        };
+        Self {
+            cell: SandboxCell::new(env.raw()),
+            program: RefCell::new(Some(program.program.clone())),
+            settings: RefCell::new(Some(settings)),
+            sites: RefCell::default(),
+            js: RefCell::default(),
+            reported: Cell::new(0),
+        }
+    }
+
+    /// Starts the module. `imports`: the functions of the user's imports, then of the program's own.
+    #[napi]
+    pub fn start(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+        let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
+            return Err(Error::from_reason("a sandbox starts once"));
+        };
+        let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
+        *self.js.borrow_mut() = Some(js.clone());
+        let keep =
+            |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
+        let js_imports = imports
+            .iter()
+            .map(|function| function.as_ref().map(keep))
+            .collect();
+        let made = Instance::new(program, settings, Host { js, js_imports });
+        let started = made.and_then(|instance| {
+            self.cell.set_instance(Some(instance));
+            self.cell.instance().map_or(Ok(()), Instance::start)
+        });
+        started.map_err(|error| {
+            self.throw_start(env, error);
+            self.cell.release();
+            pending()
+        })?;
+        self.report(env);
+        Ok(())
+    }
+
+    /// Takes the image that every generation starts from; this one becomes generation 1.
+    #[napi]
+    pub fn take_image(&self, env: &Env, private: bool) -> Result<()> {
+        let taken = self.live(env)?.take_image(private);
+        self.follow(env)?;
+        taken.map_err(|error| {
+            self.throw_start(env, error);
+            pending()
+        })
+    }
+
+    /// Replaces the instance by a fresh one.
+    #[napi]
+    pub fn recycle(&self, env: &Env) -> Result<()> {
+        let instance = self.live(env)?;
+        if instance.is_busy() {
+            return Err(self.busy(env, "recycle"));
+        }
+        self.cell.buffer.detach(env.raw());
+        match instance.recycle() {
+            Ok(()) => Ok(()),
+            Err(RecycleError::Busy) => Err(self.busy(env, "recycle")),
+            Err(RecycleError::Failed(error)) => {
+                self.throw_start(env, error);
+                Err(pending())
+            }
+        }
+    }
+
+    /// Gives everything back.
+    #[napi]
+    pub fn dispose(&self, env: &Env) -> Result<()> {
+        if self
+            .cell
+            .instance()
+            .is_some_and(|instance| instance.is_busy())
+        {
+            return Err(self.busy(env, "dispose"));
+        }
+        self.cell.release();
+        self.program.take();
+        self.report(env);
+        Ok(())
+    }
+
+    /// Stops the call that is running now.
+    #[napi]
+    pub fn interrupt(&self) {
+        if let Some(instance) = self.cell.instance() {
+            instance.interrupter.interrupt();
+        }
+    }
+
+    #[napi(getter)]
+    pub fn generation(&self) -> f64 {
+        self.cell
+            .instance()
+            .map_or(0.0, |instance| instance.generation() as f64)
+    }
+
+    #[napi(getter)]
+    pub fn busy_now(&self) -> bool {
+        self.cell
+            .instance()
+            .is_some_and(|instance| instance.is_busy())
+    }
+
+    /// Bytes of linear memory.
+    #[napi(getter)]
+    pub fn heap_bytes(&self) -> f64 {
+        self.cell
+            .instance()
+            .map_or(0.0, |instance| instance.runtime.wasm.memory().len() as f64)
+    }
+
+    /// Milliseconds and calls since the last recycle, and traps so far: what policies look at.
+    #[napi]
+    pub fn since_recycle(&self) -> Vec<f64> {
+        self.cell.instance().map_or_else(Vec::new, |instance| {
+            let stats = &instance.stats;
+            vec![
+                stats.since_recycle.elapsed().as_secs_f64() * 1e3,
+                (stats.calls - stats.calls_at_recycle) as f64,
+                (stats.traps + stats.timeouts) as f64,
+            ]
+        })
+    }
+
+    #[napi]
+    pub fn stats(&self, env: &Env) -> Result<SandboxStats> {
+        let instance = self.live(env)?;
+        let times = instance.stats.recycle_times();
+        let wasm = &instance.runtime.wasm;
+        let residency = wasm.residency();
+        Ok(SandboxStats {
+            generation: instance.generation() as f64,
+            recycles: instance.stats.recycles as f64,
+            calls: instance.stats.calls as f64,
+            traps: instance.stats.traps as f64,
+            timeouts: instance.stats.timeouts as f64,
+            heap_bytes: wasm.memory().len() as f64,
+            heap_peak_bytes: wasm.linear().map_or(0, |l| l.peak()) as f64,
+            resident_bytes: residency.map_or(wasm.memory().len(), |r| r.resident) as f64,
+            dirty_bytes: residency.map_or(wasm.memory().len(), |r| r.dirty) as f64,
+            cleaned_in_place: instance.stats.cleaned_in_place as f64,
+            last: times.last,
+            p50: times.p50,
+            p99: times.p99,
+            max: times.max,
+        })
+    }
+
+    /// `(className, message) => Error` for the module's own error classes.
+    #[napi]
+    pub fn set_script_error(&self, function: Unknown) {
+        self.cell.set_script_error(function.raw());
+    }
+
+    /// The ArrayBuffer over the linear memory.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn buffer(&self, env: &Env) -> Result<Unknown<'_>> {
+        self.live(env)?;
+        match self.cell.array_buffer(env.raw()) {
+            // SAFETY: a live value of this environment.
+            Some(value) => unsafe { Unknown::from_napi_value(env.raw(), value) },
+            None => {
+                let text = "this runtime does not allow buffers over memory outside of V8 (Electron): emvm needs them for HEAPU8 and typed memory views";
+                errors::throw(env.raw(), "EMVM_ERR_UNSUPPORTED", text);
+                Err(pending())
+            }
+        }
+    }
+
+    /// The exported functions of these canonical names, `undefined` where there is none.
+    #[napi(ts_return_type = "Array<Function | undefined>")]
+    pub fn functions(&self, env: &Env, names: Vec<String>) -> Result<Unknown<'_>> {
+        let raw_env = env.raw();
+        let mut sites = self.sites.borrow_mut();
+        let functions: Vec<sys::napi_value> = names
+            .iter()
+            .map(|name| {
+                let Some(site) = exports::site(&self.cell, name) else {
+                    return raw::undefined(raw_env);
+                };
+                // SAFETY: the site is kept by this object, which the function's wrapper holds.
+                let function = unsafe { exports::function(raw_env, &raw const *site) };
+                sites.push(site);
+                function.unwrap_or_else(|| raw::undefined(raw_env))
+            })
+            .collect();
+        // SAFETY: a live value of this environment.
+        unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
+    }
+
+    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind.
+    #[napi]
+    pub fn embind<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+        let runtime = &self.live(env)?.runtime;
+        let js = self
+            .js
+            .borrow()
+            .clone()
+            .filter(|_| !runtime.embind.reg.types.is_empty());
+        // SAFETY: this object owns the cell, and what is made holds this object.
+        let made = js.and_then(|js| unsafe {
+            super::embind::install(env.raw(), &raw const *self.cell, js, this.object.raw())
+        });
+        // SAFETY: a live value of this environment.
+        unsafe {
+            Unknown::from_napi_value(env.raw(), made.unwrap_or_else(|| raw::undefined(env.raw())))
+        }
+    }
+
+    fn live(&self, env: &Env) -> Result<&mut Instance> {
+        self.cell.instance().ok_or_else(|| {
+            errors::throw(
+                env.raw(),
+                "EMVM_ERR_DISPOSED",
+                "the sandbox was disposed: open another one",
+            );
+            pending()
+        })
+    }
+
+    fn follow(&self, env: &Env) -> Result<()> {
+        let memory = self.live(env)?.runtime.wasm.memory();
+        self.cell
+            .buffer
+            .follow(env.raw(), memory.as_ptr(), memory.len());
+        Ok(())
+    }
+
+    fn busy(&self, env: &Env, what: &str) -> Error {
+        let text = format!(
+            "cannot {what}: the module is on the stack; do it after the running call has returned"
+        );
+        errors::throw(env.raw(), "EMVM_ERR_BUSY", &text);
+        pending()
+    }
+
+    /// Tells V8's collector what hangs on this object, so that a forgotten sandbox goes soon.
+    fn report(&self, env: &Env) {
+        let now = self
+            .cell
+            .instance()
+            .map_or(0, |instance| instance.runtime.wasm.memory().len() as i64);
+        let mut total = 0;
+        // SAFETY: the environment is live; the call only counts.
+        unsafe {
+            sys::napi_adjust_external_memory(env.raw(), now - self.reported.get(), &mut total)
+        };
+        self.reported.set(now);
+    }
+
+    fn throw_start(&self, env: &Env, error: StartError) {
+        let env = env.raw();
+        match error {
+            StartError::Missing(list) => {
+                let imports = list
+                    .iter()
+                    .map(|(module, name, ty)| format!("{module}.{name}{ty}"))
+                    .collect::<Vec<_>>();
+                let message = format!(
+                    "nobody answers {} of the module's imports: {}; give them in the `imports` option, or open the glue .js so that its own JavaScript answers",
+                    list.len(),
+                    imports.join(", ")
+                );
+                let names = raw::array(env, imports.iter().map(|text| raw::string(env, text)));
+                let error = errors::make(
+                    env,
+                    "EMVM_ERR_MISSING_IMPORT",
+                    &message,
+                    &[("imports", names)],
+                );
+                errors::throw_value(env, error);
+            }
+            StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
+            StartError::Memory(text) => {
+                let limit = raw::undefined(env);
+                errors::throw_value(
+                    env,
+                    errors::make(env, "EMVM_ERR_MEMORY", &text, &[("limit", limit)]),
+                );
+            }
+            StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),
+            StartError::Unwound(unwind) => {
+                let cause = errors::of_unwind(env, &self.cell, unwind);
+                let error = errors::make(
+                    env,
+                    "EMVM_ERR_START",
+                    "the module's start-up failed",
+                    &[("cause", cause)],
+                );
+                errors::throw_value(env, error);
+            }
+        }
+    }
+}
+
+impl Drop for SandboxObject {
+    fn drop(&mut self) {
+        self.cell.release();
+    }
+}

@@ -1,0 +1,167 @@
+//! A sandbox as the addon keeps it, and the one way in for every call from JavaScript.
+
+use super::errors;
+use super::memory::MemoryBuffer;
+use super::raw::{self, Reference, get};
+use crate::emscripten::js::{JsRef, JsValue};
+use crate::emscripten::{Runtime, exceptions::Description};
+use crate::engine::{Owner, Unwind};
+use crate::instance::Instance;
+use napi::sys;
+use std::cell::{RefCell, UnsafeCell};
+
+// SAFETY: every `Runtime` lives in an `Instance`'s box from before it is linked until after its store is dropped, is
+// never moved out of it, and is only used on the thread of its JavaScript environment.
+unsafe impl Owner for Runtime {
+    fn wasm(&mut self) -> &mut crate::engine::Wasm {
+        &mut self.wasm
+    }
+}
+
+/// A sandbox. Its address is the data of the raw callbacks, so it is boxed and stays in place as long as any of their
+/// functions can be called: each of those holds the JavaScript object that owns it.
+pub struct SandboxCell {
+    pub env: sys::napi_env,
+    pub buffer: MemoryBuffer,
+    /// `None` before start-up and after `dispose`. Borrowed for the length of a call; calls nest through callbacks, and
+    /// an outer call does not touch it while an inner one runs.
+    instance: UnsafeCell<Option<Instance>>,
+    /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
+    script_error: RefCell<Option<Reference>>,
+}
+
+impl SandboxCell {
+    pub fn new(env: sys::napi_env) -> Box<Self> {
+        Box::new(Self {
+            env,
+            buffer: MemoryBuffer::default(),
+            instance: UnsafeCell::new(None),
+            script_error: RefCell::new(None),
+        })
+    }
+
+    /// The instance, unless disposed.
+    ///
+    /// The reference must not be used across anything that runs JavaScript or wasm: see `instance`.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "one thread; exclusive by the rule above"
+    )]
+    pub fn instance(&self) -> Option<&mut Instance> {
+        // SAFETY: only this environment's thread gets here, and callers keep to the rule above.
+        unsafe { &mut *self.instance.get() }.as_mut()
+    }
+
+    pub fn set_instance(&self, instance: Option<Instance>) {
+        // SAFETY: as above; callers have checked that the module is not on the stack.
+        unsafe { *self.instance.get() = instance };
+    }
+
+    pub fn set_script_error(&self, function: sys::napi_value) {
+        *self.script_error.borrow_mut() = Reference::new(self.env, function);
+    }
+
+    /// Gives up everything that lives in the JavaScript environment.
+    pub fn release(&self) {
+        self.buffer.detach(self.env);
+        self.set_instance(None);
+        self.script_error.borrow_mut().take();
+    }
+
+    /// An error of one of the module's own classes.
+    pub fn script_error(&self, env: sys::napi_env, class: &str, message: &str) -> sys::napi_value {
+        let made = self.script_error.borrow().as_ref().and_then(|function| {
+            let args = [raw::string(env, class), raw::string(env, message)];
+            get!(
+                napi_call_function,
+                env,
+                raw::undefined(env),
+                function.value()?,
+                2,
+                args.as_ptr()
+            )
+        });
+        made.unwrap_or_else(|| {
+            let text = raw::string(env, message);
+            let none = std::ptr::null_mut();
+            match class {
+                "TypeError" => get!(napi_create_type_error, env, none, text),
+                "RangeError" => get!(napi_create_range_error, env, none, text),
+                _ => get!(napi_create_error, env, none, text),
+            }
+            .unwrap_or(none)
+        })
+    }
+
+    /// The JavaScript error that crossed wasm under this key.
+    pub fn take_js_error(&self, key: u32) -> Option<sys::napi_value> {
+        let js = &self.instance()?.runtime.js;
+        let value = js.value(JsRef(key)).0 as sys::napi_value;
+        js.release(JsRef(key));
+        Some(value)
+    }
+
+    pub fn describe_exception(&self, ptr: u32) -> Option<Description> {
+        Some(self.instance()?.runtime.describe_exception(ptr))
+    }
+
+    /// The ArrayBuffer over the linear memory as it is now.
+    pub fn array_buffer(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+        let memory = self.instance()?.runtime.wasm.memory_mut();
+        let (base, len) = (memory.as_mut_ptr(), memory.len());
+        self.buffer.value(env, base, len)
+    }
+}
+
+/// Runs a call into a sandbox's module: guards it, limits it, and turns what it ended with into a value or a pending
+/// JavaScript exception.
+///
+/// # Safety
+/// `cell` is alive (see [`SandboxCell`]) and `env` is its environment.
+pub unsafe fn enter(
+    env: sys::napi_env,
+    cell: *const SandboxCell,
+    call: impl FnOnce(&mut Runtime) -> Result<JsValue, Unwind>,
+) -> sys::napi_value {
+    // SAFETY: by the caller's promise.
+    let cell = unsafe { &*cell };
+    let Some(instance) = cell.instance() else {
+        errors::throw(
+            env,
+            "EMVM_ERR_DISPOSED",
+            "the sandbox was disposed: open another one",
+        );
+        return std::ptr::null_mut();
+    };
+    let outermost = instance.runtime.wasm.depth() == 0;
+    instance.stats.calls += 1;
+    if outermost {
+        instance.interrupter.begin();
+    }
+    let called = call(&mut instance.runtime);
+    // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
+    let Some(instance) = cell.instance() else {
+        return std::ptr::null_mut();
+    };
+    let (value, unwind) = match called {
+        Ok(value) => (value.0 as sys::napi_value, None),
+        Err(unwind) => (std::ptr::null_mut(), Some(unwind)),
+    };
+    let unwind = if outermost {
+        instance.interrupter.end(unwind)
+    } else {
+        unwind
+    };
+    let memory = instance.runtime.wasm.memory();
+    cell.buffer.follow(env, memory.as_ptr(), memory.len());
+    match unwind {
+        None => value,
+        Some(Unwind::KeepAlive) => raw::undefined(env),
+        Some(unwind) => {
+            instance.note(&unwind);
+            let unwind = instance.runtime.explain(unwind);
+            errors::throw_value(env, errors::of_unwind(env, cell, unwind));
+            std::ptr::null_mut()
+        }
+    }
+}

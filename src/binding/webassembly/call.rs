@@ -1,0 +1,313 @@
+//! Calls across the border: JavaScript into wasm (exported functions) and wasm into JavaScript (imports).
+
+use super::env::{Env, Js, Pending, Ref, Res, Scope};
+use super::realm::{ErrorKind, FunctionCell, Realm};
+use super::value::{to_js, to_wasm};
+use crate::engine::vm::{self, HostExit};
+use crate::webassembly::{ValueKind, report};
+use napi::sys;
+use smallvec::SmallVec;
+use std::fmt;
+use std::ptr;
+use wasmer_types::{FunctionType, RawValue, TrapCode};
+use wasmer_vm::Trap;
+
+/// Values on the stack; longer signatures take the heap.
+const INLINE: usize = 16;
+
+/// A JavaScript exception is crossing wasm frames; the realm holds it.
+#[derive(Debug)]
+struct Crossing;
+
+impl fmt::Display for Crossing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JavaScript exception")
+    }
+}
+
+impl std::error::Error for Crossing {}
+
+/// The callback of every exported function; its data is a `FunctionCell`.
+pub unsafe extern "C" fn exported(raw: sys::napi_env, info: sys::napi_callback_info) -> Js {
+    let env = Env(raw);
+    let mut inline = [ptr::null_mut(); INLINE];
+    let (mut count, mut data) = (INLINE, ptr::null_mut());
+    // SAFETY: `inline` has room for `count` values.
+    unsafe {
+        sys::napi_get_cb_info(
+            raw,
+            info,
+            &mut count,
+            inline.as_mut_ptr(),
+            ptr::null_mut(),
+            &mut data,
+        )
+    };
+    // SAFETY: the function object keeps its realm, which owns the cell.
+    let cell = unsafe { &*data.cast::<FunctionCell>() };
+    env.guard(|| {
+        if cell.params.len() <= INLINE {
+            return invoke(cell, &inline[..cell.params.len()]);
+        }
+        let mut all = vec![ptr::null_mut(); cell.params.len()];
+        let mut count = all.len();
+        // SAFETY: `all` has room for `count` values.
+        unsafe {
+            sys::napi_get_cb_info(
+                raw,
+                info,
+                &mut count,
+                all.as_mut_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        invoke(cell, &all)
+    })
+}
+
+#[inline]
+fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
+    // SAFETY: see `exported`.
+    let realm = unsafe { &*cell.realm };
+    if !realm.is_live() {
+        return Err(realm.stale());
+    }
+    if cell
+        .params
+        .iter()
+        .chain(&cell.results)
+        .any(|kind| !kind.crosses())
+    {
+        return Err(realm
+            .env
+            .throw_type("type incompatibility when transforming from/to JS"));
+    }
+    let size = cell.params.len().max(cell.results.len());
+    let mut inline = [RawValue::default(); INLINE];
+    let mut heap = Vec::new();
+    let slots = if size <= INLINE {
+        &mut inline[..]
+    } else {
+        heap.resize(size, RawValue::default());
+        &mut heap[..]
+    };
+    for ((slot, arg), kind) in slots.iter_mut().zip(args).zip(&cell.params) {
+        *slot = to_wasm(realm, *arg, *kind)?;
+    }
+    // Converting arguments may have run user code.
+    if !realm.is_live() {
+        return Err(realm.stale());
+    }
+    realm.depth.set(realm.depth.get() + 1);
+    // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
+    let outcome = unsafe { vm::enter(cell.function.0, slots.as_mut_ptr()) };
+    realm.depth.set(realm.depth.get() - 1);
+    realm.sync_buffers();
+    if let Err(trap) = outcome {
+        return Err(surface(realm, &trap));
+    }
+    if realm.depth.get() == 0 {
+        realm.forget_exceptions();
+    }
+    match cell.results[..] {
+        [] => Ok(realm.env.undefined()),
+        [kind] => to_js(realm, slots[0], kind),
+        _ => results_array(realm, slots, &cell.results),
+    }
+}
+
+fn results_array(realm: &Realm, slots: &[RawValue], kinds: &[ValueKind]) -> Res<Js> {
+    let array = realm.env.array(kinds.len());
+    for (at, (slot, kind)) in slots.iter().zip(kinds).enumerate() {
+        realm.env.set_index(array, at, to_js(realm, *slot, *kind)?);
+    }
+    Ok(array)
+}
+
+/// Throws in JavaScript what ended a call into wasm.
+#[cold]
+pub fn surface(realm: &Realm, trap: &Trap) -> Pending {
+    let pending = match raise(realm, trap) {
+        Ok(pending) | Err(pending) => pending,
+    };
+    if realm.depth.get() == 0 {
+        realm.forget_exceptions();
+    }
+    pending
+}
+
+fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
+    let env = realm.env;
+    if trap.is::<Crossing>() {
+        return Ok(env.throw(realm.take_in_flight()?));
+    }
+    if let Some(exception) = trap.to_exception_ref() {
+        let exnref = exception.to_u32_exnref();
+        if let Some(number) = realm.exception_identity(exnref) {
+            return Ok(
+                env.throw(env.call(env.deref(realm.helpers.extern_out), &[env.address(number)])?)
+            );
+        }
+        let Some((tag, payload)) = realm.with(|store| store.exception(exnref))? else {
+            return Ok(env.throw_plain("internal error in emvm: an exception without a tag"));
+        };
+        let kinds = realm.with(|store| tag_kinds(store, tag))?;
+        let array = env.array(kinds.len());
+        for (at, (raw, kind)) in payload.iter().zip(&kinds).enumerate() {
+            // A payload that cannot cross stays out of JavaScript's sight.
+            let value = if kind.crosses() {
+                to_js(realm, *raw, *kind)?
+            } else {
+                env.undefined()
+            };
+            env.set_index(array, at, value);
+        }
+        return Ok(env.throw(env.call(
+            env.deref(realm.helpers.exception),
+            &[env.address(tag), array],
+        )?));
+    }
+    let report = report(trap);
+    let kind = match report.code {
+        Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
+        _ => ErrorKind::Runtime,
+    };
+    let frames = env.list(
+        report
+            .frames
+            .iter()
+            .map(|frame| env.string(frame))
+            .collect::<Vec<_>>()
+            .into_iter(),
+    );
+    Ok(realm.raise_with(kind, report.message, frames))
+}
+
+pub fn tag_kinds(store: &crate::webassembly::Store, tag: usize) -> Vec<ValueKind> {
+    store.tag(tag).map_or_else(Vec::new, |tag| {
+        tag.signature
+            .params()
+            .iter()
+            .map(|ty| ValueKind::from(*ty))
+            .collect()
+    })
+}
+
+/// What an imported JavaScript function needs when wasm calls it.
+pub struct Import {
+    realm: *const Realm,
+    function: Ref,
+    params: SmallVec<[ValueKind; 8]>,
+    results: SmallVec<[ValueKind; 2]>,
+}
+
+impl Import {
+    pub fn new(realm: &Realm, function: Js, ty: &FunctionType) -> Res<Self> {
+        Ok(Self {
+            realm,
+            function: realm.keep_import(function)?,
+            params: ty.params().iter().map(|ty| ValueKind::from(*ty)).collect(),
+            results: ty.results().iter().map(|ty| ValueKind::from(*ty)).collect(),
+        })
+    }
+}
+
+/// The body of every imported JavaScript function.
+pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
+    // SAFETY: the store owns `import`, and the realm the store.
+    let realm = unsafe { &*import.realm };
+    realm.sync_buffers();
+    let _scope = Scope::open(realm.env);
+    call_out(realm, import, slots).map_err(|Pending| leave(realm))
+}
+
+#[inline]
+fn call_out(realm: &Realm, import: &Import, slots: *mut RawValue) -> Res<()> {
+    let env = realm.env;
+    let mut args = SmallVec::<[Js; INLINE]>::new();
+    for (at, kind) in import.params.iter().enumerate() {
+        // SAFETY: wasm passes as many values as the signature has.
+        args.push(to_js(realm, unsafe { *slots.add(at) }, *kind)?);
+    }
+    let result = env.call(env.deref(import.function), &args)?;
+    match import.results[..] {
+        [] => {}
+        // SAFETY: there is room for the results.
+        [kind] => unsafe { *slots = to_wasm(realm, result, kind)? },
+        _ => spread(realm, result, &import.results, slots)?,
+    }
+    Ok(())
+}
+
+/// Several results come as an iterable.
+#[cold]
+fn spread(realm: &Realm, result: Js, kinds: &[ValueKind], slots: *mut RawValue) -> Res<()> {
+    let env = realm.env;
+    let global = {
+        let mut global = ptr::null_mut();
+        // SAFETY: plain query.
+        env.check(unsafe { sys::napi_get_global(env.0, &mut global) })?;
+        global
+    };
+    if !matches!(
+        env.kind(result),
+        sys::ValueType::napi_object | sys::ValueType::napi_function
+    ) {
+        return Err(env.throw_type("multi-return value must be iterable"));
+    }
+    let from = env.get(env.get(global, c"Array")?, c"from")?;
+    let array = env.call(from, &[result])?;
+    if env.len(array)? != kinds.len() {
+        return Err(env.throw_type("multi-return length mismatch"));
+    }
+    for (at, kind) in kinds.iter().enumerate() {
+        let raw = to_wasm(realm, env.get_index(array, at)?, *kind)?;
+        // SAFETY: there is room for the results.
+        unsafe { *slots.add(at) = raw };
+    }
+    Ok(())
+}
+
+/// Turns the pending JavaScript exception into one that unwinds wasm.
+#[cold]
+fn leave(realm: &Realm) -> HostExit {
+    let value = realm.env.take_exception();
+    if let Ok(true) = realm.with(|store| store.exceptions)
+        && let Ok(Some(exnref)) = catchable(realm, value)
+    {
+        return HostExit::Throw(exnref);
+    }
+    realm.set_in_flight(value);
+    HostExit::Trap(Box::new(Crossing))
+}
+
+/// A wasm exception that stands for `value`, unless wasm may not catch it (a trap).
+fn catchable(realm: &Realm, value: Js) -> Res<Option<u32>> {
+    let env = realm.env;
+    let about = env.call(env.deref(realm.helpers.describe), &[value])?;
+    let number = match env.kind(about) {
+        sys::ValueType::napi_null => return Ok(None),
+        _ => env.call(env.deref(realm.helpers.extern_in), &[value])?,
+    };
+    let number = env.to_usize(number)?;
+    let (tag, payload) = if env.is(about, sys::ValueType::napi_number) {
+        let tag = realm.with(crate::webassembly::Store::js_tag)?;
+        let mut raw = RawValue::default();
+        raw.externref = number;
+        (tag, vec![raw])
+    } else {
+        let tag = env.to_usize(env.get_index(about, 0)?)?;
+        let kinds = realm.with(|store| tag_kinds(store, tag))?;
+        let mut payload = Vec::with_capacity(kinds.len());
+        for (at, kind) in kinds.iter().enumerate() {
+            payload.push(to_wasm(realm, env.get_index(about, at + 1)?, *kind)?);
+        }
+        (tag, payload)
+    };
+    let exnref = realm.with(|store| store.new_exception(tag, payload))?;
+    if let Some(exnref) = exnref {
+        realm.remember_exception(exnref, number);
+    }
+    Ok(exnref)
+}

@@ -1,0 +1,101 @@
+//! The WebAssembly JavaScript API: raw functions that `lib/webassembly` builds its classes on.
+
+mod call;
+mod env;
+mod module;
+mod objects;
+mod realm;
+mod value;
+
+use env::{Env, Js, Res, callback};
+use napi::bindgen_prelude::{Object, Result, Status};
+use napi::{Error, sys};
+use napi_derive::napi;
+use realm::{Helpers, Realm};
+use std::ptr;
+
+callback!(
+    /// A new realm; see `Helpers` for what it is given.
+    realm_create, 1, |env, a| {
+        let helper = |name| env.get(a[0], name).and_then(|value| env.keep(value));
+        let helpers = Helpers {
+            error: helper(c"error")?,
+            adopt: helper(c"adopt")?,
+            to_bigint: helper(c"toBigInt")?,
+            function_address: helper(c"functionAddress")?,
+            extern_in: helper(c"externIn")?,
+            extern_out: helper(c"externOut")?,
+            exception: helper(c"exception")?,
+            describe: helper(c"describe")?,
+            holder: helper(c"holder")?,
+        };
+        env.external(Realm::new(env, helpers))
+    }
+);
+callback!(realm_release, 1, |env, a| {
+    let realm = Realm::of(env, a[0])?;
+    if realm.is_live() {
+        realm.release()?;
+    }
+    Ok(env.undefined())
+});
+callback!(realm_is_live, 1, |env, a| Ok(
+    env.boolean(Realm::of(env, a[0])?.is_live())
+));
+callback!(realm_depth, 1, |env, a| Ok(
+    env.uint(Realm::of(env, a[0])?.depth.get())
+));
+
+const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
+    ("realmCreate", Some(realm_create)),
+    ("realmRelease", Some(realm_release)),
+    ("realmIsLive", Some(realm_is_live)),
+    ("realmDepth", Some(realm_depth)),
+    ("moduleValidate", Some(module::module_validate)),
+    ("moduleCompile", Some(module::module_compile)),
+    ("moduleCompileAsync", Some(module::module_compile_async)),
+    ("moduleImports", Some(module::module_imports)),
+    ("moduleExports", Some(module::module_exports)),
+    ("moduleCustomSections", Some(module::module_custom_sections)),
+    ("instantiate", Some(module::instantiate)),
+    ("functionType", Some(module::function_type)),
+    ("memoryNew", Some(objects::memory_new)),
+    ("memoryBuffer", Some(objects::memory_buffer)),
+    ("memoryGrow", Some(objects::memory_grow)),
+    ("memoryLimits", Some(objects::memory_limits)),
+    ("memoryDispose", Some(objects::memory_dispose)),
+    ("memoryBytes", Some(objects::memory_bytes)),
+    ("tableNew", Some(objects::table_new)),
+    ("tableLength", Some(objects::table_length)),
+    ("tableGet", Some(objects::table_get)),
+    ("tableSet", Some(objects::table_set)),
+    ("tableGrow", Some(objects::table_grow)),
+    ("tableType", Some(objects::table_type)),
+    ("globalNew", Some(objects::global_new)),
+    ("globalGet", Some(objects::global_get)),
+    ("globalSet", Some(objects::global_set)),
+    ("globalType", Some(objects::global_type)),
+    ("tagNew", Some(objects::tag_new)),
+    ("tagType", Some(objects::tag_type)),
+    ("jsTag", Some(objects::js_tag)),
+    ("convert", Some(objects::convert)),
+];
+
+fn functions(env: Env) -> Res<Js> {
+    let object = env.object();
+    for (name, callback) in FUNCTIONS {
+        let function = env.function(name, *callback, ptr::null_mut())?;
+        // SAFETY: an ordinary object and a string key.
+        env.check(unsafe { sys::napi_set_property(env.0, object, env.string(name), function) })?;
+    }
+    Ok(object)
+}
+
+/// The functions behind the `WebAssembly` namespace.
+#[napi]
+pub fn webassembly(env: napi::Env) -> Result<Object<'static>> {
+    match functions(Env(env.raw())) {
+        Ok(object) => Ok(Object::from_raw(env.raw(), object)),
+        Err(env::Pending) => Err(Error::from_status(Status::PendingException)),
+    }
+}

@@ -1,0 +1,302 @@
+//! Modules and instances.
+
+use super::call::{self, Import};
+use super::env::{Env, Js, Ref, Res, callback};
+use super::realm::{ErrorKind, Realm};
+use crate::engine::vm::{self, InstantiateError};
+use crate::webassembly::{CompileFailure, Compiled, ExternKind, ValueKind, compile, validate};
+use napi::sys;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
+use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo};
+use wasmer_vm::VMExtern;
+
+fn module_of<'a>(env: Env, value: Js) -> Res<&'a Arc<Compiled>> {
+    // SAFETY: `lib/webassembly` passes the external that compiling gave it and keeps it.
+    unsafe { env.from_external::<Arc<Compiled>>(value) }
+}
+
+callback!(module_validate, 1, |env, a| Ok(
+    env.boolean(validate(&env.bytes(a[0])?))
+));
+callback!(
+    /// `(bytes) -> module`, or `[legacy, message]` for what did not compile.
+    module_compile, 1, |env, a| settle(env, compile(&env.bytes(a[0])?))
+);
+
+fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>) -> Res<Js> {
+    let (legacy, message) = match outcome {
+        Ok(module) => return env.external(module),
+        Err(CompileFailure::LegacyExceptions(message)) => (true, message),
+        Err(CompileFailure::Invalid(message)) => (false, message),
+    };
+    Ok(env.list([env.boolean(legacy), env.string(&message)].into_iter()))
+}
+
+/// A compilation on a thread of libuv's pool.
+struct Job {
+    bytes: Vec<u8>,
+    outcome: Option<Result<Arc<Compiled>, CompileFailure>>,
+    done: Ref,
+    work: sys::napi_async_work,
+}
+
+callback!(
+    /// `(bytes, done)`: calls `done` with what `module_compile` would have given.
+    module_compile_async, 2, |env, a| {
+        let mut job = Box::new(Job { bytes: env.bytes(a[0])?, outcome: None, done: env.keep(a[1])?, work: ptr::null_mut() });
+        let place = &raw mut job.work;
+        let data = Box::into_raw(job);
+        // SAFETY: `compiled` frees the job; libuv hands it to one thread at a time.
+        unsafe {
+            env.check(sys::napi_create_async_work(
+                env.0, ptr::null_mut(), env.string("emvm:compile"), Some(compile_job), Some(compiled), data.cast(), place,
+            ))?;
+            env.check(sys::napi_queue_async_work(env.0, (*data).work))?;
+        }
+        Ok(env.undefined())
+    }
+);
+
+unsafe extern "C" fn compile_job(_: sys::napi_env, data: *mut c_void) {
+    // SAFETY: see `module_compile_async`.
+    let job = unsafe { &mut *data.cast::<Job>() };
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(&job.bytes)));
+    job.outcome = Some(outcome.unwrap_or_else(|_| {
+        Err(CompileFailure::Invalid(
+            "the compiler failed on this module".into(),
+        ))
+    }));
+}
+
+unsafe extern "C" fn compiled(raw: sys::napi_env, status: sys::napi_status, data: *mut c_void) {
+    let env = Env(raw);
+    // SAFETY: the box of `module_compile_async`, given back once.
+    let job = unsafe { Box::from_raw(data.cast::<Job>()) };
+    // SAFETY: made by `napi_create_async_work`.
+    unsafe { sys::napi_delete_async_work(raw, job.work) };
+    if status != sys::Status::napi_ok {
+        return;
+    }
+    let done = env.deref(job.done);
+    env.forget(job.done);
+    env.guard(|| {
+        let outcome = job
+            .outcome
+            .unwrap_or_else(|| Err(CompileFailure::Invalid("compiling was cancelled".into())));
+        let outcome = settle(env, outcome)?;
+        env.call(done, &[outcome])
+    });
+}
+
+callback!(
+    /// `[module, name, kind, detail, ...]` of the imports; the detail of a global is its type, plus 16 when mutable.
+    module_imports,
+    1,
+    |env, a| {
+        let module = module_of(env, a[0])?;
+        let imports = module.info().imports().collect::<Vec<_>>();
+        let mut flat = Vec::with_capacity(imports.len() * 4);
+        for import in &imports {
+            let detail = match import.ty() {
+                ExternType::Global(ty) => {
+                    ValueKind::from(ty.ty) as u32 | u32::from(ty.mutability.is_mutable()) << 4
+                }
+                _ => 0,
+            };
+            flat.extend([
+                env.string(import.module()),
+                env.string(import.name()),
+                env.uint(kind_of(import.ty()) as u32),
+                env.uint(detail),
+            ]);
+        }
+        Ok(env.list(flat.into_iter()))
+    }
+);
+callback!(
+    /// `[name, kind, ...]` of the exports.
+    module_exports, 1, |env, a| {
+        let module = module_of(env, a[0])?;
+        let exports = module.info().exports().filter(|export| !vm::is_internal(export.name())).collect::<Vec<_>>();
+        let mut flat = Vec::with_capacity(exports.len() * 2);
+        for export in &exports {
+            flat.extend([env.string(export.name()), env.uint(kind_of(export.ty()) as u32)]);
+        }
+        Ok(env.list(flat.into_iter()))
+    }
+);
+callback!(module_custom_sections, 2, |env, a| {
+    let module = module_of(env, a[0])?;
+    let name = env.to_string(a[1])?;
+    let mut sections = Vec::new();
+    for section in module.info().custom_sections(&name) {
+        sections.push(env.array_buffer(&section)?);
+    }
+    Ok(env.list(sections.into_iter()))
+});
+
+fn kind_of(ty: &ExternType) -> ExternKind {
+    match ty {
+        ExternType::Function(_) => ExternKind::Function,
+        ExternType::Table(_) => ExternKind::Table,
+        ExternType::Memory(_) => ExternKind::Memory,
+        ExternType::Global(_) => ExternKind::Global,
+        ExternType::Tag(_) => ExternKind::Tag,
+    }
+}
+
+callback!(
+    /// `(realm, module, imports) -> [value, ...]` in the order of the exports: function objects, or numbers that name
+    /// the other kinds. An import is a JavaScript function, or the number of a wasm object (negative for functions).
+    instantiate, 3, |env, a| {
+        let realm = Realm::of(env, a[0])?;
+        let module = module_of(env, a[1])?;
+        let imports = link(realm, module, a[2])?;
+        let (objects, cap) = realm.with(|store| {
+            store.keep_module(module);
+            (store.objects_ptr(), store.memory_cap)
+        })?;
+        let mut exports = Vec::new();
+        realm.depth.set(realm.depth.get() + 1);
+        // SAFETY: `depth` keeps the realm from being released while the start function runs.
+        let outcome = unsafe {
+            vm::instantiate(&module.code, objects, &imports, cap, |made| {
+                exports = made.exports;
+                let kept = realm.with(|store| store.keep_linears(made.memories));
+                kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
+            })
+        };
+        realm.depth.set(realm.depth.get() - 1);
+        realm.sync_buffers();
+        match outcome {
+            Ok(()) => {
+                realm.report();
+                show(realm, module, &exports)
+            }
+            Err(InstantiateError::Start(trap)) => Err(call::surface(realm, &trap)),
+            Err(InstantiateError::Link(message)) if message.contains("memory") && message.contains("nsufficient") => {
+                Err(realm.raise(ErrorKind::Range, &format!("WebAssembly.Instance(): Out of memory: {message}")))
+            }
+            Err(InstantiateError::Link(message)) => {
+                Err(realm.raise(ErrorKind::Link, &format!("WebAssembly.Instance(): {message}")))
+            }
+        }
+    }
+);
+
+fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
+    let env = realm.env;
+    let mut imports = Vec::new();
+    for (at, import) in module.info().imports().enumerate() {
+        let value = env.get_index(given, at)?;
+        let found = match import.ty() {
+            ExternType::Function(ty) if env.is(value, sys::ValueType::napi_function) => {
+                let data = Import::new(realm, value, ty)?;
+                Some(realm.with(|store| store.host_function(ty.clone(), call::imported, data))?)
+            }
+            ExternType::Function(ty) => {
+                let key = env.to_usize(value)?;
+                let known = realm.with(|store| {
+                    store
+                        .function(key)
+                        .map(|function| function.signature.clone())
+                })?;
+                if known.as_ref() != Some(ty) {
+                    return Err(mismatch(
+                        realm,
+                        at,
+                        import.module(),
+                        import.name(),
+                        "imported function does not match the expected type",
+                    ));
+                }
+                realm.with(|store| store.function_extern(key))?
+            }
+            other => {
+                let key = env.to_usize(value)?;
+                realm.with(|store| match other {
+                    ExternType::Memory(_) => store.memory_extern(key),
+                    ExternType::Table(_) => store.table_extern(key),
+                    ExternType::Global(_) => store.global_extern(key),
+                    _ => store.tag_extern(key),
+                })?
+            }
+        };
+        match found {
+            Some(found) => imports.push(found),
+            None => return Err(realm.stale()),
+        }
+    }
+    Ok(imports)
+}
+
+fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> super::env::Pending {
+    realm.raise(
+        ErrorKind::Link,
+        &format!("WebAssembly.Instance(): Import #{at} \"{module}\" \"{name}\": {what}"),
+    )
+}
+
+/// The module's own exports.
+fn shown(info: &ModuleInfo) -> impl Iterator<Item = &ExportIndex> {
+    info.exports
+        .iter()
+        .filter(|(name, _)| !vm::is_internal(name))
+        .map(|(_, index)| index)
+}
+
+fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Js> {
+    let env = realm.env;
+    let info = module.info();
+    // One local function tells where all of them lie.
+    for (export, index) in exports.iter().zip(shown(info)) {
+        if let (VMExtern::Function(handle), ExportIndex::Function(index)) = (export, index)
+            && let Some(local) = info.local_func_index(*index)
+        {
+            let function = realm.with(|store| store.name_function(*handle))?;
+            let count = info.functions.len() - info.num_imported_functions;
+            realm.note_functions(
+                function,
+                local.as_u32() as usize,
+                info.num_imported_functions,
+                count,
+            );
+            break;
+        }
+    }
+    let array = env.array(exports.len());
+    for (at, export) in exports.iter().enumerate() {
+        let value = match export {
+            VMExtern::Function(handle) => {
+                let function = realm.with(|store| store.name_function(*handle))?;
+                realm.function_object(function)?
+            }
+            VMExtern::Memory(handle) => {
+                env.address(realm.with(|store| store.name_memory(*handle))?.key())
+            }
+            VMExtern::Table(handle) => env.address(realm.with(|store| store.name_table(*handle))?),
+            VMExtern::Global(handle) => {
+                env.address(realm.with(|store| store.name_global(*handle))?)
+            }
+            VMExtern::Tag(handle) => env.address(realm.with(|store| store.name_tag(*handle))?),
+        };
+        env.set_index(array, at, value);
+    }
+    Ok(array)
+}
+
+callback!(
+    /// `(realm, address) -> [[params], [results]]`
+    function_type, 2, |env, a| {
+        let realm = Realm::of(env, a[0])?;
+        let key = env.to_usize(a[1])?;
+        let ty = realm.with(|store| store.function(key).map(|function| function.signature.clone()))?;
+        let Some(ty): Option<FunctionType> = ty else { return Err(realm.stale()) };
+        let kinds = |types: &[wasmer_types::Type]| {
+            env.list(types.iter().map(|ty| env.uint(ValueKind::from(*ty) as u32)).collect::<Vec<_>>().into_iter())
+        };
+        Ok(env.list([kinds(ty.params()), kinds(ty.results())].into_iter()))
+    }
+);

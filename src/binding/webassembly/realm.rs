@@ -1,0 +1,394 @@
+//! One realm: a store of wasm objects and the JavaScript values tied to it.
+
+use super::env::{Env, Js, Pending, Ref, Res};
+use crate::engine::vm::{MemoryPlace, MemorySpan};
+use crate::webassembly::{FuncRef, Store, ValueKind};
+use napi::sys;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ffi::c_void;
+use std::ptr;
+use std::rc::Rc;
+use wasmer_types::FunctionType;
+
+/// The kinds of error that `lib/webassembly` makes for us.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+pub enum ErrorKind {
+    Compile,
+    Link,
+    Runtime,
+    StackOverflow,
+    Range,
+    Stale,
+    Busy,
+}
+
+/// JavaScript functions that the realm calls; they never run user code but where said.
+pub struct Helpers {
+    /// `(kind, message, frames) -> Error`
+    pub error: Ref,
+    /// `(function, address) -> void`: remembers an exported function, and keeps the realm alive for it.
+    pub adopt: Ref,
+    /// `(value) -> bigint` as ToBigInt64 does; may run user code.
+    pub to_bigint: Ref,
+    /// `(value) -> address` of an exported function of this realm, 0 for null; throws TypeError.
+    pub function_address: Ref,
+    /// `(value) -> number` under which the value can be found again, from 1; 0 for null.
+    pub extern_in: Ref,
+    /// `(number) -> value`
+    pub extern_out: Ref,
+    /// `(tag, payload) -> WebAssembly.Exception`
+    pub exception: Ref,
+    /// `(value) -> [tag, ...payload]` when it is an Exception of this realm, 0 for other catchable values, else null.
+    pub describe: Ref,
+    /// An array whose first element is the exception in flight.
+    pub holder: Ref,
+}
+
+/// What the callback of an exported function needs. Owned by the realm, so it outlives every function object.
+pub struct FunctionCell {
+    pub realm: *const Realm,
+    pub function: FuncRef,
+    pub params: SmallVec<[ValueKind; 8]>,
+    pub results: SmallVec<[ValueKind; 2]>,
+}
+
+struct Buffer {
+    place: MemoryPlace,
+    seen: MemorySpan,
+    js: Ref,
+}
+
+/// The functions of one instance lie in one array: this gives any of them its index.
+struct FunctionRange {
+    start: usize,
+    end: usize,
+    first_index: usize,
+}
+
+/// A realm. Function objects and the realm's own external keep it; `release` empties it at once.
+pub struct Realm {
+    pub env: Env,
+    pub helpers: Helpers,
+    store: UnsafeCell<Option<Store>>,
+    /// How many calls into wasm are on the stack.
+    pub depth: Cell<u32>,
+    functions: RefCell<FxHashMap<usize, Ref>>,
+    cells: RefCell<Vec<Box<FunctionCell>>>,
+    ranges: RefCell<Vec<FunctionRange>>,
+    imports: RefCell<Vec<Ref>>,
+    buffers: RefCell<SmallVec<[Buffer; 2]>>,
+    /// Wasm exceptions that stand for a JavaScript object: exnref -> externref number.
+    identities: RefCell<FxHashMap<u32, usize>>,
+    /// Set when somebody took a buffer's memory away (`ArrayBuffer.prototype.transfer`): it must stay mapped.
+    escaped: Cell<bool>,
+    /// Memory reported to V8's collector.
+    reported: Cell<i64>,
+}
+
+impl Realm {
+    pub fn new(env: Env, helpers: Helpers) -> Rc<Self> {
+        Rc::new(Self {
+            env,
+            helpers,
+            store: UnsafeCell::new(Some(Store::default())),
+            depth: Cell::new(0),
+            functions: RefCell::default(),
+            cells: RefCell::default(),
+            ranges: RefCell::default(),
+            imports: RefCell::default(),
+            buffers: RefCell::default(),
+            identities: RefCell::default(),
+            escaped: Cell::new(false),
+            reported: Cell::new(0),
+        })
+    }
+    pub fn of<'a>(env: Env, value: Js) -> Res<&'a Realm> {
+        // SAFETY: `lib/webassembly` passes the external that `create` gave it and keeps it.
+        unsafe { env.from_external::<Rc<Realm>>(value) }.map(|realm| &**realm)
+    }
+    #[inline]
+    pub fn is_live(&self) -> bool {
+        // SAFETY: one thread; no reference into the store is held here.
+        unsafe { (*self.store.get()).is_some() }
+    }
+    /// Works on the store. `body` must not call JavaScript or wasm, which would come back here.
+    pub fn with<R>(&self, body: impl FnOnce(&mut Store) -> R) -> Res<R> {
+        // SAFETY: one thread, and `body` does not re-enter.
+        match unsafe { &mut *self.store.get() } {
+            Some(store) => Ok(body(store)),
+            None => Err(self.stale()),
+        }
+    }
+    #[cold]
+    pub fn stale(&self) -> Pending {
+        self.raise(
+            ErrorKind::Stale,
+            "this WebAssembly object belongs to a generation that was released; take it anew from the current module",
+        )
+    }
+    #[cold]
+    pub fn raise(&self, kind: ErrorKind, message: &str) -> Pending {
+        self.raise_with(kind, message, self.env.undefined())
+    }
+    #[cold]
+    pub fn raise_with(&self, kind: ErrorKind, message: &str, detail: Js) -> Pending {
+        let env = self.env;
+        match env.call(
+            env.deref(self.helpers.error),
+            &[env.int(kind as i32), env.string(message), detail],
+        ) {
+            Ok(error) => env.throw(error),
+            Err(pending) => pending,
+        }
+    }
+
+    // Functions.
+
+    /// The one function object that stands for a wasm function.
+    pub fn function_object(&self, function: FuncRef) -> Res<Js> {
+        let key = function.0.as_ptr() as usize;
+        if let Some(known) = self.functions.borrow().get(&key) {
+            return Ok(self.env.deref(*known));
+        }
+        let ty = self.with(|store| {
+            let known = store
+                .function(key)
+                .map(|function| function.signature.clone());
+            known.or_else(|| {
+                // SAFETY: the realm is live, so the function's instance is.
+                let hash = unsafe { function.0.as_ref() }.type_signature_hash;
+                store.signature(hash)
+            })
+        })?;
+        let Some(ty) = ty else {
+            return Err(self
+                .env
+                .throw_plain("internal error in emvm: a function without a type"));
+        };
+        self.with(|store| store.adopt_function(function, ty.clone()))?;
+        self.make_function(function, key, &ty)
+    }
+    fn make_function(&self, function: FuncRef, key: usize, ty: &FunctionType) -> Res<Js> {
+        let env = self.env;
+        let cell = Box::new(FunctionCell {
+            realm: self,
+            function,
+            params: ty.params().iter().map(|ty| ValueKind::from(*ty)).collect(),
+            results: ty.results().iter().map(|ty| ValueKind::from(*ty)).collect(),
+        });
+        let data = (&raw const *cell).cast_mut().cast::<c_void>();
+        self.cells.borrow_mut().push(cell);
+        let js = env.function(&self.function_name(key), Some(super::call::exported), data)?;
+        if !ty.params().is_empty() {
+            let length = sys::napi_property_descriptor {
+                utf8name: c"length".as_ptr(),
+                name: ptr::null_mut(),
+                method: None,
+                getter: None,
+                setter: None,
+                value: env.uint(ty.params().len() as u32),
+                attributes: sys::PropertyAttributes::configurable,
+                data: ptr::null_mut(),
+            };
+            // SAFETY: one descriptor.
+            env.check(unsafe { sys::napi_define_properties(env.0, js, 1, &length) })?;
+        }
+        env.call(env.deref(self.helpers.adopt), &[js, env.address(key)])?;
+        let reference = env.keep(js)?;
+        self.functions.borrow_mut().insert(key, reference);
+        Ok(js)
+    }
+    fn function_name(&self, key: usize) -> String {
+        let size = size_of::<wasmer_vm::VMCallerCheckedAnyfunc>();
+        let ranges = self.ranges.borrow();
+        let range = ranges
+            .iter()
+            .find(|range| (range.start..range.end).contains(&key));
+        range.map_or_else(
+            || "0".to_owned(),
+            |range| (range.first_index + (key - range.start) / size).to_string(),
+        )
+    }
+    /// Tells where the local functions of an instance lie, by one of them.
+    pub fn note_functions(
+        &self,
+        one: FuncRef,
+        its_local_index: usize,
+        imported: usize,
+        count: usize,
+    ) {
+        let size = size_of::<wasmer_vm::VMCallerCheckedAnyfunc>();
+        let start = one.0.as_ptr() as usize - its_local_index * size;
+        self.ranges.borrow_mut().push(FunctionRange {
+            start,
+            end: start + count * size,
+            first_index: imported,
+        });
+    }
+    pub fn keep_import(&self, function: Js) -> Res<Ref> {
+        let reference = self.env.keep(function)?;
+        self.imports.borrow_mut().push(reference);
+        Ok(reference)
+    }
+
+    // Memory buffers.
+
+    /// The ArrayBuffer over a memory: the same until the memory grows.
+    pub fn buffer(&self, key: usize) -> Res<Js> {
+        self.sync_buffers();
+        if let Some(known) = self
+            .buffers
+            .borrow()
+            .iter()
+            .find(|buffer| buffer.place.key() == key)
+        {
+            return Ok(self.env.deref(known.js));
+        }
+        let place = self.with(|store| store.memory(key).map(MemoryPlace::of))?;
+        let Some(place) = place else {
+            return Err(self.stale());
+        };
+        // SAFETY: the realm is live.
+        let seen = unsafe { place.span() };
+        let js = self.external_buffer(seen)?;
+        let reference = self.env.keep(js)?;
+        self.buffers.borrow_mut().push(Buffer {
+            place,
+            seen,
+            js: reference,
+        });
+        Ok(js)
+    }
+    fn external_buffer(&self, span: MemorySpan) -> Res<Js> {
+        if span.len == 0 {
+            return self.env.array_buffer(&[]);
+        }
+        let mut js = ptr::null_mut();
+        // SAFETY: the memory stays mapped until `release`, which detaches the buffer first.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(
+                self.env.0,
+                span.base.cast(),
+                span.len,
+                None,
+                ptr::null_mut(),
+                &mut js,
+            )
+        };
+        self.env.check(status)?;
+        Ok(js)
+    }
+    /// Detaches the buffers of memories that have grown since.
+    #[inline]
+    pub fn sync_buffers(&self) {
+        let stale = |buffer: &Buffer| {
+            // SAFETY: called only while the realm is live.
+            unsafe { buffer.place.span() != buffer.seen }
+        };
+        if self.is_live() && self.buffers.borrow().iter().any(stale) {
+            self.drop_buffers(stale);
+        }
+    }
+    /// Detaches the buffer of one memory; the next access makes a new one.
+    pub fn drop_buffer(&self, key: usize) {
+        self.drop_buffers(|buffer| buffer.place.key() == key);
+    }
+    #[cold]
+    fn drop_buffers(&self, which: impl Fn(&Buffer) -> bool) {
+        let env = self.env;
+        self.buffers.borrow_mut().retain(|buffer| {
+            if !which(buffer) {
+                return true;
+            }
+            let js = env.deref(buffer.js);
+            let (mut gone, mut data, mut len) = (false, ptr::null_mut(), 0);
+            // SAFETY: an ArrayBuffer made by `external_buffer`; a zero-length one is an ordinary buffer.
+            unsafe {
+                sys::napi_get_arraybuffer_info(env.0, js, &mut data, &mut len);
+                sys::napi_is_detached_arraybuffer(env.0, js, &mut gone);
+                if gone {
+                    self.escaped.set(true);
+                } else {
+                    sys::napi_detach_arraybuffer(env.0, js);
+                }
+            }
+            env.forget(buffer.js);
+            false
+        });
+    }
+
+    // Exceptions.
+
+    pub fn set_in_flight(&self, value: Js) {
+        self.env
+            .set_index(self.env.deref(self.helpers.holder), 0, value);
+    }
+    pub fn take_in_flight(&self) -> Res<Js> {
+        let holder = self.env.deref(self.helpers.holder);
+        let value = self.env.get_index(holder, 0)?;
+        self.env.set_index(holder, 0, self.env.undefined());
+        Ok(value)
+    }
+    pub fn remember_exception(&self, exnref: u32, extern_number: usize) {
+        self.identities.borrow_mut().insert(exnref, extern_number);
+    }
+    pub fn exception_identity(&self, exnref: u32) -> Option<usize> {
+        self.identities.borrow().get(&exnref).copied()
+    }
+    /// With no wasm on the stack, nothing can refer to an exception any more.
+    pub fn forget_exceptions(&self) {
+        // SAFETY: one thread, not re-entered.
+        if let Some(store) = unsafe { &mut *self.store.get() }
+            && store.exceptions_len() > 0
+        {
+            store.forget_exceptions();
+            self.identities.borrow_mut().clear();
+        }
+    }
+
+    // Life and death.
+
+    /// Tells V8 how much lies behind this realm, so that it collects when much does.
+    pub fn report(&self) {
+        // SAFETY: one thread, not re-entered.
+        let now = unsafe { &*self.store.get() }
+            .as_ref()
+            .map_or(0, |store| store.memory_bytes() as i64);
+        let delta = now - self.reported.replace(now);
+        if delta != 0 {
+            let mut total = 0;
+            // SAFETY: plain call.
+            unsafe { sys::napi_adjust_external_memory(self.env.0, delta, &mut total) };
+        }
+    }
+    /// Drops the store with its instances and memories, and everything JavaScript held for it.
+    pub fn release(&self) -> Res<()> {
+        if self.depth.get() > 0 {
+            return Err(self.raise(
+                ErrorKind::Busy,
+                "the module is still on the stack: release it after the call returned",
+            ));
+        }
+        self.drop_buffers(|_| true);
+        // SAFETY: no wasm frame is live and no reference into the store is held.
+        let store = unsafe { (*self.store.get()).take() };
+        if self.escaped.get() {
+            std::mem::forget(store);
+        } else {
+            drop(store);
+        }
+        for (_, reference) in self.functions.borrow_mut().drain() {
+            self.env.forget(reference);
+        }
+        for reference in self.imports.borrow_mut().drain(..) {
+            self.env.forget(reference);
+        }
+        self.identities.borrow_mut().clear();
+        self.ranges.borrow_mut().clear();
+        self.report();
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! One call from JavaScript into C++.
+
+use super::convert::{Arg, Destructors, from_wire, run_destructor, run_destructors, to_wire};
+use super::funcs::unknown_function;
+use super::registry::{Callable, Plan, Registry, Role, State, This};
+use super::{Out, pointers, resolve};
+use crate::emscripten::Runtime;
+use crate::emscripten::js::{HandleRef, JsValue};
+use crate::engine::{Raw, Unwind};
+use smallvec::SmallVec;
+use wasmer_types::Type;
+
+/// The arguments of a call as the facade passes them: one value each, or two numbers for a class handle. A first
+/// number below 0 says that the second is not a handle of this sandbox but whatever the caller passed.
+pub trait Passed {
+    fn value(&self, at: usize) -> JsValue;
+    fn number(&self, at: usize) -> f64;
+    fn handle(&self, at: usize) -> Arg {
+        let id = self.number(at);
+        if id < 0.0 {
+            Arg::Value(self.value(at + 1))
+        } else {
+            Arg::Handle(HandleRef {
+                id,
+                key: self.number(at + 1),
+            })
+        }
+    }
+}
+
+/// Calls one of the module's functions.
+pub fn invoke<P: Passed>(
+    rt: &mut Runtime,
+    reg: &Registry,
+    callable: &Callable,
+    passed: &P,
+) -> Result<Out, Unwind> {
+    let plan = match &callable.state {
+        State::Bound(plan) => plan,
+        State::Unbound { message, types } => {
+            return Err(resolve::throw_unbound(rt, message, types));
+        }
+    };
+    let Some(func) = rt.embind.resolved(plan.func).map(|r| r.func) else {
+        return Err(unknown_function(rt, plan.func));
+    };
+    let mut destructors = Destructors::new();
+    let mut raws = SmallVec::<[Raw; 12]>::new();
+    raws.push(Raw::from_u32(plan.context));
+    let converted = arguments(rt, reg, callable, plan, passed, &mut raws, &mut destructors);
+    // An argument that cannot be converted leaves the earlier ones behind, as in embind.
+    converted?;
+    let result = rt.call(func, &raws)?;
+    if !destructors.is_empty() {
+        if plan.lifo {
+            run_destructors(rt, destructors)?;
+        } else {
+            for destructor in destructors {
+                run_destructor(rt, destructor)?;
+            }
+        }
+    }
+    match plan.result_wasm {
+        Some(wasm) => from_wire(rt, reg, plan.result, result, wasm),
+        None => Ok(Out::Js(rt.js.undefined())),
+    }
+}
+
+#[inline]
+fn arguments<P: Passed>(
+    rt: &mut Runtime,
+    reg: &Registry,
+    callable: &Callable,
+    plan: &Plan,
+    passed: &P,
+    raws: &mut SmallVec<[Raw; 12]>,
+    destructors: &mut Destructors,
+) -> Result<(), Unwind> {
+    let mut at = 0;
+    match plan.this {
+        This::None => {}
+        This::Pointer(pointer) => {
+            let this = passed.handle(0);
+            raws.push(Raw::from_u32(pointers::to_wire(
+                rt,
+                reg,
+                pointer,
+                this,
+                destructors,
+            )?));
+            at = 2;
+        }
+        This::Class(class) => {
+            let access = if callable.role == Role::Getter {
+                "getter"
+            } else {
+                "setter"
+            };
+            let this = passed.handle(0);
+            let ptr = pointers::validate_this(rt, reg, class, this, &callable.human, access)?;
+            raws.push(Raw::from_u32(ptr));
+            at = 2;
+        }
+    }
+    for param in &plan.args {
+        let arg = if param.handle {
+            at += 2;
+            passed.handle(at - 2)
+        } else {
+            at += 1;
+            Arg::Value(passed.value(at - 1))
+        };
+        let wire = to_wire(rt, reg, param.ty, arg, destructors)?;
+        debug_assert!(param.wasm != Type::V128);
+        raws.push(wire.raw(param.wasm));
+    }
+    Ok(())
+}

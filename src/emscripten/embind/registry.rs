@@ -1,0 +1,370 @@
+//! What the module's constructors registered: types, classes, functions. Plain data, immutable after start-up, and
+//! free of pointers into an instance, so that every sandbox of a program can share it.
+
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Index into [`Registry::types`].
+pub type TypeIdx = u32;
+/// Index into [`Registry::funcs`] and into the sandbox's resolved functions.
+pub type FuncId = u32;
+/// Index into [`Registry::callables`].
+pub type CallableId = u32;
+
+pub const NO_TYPE: TypeIdx = u32::MAX;
+
+#[derive(Clone, Debug)]
+pub struct TypeInfo {
+    /// The address of the `std::type_info`.
+    pub raw: u32,
+    pub name: String,
+    pub kind: TypeKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum TypeKind {
+    Void,
+    Bool {
+        size: u32,
+        when_true: i32,
+        when_false: i32,
+    },
+    Int {
+        size: u32,
+        signed: bool,
+        min: f64,
+        max: f64,
+    },
+    BigInt {
+        signed: bool,
+    },
+    Float {
+        size: u32,
+    },
+    StdString {
+        utf8: bool,
+    },
+    /// Units of 2 or 4 bytes.
+    WideString {
+        unit: u32,
+    },
+    Emval {
+        optional: bool,
+    },
+    MemoryView(super::super::js::ViewKind),
+    Enum(u32),
+    /// A value object or a value array.
+    Record(u32),
+    /// A class by pointer, by reference, or by smart pointer.
+    Pointer(u32),
+}
+
+#[derive(Clone, Debug)]
+pub struct Pointer {
+    pub name: String,
+    pub class: u32,
+    pub is_reference: bool,
+    pub is_const: bool,
+    pub smart: Option<Smart>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Smart {
+    /// The plain pointer to the same class.
+    pub pointee: u32,
+    pub policy: u32,
+    pub get_pointee: FuncId,
+    pub construct: FuncId,
+    pub share: FuncId,
+    pub destroy: FuncId,
+}
+
+#[derive(Clone, Debug)]
+pub struct Class {
+    pub name: String,
+    pub legal_name: String,
+    pub base: Option<u32>,
+    pub actual_type: FuncId,
+    pub upcast: Option<FuncId>,
+    pub downcast: Option<FuncId>,
+    pub destroy: FuncId,
+    pub constructors: Option<BTreeMap<u32, CallableId>>,
+    pub methods: Members,
+    pub statics: Members,
+    pub properties: Vec<Property>,
+    pub static_properties: Vec<Property>,
+    pub pure_virtual: Vec<String>,
+    pub iterable: Option<(String, String)>,
+    pub derived: Vec<u32>,
+}
+
+/// Functions of one object by name, in the order in which they were first registered.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    pub names: Vec<(String, Member)>,
+    index: FxHashMap<String, usize>,
+}
+
+impl Members {
+    pub fn get(&self, name: &str) -> Option<Member> {
+        self.index.get(name).map(|i| self.names[*i].1)
+    }
+    pub fn set(&mut self, name: &str, member: Member) {
+        match self.index.get(name) {
+            Some(i) => self.names[*i].1 = member,
+            None => {
+                self.index.insert(name.to_owned(), self.names.len());
+                self.names.push((name.to_owned(), member));
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Member {
+    /// One function; `class` registered it (`u32::MAX`: not a method).
+    One {
+        callable: CallableId,
+        argc: u32,
+        class: u32,
+    },
+    /// Index into [`Registry::tables`].
+    Table(u32),
+}
+
+/// Overloads of one name, told apart by the number of arguments.
+#[derive(Clone, Debug)]
+pub struct OverloadTable {
+    pub human: String,
+    pub by_argc: BTreeMap<u32, CallableId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Property {
+    pub name: String,
+    pub getter: CallableId,
+    /// `None`: read-only.
+    pub setter: Option<CallableId>,
+    pub human: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub name: String,
+    pub construct: FuncId,
+    pub destroy: FuncId,
+    pub is_array: bool,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Empty for the elements of a value array.
+    pub name: String,
+    pub getter: FuncId,
+    pub getter_context: u32,
+    /// The type id until the record is finalized, then the index.
+    pub get_type: TypeIdx,
+    pub setter: FuncId,
+    pub setter_context: u32,
+    pub set_type: TypeIdx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnumStyle {
+    Object,
+    Number,
+    String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Enum {
+    pub name: String,
+    pub style: EnumStyle,
+    pub size: u32,
+    pub signed: bool,
+    pub values: Vec<(String, i32)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Callable {
+    /// `Class.method`, as error messages say it.
+    pub human: String,
+    pub role: Role,
+    /// How many arguments JavaScript passes.
+    pub argc: u32,
+    pub state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Function,
+    Method,
+    Constructor,
+    Getter,
+    Setter,
+    StaticGetter,
+    StaticSetter,
+}
+
+impl Role {
+    pub fn has_this(self) -> bool {
+        matches!(self, Role::Method | Role::Getter | Role::Setter)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum State {
+    /// Some type is not registered (yet): calling throws `UnboundTypeError`.
+    Unbound {
+        message: String,
+        types: Vec<u32>,
+    },
+    Bound(Plan),
+}
+
+/// How to call: everything that can be known beforehand.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub func: FuncId,
+    pub context: u32,
+    pub this: This,
+    pub args: Box<[Param]>,
+    pub result: TypeIdx,
+    /// The result's wasm type, `None` when the function returns nothing.
+    pub result_wasm: Option<wasmer_types::Type>,
+    /// Destructors run last-in-first-out; otherwise in the order of the arguments.
+    pub lifo: bool,
+    /// The smallest number of arguments, when trailing ones are optional.
+    pub required: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum This {
+    None,
+    /// A method: converted as any argument of that pointer type.
+    Pointer(u32),
+    /// A property: checked against the class.
+    Class(u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    pub ty: TypeIdx,
+    pub wasm: wasmer_types::Type,
+    /// Class handles come as two numbers, all else as one value.
+    pub handle: bool,
+}
+
+/// A symbol on the module object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Public {
+    Function {
+        callable: CallableId,
+        argc: u32,
+    },
+    Table(u32),
+    Class(u32),
+    /// The class whose base never came: constructing throws.
+    UnboundClass(CallableId),
+    Enum(u32),
+    Constant(u32),
+}
+
+#[derive(Clone, Debug)]
+pub enum Constant {
+    Undefined,
+    Null,
+    Bool(bool),
+    Number(f64),
+    I64(i64),
+    U64(u64),
+    Text(Vec<u16>),
+    /// Enum index, value.
+    Enum(u32, f64),
+    /// Anything else: a JavaScript value made at start-up.
+    Js(super::super::js::JsRef),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    pub types: Vec<TypeInfo>,
+    pub by_raw: FxHashMap<u32, TypeIdx>,
+    /// Types announced but not registered, and the type ids that they wait for.
+    pub dependencies: FxHashMap<u32, Vec<u32>>,
+    pub pointers: Vec<Pointer>,
+    /// Class type id to its plain and its const pointer: what a downcast may give.
+    pub actual: FxHashMap<u32, (u32, u32)>,
+    pub classes: Vec<Class>,
+    pub records: Vec<Record>,
+    pub enums: Vec<Enum>,
+    pub callables: Vec<Callable>,
+    pub tables: Vec<OverloadTable>,
+    pub public: Vec<(String, Public)>,
+    pub public_index: FxHashMap<String, usize>,
+    pub constants: Vec<Constant>,
+    /// Table indices with the signature text they were registered with.
+    pub funcs: Vec<(u32, String)>,
+}
+
+impl Registry {
+    pub fn type_of_raw(&self, raw: u32) -> Option<TypeIdx> {
+        self.by_raw.get(&raw).copied()
+    }
+    pub fn ty(&self, index: TypeIdx) -> &TypeInfo {
+        &self.types[index as usize]
+    }
+    pub fn pointer(&self, index: u32) -> &Pointer {
+        &self.pointers[index as usize]
+    }
+    pub fn class(&self, index: u32) -> &Class {
+        &self.classes[index as usize]
+    }
+    pub fn class_of_type(&self, index: TypeIdx) -> Option<u32> {
+        match self.ty(index).kind {
+            TypeKind::Pointer(p) => Some(self.pointer(p).class),
+            _ => None,
+        }
+    }
+    pub fn public(&self, name: &str) -> Option<Public> {
+        self.public_index.get(name).map(|i| self.public[*i].1)
+    }
+    pub fn set_public(&mut self, name: &str, value: Public) {
+        match self.public_index.get(name) {
+            Some(i) => self.public[*i].1 = value,
+            None => {
+                self.public_index.insert(name.to_owned(), self.public.len());
+                self.public.push((name.to_owned(), value));
+            }
+        }
+    }
+    /// A method as the prototype chain of `class` gives it.
+    pub fn find_method(&self, class: u32, name: &str) -> Option<Member> {
+        let mut at = Some(class);
+        while let Some(index) = at {
+            let class = self.class(index);
+            if let Some(member) = class.methods.get(name) {
+                return Some(member);
+            }
+            at = class.base;
+        }
+        None
+    }
+    /// Whether the conversion leaves something to be undone after the call, and how embind decides it:
+    /// `None` decides at run time and forces the stack form.
+    pub fn static_destructor(&self, index: TypeIdx) -> Option<bool> {
+        match &self.ty(index).kind {
+            TypeKind::StdString { .. } | TypeKind::WideString { .. } | TypeKind::Record(_) => {
+                Some(true)
+            }
+            TypeKind::MemoryView(_) => None,
+            TypeKind::Void => None,
+            TypeKind::Pointer(p) => {
+                let pointer = self.pointer(*p);
+                let plain = pointer.smart.is_none() && self.class(pointer.class).base.is_none();
+                plain.then_some(false)
+            }
+            _ => Some(false),
+        }
+    }
+}

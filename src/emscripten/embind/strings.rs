@@ -1,0 +1,178 @@
+//! C++ strings: a length, then the units.
+
+use super::convert::{Destructor, Destructors};
+use crate::emscripten::Runtime;
+use crate::emscripten::js::JsValue;
+use crate::engine::Unwind;
+
+/// Emscripten decodes longer strings by `TextDecoder`, which eats a byte order mark.
+const TEXT_DECODER_FROM: usize = 17;
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+pub fn std_string_from_wire(rt: &mut Runtime, at: u32, utf8: bool) -> Result<JsValue, Unwind> {
+    let length = rt.wasm.read_u32(at)?;
+    let bytes = rt.wasm.bytes(at.wrapping_add(4), length)?;
+    let value = if utf8 {
+        let bytes = if bytes.len() >= TEXT_DECODER_FROM && bytes.starts_with(&BOM) {
+            &bytes[3..]
+        } else {
+            bytes
+        };
+        rt.js.string_utf8(bytes)
+    } else {
+        rt.js.string_latin1(bytes)
+    };
+    rt.embind_free(at)?;
+    Ok(value)
+}
+
+pub fn std_string_to_wire(
+    rt: &mut Runtime,
+    value: JsValue,
+    utf8: bool,
+    destructors: &mut Destructors,
+) -> Result<u32, Unwind> {
+    let js = rt.js();
+    if let Some(length) = js.bytes_len(value) {
+        let at = allocate(rt, length, length, 1, destructors)?;
+        js.copy_bytes(value, rt.wasm.bytes_mut(at + 4, length)?);
+        return Ok(at);
+    }
+    if utf8 {
+        let Some(length) = js.utf8_len(value) else {
+            return Err(Unwind::binding("Cannot pass non-string to std::string"));
+        };
+        let at = allocate(rt, length, length, 1, destructors)?;
+        let out = rt.wasm.bytes_mut(at + 4, length + 1)?;
+        js.write_utf8(value, out);
+        if out.windows(3).any(|w| w == [0xEF, 0xBF, 0xBD]) {
+            write_wtf8(&js.to_utf16(value).unwrap_or_default(), out);
+        }
+        return Ok(at);
+    }
+    let Some(units) = js.to_utf16(value) else {
+        return Err(Unwind::binding("Cannot pass non-string to std::string"));
+    };
+    if units.iter().any(|u| *u > 255) {
+        return Err(Unwind::binding(
+            "String has UTF-16 code units that do not fit in 8 bits",
+        ));
+    }
+    let length = units.len() as u32;
+    let at = allocate(rt, length, length, 1, destructors)?;
+    for (byte, unit) in rt.wasm.bytes_mut(at + 4, length)?.iter_mut().zip(&units) {
+        *byte = *unit as u8;
+    }
+    Ok(at)
+}
+
+/// `malloc`s room for the length, `bytes` and a terminator, writes the length and the terminator.
+fn allocate(
+    rt: &mut Runtime,
+    length: u32,
+    bytes: u32,
+    terminator: u32,
+    destructors: &mut Destructors,
+) -> Result<u32, Unwind> {
+    let total = bytes
+        .checked_add(4 + terminator)
+        .ok_or_else(Unwind::out_of_bounds)?;
+    let at = rt.embind_malloc(total)?;
+    destructors.push(Destructor::Free(at));
+    rt.wasm.write_u32(at, length)?;
+    rt.wasm.bytes_mut(at + 4 + bytes, terminator)?.fill(0);
+    Ok(at)
+}
+
+/// Lone surrogates keep their three bytes, as Emscripten's encoder writes them.
+fn write_wtf8(units: &[u16], out: &mut [u8]) {
+    let mut at = 0;
+    let mut put = |bytes: &[u8]| {
+        if let Some(room) = out.get_mut(at..at + bytes.len()) {
+            room.copy_from_slice(bytes);
+            at += bytes.len();
+        }
+    };
+    for unit in char::decode_utf16(units.iter().copied()) {
+        match unit {
+            Ok(c) => put(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Err(lone) => {
+                let u = lone.unpaired_surrogate();
+                put(&[
+                    0xE0 | (u >> 12) as u8,
+                    0x80 | (u >> 6 & 0x3F) as u8,
+                    0x80 | (u & 0x3F) as u8,
+                ]);
+            }
+        }
+    }
+}
+
+pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, Unwind> {
+    let length = rt.wasm.read_u32(at)?;
+    let size = length.checked_mul(unit).ok_or_else(Unwind::out_of_bounds)?;
+    let bytes = rt.wasm.bytes(at.wrapping_add(4), size)?;
+    let units: Vec<u16> = if unit == 2 {
+        bytes
+            .chunks_exact(2)
+            .map(|c| u16::from_le_bytes([c[0], c[1]]))
+            .collect()
+    } else {
+        let mut units = Vec::with_capacity(length as usize);
+        for chunk in bytes.chunks_exact(4) {
+            let code = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+            match code.checked_sub(0x1_0000) {
+                Some(high) => {
+                    units.push(0xD800 | (high >> 10) as u16);
+                    units.push(0xDC00 | (high & 0x3FF) as u16);
+                }
+                None => units.push(code as u16),
+            }
+        }
+        units
+    };
+    let value = rt.js.string_utf16(&units);
+    rt.embind_free(at)?;
+    Ok(value)
+}
+
+pub fn wide_to_wire(
+    rt: &mut Runtime,
+    value: JsValue,
+    unit: u32,
+    name: &str,
+    destructors: &mut Destructors,
+) -> Result<u32, Unwind> {
+    let js = rt.js();
+    let Some(units) = js.to_utf16(value) else {
+        return Err(Unwind::binding(format!(
+            "Cannot pass non-string to C++ string type {name}"
+        )));
+    };
+    let bytes: Vec<u8> = if unit == 2 {
+        units.iter().flat_map(|u| u.to_le_bytes()).collect()
+    } else {
+        char::decode_utf16(units)
+            .flat_map(|c| match c {
+                Ok(c) => u32::from(c).to_le_bytes(),
+                Err(lone) => u32::from(lone.unpaired_surrogate()).to_le_bytes(),
+            })
+            .collect()
+    };
+    let size = bytes.len() as u32;
+    let at = allocate(rt, size / unit, size, unit, destructors)?;
+    rt.wasm.bytes_mut(at + 4, size)?.copy_from_slice(&bytes);
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lone_surrogates_take_three_bytes() {
+        let mut out = [0; 8];
+        write_wtf8(&[0x61, 0xD800, 0x62], &mut out);
+        assert_eq!(&out[..5], [0x61, 0xED, 0xA0, 0x80, 0x62]);
+    }
+}

@@ -1,0 +1,626 @@
+//! C++ exceptions and longjmp where JavaScript is their runtime: `__cxa_*`, `invoke_*`, `setjmp`'s token.
+//!
+//! Up to 3.1.27 the host allocates exception objects and owns everything known about them; from 3.1.28 the module
+//! allocates them and the host writes the header that the module's own code reads. Which of the two is told by whether
+//! the module imports `__cxa_allocate_exception`.
+
+use super::{ImportFn, Runtime};
+use crate::engine::{Args, Raw, Unwind};
+use rustc_hash::FxHashMap;
+
+/// Bytes before a thrown object; the largest header of any generation.
+const HEADER: u32 = 24;
+/// Fields of the header in the module's memory, from 3.1.9.
+mod header {
+    pub const REFCOUNT: u32 = 0;
+    pub const TYPE: u32 = 4;
+    pub const DESTRUCTOR: u32 = 8;
+    pub const CAUGHT: u32 = 12;
+    pub const RETHROWN: u32 = 13;
+    pub const ADJUSTED: u32 = 16;
+}
+
+/// What is known of exceptions in flight and being handled.
+#[derive(Clone, Debug, Default)]
+pub struct Exceptions {
+    /// The module leaves allocation to the host (up to 3.1.27).
+    pub host_allocates: bool,
+    last: u32,
+    uncaught: u32,
+    caught: Vec<Caught>,
+    /// Objects the host allocated.
+    objects: FxHashMap<u32, Object>,
+    /// A pointer as a catch clause sees it to the object it belongs to.
+    adjusted: FxHashMap<u32, u32>,
+    /// What `__cxa_throw` was last given, for the error shown to JavaScript: object, type.
+    thrown: Option<(u32, u32)>,
+    temp_ret0: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Caught {
+    object: u32,
+    rethrown: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Object {
+    ty: u32,
+    destructor: u32,
+    refcount: i32,
+    caught: bool,
+}
+
+impl Exceptions {
+    /// The type of a thrown object, as `std::type_info*`.
+    pub fn type_of(&self, object: u32) -> Option<u32> {
+        let hosted = self.objects.get(&object).map(|o| o.ty);
+        hosted.or_else(|| {
+            self.thrown
+                .filter(|(at, _)| *at == object)
+                .map(|(_, ty)| ty)
+        })
+    }
+
+    /// The high half of a legalised 64-bit result.
+    pub fn set_temp_ret0(&mut self, value: u32) {
+        self.temp_ret0 = value;
+    }
+}
+
+impl Runtime {
+    fn object(&self, at: u32) -> Result<Object, Unwind> {
+        if self.exceptions.host_allocates {
+            return Ok(self
+                .exceptions
+                .objects
+                .get(&at)
+                .copied()
+                .unwrap_or_default());
+        }
+        let base = at.wrapping_sub(HEADER);
+        Ok(Object {
+            ty: self.wasm.read_u32(base + header::TYPE)?,
+            destructor: self.wasm.read_u32(base + header::DESTRUCTOR)?,
+            refcount: self.wasm.read_i32(base + header::REFCOUNT)?,
+            caught: self.wasm.read_u8(base + header::CAUGHT)? != 0,
+        })
+    }
+
+    fn set_object(&mut self, at: u32, object: Object) -> Result<(), Unwind> {
+        if self.exceptions.host_allocates {
+            self.exceptions.objects.insert(at, object);
+            return Ok(());
+        }
+        let base = at.wrapping_sub(HEADER);
+        self.wasm.write_u32(base + header::TYPE, object.ty)?;
+        self.wasm
+            .write_u32(base + header::DESTRUCTOR, object.destructor)?;
+        self.wasm
+            .write_i32(base + header::REFCOUNT, object.refcount)?;
+        self.wasm
+            .write_u8(base + header::CAUGHT, u8::from(object.caught))
+    }
+
+    fn set_threw(&mut self, threw: u32, value: u32) -> Result<(), Unwind> {
+        if let Some(func) = self.wasm.export("setThrew") {
+            self.call(func, &[Raw::from_u32(threw), Raw::from_u32(value)])?;
+        }
+        Ok(())
+    }
+
+    fn set_high_result(&mut self, value: u32) -> Result<(), Unwind> {
+        self.exceptions.temp_ret0 = value;
+        for name in ["setTempRet0", "_emscripten_tempret_set"] {
+            if let Some(func) = self.wasm.export(name) {
+                self.call(func, &[Raw::from_u32(value)])?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_reference(&mut self, at: u32) -> Result<(), Unwind> {
+        if let Some(func) = self.wasm.export("__cxa_increment_exception_refcount") {
+            return self.call(func, &[Raw::from_u32(at)]).map(drop);
+        }
+        let mut object = self.object(at)?;
+        object.refcount += 1;
+        self.set_object(at, object)
+    }
+
+    fn drop_reference(&mut self, at: u32) -> Result<(), Unwind> {
+        if let Some(func) = self.wasm.export("__cxa_decrement_exception_refcount") {
+            return self.call(func, &[Raw::from_u32(at)]).map(drop);
+        }
+        let mut object = self.object(at)?;
+        object.refcount -= 1;
+        self.set_object(at, object)?;
+        // A rethrown object is still in flight although nobody handles it.
+        let rethrown = !self.exceptions.host_allocates
+            && self
+                .wasm
+                .read_u8(at.wrapping_sub(HEADER) + header::RETHROWN)?
+                != 0;
+        if object.refcount > 0 || rethrown || self.exceptions.last == at {
+            return Ok(());
+        }
+        if object.destructor != 0 {
+            self.call_indirect(object.destructor, &[Raw::from_u32(at)])?;
+        }
+        self.free_object(at)
+    }
+
+    fn free_object(&mut self, at: u32) -> Result<(), Unwind> {
+        if self.exceptions.host_allocates {
+            self.exceptions.objects.remove(&at);
+            self.exceptions.adjusted.retain(|_, object| *object != at);
+            return self.free(at - HEADER);
+        }
+        match self.wasm.export("__cxa_free_exception") {
+            Some(func) => self.call(func, &[Raw::from_u32(at)]).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The object behind a pointer that a catch clause was given.
+    fn object_of(&self, adjusted: u32) -> u32 {
+        self.exceptions
+            .adjusted
+            .get(&adjusted)
+            .copied()
+            .unwrap_or(adjusted)
+    }
+}
+
+fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let size = a
+        .u32(0)
+        .checked_add(HEADER)
+        .ok_or_else(Unwind::out_of_bounds)?;
+    let at = rt.malloc(size)? + HEADER;
+    rt.exceptions.objects.insert(at, Object::default());
+    a.ret_u32(at);
+    Ok(())
+}
+
+fn free(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    rt.free_object(a.u32(0))
+}
+
+fn throw(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let (at, ty, destructor) = (a.u32(0), a.u32(1), a.u32(2));
+    rt.exceptions.thrown = Some((at, ty));
+    if rt.catches() {
+        rt.set_object(
+            at,
+            Object {
+                ty,
+                destructor,
+                refcount: 0,
+                caught: false,
+            },
+        )?;
+        if !rt.exceptions.host_allocates {
+            rt.wasm
+                .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
+            rt.wasm
+                .write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, 0)?;
+        }
+        rt.exceptions.uncaught += 1;
+        rt.exceptions.last = at;
+    }
+    Err(Unwind::Cpp(at))
+}
+
+impl Runtime {
+    /// Whether the module can catch at all: without it nothing ever asks for what `throw` would note down.
+    fn catches(&self) -> bool {
+        self.wasm.export("setThrew").is_some() && self.wasm.export("__cxa_can_catch").is_some()
+    }
+}
+
+fn rethrow(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    let Some(top) = rt.exceptions.caught.pop() else {
+        return Err(Unwind::Abort("no exception to throw".into()));
+    };
+    if !top.rethrown {
+        let mut object = rt.object(top.object)?;
+        object.caught = false;
+        rt.set_object(top.object, object)?;
+        if !rt.exceptions.host_allocates {
+            rt.wasm
+                .write_u8(top.object.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
+        }
+        rt.exceptions.uncaught += 1;
+        // It stays on the stack, as the handler that rethrows has not ended yet.
+        rt.exceptions.caught.push(Caught {
+            rethrown: true,
+            ..top
+        });
+    }
+    rt.exceptions.last = top.object;
+    Err(Unwind::Cpp(top.object))
+}
+
+fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let given = a.u32(0);
+    let at = rt.object_of(given);
+    let mut object = rt.object(at)?;
+    if !object.caught {
+        object.caught = true;
+        rt.exceptions.uncaught = rt.exceptions.uncaught.saturating_sub(1);
+        rt.set_object(at, object)?;
+    }
+    if !rt.exceptions.host_allocates {
+        rt.wasm
+            .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
+    }
+    rt.exceptions.caught.push(Caught {
+        object: at,
+        rethrown: false,
+    });
+    rt.add_reference(at)?;
+    let pointer = rt.catch_pointer(at, given)?;
+    a.ret_u32(pointer);
+    Ok(())
+}
+
+impl Runtime {
+    /// What a catch clause binds to: the thrown pointer itself for pointer types, else the adjusted object.
+    fn catch_pointer(&mut self, at: u32, given: u32) -> Result<u32, Unwind> {
+        let ty = self.object(at)?.ty;
+        if let Some(func) = self.wasm.export("__cxa_is_pointer_type") {
+            if self.call(func, &[Raw::from_u32(ty)])?.i32() != 0 {
+                return self.wasm.read_u32(at);
+            }
+        }
+        if self.exceptions.host_allocates {
+            return Ok(given);
+        }
+        let adjusted = self
+            .wasm
+            .read_u32(at.wrapping_sub(HEADER) + header::ADJUSTED)?;
+        Ok(if adjusted == 0 { at } else { adjusted })
+    }
+}
+
+fn get_exception_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let given = a.u32(0);
+    let at = rt.object_of(given);
+    let pointer = rt.catch_pointer(at, given)?;
+    a.ret_u32(pointer);
+    Ok(())
+}
+
+fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    rt.set_threw(0, 0)?;
+    let Some(top) = rt.exceptions.caught.pop() else {
+        return Ok(());
+    };
+    if !top.rethrown {
+        rt.exceptions.last = 0;
+    }
+    rt.drop_reference(top.object)
+}
+
+fn resume(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let at = rt.object_of(a.u32(0));
+    if rt.exceptions.last == 0 {
+        rt.exceptions.last = at;
+    }
+    Err(Unwind::Cpp(at))
+}
+
+/// `__cxa_find_matching_catch_N`: the clause that catches what is in flight. The arguments are the clauses' types.
+pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let at = rt.exceptions.last;
+    if at == 0 {
+        rt.set_high_result(0)?;
+        a.ret_u32(0);
+        return Ok(());
+    }
+    let thrown = rt.object(at)?.ty;
+    let hosted = rt.exceptions.host_allocates;
+    if !hosted {
+        rt.wasm
+            .write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, at)?;
+    }
+    if thrown == 0 {
+        rt.set_high_result(0)?;
+        a.ret_u32(at);
+        return Ok(());
+    }
+    // `__cxa_can_catch` adjusts the pointer in place; the words below the stack pointer are free to lend.
+    let lent = if hosted {
+        rt.malloc(4)?
+    } else {
+        at.wrapping_sub(HEADER) + header::ADJUSTED
+    };
+    let mut result = at;
+    let mut selector = thrown;
+    for i in 0..a.len() {
+        let clause = a.u32(i);
+        if clause == 0 || clause == thrown {
+            break;
+        }
+        if hosted {
+            rt.wasm.write_u32(lent, at)?;
+        }
+        let args = [
+            Raw::from_u32(clause),
+            Raw::from_u32(thrown),
+            Raw::from_u32(lent),
+        ];
+        if rt.call_export("__cxa_can_catch", &args)?.i32() != 0 {
+            if hosted {
+                result = rt.wasm.read_u32(lent)?;
+                rt.exceptions.adjusted.insert(result, at);
+            }
+            selector = clause;
+            break;
+        }
+    }
+    if hosted {
+        rt.free(lent)?;
+    }
+    rt.set_high_result(selector)?;
+    a.ret_u32(result);
+    Ok(())
+}
+
+/// `invoke_*`: an indirect call whose C++ exceptions and longjmps come back as a flag.
+pub(super) fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let func = rt.wasm.table_get(a.u32(0)).ok_or(Unwind::Trap {
+        kind: crate::engine::TrapKind::IndirectCall,
+        stack: Vec::new(),
+    })?;
+    let called = match legalised(rt, a, func) {
+        Some(slots) => rt.call(func, &slots),
+        None => rt.call(func, &a.raw()[1..]),
+    };
+    match called {
+        Ok(value) => {
+            // A legalised 64-bit result: low half returned, high half on the side.
+            let wide = rt
+                .wasm
+                .type_of(func)
+                .is_some_and(|ty| ty.results().first() == Some(&wasmer_types::Type::I64));
+            if wide && !a.returns_i64() {
+                rt.set_high_result((value.u64() >> 32) as u32)?;
+            }
+            a.ret_raw(value);
+            Ok(())
+        }
+        Err(Unwind::Cpp(_) | Unwind::LongJmp) => {
+            // Entering wasm has put the stack pointer back.
+            rt.set_threw(1, 0)?;
+            a.ret_raw(Raw::default());
+            Ok(())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// The arguments with pairs of i32 joined, where the target takes i64 and the import was legalised.
+fn legalised(
+    rt: &Runtime,
+    a: &Args,
+    func: crate::engine::Func,
+) -> Option<smallvec::SmallVec<[Raw; 12]>> {
+    let ty = rt.wasm.type_of(func)?;
+    if ty.params().len() == a.len() - 1 {
+        return None;
+    }
+    let mut at = 1;
+    let mut slots = smallvec::SmallVec::new();
+    for param in ty.params() {
+        slots.push(if *param == wasmer_types::Type::I64 {
+            Raw::from_i64(a.i64_legal(&mut at))
+        } else {
+            at += 1;
+            a.raw()[at - 1]
+        });
+    }
+    Some(slots)
+}
+
+fn throw_longjmp(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::LongJmp)
+}
+
+/// The longjmp of 1.38 and of fastcomp, which sets the flag itself.
+fn longjmp(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let value = a.u32(1).max(1);
+    rt.set_threw(a.u32(0), value)?;
+    Err(Unwind::LongJmp)
+}
+
+fn uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    a.ret_u32(rt.exceptions.uncaught);
+    Ok(())
+}
+
+fn any_uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    a.ret_u32(u32::from(rt.exceptions.uncaught > 0));
+    Ok(())
+}
+
+fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let current = rt.exceptions.caught.last().map_or(0, |c| c.object);
+    if current != 0 {
+        rt.add_reference(current)?;
+    }
+    a.ret_u32(current);
+    Ok(())
+}
+
+fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let at = a.u32(0);
+    if at == 0 {
+        return Ok(());
+    }
+    rt.exceptions.caught.push(Caught {
+        object: at,
+        rethrown: true,
+    });
+    if !rt.exceptions.host_allocates {
+        rt.wasm
+            .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
+    }
+    rt.exceptions.uncaught += 1;
+    rt.exceptions.last = at;
+    Err(Unwind::Cpp(at))
+}
+
+fn identity(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let value = a.u32(0);
+    a.ret_u32(value);
+    Ok(())
+}
+
+fn call_unexpected(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::Abort(
+        "Unexpected exception thrown, this is not properly supported - aborting".into(),
+    ))
+}
+
+fn pure_virtual(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::Abort("Pure virtual function called!".into()))
+}
+
+fn set_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    rt.exceptions.temp_ret0 = a.u32(0);
+    Ok(())
+}
+
+fn get_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    a.ret_u32(rt.exceptions.temp_ret0);
+    Ok(())
+}
+
+fn throw_with_stack_trace(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::WasmException(Some(a.u32(0))))
+}
+
+pub const IMPORTS: &[(&str, ImportFn)] = &[
+    ("__cxa_allocate_exception", allocate),
+    ("__cxa_free_exception", free),
+    ("__cxa_throw", throw),
+    ("__cxa_rethrow", rethrow),
+    ("__cxa_begin_catch", begin_catch),
+    ("__cxa_end_catch", end_catch),
+    ("__cxa_get_exception_ptr", get_exception_ptr),
+    ("__cxa_uncaught_exceptions", uncaught),
+    ("__cxa_uncaught_exception", any_uncaught),
+    ("_ZSt18uncaught_exceptionv", any_uncaught),
+    ("_ZSt19uncaught_exceptionsv", uncaught),
+    ("__cxa_current_primary_exception", current_primary_exception),
+    ("__cxa_rethrow_primary_exception", rethrow_primary_exception),
+    ("__cxa_call_unexpected", call_unexpected),
+    ("__cxa_pure_virtual", pure_virtual),
+    ("__cxa_find_matching_catch", find_matching_catch),
+    ("__resumeException", resume),
+    ("llvm_eh_typeid_for", identity),
+    ("emscripten_longjmp", longjmp),
+    ("longjmp", longjmp),
+    ("_emscripten_throw_longjmp", throw_longjmp),
+    ("setTempRet0", set_temp_ret0),
+    ("getTempRet0", get_temp_ret0),
+    ("__throw_exception_with_stack_trace", throw_with_stack_trace),
+];
+
+/// What can be said of a C++ exception that left the module: its type's name, and `what()`.
+pub struct Description {
+    pub type_name: Option<String>,
+    pub what: Option<String>,
+}
+
+impl Runtime {
+    /// Describes a thrown object. Asks the module itself where it exports the means, else reads its type information.
+    pub fn describe_exception(&mut self, at: u32) -> Description {
+        let ty = self.exceptions.type_of(at).or_else(|| {
+            self.wasm
+                .read_u32(at.wrapping_sub(HEADER) + header::TYPE)
+                .ok()
+        });
+        let Some(ty) = ty.filter(|ty| *ty != 0) else {
+            return Description {
+                type_name: None,
+                what: None,
+            };
+        };
+        let type_name = self.type_name(ty);
+        let what = if self.is_std_exception(ty) {
+            self.what(at).ok()
+        } else {
+            None
+        };
+        Description {
+            type_name: type_name.map(|name| demangle(&name)),
+            what,
+        }
+    }
+
+    /// The mangled name behind a `std::type_info*`: its second word.
+    fn type_name(&self, ty: u32) -> Option<String> {
+        let name = self
+            .wasm
+            .c_str(self.wasm.read_u32(ty.checked_add(4)?).ok()?)
+            .ok()?;
+        let plausible =
+            !name.is_empty() && name.len() < 4096 && name.iter().all(u8::is_ascii_graphic);
+        plausible.then(|| {
+            String::from_utf8_lossy(name)
+                .trim_start_matches('*')
+                .to_owned()
+        })
+    }
+
+    /// Follows single inheritance (`__si_class_type_info`: the base is the third word).
+    fn is_std_exception(&self, mut ty: u32) -> bool {
+        for _ in 0..16 {
+            match self.type_name(ty) {
+                Some(name) if name == "St9exception" => return true,
+                Some(_) => {}
+                None => return false,
+            }
+            let Some(base) = ty.checked_add(8).and_then(|at| self.wasm.read_u32(at).ok()) else {
+                return false;
+            };
+            ty = base;
+        }
+        false
+    }
+
+    /// `what()`, the third entry of every `std::exception`'s virtual table.
+    fn what(&mut self, at: u32) -> Result<String, Unwind> {
+        let table = self.wasm.read_u32(at)?;
+        let entry = self.wasm.read_u32(table.wrapping_add(8))?;
+        let text = self.call_indirect(entry, &[Raw::from_u32(at)])?.u32();
+        Ok(String::from_utf8_lossy(self.wasm.c_str(text)?).into_owned())
+    }
+}
+
+/// `N2cv9ExceptionE` to `cv::Exception`; what cannot be read stays as it is.
+fn demangle(name: &str) -> String {
+    let symbol = format!("_ZTS{name}");
+    let demangled = cpp_demangle::Symbol::new(&symbol)
+        .ok()
+        .and_then(|s| s.demangle().ok());
+    demangled
+        .and_then(|s| s.strip_prefix("typeinfo name for ").map(str::to_owned))
+        .unwrap_or_else(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::demangle;
+
+    #[test]
+    fn type_names_are_demangled() {
+        assert_eq!(demangle("N2cv9ExceptionE"), "cv::Exception");
+        assert_eq!(demangle("St13runtime_error"), "std::runtime_error");
+        assert_eq!(demangle("i"), "int");
+    }
+}

@@ -1,0 +1,165 @@
+//! The bytes of a file: copy-on-write chunks, with holes.
+
+use super::errno::{Errno, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const CHUNK: u64 = 64 * 1024;
+
+/// Larger offsets are refused (EFBIG): no 32-bit module can fill such a file, but its sparse bookkeeping would cost us.
+pub const MAX_FILE: u64 = 1 << 40;
+
+/// The most that is handed out in one piece: a sparse file may claim far more than the machine has.
+const MAX_VIEW: usize = 1 << 31;
+
+/// The bytes of a file. Cloning shares the chunks; writing copies the chunk that is written.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Absent chunks, and what a chunk lacks at its end, read as zeros. No chunk holds bytes past `len`.
+    chunks: BTreeMap<u64, Arc<Vec<u8>>>,
+    len: u64,
+    /// The sum of the chunks' lengths: what the file costs.
+    stored: u64,
+}
+
+impl Content {
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut content = Content::default();
+        for (i, part) in bytes.chunks(CHUNK as usize).enumerate() {
+            content.chunks.insert(i as u64, Arc::new(part.to_vec()));
+        }
+        content.len = bytes.len() as u64;
+        content.stored = content.len;
+        content
+    }
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+    /// Bytes of memory that the contents take (holes take none).
+    pub fn stored(&self) -> u64 {
+        self.stored
+    }
+    /// Copies from `pos`; gives how many bytes there were.
+    pub fn read(&self, pos: u64, buf: &mut [u8]) -> usize {
+        if pos >= self.len {
+            return 0;
+        }
+        let total = (buf.len() as u64).min(self.len - pos) as usize;
+        let mut done = 0;
+        while done < total {
+            let at = pos + done as u64;
+            let offset = (at % CHUNK) as usize;
+            let count = (CHUNK as usize - offset).min(total - done);
+            let out = &mut buf[done..done + count];
+            let have = self
+                .chunks
+                .get(&(at / CHUNK))
+                .and_then(|c| c.get(offset..))
+                .unwrap_or_default();
+            let copied = have.len().min(count);
+            out[..copied].copy_from_slice(&have[..copied]);
+            out[copied..].fill(0);
+            done += count;
+        }
+        total
+    }
+    /// All bytes, or ENOMEM when they do not fit (a sparse file may claim far more than it holds).
+    pub fn to_vec(&self) -> Result<Vec<u8>> {
+        let len = usize::try_from(self.len)
+            .ok()
+            .filter(|n| *n <= MAX_VIEW)
+            .ok_or(Errno::ENOMEM)?;
+        let mut out = Vec::new();
+        out.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
+        out.resize(len, 0);
+        self.read(0, &mut out);
+        Ok(out)
+    }
+    pub fn write(&mut self, pos: u64, data: &[u8]) -> Result<()> {
+        let end = pos
+            .checked_add(data.len() as u64)
+            .filter(|e| *e <= MAX_FILE)
+            .ok_or(Errno::EFBIG)?;
+        let mut done = 0;
+        while done < data.len() {
+            let at = pos + done as u64;
+            let offset = (at % CHUNK) as usize;
+            let count = (CHUNK as usize - offset).min(data.len() - done);
+            let chunk = Arc::make_mut(self.chunks.entry(at / CHUNK).or_default());
+            if chunk.len() < offset + count {
+                self.stored += (offset + count - chunk.len()) as u64;
+                chunk.resize(offset + count, 0);
+            }
+            chunk[offset..offset + count].copy_from_slice(&data[done..done + count]);
+            done += count;
+        }
+        self.len = self.len.max(end);
+        Ok(())
+    }
+    pub fn resize(&mut self, len: u64) -> Result<()> {
+        if len > MAX_FILE {
+            return Err(Errno::EFBIG);
+        }
+        if len < self.len {
+            let (last, keep) = (len / CHUNK, (len % CHUNK) as usize);
+            let dropped = self.chunks.split_off(&(last + u64::from(keep > 0)));
+            self.stored -= dropped.values().map(|c| c.len() as u64).sum::<u64>();
+            if let Some(chunk) = self.chunks.get_mut(&last).filter(|c| c.len() > keep) {
+                self.stored -= (chunk.len() - keep) as u64;
+                Arc::make_mut(chunk).truncate(keep);
+            }
+        }
+        self.len = len;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sparse_and_across_chunks() {
+        let mut c = Content::default();
+        c.write(CHUNK - 2, b"abcd").unwrap();
+        assert_eq!(c.len(), CHUNK + 2);
+        let mut buf = [9u8; 6];
+        assert_eq!(c.read(CHUNK - 4, &mut buf), 6);
+        assert_eq!(&buf, b"\0\0abcd");
+        c.write(10 * CHUNK, b"z").unwrap();
+        assert!(c.stored() < 2 * CHUNK + 8, "holes cost nothing");
+        assert_eq!(c.read(5 * CHUNK, &mut buf), 6);
+        assert_eq!(buf, [0; 6]);
+    }
+
+    #[test]
+    fn shrink_then_grow_reads_zeros() {
+        let mut c = Content::from_bytes(b"hello world");
+        c.resize(5).unwrap();
+        c.resize(8).unwrap();
+        assert_eq!(c.to_vec().unwrap(), b"hello\0\0\0");
+        c.resize(0).unwrap();
+        assert_eq!((c.len(), c.stored()), (0, 0));
+    }
+
+    #[test]
+    fn clones_do_not_see_later_writes() {
+        let a = Content::from_bytes(b"one");
+        let mut b = a.clone();
+        b.write(0, b"two").unwrap();
+        assert_eq!(a.to_vec().unwrap(), b"one");
+        assert_eq!(b.to_vec().unwrap(), b"two");
+    }
+
+    #[test]
+    fn absurd_sizes_are_errors() {
+        let mut c = Content::default();
+        assert_eq!(c.resize(MAX_FILE + 1), Err(Errno::EFBIG));
+        assert_eq!(c.write(u64::MAX - 1, b"xyz"), Err(Errno::EFBIG));
+        c.resize(MAX_FILE).unwrap();
+        assert_eq!(c.stored(), 0);
+    }
+}

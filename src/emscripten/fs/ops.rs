@@ -1,0 +1,447 @@
+//! Operations on names: create, remove, rename, link, list, and attributes.
+
+use super::device::Device;
+use super::errno::{Errno, Result};
+use super::lookup::{Found, Place};
+use super::node::{
+    Body, Dir, Ino, Node, S_IALLUGO, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, Stat,
+};
+use super::{FileSystem, MAX_LINK, now_ms};
+use std::sync::Arc;
+
+impl FileSystem {
+    pub(super) fn next_id(&mut self) -> u32 {
+        let rest = self.state.rest_mut();
+        let id = rest.next_id;
+        rest.next_id += 1;
+        id
+    }
+    /// Where a new entry `found` may be made: the folder, if it is in memory.
+    fn may_create(&self, found: &Found) -> Result<Place> {
+        if found.place.is_some() {
+            return Err(Errno::EEXIST);
+        }
+        if let Place::Node(dir) = found.parent {
+            let node = self.node(dir)?;
+            match node.body {
+                Body::Dir(_) => self.permit(node, 0o333)?,
+                _ => return Err(Errno::EACCES),
+            }
+            // A folder that was removed while someone stood in it takes no new entries.
+            if !node.linked {
+                return Err(Errno::ENOENT);
+            }
+        }
+        Ok(found.parent.clone())
+    }
+    pub(super) fn add_node(
+        &mut self,
+        dir: Ino,
+        name: &str,
+        mode: u32,
+        rdev: u32,
+        body: Body,
+    ) -> Ino {
+        let id = self.next_id();
+        let now = now_ms();
+        let name: Arc<str> = name.into();
+        let ino = self.state.insert(Node {
+            id,
+            parent: dir,
+            name: name.clone(),
+            mode,
+            rdev,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            linked: true,
+            body,
+        });
+        self.edit_dir(dir, |entries| entries.insert(name, ino));
+        ino
+    }
+    fn edit_dir(&mut self, dir: Ino, edit: impl FnOnce(&mut Dir)) {
+        let now = now_ms();
+        let node = self.node_mut(dir);
+        (node.mtime, node.ctime) = (now, now);
+        if let Body::Dir(entries) = &mut node.body {
+            edit(entries);
+        }
+    }
+
+    /// Makes a file, folder or device, by the type bits of `mode` (none means a file).
+    pub fn mknod(&mut self, path: &str, mode: u32, dev: u32) -> Result<()> {
+        let found = self.walk(path, false)?;
+        self.mknod_at(&found, mode, dev).map(drop)
+    }
+    /// The same after the walk. Gives the node, when it is in memory.
+    pub(super) fn mknod_at(&mut self, found: &Found, mode: u32, dev: u32) -> Result<Option<Ino>> {
+        let parent = self.may_create(found)?;
+        let (kind, bits) = (mode & S_IFMT, mode & S_IALLUGO);
+        match parent {
+            Place::Node(dir) => {
+                let (kind, body) = match kind {
+                    0 | S_IFREG => (S_IFREG, Body::File(Default::default())),
+                    S_IFDIR => (S_IFDIR, Body::Dir(Dir::default())),
+                    S_IFCHR => (S_IFCHR, Body::Device),
+                    S_IFSOCK | S_IFLNK => return Err(Errno::EINVAL),
+                    // Block devices and named pipes are not supported, as in MEMFS.
+                    _ => return Err(Errno::EPERM),
+                };
+                Ok(Some(self.add_node(
+                    dir,
+                    &found.name,
+                    kind | bits,
+                    dev,
+                    body,
+                )))
+            }
+            Place::Real(mount, inside) => {
+                let mount = &self.mounts[mount];
+                let path = mount.inside(&inside, &found.name)?;
+                match kind {
+                    0 | S_IFREG => mount.create_file(&path, bits)?,
+                    S_IFDIR => mount.create_dir(&path, bits)?,
+                    _ => return Err(Errno::EPERM),
+                }
+                Ok(None)
+            }
+            Place::Descriptor(_) => Err(Errno::EACCES),
+        }
+    }
+    /// Gives the slot of the new folder, or 0 when it is under a mount.
+    pub(crate) fn mkdir(&mut self, path: &str, mode: u32) -> Result<Ino> {
+        let found = self.walk(path, false)?;
+        Ok(self
+            .mknod_at(&found, S_IFDIR | (mode & 0o1777), 0)?
+            .unwrap_or_default())
+    }
+    pub fn mkdev(&mut self, path: &str, mode: u32, dev: u32) -> Result<()> {
+        self.mknod(path, S_IFCHR | (mode & S_IALLUGO), dev)
+    }
+    pub(super) fn register(&mut self, dev: u32, device: Device) {
+        Arc::make_mut(&mut self.state.rest_mut().devices).insert(dev, device);
+    }
+    pub(super) fn next_device(&mut self) -> u32 {
+        let rest = self.state.rest_mut();
+        rest.next_device += 1;
+        super::makedev(rest.next_device - 1, 0)
+    }
+    pub fn symlink(&mut self, target: &str, path: &str) -> Result<()> {
+        if target.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        if target.len() > MAX_LINK {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let found = self.walk(path, false)?;
+        match self.may_create(&found)? {
+            Place::Node(dir) => {
+                self.add_node(
+                    dir,
+                    &found.name,
+                    S_IFLNK | 0o777,
+                    0,
+                    Body::Link(target.into()),
+                );
+                Ok(())
+            }
+            Place::Real(mount, inside) => self.mounts[mount].symlink(target, &inside, &found.name),
+            Place::Descriptor(_) => Err(Errno::EACCES),
+        }
+    }
+    /// Emscripten has no hard links: EMLINK, once the new name could have been made.
+    pub fn link(&mut self, _from: &str, to: &str) -> Result<()> {
+        let found = self.walk(to, false)?;
+        self.may_create(&found)?;
+        Err(Errno::EMLINK)
+    }
+    /// The text of a link, as it was written.
+    pub fn readlink(&self, path: &str) -> Result<String> {
+        match self.place(path, false)? {
+            Place::Node(ino) => match &self.node(ino)?.body {
+                Body::Link(target) => Ok(target.to_string()),
+                _ => Err(Errno::EINVAL),
+            },
+            Place::Real(mount, inside) => self.mounts[mount].read_link(&inside),
+            Place::Descriptor(fd) => Ok(self.state.rest().streams.get(fd)?.path.to_string()),
+        }
+    }
+    /// Names in a folder, `.` and `..` first.
+    pub fn readdir(&self, path: &str) -> Result<Vec<String>> {
+        let place = self.place(path, true)?;
+        self.list(&place)
+    }
+    pub(super) fn list(&self, place: &Place) -> Result<Vec<String>> {
+        let mut names = vec![".".to_owned(), "..".to_owned()];
+        match place {
+            Place::Node(ino) => match &self.node(*ino)?.body {
+                Body::Dir(dir) => names.extend(dir.names().iter().map(|n| n.to_string())),
+                Body::Descriptors => {
+                    names.extend(self.state.rest().streams.fds().map(|fd| fd.to_string()))
+                }
+                _ => return Err(Errno::ENOTDIR),
+            },
+            Place::Real(mount, inside) => names.extend(self.mounts[*mount].list(inside)?),
+            Place::Descriptor(_) => return Err(Errno::ENOTDIR),
+        }
+        Ok(names)
+    }
+
+    /// Emscripten's `mayDelete`, in its order of checks.
+    fn may_delete(&self, dir: Ino, ino: Ino, as_dir: bool) -> Result<()> {
+        self.permit(self.node(dir)?, 0o333)?;
+        let node = self.node(ino)?;
+        match (as_dir, node.is_dir()) {
+            (true, false) => Err(Errno::ENOTDIR),
+            (false, true) => Err(Errno::EISDIR),
+            (true, true) if self.path_of(ino)? == *self.state.rest().cwd => Err(Errno::EBUSY),
+            (true, true) if self.holds_mount(ino) => Err(Errno::EBUSY),
+            _ => Ok(()),
+        }
+    }
+    fn holds_mount(&self, ino: Ino) -> bool {
+        matches!(self.node(ino), Ok(n) if matches!(n.body, Body::Descriptors))
+            || self.mounts.iter().any(|m| self.is_within(m.node, ino))
+    }
+    pub fn unlink(&mut self, path: &str) -> Result<()> {
+        self.remove(path, false)
+    }
+    pub fn rmdir(&mut self, path: &str) -> Result<()> {
+        self.remove(path, true)
+    }
+    fn remove(&mut self, path: &str, as_dir: bool) -> Result<()> {
+        let found = self.walk(path, false)?;
+        let place = found.place.clone().ok_or(Errno::ENOENT)?;
+        if found.dotted {
+            return Err(match (as_dir, &*found.path) {
+                (false, _) => Errno::EISDIR,
+                (true, "/") => Errno::EBUSY,
+                (true, _) if path.trim_end_matches('/').ends_with("..") => Errno::ENOTEMPTY,
+                (true, _) => Errno::EINVAL,
+            });
+        }
+        match (place, found.parent) {
+            (Place::Node(ino), Place::Node(dir)) => {
+                self.may_delete(dir, ino, as_dir)?;
+                if self.node(ino)?.dir().is_some_and(|d| !d.is_empty()) {
+                    return Err(Errno::ENOTEMPTY);
+                }
+                self.edit_dir(dir, |entries| _ = entries.remove(&found.name));
+                self.forget(ino);
+                Ok(())
+            }
+            (Place::Real(_, inside), _) if inside.is_empty() => {
+                Err(if as_dir { Errno::EBUSY } else { Errno::EISDIR })
+            }
+            (Place::Real(mount, inside), _) if as_dir => {
+                if found.path == *self.state.rest().cwd {
+                    return Err(Errno::EBUSY);
+                }
+                self.mounts[mount].remove_dir(&inside)
+            }
+            (Place::Real(mount, inside), _) => self.mounts[mount].remove_file(&inside),
+            (Place::Descriptor(_), _) | (_, Place::Real(..) | Place::Descriptor(_)) => {
+                Err(Errno::EPERM)
+            }
+        }
+    }
+    /// The node lost its name: gone now, or with its last descriptor.
+    fn forget(&mut self, ino: Ino) {
+        self.node_mut(ino).linked = false;
+        self.release(ino);
+    }
+    pub(super) fn release(&mut self, ino: Ino) {
+        let Ok(node) = self.node(ino) else { return };
+        if node.linked || self.state.rest().streams.uses_node(ino) {
+            return;
+        }
+        if let Body::File(content) = &node.body {
+            let stored = content.stored();
+            self.state.rest_mut().stored -= stored;
+        }
+        self.state.remove(ino);
+    }
+
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<()> {
+        let old = self.walk(from, false)?;
+        let old_place = old.place.clone().ok_or(Errno::ENOENT)?;
+        let new = self.walk(to, false)?;
+        if old.dotted || new.dotted {
+            return Err(Errno::EBUSY);
+        }
+        match (old_place, old.parent.clone(), new.parent.clone()) {
+            (Place::Real(m, inside), ..) if inside.is_empty() && self.mounts.get(m).is_some() => {
+                Err(Errno::EBUSY)
+            }
+            (Place::Node(ino), Place::Node(from), Place::Node(to)) => {
+                self.rename_node(ino, from, &old, to, new)
+            }
+            (Place::Real(a, old_inside), _, Place::Real(b, dir)) if a == b => {
+                if new.path.starts_with(&format!("{}/", old.path)) {
+                    return Err(Errno::EINVAL);
+                }
+                let mount = &self.mounts[a];
+                let new_inside = mount.inside(&dir, &new.name)?;
+                mount.rename(&old_inside, &new_inside)
+            }
+            (Place::Descriptor(_), ..) => Err(Errno::EPERM),
+            _ => Err(Errno::EXDEV),
+        }
+    }
+    fn rename_node(&mut self, ino: Ino, from: Ino, old: &Found, to: Ino, new: Found) -> Result<()> {
+        let as_dir = self.node(ino)?.is_dir();
+        if as_dir && self.is_within(to, ino) {
+            return Err(Errno::EINVAL);
+        }
+        let replaced = match new.place {
+            Some(Place::Node(replaced)) => Some(replaced),
+            Some(Place::Real(..)) => return Err(Errno::EBUSY),
+            Some(Place::Descriptor(_)) => return Err(Errno::EPERM),
+            None => None,
+        };
+        if replaced == Some(ino) {
+            return Ok(());
+        }
+        if replaced.is_some_and(|r| self.is_within(from, r)) {
+            return Err(Errno::ENOTEMPTY);
+        }
+        self.may_delete(from, ino, as_dir)?;
+        match replaced {
+            Some(replaced) => {
+                self.may_delete(to, replaced, as_dir)?;
+                if self.node(replaced)?.dir().is_some_and(|d| !d.is_empty()) {
+                    return Err(Errno::ENOTEMPTY);
+                }
+            }
+            None => drop(self.may_create(&new)?),
+        }
+        self.edit_dir(from, |entries| _ = entries.remove(&old.name));
+        let name: Arc<str> = new.name.into();
+        let node = self.node_mut(ino);
+        node.name = name.clone();
+        node.parent = to;
+        self.edit_dir(to, |entries| entries.insert(name, ino));
+        if let Some(replaced) = replaced {
+            self.forget(replaced);
+        }
+        Ok(())
+    }
+
+    pub fn stat(&mut self, path: &str) -> Result<Stat> {
+        let place = self.place(path, true)?;
+        self.stat_place(&place)
+    }
+    pub fn lstat(&mut self, path: &str) -> Result<Stat> {
+        let place = self.place(path, false)?;
+        self.stat_place(&place)
+    }
+    pub(super) fn stat_place(&mut self, place: &Place) -> Result<Stat> {
+        match place {
+            Place::Node(ino) => {
+                self.load(*ino)?;
+                Ok(self.node(*ino)?.into())
+            }
+            Place::Real(mount, inside) => self.mounts[*mount].stat(inside),
+            Place::Descriptor(fd) => {
+                let target = self.state.rest().streams.get(*fd)?.path.len() as u64;
+                Ok(Stat {
+                    dev: 1,
+                    mode: S_IFLNK | 0o777,
+                    nlink: 1,
+                    size: target,
+                    blksize: 4096,
+                    ..Stat::default()
+                })
+            }
+        }
+    }
+    pub fn chmod(&mut self, path: &str, mode: u32, follow: bool) -> Result<()> {
+        let place = self.place(path, follow)?;
+        self.chmod_place(&place, mode)
+    }
+    pub(super) fn chmod_place(&mut self, place: &Place, mode: u32) -> Result<()> {
+        match place {
+            Place::Node(ino) => {
+                self.node(*ino)?;
+                let node = self.node_mut(*ino);
+                node.mode = (mode & S_IALLUGO) | (node.mode & !S_IALLUGO);
+                node.ctime = now_ms();
+                Ok(())
+            }
+            Place::Real(mount, inside) => self.mounts[*mount].set_mode(inside, mode),
+            Place::Descriptor(_) => Err(Errno::EPERM),
+        }
+    }
+    /// Owners are not kept, as in Emscripten; the change time is.
+    pub fn chown(&mut self, path: &str, follow: bool) -> Result<()> {
+        let place = self.place(path, follow)?;
+        self.chown_place(&place)
+    }
+    pub(super) fn chown_place(&mut self, place: &Place) -> Result<()> {
+        match place {
+            Place::Node(ino) => {
+                self.node(*ino)?;
+                self.node_mut(*ino).ctime = now_ms();
+                Ok(())
+            }
+            Place::Real(mount, _) => self.mounts[*mount].may_write(),
+            Place::Descriptor(_) => Err(Errno::EPERM),
+        }
+    }
+    /// Sets access and modification time, in milliseconds; `None` leaves one as it is.
+    pub fn utime(
+        &mut self,
+        path: &str,
+        atime: Option<i64>,
+        mtime: Option<i64>,
+        follow: bool,
+    ) -> Result<()> {
+        let place = self.place(path, follow)?;
+        match place {
+            Place::Node(ino) => {
+                self.node(ino)?;
+                let node = self.node_mut(ino);
+                node.atime = atime.unwrap_or(node.atime);
+                node.mtime = mtime.unwrap_or(node.mtime);
+                node.ctime = now_ms();
+                Ok(())
+            }
+            Place::Real(mount, inside) => self.mounts[mount].set_times(&inside, atime, mtime),
+            Place::Descriptor(_) => Err(Errno::EPERM),
+        }
+    }
+    /// `access(path, amode)`: `amode` is a sum of 4 (read), 2 (write), 1 (execute), or 0 (exists).
+    pub fn access(&mut self, path: &str, amode: u32) -> Result<()> {
+        if amode & !7 != 0 {
+            return Err(Errno::EINVAL);
+        }
+        match self.place(path, true)? {
+            Place::Node(ino) => {
+                let bits = amode | amode << 3 | amode << 6;
+                self.permit(self.node(ino)?, bits)
+            }
+            Place::Real(mount, inside) => self.mounts[mount].access(&inside, amode),
+            Place::Descriptor(_) => Ok(()),
+        }
+    }
+    pub fn cwd(&self) -> &str {
+        &self.state.rest().cwd
+    }
+    pub fn chdir(&mut self, path: &str) -> Result<()> {
+        let found = self.walk(path, true)?;
+        match found.place.as_ref().ok_or(Errno::ENOENT)? {
+            Place::Node(ino) => {
+                let node = self.node(*ino)?;
+                if !node.is_dir() {
+                    return Err(Errno::ENOTDIR);
+                }
+                self.permit(node, 0o111)?;
+            }
+            Place::Real(mount, inside) => self.mounts[*mount].require_dir(inside)?,
+            Place::Descriptor(_) => return Err(Errno::ENOTDIR),
+        }
+        self.state.rest_mut().cwd = found.path.into();
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! The list of mutable state: everything a generation can change, and what puts it back.
+//!
+//! | state | put back by | test |
+//! | --- | --- | --- |
+//! | memory bytes, memory length | `memory::Linear::recycle` | `memory::region::tests`, `__test__/recycle` |
+//! | globals, exported or not | `instance::Image` | `__test__/recycle` |
+//! | table entries, table length, `addFunction` slots | `instance::Image` | `__test__/recycle` |
+//! | emval handles | [`StateImage`] | `emscripten::pool::tests`, `__test__/recycle` |
+//! | embind handles, delayed deletions, inherited instances | [`StateImage`] | `__test__/recycle` |
+//! | exceptions in flight | [`StateImage`] | `__test__/recycle` |
+//! | files, open descriptors, working directory, half-written output lines | [`StateImage`] | `emscripten::fs::tests`, `__test__/recycle` |
+//! | environment, arguments | never change: options of the sandbox | `__test__/recycle` |
+//! | `atexit`, keep-alive count, pending timers | [`StateImage`] | `__test__/recycle` |
+//! | views and buffers given to JavaScript | detached by `binding::memory` | `__test__/recycle` |
+//! | JavaScript values held by C++ | released with the emval table | `__test__/recycle` |
+//!
+//! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
+//! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).
+
+use super::{Runtime, embind, emval, exceptions::Exceptions};
+
+/// The host's own state right after start-up.
+#[derive(Debug)]
+pub struct StateImage {
+    exceptions: Exceptions,
+    embind: embind::Image,
+    emval: emval::Image,
+}
+
+impl StateImage {
+    /// Holds nothing that belongs to one JavaScript thread or sandbox.
+    pub fn is_shareable(&self) -> bool {
+        self.embind.is_portable() && self.emval.is_portable()
+    }
+}
+
+impl Runtime {
+    pub fn snapshot_state(&mut self) -> StateImage {
+        StateImage {
+            exceptions: self.exceptions.clone(),
+            embind: self.embind.snapshot(),
+            emval: self.emval.snapshot(),
+        }
+    }
+
+    /// Puts the host's state back: the price is that of what changed.
+    pub fn restore_state(&mut self, image: &StateImage) {
+        self.exceptions.clone_from(&image.exceptions);
+        self.embind
+            .restore(&image.embind, self.generation, &*self.js);
+        self.emval.restore(&image.emval, &*self.js);
+    }
+
+    /// Continues on the state of another sandbox's start-up.
+    pub fn adopt_state(&mut self, image: &StateImage) {
+        self.exceptions.clone_from(&image.exceptions);
+        self.embind.adopt(&image.embind, &self.wasm);
+        self.emval.adopt(&image.emval);
+    }
+}

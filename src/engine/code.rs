@@ -1,0 +1,105 @@
+//! Compiled code: one engine per program, so that dropping the program frees its code.
+
+use super::interruption::InterruptionPoints;
+use super::tunables::RecyclableTunables;
+use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
+use wasmer::{Engine, Module};
+use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
+
+/// A compiled module with the engine it belongs to. Shared by all sandboxes and threads.
+#[derive(Clone, Debug)]
+pub struct Code {
+    engine: Engine,
+    module: Module,
+}
+
+/// Why there is no compiled code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CompileError(pub String);
+
+/// Told while compiling: phase, done, total. Returning false gives up.
+pub type Progress = dyn Fn(&str, u64, u64) -> bool + Send + Sync;
+
+/// The release of wasmer that code is compiled with; `Cargo.toml` pins it.
+pub const WASMER_VERSION: &str = "7.4.2";
+
+/// The name and version of what compiles: part of the key of cached code, with the target's features.
+pub fn fingerprint() -> String {
+    let target = wasmer::sys::Target::default();
+    format!(
+        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points 1",
+        env!("CARGO_PKG_VERSION"),
+        target.triple(),
+        target.cpu_features()
+    )
+}
+
+/// An engine that compiles for this machine, with interruption points and recyclable memories.
+pub fn engine() -> Engine {
+    let mut compiler = Cranelift::default();
+    compiler.push_middleware(InterruptionPoints::new());
+    let mut features = Features::new();
+    features.exceptions = true;
+    features.relaxed_simd = true;
+    features.tail_call = true;
+    let mut engine: Engine = EngineBuilder::new(compiler)
+        .set_features(Some(features))
+        .engine()
+        .into();
+    engine.set_tunables(RecyclableTunables::new());
+    engine
+}
+
+impl Code {
+    pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
+        let engine = engine();
+        let module = match progress {
+            None => Module::new(&engine, wasm),
+            Some(progress) => {
+                let callback = move |now: CompilationProgress| {
+                    let going = progress(
+                        now.phase_name().unwrap_or("compile"),
+                        now.phase_step().unwrap_or(0),
+                        now.phase_step_count().unwrap_or(0),
+                    );
+                    if going {
+                        Ok(())
+                    } else {
+                        Err(UserAbort::new("given up"))
+                    }
+                };
+                engine.new_module_with_progress(wasm, CompilationProgressCallback::new(callback))
+            }
+        };
+        let module = module.map_err(|e| CompileError(e.to_string()))?;
+        Ok(Self { engine, module })
+    }
+
+    /// The bytes that [`Code::load`] takes.
+    pub fn save(&self) -> Result<Vec<u8>, CompileError> {
+        Ok(self
+            .module
+            .serialize()
+            .map_err(|e| CompileError(e.to_string()))?
+            .to_vec())
+    }
+
+    /// # Safety
+    /// `bytes` came from [`Code::save`] of the same [`fingerprint`], unaltered: it is machine code.
+    pub unsafe fn load(bytes: &[u8]) -> Result<Self, CompileError> {
+        let engine = engine();
+        // SAFETY: by the caller's promise.
+        let module = unsafe { Module::deserialize_unchecked(&engine, bytes) }
+            .map_err(|e| CompileError(e.to_string()))?;
+        Ok(Self { engine, module })
+    }
+
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}

@@ -1,0 +1,113 @@
+//! Rust functions that wasm can call, of any signature, without boxing a value.
+
+use super::{Args, Raw, Unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasmer::{AsStoreMut, AsStoreRef, Extern, FunctionType, VMExternToExtern};
+use wasmer_types::RawValue;
+use wasmer_vm::{
+    InternalStoreHandle, MaybeInstanceOwned, VMCallerCheckedAnyfunc, VMContext,
+    VMDynamicFunctionContext, VMExtern, VMFunction, VMFunctionBody, VMFunctionContext,
+    VMFunctionKind, on_host_stack, raise_user_trap,
+};
+
+/// A host function over a context `T`.
+pub type HostFn<T> = fn(&mut T, &mut Args) -> Result<(), Unwind>;
+
+/// What one host function carries. wasmer's dynamic trampoline hands it back with the arguments in an array.
+struct HostContext<T> {
+    function: HostFn<T>,
+    ty: FunctionType,
+    index: u32,
+    /// The sandbox's runtime. It outlives the store: whoever owns both drops the store first.
+    data: *mut T,
+}
+
+type Dynamic<T> = VMDynamicFunctionContext<HostContext<T>>;
+
+/// Makes a host function for a store.
+///
+/// # Safety
+/// `data` stays valid and in place as long as the store, and wasm of this store only runs on the thread that owns `data`,
+/// entered from code that does not use a reference to `data` while wasm runs.
+pub(crate) unsafe fn host_function<T: 'static>(
+    store: &mut impl AsStoreMut,
+    ty: &FunctionType,
+    function: HostFn<T>,
+    index: u32,
+    data: *mut T,
+) -> Extern {
+    let mut host_data = Box::new(Dynamic {
+        address: std::ptr::null(),
+        ctx: HostContext {
+            function,
+            ty: ty.clone(),
+            index,
+            data,
+        },
+    });
+    host_data.address = enter::<T> as *const VMFunctionBody;
+    let anyfunc = VMCallerCheckedAnyfunc {
+        // The linker replaces it by a trampoline that packs the arguments into an array.
+        func_ptr: std::ptr::null(),
+        type_signature_hash: store
+            .as_store_ref()
+            .engine()
+            .as_sys()
+            .register_signature(ty),
+        vmctx: VMFunctionContext {
+            host_env: std::ptr::from_ref(&*host_data).cast_mut().cast(),
+        },
+        call_trampoline: call_trampoline::<T>,
+    };
+    let function = VMFunction {
+        anyfunc: MaybeInstanceOwned::Host(Box::new(std::cell::UnsafeCell::new(anyfunc))),
+        kind: VMFunctionKind::Dynamic,
+        signature: ty.clone(),
+        host_data,
+    };
+    let handle = InternalStoreHandle::new(store.objects_mut().as_sys_mut(), function);
+    VMExtern::Function(handle).to_extern(store)
+}
+
+/// wasm calls here, on its own stack, with the arguments at `values`.
+unsafe extern "C-unwind" fn enter<T>(this: &mut Dynamic<T>, values: *mut RawValue) {
+    let context = &this.ctx;
+    let outcome = on_host_stack(|| {
+        let count = context.ty.params().len().max(context.ty.results().len());
+        // SAFETY: the trampoline allocates room for parameters and results; `Raw` has the layout of `RawValue`.
+        let slots = unsafe { std::slice::from_raw_parts_mut(values.cast::<Raw>(), count) };
+        // SAFETY: by the promise made to `host_function`.
+        let data = unsafe { &mut *context.data };
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            (context.function)(data, &mut Args::new(slots, &context.ty, context.index))
+        }));
+        match called {
+            Ok(Ok(())) => None,
+            Ok(Err(unwind)) => Some(Box::new(unwind)),
+            Err(panic) => Some(Box::new(Unwind::Bug(panic_text(&*panic)))),
+        }
+    });
+    // Nothing may be allocated from here on: this is the wasm stack, and no destructor runs when it is unwound.
+    if let Some(unwind) = outcome {
+        // SAFETY: wasm is on the stack, and nothing on it needs dropping: `outcome` has been moved out of.
+        unsafe { raise_user_trap(unwind) }
+    }
+}
+
+/// The way in when Rust calls a host function through wasmer (a host function in a table, say).
+unsafe extern "C" fn call_trampoline<T>(
+    vmctx: *mut VMContext,
+    _body: *const VMFunctionBody,
+    values: *mut RawValue,
+) {
+    // SAFETY: for host functions wasmer passes the host environment set above.
+    unsafe { enter::<T>(&mut *vmctx.cast::<Dynamic<T>>(), values) }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without text".into())
+}

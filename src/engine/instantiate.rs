@@ -1,0 +1,260 @@
+//! From compiled code to running wasm.
+
+use super::host_function::{HostFn, host_function};
+use super::interruption::START;
+use super::tunables::collect_tables;
+use super::wasm::{FuncTable, Wasm};
+use super::{Code, Func, Unwind};
+use crate::memory::collect_created;
+use std::sync::atomic::{AtomicU32, Ordering};
+use wasmer::{
+    AsStoreMut, Extern, ExternType, Global, GlobalType, Imports, Instance, Memory, MemoryType,
+    Store, Table, TableType, Type, Value,
+};
+use wasmer_vm::VMConfig;
+
+/// The answer to one import.
+pub enum Answer<T> {
+    /// A host function, and the number it finds in [`Args::index`](super::Args::index).
+    Function(HostFn<T>, u32),
+    /// A memory made to the declared type (with at least so many pages), or a table.
+    Memory {
+        min_pages: Option<u32>,
+    },
+    Table {
+        min: Option<u32>,
+    },
+    /// The value of an imported global, as a double (every global Emscripten imports fits).
+    Global(f64),
+}
+
+/// How to run a module.
+pub struct Setup<'a, T> {
+    pub code: &'a Code,
+    /// The answer for an import: module, field, and type.
+    pub answer: &'a dyn Fn(&str, &str, &ExternType) -> Option<Answer<T>>,
+    /// Canonical name of an export.
+    pub rename: &'a dyn Fn(&str) -> String,
+    /// Bytes that the linear memory may reach.
+    pub memory_cap: Option<u64>,
+    /// Bytes of native stack for wasm.
+    pub stack: Option<usize>,
+}
+
+/// Why a module could not be instantiated.
+#[derive(Debug)]
+pub enum InstantiateError {
+    /// Imports that nobody answers: module, field, signature.
+    Missing(Vec<(String, String, String)>),
+    /// An import was answered with another kind or type, or the system refused memory.
+    Link(String),
+    Memory(String),
+    Unwound(Unwind),
+}
+
+/// What host functions are given: the owner of the running wasm.
+///
+/// # Safety
+/// Whoever implements it promises that a boxed value, once linked, stays in its box and on its thread until its wasm is
+/// replaced or dropped, and that no reference to it is used while wasm runs but those that host functions are given.
+pub unsafe trait Owner: 'static {
+    fn wasm(&mut self) -> &mut Wasm;
+}
+
+/// Instantiates into `owner`, whose address the host functions keep. The start function has not run: see [`Wasm::start`].
+pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), InstantiateError> {
+    // The old wasm goes first: it holds the memory that the new one may need.
+    *owner.wasm() = Wasm::default();
+    // SAFETY: by the promise of `Owner`.
+    let wasm = unsafe { instantiate(setup, &raw mut **owner) }?;
+    *owner.wasm() = wasm;
+    Ok(())
+}
+
+/// Instantiates. The start function, if any, has not run: see [`Wasm::start`].
+///
+/// # Safety
+/// As for [`host_function`]: `data` stays valid and in place as long as the result.
+unsafe fn instantiate<T: 'static>(
+    setup: &Setup<T>,
+    data: *mut T,
+) -> Result<Wasm, InstantiateError> {
+    let mut store = Box::new(Store::new(setup.code.engine().clone()));
+    let module = setup.code.module();
+    let mut imports = Imports::new();
+    let mut missing = Vec::new();
+    let ((built, memories), tables) = collect_tables(|| {
+        collect_created(
+            setup.memory_cap,
+            || -> Result<Instance, InstantiateError> {
+                for import in module.imports() {
+                    let Some(answer) = (setup.answer)(import.module(), import.name(), import.ty())
+                    else {
+                        missing.push((
+                            import.module().to_owned(),
+                            import.name().to_owned(),
+                            signature(import.ty()),
+                        ));
+                        continue;
+                    };
+                    let external = match (answer, import.ty()) {
+                        // SAFETY: handed on as promised.
+                        (Answer::Function(function, index), ExternType::Function(ty)) => unsafe {
+                            host_function(store.as_mut(), ty, function, index, data)
+                        },
+                        (Answer::Memory { min_pages }, ExternType::Memory(ty)) => {
+                            let min = min_pages.unwrap_or(0).max(ty.minimum.0);
+                            let ty = MemoryType::new(min, ty.maximum.map(|max| max.0), ty.shared);
+                            Memory::new(store.as_mut(), ty)
+                                .map_err(|e| InstantiateError::Memory(e.to_string()))?
+                                .into()
+                        }
+                        (Answer::Table { min }, ExternType::Table(ty)) => {
+                            let ty =
+                                TableType::new(ty.ty, min.unwrap_or(0).max(ty.minimum), ty.maximum);
+                            Table::new(store.as_mut(), ty, Value::FuncRef(None))
+                                .map_err(|e| InstantiateError::Link(e.to_string()))?
+                                .into()
+                        }
+                        (Answer::Global(value), ExternType::Global(ty)) => {
+                            global(store.as_mut(), *ty, value)
+                        }
+                        _ => {
+                            missing.push((
+                                import.module().to_owned(),
+                                import.name().to_owned(),
+                                signature(import.ty()),
+                            ));
+                            continue;
+                        }
+                    };
+                    imports.define(import.module(), import.name(), external);
+                }
+                if !missing.is_empty() {
+                    return Err(InstantiateError::Missing(std::mem::take(&mut missing)));
+                }
+                Instance::new(store.as_mut(), module, &imports).map_err(|e| match e {
+                    wasmer::InstantiationError::Start(e) => {
+                        InstantiateError::Unwound(Unwind::from_runtime_error(e))
+                    }
+                    wasmer::InstantiationError::Link(e) => {
+                        let text = e.to_string();
+                        if text.contains("memory") {
+                            InstantiateError::Memory(text)
+                        } else {
+                            InstantiateError::Link(text)
+                        }
+                    }
+                    other => InstantiateError::Link(other.to_string()),
+                })
+            },
+        )
+    });
+    let instance = built?;
+
+    let mut wasm = Wasm {
+        config: VMConfig {
+            wasm_stack_size: setup.stack,
+        },
+        ..Wasm::default()
+    };
+    if let Some(linear) = memories.into_iter().next() {
+        wasm.memory = linear.definition();
+        wasm.linear = Some(linear);
+    }
+    let mut growable = module.imports().filter_map(|import| {
+        match imports.get_export(import.module(), import.name()) {
+            Some(Extern::Table(table)) => Some(table),
+            _ => None,
+        }
+    });
+    let mut exported = None;
+    for (name, external) in instance.exports.iter() {
+        match external {
+            Extern::Function(function) => {
+                let raw = Value::FuncRef(Some(function.clone())).as_raw(store.as_mut());
+                if let Some(func) = Func::from_raw(raw) {
+                    let canonical = if name == START {
+                        name.clone()
+                    } else {
+                        (setup.rename)(name)
+                    };
+                    wasm.exports.insert(canonical, func);
+                }
+            }
+            Extern::Table(table) if table.ty(store.as_mut()).ty == Type::FuncRef => {
+                exported = exported.or(Some(table.clone()))
+            }
+            _ => {}
+        }
+    }
+    wasm.table = tables
+        .into_iter()
+        .find(|(ty, _)| *ty == Type::FuncRef)
+        .map(|(_, definition)| FuncTable {
+            definition,
+            table: growable.next().or(exported),
+            sealed: Vec::new(),
+            touched: Vec::new(),
+        });
+    let objects = store.objects_mut().as_sys_mut();
+    // The interruption flag was added last.
+    let mut globals: Vec<_> = objects
+        .iter_globals()
+        .map(|g| (g.ty().ty, g.ty().mutability.is_mutable(), g.vmglobal()))
+        .collect();
+    wasm.interrupt = globals.pop().map(|(_, _, flag)| flag);
+    let mutable = || globals.iter().filter(|(_, mutable, _)| *mutable);
+    wasm.stack_pointer = mutable()
+        .next()
+        .filter(|(ty, ..)| *ty == Type::I32)
+        .map(|(.., global)| *global);
+    wasm.globals = mutable().map(|(.., global)| *global).collect();
+    static EPOCH: AtomicU32 = AtomicU32::new(1);
+    wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
+    wasm.instance = Some(instance);
+    wasm.store = Some(store);
+    Ok(wasm)
+}
+
+impl Wasm {
+    /// The module's start function, which emvm runs itself: host functions must find the memory first.
+    pub fn start(&self) -> Option<Func> {
+        self.export(START)
+    }
+}
+
+fn global(store: &mut Store, ty: GlobalType, value: f64) -> Extern {
+    let value = match ty.ty {
+        Type::I64 => Value::I64(value as i64),
+        Type::F32 => Value::F32(value as f32),
+        Type::F64 => Value::F64(value),
+        _ => Value::I32(value as i64 as i32),
+    };
+    if ty.mutability.is_mutable() {
+        Global::new_mut(store, value).into()
+    } else {
+        Global::new(store, value).into()
+    }
+}
+
+/// A type as error messages show it, like `(i32, f64) -> i32`.
+pub fn signature(ty: &ExternType) -> String {
+    let list = |types: &[Type]| {
+        types
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match ty {
+        ExternType::Function(f) => match f.results() {
+            [] => format!("({})", list(f.params())),
+            results => format!("({}) -> {}", list(f.params()), list(results)),
+        },
+        ExternType::Global(g) => format!("global {}", g.ty),
+        ExternType::Table(_) => "table".into(),
+        ExternType::Memory(_) => "memory".into(),
+        ExternType::Tag(_) => "tag".into(),
+    }
+}

@@ -1,0 +1,95 @@
+//! Where wasmer gets its memories and tables from.
+
+use crate::memory::Linear;
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use wasmer::sys::vm::{
+    MemoryError, VMConfig, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition,
+};
+use wasmer::sys::{BaseTunables, Tunables};
+use wasmer::{MemoryType, TableType, Type};
+use wasmer_vm::{MemoryStyle, TableStyle};
+
+type Created = Vec<(Type, NonNull<VMTableDefinition>)>;
+
+thread_local! {
+    static TABLES: RefCell<Option<Created>> = const { RefCell::new(None) };
+}
+
+/// Runs `make` (an instantiation) and gives the tables that wasmer made meanwhile on this thread, in index order.
+pub(super) fn collect_tables<R>(make: impl FnOnce() -> R) -> (R, Created) {
+    let outer = TABLES.replace(Some(Vec::new()));
+    let made = make();
+    (made, TABLES.replace(outer).unwrap_or_default())
+}
+
+fn note(table: VMTable) -> VMTable {
+    TABLES.with_borrow_mut(|tables| {
+        if let Some(tables) = tables {
+            tables.push((table.ty().ty, table.vmtable()));
+        }
+    });
+    table
+}
+
+/// wasmer's own choices, except that memories are recyclable. Shared memories (threads) stay wasmer's.
+pub(super) struct RecyclableTunables {
+    base: BaseTunables,
+}
+
+impl RecyclableTunables {
+    pub(super) fn new() -> Self {
+        Self {
+            base: BaseTunables::new(),
+        }
+    }
+}
+
+impl Tunables for RecyclableTunables {
+    fn memory_style(&self, memory: &MemoryType) -> MemoryStyle {
+        self.base.memory_style(memory)
+    }
+    fn table_style(&self, table: &TableType) -> TableStyle {
+        self.base.table_style(table)
+    }
+    fn create_host_memory(
+        &self,
+        ty: &MemoryType,
+        style: &MemoryStyle,
+    ) -> Result<VMMemory, MemoryError> {
+        if ty.shared {
+            return self.base.create_host_memory(ty, style);
+        }
+        // SAFETY: without a place in a VMContext the memory owns its definition.
+        unsafe { Linear::create(ty, style, None) }
+    }
+    unsafe fn create_vm_memory(
+        &self,
+        ty: &MemoryType,
+        style: &MemoryStyle,
+        place: NonNull<VMMemoryDefinition>,
+    ) -> Result<VMMemory, MemoryError> {
+        // SAFETY: wasmer promises that the place outlives the memory.
+        unsafe {
+            if ty.shared {
+                return self.base.create_vm_memory(ty, style, place);
+            }
+            Linear::create(ty, style, Some(place))
+        }
+    }
+    fn create_host_table(&self, ty: &TableType, style: &TableStyle) -> Result<VMTable, String> {
+        self.base.create_host_table(ty, style).map(note)
+    }
+    unsafe fn create_vm_table(
+        &self,
+        ty: &TableType,
+        style: &TableStyle,
+        place: NonNull<VMTableDefinition>,
+    ) -> Result<VMTable, String> {
+        // SAFETY: handed on as it came.
+        unsafe { self.base.create_vm_table(ty, style, place) }.map(note)
+    }
+    fn vmconfig(&self) -> &VMConfig {
+        self.base.vmconfig()
+    }
+}

@@ -1,0 +1,90 @@
+//! The state of an instance right after start-up: what a recycle restores.
+
+use super::StartError;
+use crate::emscripten::{Runtime, StateImage};
+use crate::memory::{self, RecycleOutcome};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Everything a generation starts with. Taken once per program and way of starting it, shared by its sandboxes.
+#[derive(Debug)]
+pub struct Image {
+    memory: Option<Arc<memory::Image>>,
+    /// Every mutable global, exported or not, in index order.
+    globals: Vec<u128>,
+    /// Length of the function table. Its entries are those of instantiation: see [`Image::take`].
+    table_len: u32,
+    state: StateImage,
+}
+
+/// What start-up can see besides the program: sandboxes that agree on it have the same image.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImageKey(pub [u8; 32]);
+
+/// The images of a program.
+#[derive(Debug, Default)]
+pub struct ImageSlot(Mutex<FxHashMap<ImageKey, Arc<Image>>>);
+
+impl ImageSlot {
+    pub fn get(&self, key: &ImageKey) -> Option<Arc<Image>> {
+        self.0.lock().get(key).cloned()
+    }
+
+    /// The first image of a key stays: two sandboxes that start at once have equal ones.
+    pub fn put(&self, key: ImageKey, image: &Arc<Image>) {
+        self.0.lock().entry(key).or_insert_with(|| image.clone());
+    }
+}
+
+impl Image {
+    /// Takes the image of what `runtime` is now, and lets it continue on it.
+    pub fn take(runtime: &mut Runtime) -> Result<Self, StartError> {
+        let memory = match runtime.wasm.linear().cloned() {
+            Some(linear) => Some(linear.take_image().map_err(StartError::System)?),
+            None => None,
+        };
+        runtime.wasm.seal_table();
+        Ok(Self {
+            memory,
+            globals: runtime.wasm.globals(),
+            table_len: runtime.wasm.table_len(),
+            state: runtime.snapshot_state(),
+        })
+    }
+
+    /// Whether sandboxes of other threads can start from it.
+    pub fn is_shareable(&self) -> bool {
+        self.state.is_shareable()
+    }
+
+    /// Bytes of linear memory.
+    pub fn memory_len(&self) -> usize {
+        self.memory.as_ref().map_or(0, |m| m.len())
+    }
+
+    /// Puts a freshly instantiated runtime into this state: no constructor runs.
+    pub fn apply(&self, runtime: &mut Runtime) -> Result<(), StartError> {
+        if let (Some(image), Some(linear)) = (&self.memory, runtime.wasm.linear()) {
+            linear.adopt(image).map_err(StartError::System)?;
+        }
+        while runtime.wasm.table_len() < self.table_len && runtime.wasm.table_grow().is_some() {}
+        runtime.wasm.seal_table();
+        runtime.wasm.set_globals(&self.globals);
+        runtime.adopt_state(&self.state);
+        Ok(())
+    }
+
+    /// Brings the runtime back to this state.
+    pub fn restore(&self, runtime: &mut Runtime) -> Result<RecycleOutcome, StartError> {
+        // The host's state first: releasing what C++ held does not touch wasm.
+        runtime.restore_state(&self.state);
+        let outcome = match runtime.wasm.linear() {
+            Some(linear) => linear.recycle().map_err(StartError::System)?,
+            None => RecycleOutcome::Flipped,
+        };
+        runtime.wasm.restore_table();
+        runtime.wasm.set_globals(&self.globals);
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,175 @@
+//! Stopping wasm from another thread: at a deadline, or because somebody asks.
+
+use crate::engine::{InterruptFlag, Unwind};
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the watchdog looks at the deadlines of running calls. A time-out is noticed at most so much later.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Stops the calls of one sandbox. Any thread may hold it, also longer than the sandbox.
+pub struct Interrupter {
+    /// `None` once the sandbox is gone. Held while the flag is written, so it cannot go in between.
+    flag: Mutex<Option<InterruptFlag>>,
+    /// The limit of one call.
+    timeout: Option<Duration>,
+    /// When the running call must end, in nanoseconds since [`EPOCH`]; 0: no call is running, or none is limited.
+    deadline: AtomicU64,
+    asked: AtomicBool,
+    expired: AtomicBool,
+}
+
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn now() -> u64 {
+    EPOCH.elapsed().as_nanos() as u64 + 1
+}
+
+impl Interrupter {
+    pub fn new(flag: Option<InterruptFlag>, timeout: Option<Duration>) -> Arc<Self> {
+        let this = Arc::new(Self {
+            flag: Mutex::new(flag),
+            timeout,
+            deadline: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
+        });
+        if timeout.is_some() {
+            WATCHDOG.watch(&this);
+        }
+        this
+    }
+
+    /// The sandbox has another wasm instance.
+    pub fn rearm(&self, flag: Option<InterruptFlag>) {
+        *self.flag.lock() = flag;
+    }
+
+    /// The wasm instance is about to go.
+    pub fn forget(&self) {
+        *self.flag.lock() = None;
+    }
+
+    /// Stops the call that is running now. Without one, nothing happens.
+    pub fn interrupt(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+        self.raise();
+    }
+
+    fn raise(&self) {
+        if let Some(flag) = &*self.flag.lock() {
+            flag.set(true);
+        }
+    }
+
+    /// An outermost call begins.
+    pub fn begin(&self) {
+        if let Some(timeout) = self.timeout {
+            self.deadline
+                .store(now() + timeout.as_nanos() as u64, Ordering::SeqCst);
+            WATCHDOG.wake();
+        }
+    }
+
+    /// It has ended: what it ended with, told apart from the module's own `unreachable`.
+    pub fn end(&self, unwind: Option<Unwind>) -> Option<Unwind> {
+        let deadline = if self.timeout.is_some() {
+            self.deadline.swap(0, Ordering::Relaxed)
+        } else {
+            0
+        };
+        let raised =
+            self.expired.swap(false, Ordering::Relaxed) | self.asked.swap(false, Ordering::Relaxed);
+        if !raised {
+            return unwind;
+        }
+        if let Some(flag) = &*self.flag.lock() {
+            flag.set(false);
+        }
+        match (unwind, self.timeout) {
+            (Some(Unwind::Trap { .. }), Some(timeout)) if deadline != 0 && now() >= deadline => {
+                let limit = timeout.as_secs_f64() * 1e3;
+                let late = (now() - deadline) as f64 / 1e6;
+                Some(Unwind::Timeout {
+                    limit,
+                    elapsed: limit + late,
+                })
+            }
+            (Some(Unwind::Trap { .. }), _) => Some(Unwind::Interrupted),
+            (other, _) => other,
+        }
+    }
+}
+
+/// The one thread that looks at deadlines, started with the first sandbox that has a limit.
+struct Watchdog {
+    watched: Mutex<Vec<Weak<Interrupter>>>,
+    sleeping: AtomicBool,
+    woken: Condvar,
+}
+
+static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
+    watched: Mutex::new(Vec::new()),
+    sleeping: AtomicBool::new(false),
+    woken: Condvar::new(),
+});
+
+impl Watchdog {
+    fn watch(&'static self, interrupter: &Arc<Interrupter>) {
+        let mut watched = self.watched.lock();
+        let first = watched.capacity() == 0;
+        watched.push(Arc::downgrade(interrupter));
+        if first {
+            // Without the thread, limits do not hold: better no sandbox than one that pretends.
+            let spawned = thread::Builder::new()
+                .name("emvm-watchdog".into())
+                .spawn(move || self.run());
+            drop(spawned.expect("the system refused the thread that enforces `timeout`"));
+        }
+    }
+
+    fn wake(&self) {
+        // Sequentially consistent, as the deadline's store before it and both in `run`: either this sees the watchdog
+        // asleep, or the watchdog sees the deadline before it sleeps.
+        if self.sleeping.load(Ordering::SeqCst) {
+            drop(self.watched.lock());
+            self.woken.notify_one();
+        }
+    }
+
+    fn run(&self) {
+        let mut watched = self.watched.lock();
+        loop {
+            if raise_expired(&mut watched) {
+                self.woken.wait_for(&mut watched, TICK);
+                continue;
+            }
+            self.sleeping.store(true, Ordering::SeqCst);
+            if !raise_expired(&mut watched) {
+                self.woken.wait(&mut watched);
+            }
+            self.sleeping.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Stops what is past its deadline; tells whether any limited call is running.
+fn raise_expired(watched: &mut Vec<Weak<Interrupter>>) -> bool {
+    let mut running = false;
+    watched.retain(|weak| {
+        let Some(interrupter) = weak.upgrade() else {
+            return false;
+        };
+        let deadline = interrupter.deadline.load(Ordering::SeqCst);
+        running |= deadline != 0;
+        if deadline != 0 && now() >= deadline {
+            interrupter.expired.store(true, Ordering::Relaxed);
+            interrupter.raise();
+        }
+        true
+    });
+    running
+}

@@ -1,0 +1,205 @@
+//! From a program to an instance whose constructors have run.
+
+use super::image::ImageKey;
+use crate::emscripten::js::{Js, JsRef};
+use crate::emscripten::{self, Runtime};
+use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Unwind};
+use crate::memory;
+use crate::program::Program;
+use std::rc::Rc;
+use std::time::Duration;
+use wasmer::ExternType;
+
+/// The options of a sandbox, as far as its instance needs them.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Bytes that the linear memory may reach; the module's own maximum when absent.
+    pub memory_max: Option<u64>,
+    /// The limit of one call.
+    pub timeout: Option<Duration>,
+    /// Bytes of native stack for wasm.
+    pub stack: Option<usize>,
+    pub env: Vec<(String, String)>,
+    pub args: Vec<String>,
+    /// Calls of unanswered imports throw; without it they refuse the start.
+    pub lenient: bool,
+    /// `main` does not run at start.
+    pub no_initial_run: bool,
+    /// Canonical names of imports that the user answers.
+    pub user_imports: Vec<String>,
+}
+
+/// What the binding gives an instance.
+pub struct Host {
+    pub js: Rc<dyn Js>,
+    /// The JavaScript functions behind [`Settings::user_imports`], then those behind the program's own.
+    pub js_imports: Vec<Option<JsRef>>,
+}
+
+/// Why there is no instance.
+#[derive(Debug)]
+pub enum StartError {
+    /// Imports that nobody answers: module, canonical name, signature.
+    Missing(Vec<(String, String, String)>),
+    Link(String),
+    /// The module needs more memory than it may have.
+    Memory(String),
+    System(memory::Error),
+    /// The module's own start-up failed.
+    Unwound(Unwind),
+}
+
+impl From<Unwind> for StartError {
+    fn from(unwind: Unwind) -> Self {
+        StartError::Unwound(unwind)
+    }
+}
+
+impl Settings {
+    /// What start-up can see.
+    pub fn image_key(&self) -> ImageKey {
+        let mut hasher = blake3::Hasher::new();
+        let seen = (
+            &self.env,
+            &self.args,
+            self.no_initial_run,
+            &self.user_imports,
+            self.memory_max,
+        );
+        hasher.update(format!("{seen:?}").as_bytes());
+        ImageKey(*hasher.finalize().as_bytes())
+    }
+}
+
+/// An instantiated program, before its constructors.
+pub fn runtime(
+    program: &Program,
+    settings: &Settings,
+    host: Host,
+) -> Result<Box<Runtime>, StartError> {
+    let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
+    runtime.js_imports = host.js_imports;
+    link(&mut runtime, program, settings)?;
+    Ok(runtime)
+}
+
+/// A fresh instance in place of the old one, for programs that cannot be restored in place.
+pub fn again(
+    runtime: &mut Box<Runtime>,
+    program: &Program,
+    settings: &Settings,
+) -> Result<(), StartError> {
+    runtime.reset();
+    link(runtime, program, settings)?;
+    run(runtime, program, settings)
+}
+
+fn link(
+    runtime: &mut Box<Runtime>,
+    program: &Program,
+    settings: &Settings,
+) -> Result<(), StartError> {
+    let layout = program.layout();
+    let missing = std::cell::RefCell::new(Vec::new());
+    let answer = |module: &str, field: &str, ty: &ExternType| -> Option<Answer<Runtime>> {
+        let name = program.import_name(module, field);
+        match ty {
+            ExternType::Function(_) => {
+                if let Some(at) = settings.user_imports.iter().position(|n| *n == name) {
+                    return Some(Answer::Function(emscripten::js_import, at as u32));
+                }
+                if let Some(function) = emscripten::answer(&name) {
+                    return Some(Answer::Function(function, 0));
+                }
+                if let Some(at) = program.js_imports().iter().position(|n| *n == name) {
+                    return Some(Answer::Function(
+                        emscripten::js_import,
+                        (settings.user_imports.len() + at) as u32,
+                    ));
+                }
+                if !settings.lenient {
+                    return None;
+                }
+                let mut missing = missing.borrow_mut();
+                missing.push((module.to_owned(), name, crate::engine::signature(ty)));
+                Some(Answer::Function(
+                    emscripten::missing_import,
+                    missing.len() as u32 - 1,
+                ))
+            }
+            ExternType::Memory(_) => Some(Answer::Memory {
+                min_pages: layout.total_memory.map(|bytes| bytes / 65536),
+            }),
+            ExternType::Table(_) => Some(Answer::Table {
+                min: layout.table.as_ref().map(|t| t.initial),
+            }),
+            ExternType::Global(_) => program.global(module, field, &name).map(Answer::Global),
+            ExternType::Tag(_) => None,
+        }
+    };
+    let setup = Setup {
+        code: program.code(),
+        answer: &answer,
+        rename: &|name| program.export_name(name),
+        memory_cap: settings.memory_max,
+        stack: settings.stack,
+    };
+    let linked = engine::link(runtime, &setup).map_err(|error| match error {
+        InstantiateError::Missing(list) => StartError::Missing(
+            list.into_iter()
+                .map(|(module, field, ty)| {
+                    (module.clone(), program.import_name(&module, &field), ty)
+                })
+                .collect(),
+        ),
+        InstantiateError::Link(text) => StartError::Link(text),
+        InstantiateError::Memory(text) => StartError::Memory(text),
+        InstantiateError::Unwound(unwind) => StartError::Unwound(unwind),
+    });
+    linked?;
+    runtime.missing = missing.into_inner();
+    Ok(())
+}
+
+/// Runs everything that Emscripten's start-up runs, in its order.
+pub fn run(
+    runtime: &mut Runtime,
+    program: &Program,
+    settings: &Settings,
+) -> Result<(), StartError> {
+    let layout = program.layout();
+    if let Some((at, base)) = layout.dynamic {
+        // Up to 2.0.2 the module finds the end of its heap at an address baked into it, which the host fills.
+        runtime.wasm.write_u32(at, base)?;
+    }
+    if let Some(start) = runtime.wasm.start() {
+        runtime.call(start, &[])?;
+    }
+    if runtime.wasm.export("emscripten_stack_init").is_some() {
+        runtime.call_export("emscripten_stack_init", &[])?;
+    }
+    if runtime.wasm.export("__set_stack_limits").is_some() {
+        let base = runtime
+            .call_export("emscripten_stack_get_base", &[])
+            .or_else(|_| layout_word(layout.stack_base))?;
+        let end = runtime
+            .call_export("emscripten_stack_get_end", &[])
+            .or_else(|_| layout_word(layout.stack_max))?;
+        runtime.call_export("__set_stack_limits", &[base, end])?;
+    }
+    for name in program.constructors() {
+        if runtime.wasm.export(name).is_some() {
+            runtime.call_export(name, &[])?;
+        }
+    }
+    if !settings.no_initial_run {
+        runtime.run_main(&settings.args)?;
+    }
+    Ok(())
+}
+
+fn layout_word(value: Option<u32>) -> Result<Raw, Unwind> {
+    value.map(Raw::from_u32).ok_or_else(|| {
+        Unwind::Abort("the module checks its stack but does not say where it is".into())
+    })
+}

@@ -1,0 +1,97 @@
+//! The bytes of a linear memory right after start-up.
+
+use super::os::{self, Backend, Sealed};
+use super::{Error, WASM_PAGE};
+
+/// Sealed bytes that regions are restored to. Immutable; shared by every sandbox and thread of the process.
+#[derive(Debug)]
+pub struct Image {
+    /// Always whole wasm pages.
+    len: usize,
+    source: Source,
+}
+
+#[derive(Debug)]
+pub(super) enum Source {
+    Sealed(Sealed),
+    /// Runs of non-zero pages: (offset, bytes), in order.
+    Pages(Vec<(usize, Box<[u8]>)>),
+}
+
+impl Image {
+    /// Takes the image of `bytes` for the given backend. Pages that are all zero are not stored.
+    pub fn take(bytes: &[u8], backend: Backend) -> Result<Self, Error> {
+        debug_assert_eq!(bytes.len() % WASM_PAGE, 0);
+        let source = match backend {
+            Backend::CopyOnWrite => {
+                let sealed = os::seal(bytes.len(), &mut runs(bytes)).map_err(|source| Error {
+                    what: "a memory file for the image",
+                    bytes: bytes.len(),
+                    source,
+                })?;
+                Source::Sealed(sealed)
+            }
+            Backend::Portable => {
+                Source::Pages(runs(bytes).map(|(at, run)| (at, run.into())).collect())
+            }
+        };
+        Ok(Self {
+            len: bytes.len(),
+            source,
+        })
+    }
+
+    /// Bytes of linear memory; what a recycle brings its length back to.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// Runs of neighbouring pages that are not all zero.
+fn runs(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let page = os::page_size();
+    let dirty = move |at: usize| {
+        let page = &bytes[at..bytes.len().min(at + page)];
+        // SAFETY: every bit pattern is a u128; only the aligned middle is read as such.
+        let (head, middle, tail) = unsafe { page.align_to::<u128>() };
+        head.iter().chain(tail).any(|b| *b != 0) || middle.iter().any(|w| *w != 0)
+    };
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() && !dirty(at) {
+            at += page;
+        }
+        let start = at;
+        while at < bytes.len() && dirty(at) {
+            at += page;
+        }
+        (start < bytes.len()).then(|| (start, &bytes[start..at.min(bytes.len())]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_every_page_that_is_not_zero() {
+        let page = os::page_size();
+        let mut bytes = vec![0u8; 16 * page];
+        for at in [0, page, 5 * page + 17, 15 * page + page - 1] {
+            bytes[at] = 1;
+        }
+        let found: Vec<_> = runs(&bytes)
+            .map(|(at, run)| (at / page, run.len() / page))
+            .collect();
+        assert_eq!(found, [(0, 2), (5, 1), (15, 1)]);
+        assert_eq!(runs(&vec![0u8; 4 * page]).count(), 0);
+    }
+}

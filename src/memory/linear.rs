@@ -1,0 +1,298 @@
+//! One linear memory of one sandbox: what compiled code reads, and the flip.
+
+use super::cleaner::{self, Spare};
+use super::{Error, Image, Region, WASM_PAGE, os};
+use parking_lot::Mutex;
+use std::cell::{RefCell, UnsafeCell};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use wasmer_types::{MemoryStyle, MemoryType, Pages};
+use wasmer_vm::{LinearMemory, MemoryError, VMMemory, VMMemoryDefinition};
+
+/// How a recycle got its clean region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecycleOutcome {
+    /// The spare was clean: constant cost.
+    Flipped,
+    /// The spare was still with the cleaner, so the caller cleaned the active region itself.
+    CleanedInPlace,
+    /// There is no image yet: nothing to go back to.
+    NoImage,
+}
+
+/// A linear memory. wasmer owns one handle, the sandbox another.
+#[derive(Debug)]
+pub struct Linear {
+    state: Mutex<State>,
+    /// What compiled code reads: written only by this type, and only while no wasm frame is live (a recycle) or from
+    /// within wasm itself (growth).
+    definition: Definition,
+    ty: MemoryType,
+    /// The cap in bytes: the module's own maximum or the user's, whichever is smaller.
+    max: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    active: Region,
+    /// Clean and over `image` when it is home; `None` while the cleaner has it.
+    spare: Spare,
+    image: Option<Arc<Image>>,
+    /// Bytes of linear memory, always whole wasm pages; `<= active.accessible()`.
+    len: usize,
+    peak: usize,
+}
+
+#[derive(Debug)]
+enum Definition {
+    /// Lives in the instance's VMContext, as long as its store.
+    Instance(NonNull<VMMemoryDefinition>),
+    /// Ours, for memories that are made by the host and imported.
+    Host(Box<UnsafeCell<VMMemoryDefinition>>),
+}
+
+// SAFETY: the definition is plain data that only the thread running the sandbox touches; the rest is behind a mutex.
+unsafe impl Send for Linear {}
+// SAFETY: as above.
+unsafe impl Sync for Linear {}
+
+/// A handle to a [`Linear`].
+pub type LinearHandle = Arc<Linear>;
+
+thread_local! {
+    static CREATED: RefCell<Option<Collect>> = const { RefCell::new(None) };
+}
+
+struct Collect {
+    cap: Option<u64>,
+    memories: Vec<LinearHandle>,
+}
+
+/// Runs `make` (an instantiation) and gives the linear memories that wasmer made meanwhile on this thread, capped at
+/// `cap` bytes each.
+pub fn collect_created<R>(cap: Option<u64>, make: impl FnOnce() -> R) -> (R, Vec<LinearHandle>) {
+    let outer = CREATED.replace(Some(Collect {
+        cap,
+        memories: Vec::new(),
+    }));
+    let made = make();
+    let collected = CREATED.replace(outer);
+    (made, collected.map(|c| c.memories).unwrap_or_default())
+}
+
+impl Linear {
+    /// Makes a memory for wasmer. Its definition is written to `at`, or owned by the memory.
+    ///
+    /// # Safety
+    /// `at` points to a definition in a VMContext that outlives every use of the memory by wasm.
+    pub unsafe fn create(
+        ty: &MemoryType,
+        style: &MemoryStyle,
+        at: Option<NonNull<VMMemoryDefinition>>,
+    ) -> Result<VMMemory, MemoryError> {
+        let cap = CREATED.with_borrow(|c| c.as_ref().and_then(|c| c.cap));
+        let own = ty.maximum.unwrap_or(Pages::max_value()).0 as usize * WASM_PAGE;
+        let max = cap.map_or(own, |cap| {
+            own.min(usize::try_from(cap).unwrap_or(usize::MAX))
+        });
+        let len = ty.minimum.0 as usize * WASM_PAGE;
+        if len > max {
+            return Err(MemoryError::Generic(format!(
+                "the module needs {len} bytes of memory at start, the limit is {max}"
+            )));
+        }
+        let active = Region::new(len).map_err(|e| MemoryError::Region(e.to_string()))?;
+        let now = VMMemoryDefinition {
+            base: active.base(),
+            current_length: len,
+        };
+        let definition = match at {
+            Some(place) => {
+                // SAFETY: by the caller's promise.
+                unsafe { place.write(now) };
+                Definition::Instance(place)
+            }
+            None => Definition::Host(Box::new(UnsafeCell::new(now))),
+        };
+        let state = State {
+            active,
+            spare: Spare::default(),
+            image: None,
+            len,
+            peak: len,
+        };
+        let linear = Arc::new(Linear {
+            state: Mutex::new(state),
+            definition,
+            ty: *ty,
+            max,
+        });
+        CREATED.with_borrow_mut(|c| {
+            if let Some(c) = c {
+                c.memories.push(linear.clone());
+            }
+        });
+        let adapter: Box<dyn LinearMemory + Send + Sync> = Box::new(Adapter {
+            linear,
+            style: *style,
+        });
+        Ok(VMMemory::from_custom(adapter))
+    }
+
+    /// What compiled code reads. Valid as long as the store that made the memory.
+    pub fn definition(&self) -> NonNull<VMMemoryDefinition> {
+        match &self.definition {
+            Definition::Instance(place) => *place,
+            Definition::Host(own) => NonNull::from(&**own).cast(),
+        }
+    }
+
+    pub fn base(&self) -> *mut u8 {
+        self.state.lock().active.base()
+    }
+
+    /// Bytes of linear memory.
+    pub fn len(&self) -> usize {
+        self.state.lock().len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The most bytes there ever were in this sandbox.
+    pub fn peak(&self) -> usize {
+        self.state.lock().peak
+    }
+
+    /// The cap on growth in bytes.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Grows by `delta` wasm pages; `None` when the cap or the system forbids it.
+    pub fn grow(&self, delta: u32) -> Option<u32> {
+        let mut state = self.state.lock();
+        let old = state.len;
+        let new = old
+            .checked_add(delta as usize * WASM_PAGE)
+            .filter(|new| *new <= self.max)?;
+        state.active.extend(new).ok()?;
+        state.len = new;
+        state.peak = state.peak.max(new);
+        self.write(&state);
+        u32::try_from(old / WASM_PAGE).ok()
+    }
+
+    /// Takes the image of what the memory holds now, and continues on it. No wasm frame may be live.
+    pub fn take_image(&self) -> Result<Arc<Image>, Error> {
+        let image = {
+            let state = self.state.lock();
+            // SAFETY: `[0, len)` is accessible and nobody writes to it meanwhile: no wasm frame is live.
+            let bytes = unsafe { std::slice::from_raw_parts(state.active.base(), state.len) };
+            Arc::new(Image::take(bytes, os::backend())?)
+        };
+        self.adopt(&image)?;
+        Ok(image)
+    }
+
+    /// Continues on an image, and prepares the spare region over it. No wasm frame may be live.
+    pub fn adopt(&self, image: &Arc<Image>) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        state.active.adopt(image)?;
+        state.spare = Arc::new(Mutex::new(Some(Region::with_image(image)?)));
+        state.len = image.len();
+        state.image = Some(image.clone());
+        self.write(&state);
+        Ok(())
+    }
+
+    /// Goes back to the image. No wasm frame may be live, and views of the old bytes must have been detached.
+    pub fn recycle(&self) -> Result<RecycleOutcome, Error> {
+        let mut state = self.state.lock();
+        let Some(len) = state.image.as_ref().map(|image| image.len()) else {
+            return Ok(RecycleOutcome::NoImage);
+        };
+        let clean = state.spare.lock().take();
+        let outcome = if let Some(clean) = clean {
+            let dirty = std::mem::replace(&mut state.active, clean);
+            if let Err(mut dirty) = cleaner::clean(dirty, &state.spare) {
+                dirty.restore()?;
+                *state.spare.lock() = Some(dirty);
+            }
+            RecycleOutcome::Flipped
+        } else {
+            state.active.restore()?;
+            RecycleOutcome::CleanedInPlace
+        };
+        state.len = len;
+        self.write(&state);
+        Ok(outcome)
+    }
+
+    /// Gives every byte back; the memory has length 0 from then on. No wasm frame may be live.
+    pub fn release(&self) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        state
+            .active
+            .adopt(&Arc::new(Image::take(&[], os::backend())?))?;
+        state.spare = Spare::default();
+        state.image = None;
+        state.len = 0;
+        self.write(&state);
+        Ok(())
+    }
+
+    fn write(&self, state: &State) {
+        // SAFETY: the definition is valid (see `definition`), and whoever runs wasm on it is this thread.
+        unsafe {
+            self.definition().write(VMMemoryDefinition {
+                base: state.active.base(),
+                current_length: state.len,
+            });
+        }
+    }
+}
+
+/// wasmer's side of a [`Linear`].
+#[derive(Debug)]
+struct Adapter {
+    linear: LinearHandle,
+    style: MemoryStyle,
+}
+
+impl LinearMemory for Adapter {
+    fn ty(&self) -> MemoryType {
+        let mut ty = self.linear.ty;
+        ty.minimum = self.size();
+        ty
+    }
+    fn size(&self) -> Pages {
+        Pages((self.linear.len() / WASM_PAGE) as u32)
+    }
+    fn style(&self) -> MemoryStyle {
+        self.style
+    }
+    fn grow(&mut self, delta: Pages) -> Result<Pages, MemoryError> {
+        self.linear
+            .grow(delta.0)
+            .map(Pages)
+            .ok_or(MemoryError::CouldNotGrow {
+                current: self.size(),
+                attempted_delta: delta,
+            })
+    }
+    fn vmmemory(&self) -> NonNull<VMMemoryDefinition> {
+        self.linear.definition()
+    }
+    fn try_clone(&self) -> Result<Box<dyn LinearMemory + Send + Sync>, MemoryError> {
+        Err(MemoryError::UnsupportedOperation {
+            message: "a recyclable memory belongs to one store".into(),
+        })
+    }
+    fn copy(&self) -> Result<Box<dyn LinearMemory + Send + Sync>, MemoryError> {
+        Err(MemoryError::UnsupportedOperation {
+            message: "a recyclable memory belongs to one store".into(),
+        })
+    }
+}

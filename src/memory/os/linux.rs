@@ -1,0 +1,87 @@
+//! What only Linux has: sealed memory files mapped copy-on-write, and the page map.
+
+use std::fs::File;
+use std::io::{Error, Result};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
+
+/// A memory file that nobody can change any more.
+#[derive(Debug)]
+pub struct Sealed(File);
+
+/// A sealed memory file of `len` bytes with `pages` (offset, bytes) written; the rest is holes that read as zero.
+pub fn seal(len: usize, pages: &mut dyn Iterator<Item = (usize, &[u8])>) -> Result<Sealed> {
+    // SAFETY: the name is a C string; the flags are the call's own.
+    let fd = unsafe {
+        libc::memfd_create(
+            c"emvm-image".as_ptr(),
+            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
+        )
+    };
+    if fd < 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: `fd` was just opened and nobody else has it.
+    let file = unsafe { File::from_raw_fd(fd) };
+    file.set_len(len as u64)?;
+    for (offset, bytes) in pages {
+        file.write_all_at(bytes, offset as u64)?;
+    }
+    let seals = libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
+    // SAFETY: F_ADD_SEALS takes an int and touches only the file.
+    if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } < 0 {
+        return Err(Error::last_os_error());
+    }
+    Ok(Sealed(file))
+}
+
+/// Maps the file privately at `base`, in place of what was there.
+///
+/// # Safety
+/// `[base, base + len)` lies in a reservation of the caller's and nothing refers to it.
+pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed) -> Result<()> {
+    let rw = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
+    // SAFETY: by the caller's promise; the file is sealed, so the mapping can never fault for want of bytes.
+    let mapped = unsafe { libc::mmap(base.cast(), len, rw, flags, sealed.0.as_raw_fd(), 0) };
+    if mapped == libc::MAP_FAILED {
+        Err(Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+const PRESENT: u64 = 1 << 63;
+const SWAPPED: u64 = 1 << 62;
+const FILE_OR_SHARED: u64 = 1 << 61;
+
+/// Bytes of `[base, base + len)` that are (resident, private to this process), from the page map.
+pub fn dirty_bytes(base: *const u8, len: usize) -> Option<(usize, usize)> {
+    static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
+    let file = PAGEMAP
+        .get_or_init(|| File::open("/proc/self/pagemap").ok())
+        .as_ref()?;
+    let page = super::page_size();
+    let (mut resident, mut private) = (0, 0);
+    let mut buffer = [0u8; 32 * 1024];
+    let (mut at, end) = (
+        (base as usize / page) * 8,
+        (base as usize + len).div_ceil(page) * 8,
+    );
+    while at < end {
+        let n = file
+            .read_at(&mut buffer[..(end - at).min(32 * 1024)], at as u64)
+            .ok()?;
+        if n == 0 {
+            return None;
+        }
+        for entry in buffer[..n].chunks_exact(8) {
+            let entry = u64::from_le_bytes(entry.try_into().ok()?);
+            resident += usize::from(entry & PRESENT != 0);
+            private += usize::from(entry & (PRESENT | SWAPPED) != 0 && entry & FILE_OR_SHARED == 0);
+        }
+        at += n;
+    }
+    Some((resident * page, private * page))
+}

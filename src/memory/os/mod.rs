@@ -1,0 +1,73 @@
+//! What emvm asks of an operating system, as the same functions on each.
+//!
+//! A port is one file beside this one. Nothing outside this folder asks which system it runs on.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(target_os = "linux")]
+pub use linux::{Sealed, dirty_bytes, map_private, seal};
+#[cfg(unix)]
+pub use unix::{decommit, hide, page_size, release, reserve, show};
+#[cfg(windows)]
+pub use windows::{decommit, hide, page_size, release, reserve, show};
+#[cfg(not(target_os = "linux"))]
+pub use without_cow::{Sealed, dirty_bytes, map_private, seal};
+
+/// How a region is brought back to its image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Pages are mapped privately over a sealed memory file: dropping them shows the image again.
+    CopyOnWrite,
+    /// Pages are dropped and the image's non-zero pages copied back.
+    Portable,
+}
+
+impl Backend {
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::CopyOnWrite => "copy-on-write (memfd)",
+            Backend::Portable => "portable (copying)",
+        }
+    }
+}
+
+/// The backend of this process. `EMVM_MEMORY_BACKEND=portable` chooses the portable one.
+pub fn backend() -> Backend {
+    use std::sync::OnceLock;
+    static BACKEND: OnceLock<Backend> = OnceLock::new();
+    *BACKEND.get_or_init(|| {
+        let portable = std::env::var_os("EMVM_MEMORY_BACKEND").is_some_and(|v| v == "portable");
+        if cfg!(target_os = "linux") && !portable {
+            Backend::CopyOnWrite
+        } else {
+            Backend::Portable
+        }
+    })
+}
+
+/// Copy-on-write is not to be had: `Sealed` has no values, so nothing that needs one can be reached.
+#[cfg(not(target_os = "linux"))]
+mod without_cow {
+    #[derive(Debug)]
+    pub enum Sealed {}
+
+    pub fn seal(
+        _len: usize,
+        _pages: &mut dyn Iterator<Item = (usize, &[u8])>,
+    ) -> std::io::Result<Sealed> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+    /// # Safety
+    /// Cannot be called: `Sealed` has no values.
+    pub unsafe fn map_private(_base: *mut u8, _len: usize, sealed: &Sealed) -> std::io::Result<()> {
+        match *sealed {}
+    }
+    pub fn dirty_bytes(_base: *const u8, _len: usize) -> Option<(usize, usize)> {
+        None
+    }
+}

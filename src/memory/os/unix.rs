@@ -1,0 +1,97 @@
+//! Address space by `mmap`, for every Unix.
+
+use std::io::{Error, Result};
+use std::ptr;
+
+pub fn page_size() -> usize {
+    use std::sync::OnceLock;
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    // SAFETY: sysconf has no preconditions.
+    *SIZE.get_or_init(|| {
+        usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+    })
+}
+
+const ANONYMOUS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+
+fn check(result: libc::c_int) -> Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Error::last_os_error())
+    }
+}
+
+/// Address space that faults when touched.
+pub fn reserve(len: usize) -> Result<*mut u8> {
+    // SAFETY: a new anonymous mapping at an address of the system's choice disturbs nothing.
+    let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, ANONYMOUS, -1, 0) };
+    if base == libc::MAP_FAILED {
+        Err(Error::last_os_error())
+    } else {
+        Ok(base.cast())
+    }
+}
+
+/// # Safety
+/// `[base, base + len)` is a whole reservation, and nothing refers to it any more.
+pub unsafe fn release(base: *mut u8, len: usize) {
+    // SAFETY: by the caller's promise. An error would mean a wrong range; the address space is then merely kept.
+    unsafe { libc::munmap(base.cast(), len) };
+}
+
+/// Makes a range readable and writable; pages that were never touched read as zero.
+///
+/// # Safety
+/// The range lies in a reservation of the caller's.
+pub unsafe fn show(base: *mut u8, len: usize) -> Result<()> {
+    // SAFETY: by the caller's promise.
+    check(unsafe { libc::mprotect(base.cast(), len, libc::PROT_READ | libc::PROT_WRITE) })
+}
+
+/// Makes a range fault when touched and gives its pages back.
+///
+/// # Safety
+/// The range lies in a reservation of the caller's, is not a file mapping that must survive, and nothing refers to it.
+pub unsafe fn hide(base: *mut u8, len: usize) -> Result<()> {
+    // SAFETY: by the caller's promise. Mapping anew drops pages and protection in one call on every Unix.
+    let mapped = unsafe {
+        libc::mmap(
+            base.cast(),
+            len,
+            libc::PROT_NONE,
+            ANONYMOUS | libc::MAP_FIXED,
+            -1,
+            0,
+        )
+    };
+    if mapped == libc::MAP_FAILED {
+        Err(Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Gives the pages of a readable and writable range back: afterwards it shows what is mapped beneath, that is the
+/// image of a private file mapping, or zeroes.
+///
+/// # Safety
+/// As for [`hide`].
+pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: by the caller's promise. On Linux MADV_DONTNEED drops private pages at once.
+    return check(unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) });
+    #[cfg(not(target_os = "linux"))]
+    {
+        // Elsewhere madvise is only a hint; a new mapping is not.
+        let rw = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: by the caller's promise.
+        let mapped =
+            unsafe { libc::mmap(base.cast(), len, rw, ANONYMOUS | libc::MAP_FIXED, -1, 0) };
+        if mapped == libc::MAP_FAILED {
+            Err(Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! One reservation of address space that shows an image and what was written since.
+
+use super::image::{Image, Source};
+use super::{Error, RESERVATION, os};
+use std::sync::Arc;
+
+/// Address space for one linear memory.
+///
+/// ```text
+///  base                  image.len            accessible                      RESERVATION
+///   ├── image, private ─────┼── zeroes, private ──┼── faults when touched ─────────┤
+/// ```
+///
+/// Without an image the first part is empty. Where copy-on-write is not to be had, the first part is ordinary memory
+/// that the image's pages were copied into.
+#[derive(Debug)]
+pub struct Region {
+    /// Start of the reservation; owned, released on drop.
+    base: *mut u8,
+    /// `[0, accessible)` may be read and written; the rest faults. Never above 4 GiB.
+    accessible: usize,
+    /// What `restore` brings back. With a sealed image, `[0, image.len)` is its private mapping.
+    image: Option<Arc<Image>>,
+}
+
+// SAFETY: a region is owned address space; nothing about it is bound to the thread that made it.
+unsafe impl Send for Region {}
+
+impl Region {
+    /// A region without an image, with `len` bytes of zeroes.
+    pub fn new(len: usize) -> Result<Self, Error> {
+        let base = os::reserve(RESERVATION).map_err(|source| Error {
+            what: "address space for a linear memory",
+            bytes: RESERVATION,
+            source,
+        })?;
+        let mut region = Self {
+            base,
+            accessible: 0,
+            image: None,
+        };
+        region.extend(len)?;
+        Ok(region)
+    }
+
+    /// A region that shows `image`.
+    pub fn with_image(image: &Arc<Image>) -> Result<Self, Error> {
+        let mut region = Self::new(0)?;
+        region.adopt(image)?;
+        Ok(region)
+    }
+
+    pub fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    pub fn accessible(&self) -> usize {
+        self.accessible
+    }
+
+    /// Makes `[0, len)` accessible; new bytes are zero. Does nothing when it is already.
+    pub fn extend(&mut self, len: usize) -> Result<(), Error> {
+        assert!(len <= RESERVATION);
+        if len > self.accessible {
+            let more = len - self.accessible;
+            // SAFETY: the range lies in this reservation.
+            unsafe { os::show(self.base.add(self.accessible), more) }.map_err(|source| Error {
+                what: "memory for growth",
+                bytes: more,
+                source,
+            })?;
+            self.accessible = len;
+        }
+        Ok(())
+    }
+
+    /// Replaces everything by `image`. Nothing may refer to the bytes.
+    pub fn adopt(&mut self, image: &Arc<Image>) -> Result<(), Error> {
+        let refused = |source| Error {
+            what: "a mapping of the image",
+            bytes: image.len(),
+            source,
+        };
+        self.image = None;
+        if self.accessible > 0 {
+            // SAFETY: the range lies in this reservation and, by the caller's promise, nothing refers to it.
+            unsafe { os::hide(self.base, self.accessible) }.map_err(refused)?;
+            self.accessible = 0;
+        }
+        match image.source() {
+            Source::Sealed(sealed) => {
+                if !image.is_empty() {
+                    // SAFETY: as above.
+                    unsafe { os::map_private(self.base, image.len(), sealed) }.map_err(refused)?;
+                }
+                self.accessible = image.len();
+            }
+            Source::Pages(_) => {
+                self.extend(image.len())?;
+                self.copy_pages(image);
+            }
+        }
+        self.image = Some(image.clone());
+        Ok(())
+    }
+
+    /// Brings the region back to its image and gives every other page back to the system. Nothing may refer to the bytes.
+    ///
+    /// On an error the region is unusable and must be dropped.
+    pub fn restore(&mut self) -> Result<(), Error> {
+        let Some(image) = self.image.clone() else {
+            return Ok(());
+        };
+        let refused = |source| Error {
+            what: "a recycle's page release",
+            bytes: self.accessible,
+            source,
+        };
+        // SAFETY: the ranges lie in this reservation and, by the caller's promise, nothing refers to them. What had
+        // grown is hidden, so a load past the image's length faults as in a new instance.
+        unsafe {
+            if image.len() > 0 {
+                os::decommit(self.base, image.len()).map_err(refused)?;
+            }
+            if self.accessible > image.len() {
+                os::hide(self.base.add(image.len()), self.accessible - image.len())
+                    .map_err(refused)?;
+            }
+        }
+        self.accessible = image.len();
+        self.copy_pages(&image);
+        Ok(())
+    }
+
+    fn copy_pages(&mut self, image: &Image) {
+        if let Source::Pages(pages) = image.source() {
+            for (at, bytes) in pages {
+                debug_assert!(at + bytes.len() <= self.accessible);
+                // SAFETY: the image's pages lie below its length, which is accessible, and the two do not overlap.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(*at), bytes.len())
+                };
+            }
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: the region owns its reservation; whoever had its base has promised to be done with it.
+        unsafe { os::release(self.base, RESERVATION) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Backend, WASM_PAGE};
+    use super::*;
+
+    fn bytes(region: &Region) -> &[u8] {
+        // SAFETY: the accessible part is readable and the region outlives the slice.
+        unsafe { std::slice::from_raw_parts(region.base(), region.accessible()) }
+    }
+
+    fn poke(region: &Region, at: usize, value: u8) {
+        assert!(at < region.accessible());
+        // SAFETY: in bounds.
+        unsafe { region.base().add(at).write(value) };
+    }
+
+    fn backends() -> Vec<Backend> {
+        let mut all = vec![Backend::Portable];
+        if cfg!(target_os = "linux") {
+            all.push(Backend::CopyOnWrite);
+        }
+        all
+    }
+
+    fn sample() -> Vec<u8> {
+        let mut image = vec![0u8; 3 * WASM_PAGE];
+        image[7] = 1;
+        image[2 * WASM_PAGE + 5000] = 2;
+        image
+    }
+
+    #[test]
+    fn restore_brings_bytes_and_length_back() {
+        for backend in backends() {
+            let sample = sample();
+            let image = Arc::new(Image::take(&sample, backend).unwrap());
+            let mut region = Region::with_image(&image).unwrap();
+            for _ in 0..3 {
+                assert_eq!(bytes(&region), sample, "{backend:?}");
+                poke(&region, 7, 99);
+                poke(&region, WASM_PAGE, 98);
+                region.extend(5 * WASM_PAGE).unwrap();
+                poke(&region, 5 * WASM_PAGE - 1, 97);
+                region.restore().unwrap();
+                assert_eq!(region.accessible(), 3 * WASM_PAGE);
+            }
+            assert_eq!(bytes(&region), sample);
+        }
+    }
+
+    #[test]
+    fn growth_after_a_restore_shows_zeroes() {
+        for backend in backends() {
+            let image = Arc::new(Image::take(&sample(), backend).unwrap());
+            let mut region = Region::with_image(&image).unwrap();
+            region.extend(4 * WASM_PAGE).unwrap();
+            poke(&region, 3 * WASM_PAGE + 1, 42);
+            region.restore().unwrap();
+            region.extend(4 * WASM_PAGE).unwrap();
+            assert!(
+                bytes(&region)[3 * WASM_PAGE..].iter().all(|b| *b == 0),
+                "{backend:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_image_replaces_the_first() {
+        for backend in backends() {
+            let first = Arc::new(Image::take(&sample(), backend).unwrap());
+            let second = Arc::new(Image::take(&vec![9u8; WASM_PAGE], backend).unwrap());
+            let mut region = Region::with_image(&first).unwrap();
+            poke(&region, 100, 1);
+            region.adopt(&second).unwrap();
+            assert_eq!(bytes(&region), vec![9u8; WASM_PAGE]);
+            region.adopt(&first).unwrap();
+            assert_eq!(bytes(&region), sample());
+        }
+    }
+
+    #[test]
+    fn an_empty_image_restores_to_nothing() {
+        for backend in backends() {
+            let image = Arc::new(Image::take(&[], backend).unwrap());
+            let mut region = Region::with_image(&image).unwrap();
+            region.extend(WASM_PAGE).unwrap();
+            region.restore().unwrap();
+            assert_eq!(region.accessible(), 0);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn restored_pages_are_given_back() {
+        let image = Arc::new(Image::take(&sample(), Backend::CopyOnWrite).unwrap());
+        let mut region = Region::with_image(&image).unwrap();
+        region.extend(64 * WASM_PAGE).unwrap();
+        for at in (0..64 * WASM_PAGE).step_by(4096) {
+            poke(&region, at, 1);
+        }
+        let (_, private) = os::dirty_bytes(region.base(), 64 * WASM_PAGE).unwrap();
+        assert_eq!(private, 64 * WASM_PAGE);
+        region.restore().unwrap();
+        let (_, private) = os::dirty_bytes(region.base(), 64 * WASM_PAGE).unwrap();
+        assert_eq!(private, 0);
+    }
+}

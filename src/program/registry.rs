@@ -1,0 +1,200 @@
+//! Programs of this process: a source that is compiled and understood, shared by all sandboxes and threads.
+
+use super::glue::Layout;
+use super::{Reading, wasm_code};
+use crate::emscripten::abi::Abi;
+use crate::engine::{Cache, Code, CompileError, Progress};
+use crate::instance::{Image, ImageKey, ImageSlot};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::{Duration, Instant};
+
+/// A source that is compiled and understood.
+pub struct Program {
+    reading: Reading,
+    code: Code,
+    images: ImageSlot,
+    /// How long compiling, or loading compiled code, took.
+    pub compile_time: Duration,
+    pub from_cache: bool,
+    restorable: Result<(), String>,
+    abi: Arc<Abi>,
+}
+
+type Shelf = FxHashMap<[u8; 32], Arc<Mutex<Weak<Program>>>>;
+
+static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
+
+impl Program {
+    /// The program of a reading: the one this process has already, else from the cache, else compiled. Threads that ask
+    /// for the same program at once wait for one of them to make it.
+    pub fn get(
+        reading: Reading,
+        cache: Option<&Cache>,
+        progress: Option<Box<Progress>>,
+    ) -> Result<Arc<Self>, CompileError> {
+        let place = PROGRAMS.lock().entry(reading.key).or_default().clone();
+        let mut known = place.lock();
+        if let Some(program) = known.upgrade() {
+            return Ok(program);
+        }
+        let program = Arc::new(Self::make(reading, cache, progress)?);
+        *known = Arc::downgrade(&program);
+        Ok(program)
+    }
+
+    fn make(
+        reading: Reading,
+        cache: Option<&Cache>,
+        progress: Option<Box<Progress>>,
+    ) -> Result<Self, CompileError> {
+        let started = Instant::now();
+        let key = Cache::key(&reading.wasm);
+        let cached = cache.and_then(|cache| cache.load(&key));
+        let from_cache = cached.is_some();
+        let code = match cached {
+            Some(code) => code,
+            None => {
+                wasm_code::check(&reading.wasm).map_err(|e| CompileError(e.to_string()))?;
+                let code = Code::compile(&reading.wasm, progress)?;
+                if let Some(cache) = cache {
+                    // Not being able to keep it costs the next process time, nothing else.
+                    let _ = cache.store(&key, &code);
+                }
+                code
+            }
+        };
+        let restorable = restorable(&reading);
+        let abi = Arc::new(reading.abi.clone());
+        Ok(Self {
+            abi,
+            reading,
+            code,
+            images: ImageSlot::default(),
+            compile_time: started.elapsed(),
+            from_cache,
+            restorable,
+        })
+    }
+
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    pub fn abi(&self) -> &Arc<Abi> {
+        &self.abi
+    }
+
+    /// The canonical name of an import.
+    pub fn import_name(&self, module: &str, field: &str) -> String {
+        let key = (module.to_owned(), field.to_owned());
+        self.reading
+            .import_names
+            .get(&key)
+            .cloned()
+            .unwrap_or_else(|| field.to_owned())
+    }
+
+    /// The canonical name of an export.
+    pub fn export_name(&self, name: &str) -> String {
+        let glue = self.reading.glue.as_ref();
+        if let Some(known) = glue.and_then(|g| g.export_names.get(name)) {
+            return known.clone();
+        }
+        match name.strip_prefix('_') {
+            Some(stripped) if self.abi.fastcomp => stripped.to_owned(),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// Imports answered by JavaScript of the glue, in the order of their functions.
+    pub fn js_imports(&self) -> &[String] {
+        self.reading
+            .glue
+            .as_ref()
+            .map_or(&[], |glue| &glue.js_imports)
+    }
+
+    /// What the host must set up in memory, and how large imported memories and tables are to be.
+    pub fn layout(&self) -> &Layout {
+        static NONE: LazyLock<Layout> = LazyLock::new(Layout::default);
+        self.reading
+            .glue
+            .as_ref()
+            .map_or(&NONE, |glue| &glue.layout)
+    }
+
+    /// The exports that run constructors, in order; those that a module lacks are skipped.
+    pub fn constructors(&self) -> Vec<&str> {
+        let named = self
+            .reading
+            .glue
+            .as_ref()
+            .map_or(&[][..], |glue| &glue.constructors);
+        if named.is_empty() {
+            return vec![
+                "__wasm_apply_data_relocs",
+                "__wasm_call_ctors",
+                "globalCtors",
+                "_initialize",
+            ];
+        }
+        named.iter().map(String::as_str).collect()
+    }
+
+    /// The value of an imported global.
+    pub fn global(&self, module: &str, field: &str, name: &str) -> Option<f64> {
+        let layout = self.layout();
+        let known = layout
+            .globals
+            .iter()
+            .find(|(m, f, _)| m == module && f == field)
+            .map(|(_, _, value)| *value);
+        known.or_else(|| match name {
+            "NaN" => Some(f64::NAN),
+            "Infinity" => Some(f64::INFINITY),
+            "__table_base" | "tableBase" | "__memory_base" | "memoryBase" | "ABORT" => Some(0.0),
+            "DYNAMICTOP_PTR" => layout.dynamic.map(|(at, _)| f64::from(at)),
+            "STACKTOP" => layout.stack_base.map(f64::from),
+            "STACK_MAX" => layout.stack_max.map(f64::from),
+            _ => None,
+        })
+    }
+
+    /// Whether a generation can be restored in place, or why not.
+    pub fn restorable(&self) -> Result<(), &str> {
+        self.restorable
+            .as_ref()
+            .map(|()| ())
+            .map_err(String::as_str)
+    }
+
+    pub fn image(&self, key: &ImageKey) -> Option<Arc<Image>> {
+        self.images.get(key)
+    }
+
+    pub fn share_image(&self, key: ImageKey, image: &Arc<Image>) {
+        self.images.put(key, image);
+    }
+}
+
+/// Whether a generation can be restored in place. Data segments that wasm drops and tables that it writes are state
+/// out of reach.
+fn restorable(reading: &Reading) -> Result<(), String> {
+    let code = wasm_code::read(&reading.wasm);
+    if code.data_drop {
+        return Err("it drops data segments, which cannot be brought back".into());
+    }
+    if code.table_writes {
+        return Err("it writes its tables by itself".into());
+    }
+    if reading.facts.memories.iter().any(|memory| memory.shared) {
+        return Err("its memory is shared between threads".into());
+    }
+    Ok(())
+}

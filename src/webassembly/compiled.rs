@@ -1,0 +1,193 @@
+//! Compiled modules, shared by content: the same bytes are compiled once per process.
+
+use crate::engine::{self, Code};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock, Weak};
+use wasmer::sys::NativeEngineExt;
+use wasmer_types::ModuleInfo;
+
+/// A module ready to be instantiated.
+pub struct Compiled {
+    pub code: Code,
+    /// Whether its code can catch or throw wasm exceptions: host exceptions then take the slower, catchable way.
+    pub exceptions: bool,
+    pub bytes: usize,
+}
+
+/// Why bytes did not become a module.
+#[derive(Debug)]
+pub enum CompileFailure {
+    /// Malformed or invalid, or with a feature that the engine lacks.
+    Invalid(String),
+    /// Uses the first encoding of exception handling (`try`/`catch`/`rethrow`).
+    LegacyExceptions(String),
+}
+
+/// An engine that compiles nothing: it validates, makes host memories and tables, and knows all signatures.
+///
+/// Code has engines of its own, so that it can be freed; a signature's hash is the same in all of them.
+pub fn engine() -> &'static wasmer::Engine {
+    static ENGINE: LazyLock<wasmer::Engine> = LazyLock::new(|| {
+        wasmer_vm::init_traps();
+        engine::engine()
+    });
+    &ENGINE
+}
+
+impl Compiled {
+    pub fn info(&self) -> &ModuleInfo {
+        self.code.module().info()
+    }
+}
+
+/// How many small modules stay compiled although nobody holds them. Emscripten's `addFunction` builds one of about
+/// forty bytes per signature, in each generation anew.
+const SMALL_KEPT: usize = 256;
+const SMALL_BYTES: usize = 4096;
+
+#[derive(Default)]
+struct Registry {
+    by_content: FxHashMap<[u8; 32], Weak<Compiled>>,
+    small: VecDeque<Arc<Compiled>>,
+}
+
+static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
+
+/// Compiles, or finds what was compiled before.
+pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
+    let key = *blake3::hash(bytes).as_bytes();
+    if let Some(known) = REGISTRY.lock().by_content.get(&key).and_then(Weak::upgrade) {
+        return Ok(known);
+    }
+    if !bytes.starts_with(b"\0asm") {
+        let shown = bytes
+            .iter()
+            .take(4)
+            .map(|b| format!("{b:02x}"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let message = if bytes.is_empty() {
+            "BufferSource argument is empty".to_owned()
+        } else {
+            format!("expected magic word 00 61 73 6d, found {shown} @+0")
+        };
+        return Err(CompileFailure::Invalid(message));
+    }
+    let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
+    let exceptions = !code.module().info().tags.is_empty() || uses_catch(bytes);
+    for signature in code.module().info().signatures.values() {
+        engine().as_sys().register_signature(signature);
+    }
+    let compiled = Arc::new(Compiled {
+        code,
+        exceptions,
+        bytes: bytes.len(),
+    });
+    let mut registry = REGISTRY.lock();
+    if registry.by_content.len() > 1024 {
+        registry
+            .by_content
+            .retain(|_, module| module.strong_count() > 0);
+    }
+    registry.by_content.insert(key, Arc::downgrade(&compiled));
+    if bytes.len() <= SMALL_BYTES {
+        registry.small.push_back(compiled.clone());
+        if registry.small.len() > SMALL_KEPT {
+            registry.small.pop_front();
+        }
+    }
+    Ok(compiled)
+}
+
+/// Whether the bytes are a module the engine takes.
+pub fn validate(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\0asm") && wasmer::Module::validate(engine(), bytes).is_ok()
+}
+
+/// A module without tags can still catch what others throw (`catch_all`).
+fn uses_catch(bytes: &[u8]) -> bool {
+    use wasmparser::{Operator, Parser, Payload};
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Ok(payload) = payload else { return false };
+        if let Payload::CustomSection(section) = &payload
+            && section.name() == "target_features"
+            && !contains(section.data(), b"exception-handling")
+        {
+            return false;
+        }
+        if let Payload::CodeSectionEntry(body) = payload
+            && let Ok(mut operators) = body.get_operators_reader()
+        {
+            while let Ok(operator) = operators.read() {
+                if matches!(operator, Operator::TryTable { .. }) {
+                    return true;
+                }
+                if operators.eof() {
+                    break;
+                }
+            }
+        }
+    }
+    false
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
+
+fn classify(message: &str) -> CompileFailure {
+    let message = message
+        .rsplit_once("error: ")
+        .map_or(message, |(_, reason)| reason)
+        .trim()
+        .to_owned();
+    if message.contains("legacy") && message.contains("exception") {
+        CompileFailure::LegacyExceptions(message)
+    } else {
+        CompileFailure::Invalid(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_bytes_compile_once() {
+        let empty = b"\0asm\x01\0\0\0";
+        let a = compile(empty).ok().expect("valid");
+        let b = compile(empty).ok().expect("valid");
+        assert!(Arc::ptr_eq(&a, &b));
+    }
+
+    #[test]
+    fn junk_is_refused_with_a_reason() {
+        for junk in [
+            &b""[..],
+            b"hello",
+            b"\0asm",
+            b"\0asm\x01\0\0",
+            b"\0asm\x01\0\0\0\x01",
+        ] {
+            assert!(
+                matches!(compile(junk), Err(CompileFailure::Invalid(_))),
+                "{junk:?}"
+            );
+            assert!(!validate(junk));
+        }
+    }
+
+    #[test]
+    fn the_old_exception_encoding_is_named() {
+        // (module (func try catch_all end))
+        let legacy = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x08\x01\x06\0\x06\x40\x19\x0b\x0b";
+        assert!(matches!(
+            compile(legacy),
+            Err(CompileFailure::LegacyExceptions(_))
+        ));
+    }
+}

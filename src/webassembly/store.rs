@@ -1,0 +1,346 @@
+//! The wasm objects of one realm, found by number, and released together.
+
+use super::compiled::{Compiled, engine};
+use super::types::ValueKind;
+use crate::engine::vm::{self, MemoryPlace};
+use crate::memory::{LinearHandle, collect_created};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use wasmer::sys::NativeEngineExt;
+use wasmer_types::{
+    FunctionType, GlobalType, MemoryType, Mutability, Pages, RawValue, TableType, TagKind, Type,
+};
+use wasmer_vm::{
+    InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObject, StoreObjects, TableElement,
+    VMExceptionObj, VMExtern, VMFuncRef, VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable,
+    VMTag,
+};
+
+/// A wasm function by identity.
+pub type FuncRef = VMFuncRef;
+
+/// What the engine or the limits refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{0}")]
+    Link(String),
+    #[error("{0}")]
+    Range(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryLimits {
+    pub min: u32,
+    pub max: Option<u32>,
+}
+
+/// All wasm objects of one realm. Objects are named by the address wasmer keeps their definition at, which is fixed.
+///
+/// Invariant: `objects` is boxed and never moves, since instances point at it; it is dropped before `modules`, whose
+/// code its instances run.
+pub struct Store {
+    objects: Box<StoreObjects>,
+    functions: FxHashMap<usize, InternalStoreHandle<VMFunction>>,
+    memories: FxHashMap<usize, InternalStoreHandle<VMMemory>>,
+    tables: FxHashMap<usize, InternalStoreHandle<VMTable>>,
+    globals: FxHashMap<usize, InternalStoreHandle<VMGlobal>>,
+    tags: Vec<InternalStoreHandle<VMTag>>,
+    linears: FxHashMap<usize, LinearHandle>,
+    /// Bytes that each memory may reach.
+    pub memory_cap: Option<u64>,
+    modules: Vec<Arc<Compiled>>,
+    /// The tag under which JavaScript exceptions travel through wasm that can catch.
+    js_tag: Option<usize>,
+    /// Whether some module of the realm can catch exceptions.
+    pub exceptions: bool,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        engine();
+        Self {
+            objects: Box::default(),
+            functions: FxHashMap::default(),
+            memories: FxHashMap::default(),
+            tables: FxHashMap::default(),
+            globals: FxHashMap::default(),
+            tags: Vec::new(),
+            linears: FxHashMap::default(),
+            memory_cap: None,
+            modules: Vec::new(),
+            js_tag: None,
+            exceptions: false,
+        }
+    }
+}
+
+impl Store {
+    pub fn objects(&self) -> &StoreObjects {
+        &self.objects
+    }
+    pub fn objects_ptr(&mut self) -> *mut StoreObjects {
+        &raw mut *self.objects
+    }
+    /// Keeps a module's code for as long as the store.
+    pub fn keep_module(&mut self, module: &Arc<Compiled>) {
+        self.exceptions |= module.exceptions;
+        if !self.modules.iter().any(|known| Arc::ptr_eq(known, module)) {
+            self.modules.push(module.clone());
+        }
+    }
+
+    // Functions, named by the address of their `VMCallerCheckedAnyfunc`: the identity that `call_indirect` sees.
+
+    pub fn host_function<T: 'static>(
+        &mut self,
+        ty: FunctionType,
+        body: vm::HostBody<T>,
+        data: T,
+    ) -> VMExtern {
+        VMExtern::Function(vm::host_function(
+            engine(),
+            &mut self.objects,
+            ty,
+            body,
+            data,
+        ))
+    }
+    pub fn name_function(&mut self, handle: InternalStoreHandle<VMFunction>) -> FuncRef {
+        let place = handle.get(&self.objects).anyfunc.as_ptr();
+        self.functions.insert(place.as_ptr() as usize, handle);
+        VMFuncRef(place)
+    }
+    /// The type that a function carries as a hash.
+    pub fn signature(&self, hash: wasmer_vm::VMSignatureHash) -> Option<FunctionType> {
+        engine().as_sys().lookup_signature(hash)
+    }
+    /// A function met in a table or as a value.
+    pub fn adopt_function(&mut self, function: FuncRef, ty: FunctionType) {
+        self.functions
+            .entry(function.0.as_ptr() as usize)
+            .or_insert_with(|| {
+                let function = VMFunction {
+                    anyfunc: MaybeInstanceOwned::Instance(function.0),
+                    signature: ty,
+                    kind: VMFunctionKind::Static,
+                    host_data: Box::new(()),
+                };
+                InternalStoreHandle::new(&mut self.objects, function)
+            });
+    }
+    pub fn function(&self, key: usize) -> Option<&VMFunction> {
+        self.functions
+            .get(&key)
+            .map(|handle| handle.get(&self.objects))
+    }
+    pub fn function_extern(&self, key: usize) -> Option<VMExtern> {
+        self.functions
+            .get(&key)
+            .map(|handle| VMExtern::Function(*handle))
+    }
+
+    // Memories.
+
+    pub fn new_memory(&mut self, limits: MemoryLimits) -> Result<usize, StoreError> {
+        let ty = MemoryType::new(Pages(limits.min), limits.max.map(Pages), false);
+        let tunables = engine().tunables();
+        let (memory, linears) = collect_created(self.memory_cap, || {
+            tunables.create_host_memory(&ty, &tunables.memory_style(&ty))
+        });
+        self.keep_linears(linears);
+        let memory = memory.map_err(|error| {
+            StoreError::Range(format!(
+                "WebAssembly.Memory(): could not allocate memory ({error})"
+            ))
+        })?;
+        let handle = InternalStoreHandle::new(&mut self.objects, memory);
+        Ok(self.name_memory(handle).key())
+    }
+    pub fn name_memory(&mut self, handle: InternalStoreHandle<VMMemory>) -> MemoryPlace {
+        let place = MemoryPlace::of(handle.get(&self.objects));
+        self.memories.insert(place.key(), handle);
+        place
+    }
+    pub fn memory(&self, key: usize) -> Option<&VMMemory> {
+        self.memories
+            .get(&key)
+            .map(|handle| handle.get(&self.objects))
+    }
+    pub fn memory_extern(&self, key: usize) -> Option<VMExtern> {
+        self.memories
+            .get(&key)
+            .map(|handle| VMExtern::Memory(*handle))
+    }
+    pub fn memory_limits(&self, key: usize) -> Option<MemoryLimits> {
+        let memory = self.memory(key)?;
+        let ty = memory.ty();
+        Some(MemoryLimits {
+            min: memory.size().0,
+            max: ty.maximum.map(|pages| pages.0),
+        })
+    }
+    /// Grows by `delta` pages; the former number of pages, or none when a limit forbids it.
+    pub fn grow_memory(&mut self, key: usize, delta: u32) -> Option<u32> {
+        let handle = *self.memories.get(&key)?;
+        handle
+            .get_mut(&mut self.objects)
+            .grow(Pages(delta))
+            .ok()
+            .map(|pages| pages.0)
+    }
+    /// Gives the pages of a memory back. Instances that use it see a memory of length 0.
+    pub fn dispose_memory(&mut self, key: usize) {
+        if let Some(linear) = self.linears.get(&key) {
+            // The address range stays reserved: wasm code relies on faults, not on checks.
+            let _ = linear.release();
+        }
+    }
+    pub fn keep_linears(&mut self, linears: Vec<LinearHandle>) {
+        for linear in linears {
+            self.linears
+                .insert(linear.definition().as_ptr() as usize, linear);
+        }
+    }
+    /// The memories themselves, which outlive the store for as long as somebody holds them.
+    pub fn take_linears(&mut self) -> Vec<LinearHandle> {
+        self.linears.drain().map(|(_, linear)| linear).collect()
+    }
+    pub fn memory_bytes(&self) -> usize {
+        self.memories
+            .values()
+            .map(|handle| handle.get(&self.objects).size().bytes().0)
+            .sum()
+    }
+
+    // Tables.
+
+    pub fn new_table(
+        &mut self,
+        element: ValueKind,
+        min: u32,
+        max: Option<u32>,
+    ) -> Result<usize, StoreError> {
+        let ty = TableType::new(element.into(), min, max);
+        let tunables = engine().tunables();
+        let table = tunables
+            .create_host_table(&ty, &tunables.table_style(&ty))
+            .map_err(|error| StoreError::Range(format!("WebAssembly.Table(): {error}")))?;
+        let handle = InternalStoreHandle::new(&mut self.objects, table);
+        Ok(self.name_table(handle))
+    }
+    pub fn name_table(&mut self, handle: InternalStoreHandle<VMTable>) -> usize {
+        let key = handle.get(&self.objects).vmtable().as_ptr() as usize;
+        self.tables.insert(key, handle);
+        key
+    }
+    pub fn table(&self, key: usize) -> Option<&VMTable> {
+        self.tables
+            .get(&key)
+            .map(|handle| handle.get(&self.objects))
+    }
+    pub fn table_extern(&self, key: usize) -> Option<VMExtern> {
+        self.tables.get(&key).map(|handle| VMExtern::Table(*handle))
+    }
+    pub fn set_table(&mut self, key: usize, index: u32, element: TableElement) -> bool {
+        let Some(handle) = self.tables.get(&key).copied() else {
+            return false;
+        };
+        handle
+            .get_mut(&mut self.objects)
+            .set(index, element)
+            .is_ok()
+    }
+    pub fn grow_table(&mut self, key: usize, delta: u32, element: TableElement) -> Option<u32> {
+        let handle = *self.tables.get(&key)?;
+        let table = handle.get_mut(&mut self.objects);
+        // The JavaScript API's own limit.
+        if table.size().checked_add(delta)? > 10_000_000 {
+            return None;
+        }
+        table.grow(delta, element)
+    }
+
+    // Globals.
+
+    pub fn new_global(&mut self, ty: ValueKind, mutable: bool, value: RawValue) -> usize {
+        let mutability = if mutable {
+            Mutability::Var
+        } else {
+            Mutability::Const
+        };
+        let global = VMGlobal::new(GlobalType::new(ty.into(), mutability));
+        vm::global_set(&global, value);
+        let handle = InternalStoreHandle::new(&mut self.objects, global);
+        self.name_global(handle)
+    }
+    pub fn name_global(&mut self, handle: InternalStoreHandle<VMGlobal>) -> usize {
+        let key = handle.get(&self.objects).vmglobal().as_ptr() as usize;
+        self.globals.insert(key, handle);
+        key
+    }
+    pub fn global(&self, key: usize) -> Option<&VMGlobal> {
+        self.globals
+            .get(&key)
+            .map(|handle| handle.get(&self.objects))
+    }
+    pub fn global_extern(&self, key: usize) -> Option<VMExtern> {
+        self.globals
+            .get(&key)
+            .map(|handle| VMExtern::Global(*handle))
+    }
+
+    // Tags and exceptions.
+
+    pub fn new_tag(&mut self, params: Vec<Type>) -> usize {
+        let tag = VMTag::new(TagKind::Exception, FunctionType::new(params, []));
+        let handle = InternalStoreHandle::new(&mut self.objects, tag);
+        self.name_tag(handle)
+    }
+    /// The number of a tag, from 1.
+    pub fn name_tag(&mut self, handle: InternalStoreHandle<VMTag>) -> usize {
+        if let Some(at) = self.tags.iter().position(|known| *known == handle) {
+            return at + 1;
+        }
+        self.tags.push(handle);
+        self.tags.len()
+    }
+    pub fn tag(&self, key: usize) -> Option<&VMTag> {
+        self.tags
+            .get(key.checked_sub(1)?)
+            .map(|handle| handle.get(&self.objects))
+    }
+    pub fn tag_extern(&self, key: usize) -> Option<VMExtern> {
+        self.tags
+            .get(key.checked_sub(1)?)
+            .map(|handle| VMExtern::Tag(*handle))
+    }
+    pub fn js_tag(&mut self) -> usize {
+        if self.js_tag.is_none() {
+            self.js_tag = Some(self.new_tag(vec![Type::ExternRef]));
+        }
+        self.js_tag.unwrap_or_default()
+    }
+    pub fn is_js_tag(&self, key: usize) -> bool {
+        self.js_tag == Some(key)
+    }
+    /// A new exception, by its 1-based number.
+    pub fn new_exception(&mut self, tag: usize, payload: Vec<RawValue>) -> Option<u32> {
+        let tag = *self.tags.get(tag.checked_sub(1)?)?;
+        let exception = VMExceptionObj::new(tag, payload.into_boxed_slice());
+        VMExceptionObj::list_mut(&mut self.objects).push(exception);
+        u32::try_from(VMExceptionObj::list(&self.objects).len()).ok()
+    }
+    /// Tag and payload of an exception.
+    pub fn exception(&mut self, exnref: u32) -> Option<(usize, Vec<RawValue>)> {
+        let exception = VMExceptionObj::list(&self.objects).get(exnref.checked_sub(1)? as usize)?;
+        let (tag, payload) = (exception.tag(), vm::exception_payload(exception));
+        Some((self.name_tag(tag), payload))
+    }
+    /// Drops all exceptions; only when no wasm frame is live. wasmer keeps them for as long as the store.
+    pub fn forget_exceptions(&mut self) {
+        VMExceptionObj::list_mut(&mut self.objects).clear();
+    }
+    pub fn exceptions_len(&self) -> usize {
+        VMExceptionObj::list(&self.objects).len()
+    }
+}
