@@ -4,17 +4,27 @@
 //! current Emscripten spells it in the wasm, without fastcomp's additional leading underscore.
 
 pub mod abi;
+mod console;
 pub mod embind;
 pub mod emval;
+pub mod environment;
 pub mod exceptions;
 pub mod fs;
+mod heap;
 mod imports;
 pub mod js;
 mod js_imports;
+mod leftovers;
+mod lifecycle;
+mod math;
 pub mod pool;
+mod printf;
 mod process;
+mod pthread;
 mod state;
 pub mod syscalls;
+mod system;
+mod time;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
@@ -39,6 +49,8 @@ pub struct Runtime {
     pub emval: emval::Emval,
     pub exceptions: exceptions::Exceptions,
     pub fs: fs::FileSystem,
+    /// Variables and arguments, as the user set them up.
+    pub env: environment::Environment,
     pub process: Process,
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
@@ -59,6 +71,7 @@ impl Runtime {
             emval: emval::Emval::default(),
             exceptions: exceptions::Exceptions::default(),
             fs: fs::FileSystem::default(),
+            env: environment::Environment::default(),
             process: Process::default(),
             js,
             js_imports: Vec::new(),
