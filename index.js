@@ -3,7 +3,19 @@
 const { load } = require('./lib/binding')
 const { fromNative, ...errors } = require('./lib/errors')
 
-const native = load()
-native.setErrorFactory(fromNative)
+load().setErrorFactory(fromNative)
 
-module.exports = { ...errors }
+const { open } = require('./lib/open')
+const { inspect, capabilities } = require('./lib/inspect')
+const { Sandbox } = require('./lib/sandbox')
+
+module.exports = {
+  open,
+  inspect,
+  capabilities,
+  Sandbox,
+  ...errors,
+  get WebAssembly () {
+    return require('./lib/webassembly').WebAssembly
+  }
+}

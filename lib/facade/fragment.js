@@ -21,13 +21,13 @@ function evaluate (facade) {
     __filename: file,
     __dirname: path.dirname(file)
   }
-  const values = fragment.freeNames.map(({ name, role }) => {
+  const values = fragment.freeNames.map(({ role }) => {
     if (role === 'module') return facade.module
-    if (role === 'commonjs') return commonjs[name]
     if (role === 'live') return facade.runtime.live
     if (role === 'import.meta') return { url: pathToFileURL(file).href }
-    if (typeof role === 'object') return facade.runtime.lateExport(role.export)
-    return facade.runtime.provide(name)
+    if (role.commonjs !== undefined) return commonjs[role.commonjs]
+    if (role.export !== undefined) return facade.runtime.lateExport(role.export)
+    return facade.runtime.provide(role.provided)
   })
   let make
   try {

@@ -8,7 +8,7 @@ use crate::emscripten::js::JsValue;
 use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
-use napi::sys;
+use napi::{JsValue as _, sys};
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -64,6 +64,8 @@ pub struct SandboxObject {
     settings: RefCell<Option<Settings>>,
     /// Data of the raw functions; they hold this object, so it outlives them.
     sites: RefCell<Vec<Box<ExportSite>>>,
+    /// JavaScript as the instance sees it.
+    js: RefCell<Option<Rc<js::NapiJs>>>,
     /// What was reported to V8 as external memory.
     reported: Cell<i64>,
 }
@@ -93,6 +95,7 @@ impl SandboxObject {
             program: RefCell::new(Some(program.program.clone())),
             settings: RefCell::new(Some(settings)),
             sites: RefCell::default(),
+            js: RefCell::default(),
             reported: Cell::new(0),
         }
     }
@@ -104,8 +107,13 @@ impl SandboxObject {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
-        let keep = |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
-        let js_imports = imports.iter().map(|function| function.as_ref().map(keep)).collect();
+        *self.js.borrow_mut() = Some(js.clone());
+        let keep =
+            |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
+        let js_imports = imports
+            .iter()
+            .map(|function| function.as_ref().map(keep))
+            .collect();
         let made = Instance::new(program, settings, Host { js, js_imports });
         let started = made.and_then(|instance| {
             self.cell.set_instance(Some(instance));
@@ -152,7 +160,11 @@ impl SandboxObject {
     /// Gives everything back.
     #[napi]
     pub fn dispose(&self, env: &Env) -> Result<()> {
-        if self.cell.instance().is_some_and(|instance| instance.is_busy()) {
+        if self
+            .cell
+            .instance()
+            .is_some_and(|instance| instance.is_busy())
+        {
             return Err(self.busy(env, "dispose"));
         }
         self.cell.release();
@@ -171,18 +183,24 @@ impl SandboxObject {
 
     #[napi(getter)]
     pub fn generation(&self) -> f64 {
-        self.cell.instance().map_or(0.0, |instance| instance.generation() as f64)
+        self.cell
+            .instance()
+            .map_or(0.0, |instance| instance.generation() as f64)
     }
 
     #[napi(getter)]
     pub fn busy_now(&self) -> bool {
-        self.cell.instance().is_some_and(|instance| instance.is_busy())
+        self.cell
+            .instance()
+            .is_some_and(|instance| instance.is_busy())
     }
 
     /// Bytes of linear memory.
     #[napi(getter)]
     pub fn heap_bytes(&self) -> f64 {
-        self.cell.instance().map_or(0.0, |instance| instance.runtime.wasm.memory().len() as f64)
+        self.cell
+            .instance()
+            .map_or(0.0, |instance| instance.runtime.wasm.memory().len() as f64)
     }
 
     /// Milliseconds and calls since the last recycle, and traps so far: what policies look at.
@@ -251,7 +269,9 @@ impl SandboxObject {
         let functions: Vec<sys::napi_value> = names
             .iter()
             .map(|name| {
-                let Some(site) = exports::site(&self.cell, name) else { return raw::undefined(raw_env) };
+                let Some(site) = exports::site(&self.cell, name) else {
+                    return raw::undefined(raw_env);
+                };
                 // SAFETY: the site is kept by this object, which the function's wrapper holds.
                 let function = unsafe { exports::function(raw_env, &raw const *site) };
                 sites.push(site);
@@ -262,31 +282,63 @@ impl SandboxObject {
         unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
     }
 
+    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind.
+    #[napi]
+    pub fn embind<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+        let runtime = &self.live(env)?.runtime;
+        let js = self
+            .js
+            .borrow()
+            .clone()
+            .filter(|_| !runtime.embind.reg.types.is_empty());
+        // SAFETY: this object owns the cell, and what is made holds this object.
+        let made = js.and_then(|js| unsafe {
+            super::embind::install(env.raw(), &raw const *self.cell, js, this.object.raw())
+        });
+        // SAFETY: a live value of this environment.
+        unsafe {
+            Unknown::from_napi_value(env.raw(), made.unwrap_or_else(|| raw::undefined(env.raw())))
+        }
+    }
+
     fn live(&self, env: &Env) -> Result<&mut Instance> {
         self.cell.instance().ok_or_else(|| {
-            errors::throw(env.raw(), "EMVM_ERR_DISPOSED", "the sandbox was disposed: open another one");
+            errors::throw(
+                env.raw(),
+                "EMVM_ERR_DISPOSED",
+                "the sandbox was disposed: open another one",
+            );
             pending()
         })
     }
 
     fn follow(&self, env: &Env) -> Result<()> {
         let memory = self.live(env)?.runtime.wasm.memory();
-        self.cell.buffer.follow(env.raw(), memory.as_ptr(), memory.len());
+        self.cell
+            .buffer
+            .follow(env.raw(), memory.as_ptr(), memory.len());
         Ok(())
     }
 
     fn busy(&self, env: &Env, what: &str) -> Error {
-        let text = format!("cannot {what}: the module is on the stack; do it after the running call has returned");
+        let text = format!(
+            "cannot {what}: the module is on the stack; do it after the running call has returned"
+        );
         errors::throw(env.raw(), "EMVM_ERR_BUSY", &text);
         pending()
     }
 
     /// Tells V8's collector what hangs on this object, so that a forgotten sandbox goes soon.
     fn report(&self, env: &Env) {
-        let now = self.cell.instance().map_or(0, |instance| instance.runtime.wasm.memory().len() as i64);
+        let now = self
+            .cell
+            .instance()
+            .map_or(0, |instance| instance.runtime.wasm.memory().len() as i64);
         let mut total = 0;
         // SAFETY: the environment is live; the call only counts.
-        unsafe { sys::napi_adjust_external_memory(env.raw(), now - self.reported.get(), &mut total) };
+        unsafe {
+            sys::napi_adjust_external_memory(env.raw(), now - self.reported.get(), &mut total)
+        };
         self.reported.set(now);
     }
 
@@ -294,25 +346,41 @@ impl SandboxObject {
         let env = env.raw();
         match error {
             StartError::Missing(list) => {
-                let imports = list.iter().map(|(module, name, ty)| format!("{module}.{name}{ty}")).collect::<Vec<_>>();
+                let imports = list
+                    .iter()
+                    .map(|(module, name, ty)| format!("{module}.{name}{ty}"))
+                    .collect::<Vec<_>>();
                 let message = format!(
                     "nobody answers {} of the module's imports: {}; give them in the `imports` option, or open the glue .js so that its own JavaScript answers",
                     list.len(),
                     imports.join(", ")
                 );
                 let names = raw::array(env, imports.iter().map(|text| raw::string(env, text)));
-                let error = errors::make(env, "EMVM_ERR_MISSING_IMPORT", &message, &[("imports", names)]);
+                let error = errors::make(
+                    env,
+                    "EMVM_ERR_MISSING_IMPORT",
+                    &message,
+                    &[("imports", names)],
+                );
                 errors::throw_value(env, error);
             }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
             StartError::Memory(text) => {
                 let limit = raw::undefined(env);
-                errors::throw_value(env, errors::make(env, "EMVM_ERR_MEMORY", &text, &[("limit", limit)]));
+                errors::throw_value(
+                    env,
+                    errors::make(env, "EMVM_ERR_MEMORY", &text, &[("limit", limit)]),
+                );
             }
             StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),
             StartError::Unwound(unwind) => {
                 let cause = errors::of_unwind(env, &self.cell, unwind);
-                let error = errors::make(env, "EMVM_ERR_START", "the module's start-up failed", &[("cause", cause)]);
+                let error = errors::make(
+                    env,
+                    "EMVM_ERR_START",
+                    "the module's start-up failed",
+                    &[("cause", cause)],
+                );
                 errors::throw_value(env, error);
             }
         }

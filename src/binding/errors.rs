@@ -7,7 +7,7 @@ use napi::sys;
 use std::cell::RefCell;
 
 thread_local! {
-    /// `lib/errors.js` gives each thread its factory: `(code, message, fields) => Error`.
+    /// `lib/errors.js` gives each thread its factory: `({ code, message, ...fields }) => Error`.
     static FACTORY: RefCell<Option<Reference>> = const { RefCell::new(None) };
 }
 
@@ -21,15 +21,28 @@ pub fn clear_factory() {
 }
 
 /// An error of one of emvm's classes.
-pub fn make(env: sys::napi_env, code: &str, message: &str, fields: &[(&str, sys::napi_value)]) -> sys::napi_value {
+pub fn make(
+    env: sys::napi_env,
+    code: &str,
+    message: &str,
+    fields: &[(&str, sys::napi_value)],
+) -> sys::napi_value {
     let object = raw::object(env);
     for (name, value) in fields {
         raw::set(env, object, name, *value);
     }
     let made = FACTORY.with_borrow(|factory| {
         let function = factory.as_ref()?.value()?;
-        let args = [raw::string(env, code), raw::string(env, message), object];
-        get!(napi_call_function, env, raw::undefined(env), function, 3, args.as_ptr())
+        raw::set(env, object, "code", raw::string(env, code));
+        raw::set(env, object, "message", raw::string(env, message));
+        get!(
+            napi_call_function,
+            env,
+            raw::undefined(env),
+            function,
+            1,
+            &raw const object
+        )
     });
     made.unwrap_or_else(|| {
         let (code, message) = (raw::string(env, code), raw::string(env, message));
@@ -65,7 +78,9 @@ fn trap_text(kind: TrapKind) -> &'static str {
     match kind {
         TrapKind::Unreachable => "the module reached code that must not be reached",
         TrapKind::OutOfBounds => "memory access out of bounds",
-        TrapKind::StackOverflow => "stack overflow: recursion too deep, or raise the `stack` option",
+        TrapKind::StackOverflow => {
+            "stack overflow: recursion too deep, or raise the `stack` option"
+        }
         TrapKind::IndirectCall => "indirect call to a null or wrongly typed function",
         TrapKind::Divide => "division by zero",
         TrapKind::IntegerOverflow => "integer overflow in a division",
@@ -79,51 +94,107 @@ fn trap_text(kind: TrapKind) -> &'static str {
 /// The JavaScript value to throw for an unwound call of a sandbox.
 pub fn of_unwind(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi_value {
     match unwind {
-        Unwind::Js(key) => cell.take_js_error(key).unwrap_or_else(|| raw::undefined(env)),
+        Unwind::Js(key) => cell
+            .take_js_error(key)
+            .unwrap_or_else(|| raw::undefined(env)),
         Unwind::Script { class, message } => cell.script_error(env, class, &message),
         Unwind::Trap { kind, stack } => {
             let frames = stack.iter().map(|frame| {
                 let text = match &frame.name {
-                    Some(name) => format!("{name} (wasm-function[{}]+0x{:x})", frame.function, frame.offset),
+                    Some(name) => format!(
+                        "{name} (wasm-function[{}]+0x{:x})",
+                        frame.function, frame.offset
+                    ),
                     None => format!("wasm-function[{}]+0x{:x}", frame.function, frame.offset),
                 };
                 raw::string(env, &text)
             });
-            let fields = [("trap", raw::string(env, trap_name(kind))), ("wasmStack", raw::array(env, frames))];
+            let fields = [
+                ("trap", raw::string(env, trap_name(kind))),
+                ("wasmStack", raw::array(env, frames)),
+            ];
             make(env, "EMVM_ERR_TRAP", trap_text(kind), &fields)
         }
         Unwind::Abort(text) => {
-            let message = if text.is_empty() { "Aborted()".to_owned() } else { format!("Aborted({text})") };
+            let message = if text.is_empty() {
+                "Aborted()".to_owned()
+            } else {
+                format!("Aborted({text})")
+            };
             make(env, "EMVM_ERR_ABORT", &message, &[])
         }
         Unwind::Exit(status) => {
             let fields = [("status", raw::number(env, f64::from(status)))];
-            make(env, "EMVM_ERR_EXIT", &format!("the module called exit({status})"), &fields)
+            make(
+                env,
+                "EMVM_ERR_EXIT",
+                &format!("the module called exit({status})"),
+                &fields,
+            )
         }
         Unwind::OutOfMemory { requested, limit } => {
-            let fields = [("limit", raw::number(env, limit as f64)), ("requested", raw::number(env, requested as f64))];
-            let message = format!("the module gave up for lack of memory: it asked for {requested} bytes, the limit is {limit}");
+            let fields = [
+                ("limit", raw::number(env, limit as f64)),
+                ("requested", raw::number(env, requested as f64)),
+            ];
+            let message = format!(
+                "the module gave up for lack of memory: it asked for {requested} bytes, the limit is {limit}"
+            );
             make(env, "EMVM_ERR_MEMORY", &message, &fields)
         }
         Unwind::Timeout { limit, elapsed } => {
-            let fields = [("limit", raw::number(env, limit)), ("elapsed", raw::number(env, elapsed))];
-            make(env, "EMVM_ERR_TIMEOUT", &format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms"), &fields)
+            let fields = [
+                ("limit", raw::number(env, limit)),
+                ("elapsed", raw::number(env, elapsed)),
+            ];
+            make(
+                env,
+                "EMVM_ERR_TIMEOUT",
+                &format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms"),
+                &fields,
+            )
         }
-        Unwind::Interrupted => {
-            make(env, "EMVM_ERR_TIMEOUT", "the call was interrupted", &[("interrupted", raw::number(env, 1.0))])
-        }
+        Unwind::Interrupted => make(
+            env,
+            "EMVM_ERR_TIMEOUT",
+            "the call was interrupted",
+            &[("interrupted", raw::number(env, 1.0))],
+        ),
         Unwind::Cpp(ptr) => cpp(env, cell, ptr, None),
-        Unwind::WasmException(ptr) => cpp(env, cell, ptr.unwrap_or(0), Some("a wasm exception left the module")),
-        Unwind::LongJmp => make(env, "EMVM_ERR_ABORT", "longjmp left the module: nobody had called setjmp", &[]),
+        Unwind::WasmException(ptr) => cpp(
+            env,
+            cell,
+            ptr.unwrap_or(0),
+            Some("a wasm exception left the module"),
+        ),
+        Unwind::LongJmp => make(
+            env,
+            "EMVM_ERR_ABORT",
+            "longjmp left the module: nobody had called setjmp",
+            &[],
+        ),
         Unwind::KeepAlive => raw::undefined(env),
-        Unwind::MissingImport { module, name, signature } => {
+        Unwind::MissingImport {
+            module,
+            name,
+            signature,
+        } => {
             let message = format!(
                 "the module called {module}.{name}{signature}, which nobody answers: give it in the `imports` option, or use `host: 'glue'`"
             );
-            make(env, "EMVM_ERR_MISSING_IMPORT", &message, &[("import", raw::string(env, &name))])
+            make(
+                env,
+                "EMVM_ERR_MISSING_IMPORT",
+                &message,
+                &[("import", raw::string(env, &name))],
+            )
         }
         Unwind::Unsupported(text) => make(env, "EMVM_ERR_UNSUPPORTED", &text, &[]),
-        Unwind::Stale { class, generation, current } => {
+        Unwind::Stale {
+            class,
+            generation,
+            current,
+        } => {
             let fields = [
                 ("class", raw::string(env, &class)),
                 ("generation", raw::number(env, generation as f64)),
@@ -134,7 +205,12 @@ pub fn of_unwind(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys:
             );
             make(env, "EMVM_ERR_STALE", &message, &fields)
         }
-        Unwind::Bug(text) => make(env, "EMVM_ERR_TRAP", &format!("a fault in emvm, please report it: {text}"), &[]),
+        Unwind::Bug(text) => make(
+            env,
+            "EMVM_ERR_TRAP",
+            &format!("a fault in emvm, please report it: {text}"),
+            &[],
+        ),
     }
 }
 
@@ -148,6 +224,9 @@ fn cpp(env: sys::napi_env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> 
         (None, None, None) => format!("C++ exception at {ptr}"),
     };
     let type_value = type_name.map_or_else(|| raw::undefined(env), |name| raw::string(env, &name));
-    let fields = [("type", type_value), ("ptr", raw::number(env, f64::from(ptr)))];
+    let fields = [
+        ("type", type_value),
+        ("ptr", raw::number(env, f64::from(ptr))),
+    ];
     make(env, "EMVM_ERR_CPP_EXCEPTION", &message, &fields)
 }

@@ -47,7 +47,14 @@ pub fn site(cell: &SandboxCell, name: &str) -> Option<Box<ExportSite>> {
 pub unsafe fn function(env: sys::napi_env, site: *const ExportSite) -> Option<sys::napi_value> {
     // SAFETY: by the caller's promise.
     let name = unsafe { &(*site).name };
-    get!(napi_create_function, env, name.as_ptr().cast(), name.len() as isize, Some(call), site.cast_mut().cast())
+    get!(
+        napi_create_function,
+        env,
+        name.as_ptr().cast(),
+        name.len() as isize,
+        Some(call),
+        site.cast_mut().cast()
+    )
 }
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
@@ -55,19 +62,42 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     let mut count = given.len();
     let mut data = std::ptr::null_mut();
     // SAFETY: the arguments are N-API's own; `given` has room for `count`.
-    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), std::ptr::null_mut(), &mut data) };
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            given.as_mut_ptr(),
+            std::ptr::null_mut(),
+            &mut data,
+        )
+    };
     // SAFETY: the data is the site, which outlives the function (see `function`).
     let site = unsafe { &*data.cast::<ExportSite>() };
     // SAFETY: a sandbox outlives its sites.
-    unsafe { enter(env, site.cell, |rt| run(env, rt, site, &given[..count.min(given.len())])) }
+    unsafe {
+        enter(env, site.cell, |rt| {
+            run(env, rt, site, &given[..count.min(given.len())])
+        })
+    }
 }
 
-fn run(env: sys::napi_env, rt: &mut Runtime, site: &ExportSite, given: &[sys::napi_value]) -> Result<JsValue, Unwind> {
+fn run(
+    env: sys::napi_env,
+    rt: &mut Runtime,
+    site: &ExportSite,
+    given: &[sys::napi_value],
+) -> Result<JsValue, Unwind> {
     let mut slots = SmallVec::<[Raw; 8]>::new();
     for (i, ty) in site.params.iter().enumerate() {
         slots.push(match given.get(i) {
             Some(value) => scalar(env, rt, *ty, *value)?,
-            None if *ty == Type::I64 => return Err(Unwind::script("TypeError", "Cannot convert undefined to a BigInt")),
+            None if *ty == Type::I64 => {
+                return Err(Unwind::script(
+                    "TypeError",
+                    "Cannot convert undefined to a BigInt",
+                ));
+            }
             None if matches!(ty, Type::F32) => Raw::from_f32(f32::NAN),
             None if matches!(ty, Type::F64) => Raw::from_f64(f64::NAN),
             None => Raw::default(),
@@ -78,7 +108,10 @@ fn run(env: sys::napi_env, rt: &mut Runtime, site: &ExportSite, given: &[sys::na
     let func = match site.found.get() {
         Some((at, func)) if at == epoch => func,
         _ => {
-            let func = rt.wasm.export(&site.name).ok_or_else(|| Unwind::Bug(format!("export {} is gone", site.name)))?;
+            let func = rt
+                .wasm
+                .export(&site.name)
+                .ok_or_else(|| Unwind::Bug(format!("export {} is gone", site.name)))?;
             site.found.set(Some((epoch, func)));
             func
         }
@@ -86,15 +119,20 @@ fn run(env: sys::napi_env, rt: &mut Runtime, site: &ExportSite, given: &[sys::na
     rt.wasm.enter(func, &mut slots)?;
     Ok(match site.result {
         None => JsValue(raw::undefined(env) as usize),
-        Some(Type::I32) => {
-            JsValue(get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize)
-        }
+        Some(Type::I32) => JsValue(
+            get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize,
+        ),
         Some(ty) => to_js(&*rt.js, ty, slots[0]),
     })
 }
 
 /// A number as wasm takes it; anything else goes the long way.
-fn scalar(env: sys::napi_env, rt: &mut Runtime, ty: Type, value: sys::napi_value) -> Result<Raw, Unwind> {
+fn scalar(
+    env: sys::napi_env,
+    rt: &mut Runtime,
+    ty: Type,
+    value: sys::napi_value,
+) -> Result<Raw, Unwind> {
     if ty != Type::I64
         && let Some(number) = get!(napi_get_value_double, env, value)
     {

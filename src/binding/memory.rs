@@ -23,18 +23,38 @@ impl MemoryBuffer {
     /// `None` where the runtime allows no external buffers (Electron from 21 on).
     pub fn value(&self, env: sys::napi_env, base: *mut u8, len: usize) -> Option<sys::napi_value> {
         self.follow(env, base, len);
-        if let Some(value) = self.current.borrow().as_ref().and_then(|c| c.reference.value()) {
+        if let Some(value) = self
+            .current
+            .borrow()
+            .as_ref()
+            .and_then(|c| c.reference.value())
+        {
             return Some(value);
         }
-        let buffer = get!(napi_create_external_arraybuffer, env, base.cast(), len, None, std::ptr::null_mut())?;
+        let buffer = get!(
+            napi_create_external_arraybuffer,
+            env,
+            base.cast(),
+            len,
+            None,
+            std::ptr::null_mut()
+        )?;
         let reference = Reference::new(env, buffer)?;
-        *self.current.borrow_mut() = Some(Current { reference, base, len });
+        *self.current.borrow_mut() = Some(Current {
+            reference,
+            base,
+            len,
+        });
         Some(buffer)
     }
 
     /// Detaches the buffer when the memory is no longer the one it shows.
     pub fn follow(&self, env: sys::napi_env, base: *const u8, len: usize) {
-        let changed = self.current.borrow().as_ref().is_some_and(|c| c.base != base || c.len != len);
+        let changed = self
+            .current
+            .borrow()
+            .as_ref()
+            .is_some_and(|c| c.base != base || c.len != len);
         if changed {
             self.detach(env);
         }
@@ -42,7 +62,9 @@ impl MemoryBuffer {
 
     /// Gives every view of the memory length 0.
     pub fn detach(&self, env: sys::napi_env) {
-        let Some(current) = self.current.take() else { return };
+        let Some(current) = self.current.take() else {
+            return;
+        };
         let mut scope = std::ptr::null_mut();
         // SAFETY: the scope is closed below; the buffer is ours and external, so detaching it is allowed. V8 does not
         // free external memory on detach: the region stays the sandbox's.

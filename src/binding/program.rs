@@ -53,7 +53,10 @@ impl Task for OpenTask {
     type JsValue = Either<ProgramHandle, Failure>;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        let files = self.files.take().ok_or_else(|| Error::from_reason("opened twice"))?;
+        let files = self
+            .files
+            .take()
+            .ok_or_else(|| Error::from_reason("opened twice"))?;
         let progress = self.progress.take().map(|function| -> Box<Progress> {
             Box::new(move |phase, done, total| {
                 let now = (phase.to_owned(), done as f64, total as f64);
@@ -78,11 +81,16 @@ fn open(files: Files, cache: Option<&Cache>, progress: Option<Box<Progress>>) ->
         None => read(&files.source, files.wasm),
     };
     let reading = reading.map_err(failure)?;
-    Program::get(reading, cache, progress)
-        .map_err(|e| Failure { code: "EMVM_ERR_INVALID_WASM".into(), message: e.to_string() })
+    Program::get(reading, cache, progress).map_err(|e| Failure {
+        code: "EMVM_ERR_INVALID_WASM".into(),
+        message: e.to_string(),
+    })
 }
 
-pub(super) fn read(source: &SourceFile, wasm: Option<SourceFile>) -> std::result::Result<Reading, ReadError> {
+pub(super) fn read(
+    source: &SourceFile,
+    wasm: Option<SourceFile>,
+) -> std::result::Result<Reading, ReadError> {
     let host = program::Host {
         is_native: &|name| emscripten::answer(name).is_some(),
         provides: &super::facade_provides,
@@ -93,10 +101,15 @@ pub(super) fn read(source: &SourceFile, wasm: Option<SourceFile>) -> std::result
 
 fn failure(error: ReadError) -> Failure {
     let code = match &error {
-        ReadError::InvalidWasm { .. } | ReadError::UnsupportedFeature { .. } => "EMVM_ERR_INVALID_WASM",
+        ReadError::InvalidWasm { .. } | ReadError::UnsupportedFeature { .. } => {
+            "EMVM_ERR_INVALID_WASM"
+        }
         _ => "EMVM_ERR_SOURCE",
     };
-    Failure { code: code.into(), message: error.to_string() }
+    Failure {
+        code: code.into(),
+        message: error.to_string(),
+    }
 }
 
 /// Reads and compiles a source. `onProgress` is called with phase, done and total while compiling.
@@ -110,22 +123,35 @@ pub fn open_program(
         Some("") => None,
         Some(folder) => Some(Cache::at(folder)),
     };
-    AsyncTask::new(OpenTask { files: Some(files(&spec)), cache, progress: on_progress.map(Arc::new) })
+    AsyncTask::new(OpenTask {
+        files: Some(files(&spec)),
+        cache,
+        progress: on_progress.map(Arc::new),
+    })
 }
 
 fn files(spec: &SourceSpec) -> Files {
     let load = |path: &Option<String>, bytes: &Option<Uint8Array>| match (path, bytes) {
-        (path, Some(bytes)) => Ok(Some(SourceFile { path: path.as_ref().map(Into::into), bytes: bytes.to_vec() })),
+        (path, Some(bytes)) => Ok(Some(SourceFile {
+            path: path.as_ref().map(Into::into),
+            bytes: bytes.to_vec(),
+        })),
         (Some(path), None) => SourceFile::load(Path::new(path)).map(Some),
         (None, None) => Ok(None),
     };
     let source = load(&spec.path, &spec.bytes);
     let wasm = load(&spec.wasm_path, &spec.wasm_bytes);
     match (source, wasm) {
-        (Ok(source), Ok(wasm)) => Files { source: source.unwrap_or_default(), wasm, missing: None },
-        (Err(error), _) | (_, Err(error)) => {
-            Files { source: SourceFile::default(), wasm: None, missing: Some(error) }
-        }
+        (Ok(source), Ok(wasm)) => Files {
+            source: source.unwrap_or_default(),
+            wasm,
+            missing: None,
+        },
+        (Err(error), _) | (_, Err(error)) => Files {
+            source: SourceFile::default(),
+            wasm: None,
+            missing: Some(error),
+        },
     }
 }
 
@@ -181,7 +207,7 @@ fn facts(program: &Program) -> Value {
     let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
         let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
         json!({
-            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async,
+            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async,
         })
     });
     let memory = reading.facts.memories.first();
@@ -198,7 +224,7 @@ fn facts(program: &Program) -> Value {
         "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),
         "uses": glue.map(|g| json!({
             "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
-            "embind": g.uses.embind, "topLevelAwait": g.uses.top_level_await,
+            "embind": g.uses.embind,
         })),
         "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs })),
         "fastcomp": program.abi().fastcomp,
@@ -216,10 +242,14 @@ fn facts(program: &Program) -> Value {
 fn item(item: &program::wasm_facts::Item) -> Value {
     use program::wasm_facts::Item;
     match item {
-        Item::Function(signature) => json!({ "kind": "function", "signature": signature.to_string() }),
+        Item::Function(signature) => {
+            json!({ "kind": "function", "signature": signature.to_string() })
+        }
         Item::Memory(_) => json!({ "kind": "memory" }),
         Item::Table(_) => json!({ "kind": "table" }),
-        Item::Global(global) => json!({ "kind": "global", "mutable": global.mutable, "value": global.constant }),
+        Item::Global(global) => {
+            json!({ "kind": "global", "mutable": global.mutable, "value": global.constant })
+        }
         Item::Tag => json!({ "kind": "tag" }),
     }
 }
@@ -228,9 +258,9 @@ fn role(role: &program::Role) -> Value {
     use program::Role;
     match role {
         Role::Module => json!("module"),
-        Role::Provided => json!("provided"),
+        Role::Provided(name) => json!({ "provided": name }),
         Role::Export(name) => json!({ "export": name }),
-        Role::CommonJs => json!("commonjs"),
+        Role::CommonJs(name) => json!({ "commonjs": name }),
         Role::Live => json!("live"),
         Role::ImportMeta => json!("import.meta"),
     }

@@ -18,7 +18,13 @@ pub fn undefined(env: sys::napi_env) -> sys::napi_value {
 }
 
 pub fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
-    get!(napi_create_string_utf8, env, text.as_ptr().cast(), text.len() as isize).unwrap_or(ptr::null_mut())
+    get!(
+        napi_create_string_utf8,
+        env,
+        text.as_ptr().cast(),
+        text.len() as isize
+    )
+    .unwrap_or(ptr::null_mut())
 }
 
 pub fn number(env: sys::napi_env, value: f64) -> sys::napi_value {
@@ -29,7 +35,10 @@ pub fn object(env: sys::napi_env) -> sys::napi_value {
     get!(napi_create_object, env).unwrap_or(ptr::null_mut())
 }
 
-pub fn array(env: sys::napi_env, items: impl IntoIterator<Item = sys::napi_value>) -> sys::napi_value {
+pub fn array(
+    env: sys::napi_env,
+    items: impl IntoIterator<Item = sys::napi_value>,
+) -> sys::napi_value {
     let array = get!(napi_create_array, env).unwrap_or(ptr::null_mut());
     for (i, item) in items.into_iter().enumerate() {
         // SAFETY: both are live values of this environment.
@@ -58,7 +67,8 @@ impl Reference {
     }
 
     pub fn value(&self) -> Option<sys::napi_value> {
-        get!(napi_get_reference_value, self.env, self.reference).filter(|v: &sys::napi_value| !v.is_null())
+        get!(napi_get_reference_value, self.env, self.reference)
+            .filter(|v: &sys::napi_value| !v.is_null())
     }
 }
 

@@ -43,7 +43,10 @@ impl SandboxCell {
     /// The instance, unless disposed.
     ///
     /// The reference must not be used across anything that runs JavaScript or wasm: see `instance`.
-    #[expect(clippy::mut_from_ref, reason = "one thread; exclusive by the rule above")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "one thread; exclusive by the rule above"
+    )]
     pub fn instance(&self) -> Option<&mut Instance> {
         // SAFETY: only this environment's thread gets here, and callers keep to the rule above.
         unsafe { &mut *self.instance.get() }.as_mut()
@@ -69,7 +72,14 @@ impl SandboxCell {
     pub fn script_error(&self, env: sys::napi_env, class: &str, message: &str) -> sys::napi_value {
         let made = self.script_error.borrow().as_ref().and_then(|function| {
             let args = [raw::string(env, class), raw::string(env, message)];
-            get!(napi_call_function, env, raw::undefined(env), function.value()?, 2, args.as_ptr())
+            get!(
+                napi_call_function,
+                env,
+                raw::undefined(env),
+                function.value()?,
+                2,
+                args.as_ptr()
+            )
         });
         made.unwrap_or_else(|| {
             let text = raw::string(env, message);
@@ -116,7 +126,11 @@ pub unsafe fn enter(
     // SAFETY: by the caller's promise.
     let cell = unsafe { &*cell };
     let Some(instance) = cell.instance() else {
-        errors::throw(env, "EMVM_ERR_DISPOSED", "the sandbox was disposed: open another one");
+        errors::throw(
+            env,
+            "EMVM_ERR_DISPOSED",
+            "the sandbox was disposed: open another one",
+        );
         return std::ptr::null_mut();
     };
     let outermost = instance.runtime.wasm.depth() == 0;
@@ -126,12 +140,18 @@ pub unsafe fn enter(
     }
     let called = call(&mut instance.runtime);
     // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
-    let Some(instance) = cell.instance() else { return std::ptr::null_mut() };
+    let Some(instance) = cell.instance() else {
+        return std::ptr::null_mut();
+    };
     let (value, unwind) = match called {
         Ok(value) => (value.0 as sys::napi_value, None),
         Err(unwind) => (std::ptr::null_mut(), Some(unwind)),
     };
-    let unwind = if outermost { instance.interrupter.end(unwind) } else { unwind };
+    let unwind = if outermost {
+        instance.interrupter.end(unwind)
+    } else {
+        unwind
+    };
     let memory = instance.runtime.wasm.memory();
     cell.buffer.follow(env, memory.as_ptr(), memory.len());
     match unwind {

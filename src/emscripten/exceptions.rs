@@ -55,7 +55,11 @@ impl Exceptions {
     /// The type of a thrown object, as `std::type_info*`.
     pub fn type_of(&self, object: u32) -> Option<u32> {
         let hosted = self.objects.get(&object).map(|o| o.ty);
-        hosted.or_else(|| self.thrown.filter(|(at, _)| *at == object).map(|(_, ty)| ty))
+        hosted.or_else(|| {
+            self.thrown
+                .filter(|(at, _)| *at == object)
+                .map(|(_, ty)| ty)
+        })
     }
 
     /// The high half of a legalised 64-bit result.
@@ -67,7 +71,12 @@ impl Exceptions {
 impl Runtime {
     fn object(&self, at: u32) -> Result<Object, Unwind> {
         if self.exceptions.host_allocates {
-            return Ok(self.exceptions.objects.get(&at).copied().unwrap_or_default());
+            return Ok(self
+                .exceptions
+                .objects
+                .get(&at)
+                .copied()
+                .unwrap_or_default());
         }
         let base = at.wrapping_sub(HEADER);
         Ok(Object {
@@ -85,9 +94,12 @@ impl Runtime {
         }
         let base = at.wrapping_sub(HEADER);
         self.wasm.write_u32(base + header::TYPE, object.ty)?;
-        self.wasm.write_u32(base + header::DESTRUCTOR, object.destructor)?;
-        self.wasm.write_i32(base + header::REFCOUNT, object.refcount)?;
-        self.wasm.write_u8(base + header::CAUGHT, u8::from(object.caught))
+        self.wasm
+            .write_u32(base + header::DESTRUCTOR, object.destructor)?;
+        self.wasm
+            .write_i32(base + header::REFCOUNT, object.refcount)?;
+        self.wasm
+            .write_u8(base + header::CAUGHT, u8::from(object.caught))
     }
 
     fn set_threw(&mut self, threw: u32, value: u32) -> Result<(), Unwind> {
@@ -125,7 +137,11 @@ impl Runtime {
         object.refcount -= 1;
         self.set_object(at, object)?;
         // A rethrown object is still in flight although nobody handles it.
-        let rethrown = !self.exceptions.host_allocates && self.wasm.read_u8(at.wrapping_sub(HEADER) + header::RETHROWN)? != 0;
+        let rethrown = !self.exceptions.host_allocates
+            && self
+                .wasm
+                .read_u8(at.wrapping_sub(HEADER) + header::RETHROWN)?
+                != 0;
         if object.refcount > 0 || rethrown || self.exceptions.last == at {
             return Ok(());
         }
@@ -149,12 +165,19 @@ impl Runtime {
 
     /// The object behind a pointer that a catch clause was given.
     fn object_of(&self, adjusted: u32) -> u32 {
-        self.exceptions.adjusted.get(&adjusted).copied().unwrap_or(adjusted)
+        self.exceptions
+            .adjusted
+            .get(&adjusted)
+            .copied()
+            .unwrap_or(adjusted)
     }
 }
 
 fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let size = a.u32(0).checked_add(HEADER).ok_or_else(Unwind::out_of_bounds)?;
+    let size = a
+        .u32(0)
+        .checked_add(HEADER)
+        .ok_or_else(Unwind::out_of_bounds)?;
     let at = rt.malloc(size)? + HEADER;
     rt.exceptions.objects.insert(at, Object::default());
     a.ret_u32(at);
@@ -169,10 +192,20 @@ fn throw(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (at, ty, destructor) = (a.u32(0), a.u32(1), a.u32(2));
     rt.exceptions.thrown = Some((at, ty));
     if rt.catches() {
-        rt.set_object(at, Object { ty, destructor, refcount: 0, caught: false })?;
+        rt.set_object(
+            at,
+            Object {
+                ty,
+                destructor,
+                refcount: 0,
+                caught: false,
+            },
+        )?;
         if !rt.exceptions.host_allocates {
-            rt.wasm.write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
-            rt.wasm.write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, 0)?;
+            rt.wasm
+                .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
+            rt.wasm
+                .write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, 0)?;
         }
         rt.exceptions.uncaught += 1;
         rt.exceptions.last = at;
@@ -196,11 +229,15 @@ fn rethrow(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
         object.caught = false;
         rt.set_object(top.object, object)?;
         if !rt.exceptions.host_allocates {
-            rt.wasm.write_u8(top.object.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
+            rt.wasm
+                .write_u8(top.object.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
         }
         rt.exceptions.uncaught += 1;
         // It stays on the stack, as the handler that rethrows has not ended yet.
-        rt.exceptions.caught.push(Caught { rethrown: true, ..top });
+        rt.exceptions.caught.push(Caught {
+            rethrown: true,
+            ..top
+        });
     }
     rt.exceptions.last = top.object;
     Err(Unwind::Cpp(top.object))
@@ -216,9 +253,13 @@ fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         rt.set_object(at, object)?;
     }
     if !rt.exceptions.host_allocates {
-        rt.wasm.write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
+        rt.wasm
+            .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
     }
-    rt.exceptions.caught.push(Caught { object: at, rethrown: false });
+    rt.exceptions.caught.push(Caught {
+        object: at,
+        rethrown: false,
+    });
     rt.add_reference(at)?;
     let pointer = rt.catch_pointer(at, given)?;
     a.ret_u32(pointer);
@@ -237,7 +278,9 @@ impl Runtime {
         if self.exceptions.host_allocates {
             return Ok(given);
         }
-        let adjusted = self.wasm.read_u32(at.wrapping_sub(HEADER) + header::ADJUSTED)?;
+        let adjusted = self
+            .wasm
+            .read_u32(at.wrapping_sub(HEADER) + header::ADJUSTED)?;
         Ok(if adjusted == 0 { at } else { adjusted })
     }
 }
@@ -252,7 +295,9 @@ fn get_exception_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     rt.set_threw(0, 0)?;
-    let Some(top) = rt.exceptions.caught.pop() else { return Ok(()) };
+    let Some(top) = rt.exceptions.caught.pop() else {
+        return Ok(());
+    };
     if !top.rethrown {
         rt.exceptions.last = 0;
     }
@@ -278,7 +323,8 @@ pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), 
     let thrown = rt.object(at)?.ty;
     let hosted = rt.exceptions.host_allocates;
     if !hosted {
-        rt.wasm.write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, at)?;
+        rt.wasm
+            .write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, at)?;
     }
     if thrown == 0 {
         rt.set_high_result(0)?;
@@ -286,7 +332,11 @@ pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), 
         return Ok(());
     }
     // `__cxa_can_catch` adjusts the pointer in place; the words below the stack pointer are free to lend.
-    let lent = if hosted { rt.malloc(4)? } else { at.wrapping_sub(HEADER) + header::ADJUSTED };
+    let lent = if hosted {
+        rt.malloc(4)?
+    } else {
+        at.wrapping_sub(HEADER) + header::ADJUSTED
+    };
     let mut result = at;
     let mut selector = thrown;
     for i in 0..a.len() {
@@ -297,7 +347,11 @@ pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), 
         if hosted {
             rt.wasm.write_u32(lent, at)?;
         }
-        let args = [Raw::from_u32(clause), Raw::from_u32(thrown), Raw::from_u32(lent)];
+        let args = [
+            Raw::from_u32(clause),
+            Raw::from_u32(thrown),
+            Raw::from_u32(lent),
+        ];
         if rt.call_export("__cxa_can_catch", &args)?.i32() != 0 {
             if hosted {
                 result = rt.wasm.read_u32(lent)?;
@@ -328,7 +382,10 @@ pub(super) fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     match called {
         Ok(value) => {
             // A legalised 64-bit result: low half returned, high half on the side.
-            let wide = rt.wasm.type_of(func).is_some_and(|ty| ty.results().first() == Some(&wasmer_types::Type::I64));
+            let wide = rt
+                .wasm
+                .type_of(func)
+                .is_some_and(|ty| ty.results().first() == Some(&wasmer_types::Type::I64));
             if wide && !a.returns_i64() {
                 rt.set_high_result((value.u64() >> 32) as u32)?;
             }
@@ -346,7 +403,11 @@ pub(super) fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// The arguments with pairs of i32 joined, where the target takes i64 and the import was legalised.
-fn legalised(rt: &Runtime, a: &Args, func: crate::engine::Func) -> Option<smallvec::SmallVec<[Raw; 12]>> {
+fn legalised(
+    rt: &Runtime,
+    a: &Args,
+    func: crate::engine::Func,
+) -> Option<smallvec::SmallVec<[Raw; 12]>> {
     let ty = rt.wasm.type_of(func)?;
     if ty.params().len() == a.len() - 1 {
         return None;
@@ -399,9 +460,13 @@ fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     if at == 0 {
         return Ok(());
     }
-    rt.exceptions.caught.push(Caught { object: at, rethrown: true });
+    rt.exceptions.caught.push(Caught {
+        object: at,
+        rethrown: true,
+    });
     if !rt.exceptions.host_allocates {
-        rt.wasm.write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
+        rt.wasm
+            .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
     }
     rt.exceptions.uncaught += 1;
     rt.exceptions.last = at;
@@ -415,7 +480,9 @@ fn identity(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn call_unexpected(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
-    Err(Unwind::Abort("Unexpected exception thrown, this is not properly supported - aborting".into()))
+    Err(Unwind::Abort(
+        "Unexpected exception thrown, this is not properly supported - aborting".into(),
+    ))
 }
 
 fn pure_virtual(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -472,18 +539,42 @@ pub struct Description {
 impl Runtime {
     /// Describes a thrown object. Asks the module itself where it exports the means, else reads its type information.
     pub fn describe_exception(&mut self, at: u32) -> Description {
-        let ty = self.exceptions.type_of(at).or_else(|| self.wasm.read_u32(at.wrapping_sub(HEADER) + header::TYPE).ok());
-        let Some(ty) = ty.filter(|ty| *ty != 0) else { return Description { type_name: None, what: None } };
+        let ty = self.exceptions.type_of(at).or_else(|| {
+            self.wasm
+                .read_u32(at.wrapping_sub(HEADER) + header::TYPE)
+                .ok()
+        });
+        let Some(ty) = ty.filter(|ty| *ty != 0) else {
+            return Description {
+                type_name: None,
+                what: None,
+            };
+        };
         let type_name = self.type_name(ty);
-        let what = if self.is_std_exception(ty) { self.what(at).ok() } else { None };
-        Description { type_name: type_name.map(|name| demangle(&name)), what }
+        let what = if self.is_std_exception(ty) {
+            self.what(at).ok()
+        } else {
+            None
+        };
+        Description {
+            type_name: type_name.map(|name| demangle(&name)),
+            what,
+        }
     }
 
     /// The mangled name behind a `std::type_info*`: its second word.
     fn type_name(&self, ty: u32) -> Option<String> {
-        let name = self.wasm.c_str(self.wasm.read_u32(ty.checked_add(4)?).ok()?).ok()?;
-        let plausible = !name.is_empty() && name.len() < 4096 && name.iter().all(u8::is_ascii_graphic);
-        plausible.then(|| String::from_utf8_lossy(name).trim_start_matches('*').to_owned())
+        let name = self
+            .wasm
+            .c_str(self.wasm.read_u32(ty.checked_add(4)?).ok()?)
+            .ok()?;
+        let plausible =
+            !name.is_empty() && name.len() < 4096 && name.iter().all(u8::is_ascii_graphic);
+        plausible.then(|| {
+            String::from_utf8_lossy(name)
+                .trim_start_matches('*')
+                .to_owned()
+        })
     }
 
     /// Follows single inheritance (`__si_class_type_info`: the base is the third word).
@@ -494,7 +585,9 @@ impl Runtime {
                 Some(_) => {}
                 None => return false,
             }
-            let Some(base) = ty.checked_add(8).and_then(|at| self.wasm.read_u32(at).ok()) else { return false };
+            let Some(base) = ty.checked_add(8).and_then(|at| self.wasm.read_u32(at).ok()) else {
+                return false;
+            };
             ty = base;
         }
         false
@@ -512,8 +605,12 @@ impl Runtime {
 /// `N2cv9ExceptionE` to `cv::Exception`; what cannot be read stays as it is.
 fn demangle(name: &str) -> String {
     let symbol = format!("_ZTS{name}");
-    let demangled = cpp_demangle::Symbol::new(&symbol).ok().and_then(|s| s.demangle().ok());
-    demangled.and_then(|s| s.strip_prefix("typeinfo name for ").map(str::to_owned)).unwrap_or_else(|| name.to_owned())
+    let demangled = cpp_demangle::Symbol::new(&symbol)
+        .ok()
+        .and_then(|s| s.demangle().ok());
+    demangled
+        .and_then(|s| s.strip_prefix("typeinfo name for ").map(str::to_owned))
+        .unwrap_or_else(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -35,7 +35,10 @@ pub fn answer(name: &str) -> Option<ImportFn> {
     if name.strip_prefix("invoke_").is_some_and(is_signature) {
         return Some(exceptions::invoke);
     }
-    if name.strip_prefix("__cxa_find_matching_catch_").is_some_and(|n| n.parse::<u32>().is_ok()) {
+    if name
+        .strip_prefix("__cxa_find_matching_catch_")
+        .is_some_and(|n| n.parse::<u32>().is_ok())
+    {
         return Some(exceptions::find_matching_catch);
     }
     None

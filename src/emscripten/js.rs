@@ -154,11 +154,29 @@ pub trait Js {
     /// `String(value)`, for messages; never throws.
     fn display(&self, rt: &mut Runtime, value: JsValue) -> String;
     fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue, Unwind>;
-    fn set(&self, rt: &mut Runtime, object: JsValue, key: JsValue, value: JsValue) -> Result<(), Unwind>;
+    fn set(
+        &self,
+        rt: &mut Runtime,
+        object: JsValue,
+        key: JsValue,
+        value: JsValue,
+    ) -> Result<(), Unwind>;
     fn get_named(&self, rt: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue, Unwind>;
-    fn set_named(&self, rt: &mut Runtime, object: JsValue, name: &str, value: JsValue) -> Result<(), Unwind>;
+    fn set_named(
+        &self,
+        rt: &mut Runtime,
+        object: JsValue,
+        name: &str,
+        value: JsValue,
+    ) -> Result<(), Unwind>;
     fn get_index(&self, rt: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue, Unwind>;
-    fn set_index(&self, rt: &mut Runtime, object: JsValue, index: u32, value: JsValue) -> Result<(), Unwind>;
+    fn set_index(
+        &self,
+        rt: &mut Runtime,
+        object: JsValue,
+        index: u32,
+        value: JsValue,
+    ) -> Result<(), Unwind>;
     /// `name in object`
     fn has_named(&self, rt: &mut Runtime, object: JsValue, name: &str) -> Result<bool, Unwind>;
     fn call(
@@ -168,7 +186,12 @@ pub trait Js {
         this: JsValue,
         args: &[JsValue],
     ) -> Result<JsValue, Unwind>;
-    fn construct(&self, rt: &mut Runtime, class: JsValue, args: &[JsValue]) -> Result<JsValue, Unwind>;
+    fn construct(
+        &self,
+        rt: &mut Runtime,
+        class: JsValue,
+        args: &[JsValue],
+    ) -> Result<JsValue, Unwind>;
     fn operator(
         &self,
         rt: &mut Runtime,
@@ -182,10 +205,21 @@ pub trait Js {
     fn module_property(&self, rt: &mut Runtime, name: &str) -> Result<JsValue, Unwind>;
 
     /// A typed array over linear memory, which dies with the generation and with growth.
-    fn view(&self, rt: &mut Runtime, kind: ViewKind, ptr: u32, count: u32) -> Result<JsValue, Unwind>;
+    fn view(
+        &self,
+        rt: &mut Runtime,
+        kind: ViewKind,
+        ptr: u32,
+        count: u32,
+    ) -> Result<JsValue, Unwind>;
 
     /// Makes the JavaScript object of a new class handle. `smart` handles are finalized when collected.
-    fn make_handle(&self, rt: &mut Runtime, handle: HandleRef, smart: bool) -> Result<JsValue, Unwind>;
+    fn make_handle(
+        &self,
+        rt: &mut Runtime,
+        handle: HandleRef,
+        smart: bool,
+    ) -> Result<JsValue, Unwind>;
     /// What names the class handle of this sandbox that `value` is, if it is one.
     fn handle_of(&self, rt: &mut Runtime, value: JsValue) -> Option<HandleRef>;
     /// The object that stands for an enum's value, `undefined` when it has no name.

@@ -7,15 +7,26 @@ use wasmer_types::Type;
 
 /// An import that nobody answers, where start-up was allowed to go on without it: its first call says so.
 pub fn missing_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let (module, name, signature) = rt.missing.get(a.index() as usize).cloned().unwrap_or_default();
-    Err(Unwind::MissingImport { module, name, signature })
+    let (module, name, signature) = rt
+        .missing
+        .get(a.index() as usize)
+        .cloned()
+        .unwrap_or_default();
+    Err(Unwind::MissingImport {
+        module,
+        name,
+        signature,
+    })
 }
 
 /// Calls the JavaScript function that answers this import: numbers as numbers, i64 as bigint.
 pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let function = rt.js_imports.get(a.index() as usize).copied().flatten();
     let Some(function) = function else {
-        return Err(Unwind::Bug(format!("import {} has no JavaScript function", a.index())));
+        return Err(Unwind::Bug(format!(
+            "import {} has no JavaScript function",
+            a.index()
+        )));
     };
     let js = rt.js();
     let scope = js.open_scope();
@@ -26,8 +37,13 @@ pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn call(rt: &mut Runtime, a: &mut Args, function: JsRef) -> Result<(), Unwind> {
     let js = rt.js();
-    let args: smallvec::SmallVec<[JsValue; 8]> =
-        a.ty().params().iter().zip(a.raw()).map(|(ty, raw)| to_js(&*js, *ty, *raw)).collect();
+    let args: smallvec::SmallVec<[JsValue; 8]> = a
+        .ty()
+        .params()
+        .iter()
+        .zip(a.raw())
+        .map(|(ty, raw)| to_js(&*js, *ty, *raw))
+        .collect();
     let result = js.call(rt, js.value(function), js.undefined(), &args)?;
     if let Some(ty) = a.ty().results().first().copied() {
         let raw = from_js(rt, ty, result)?;
@@ -54,9 +70,16 @@ pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<Raw, Unwind
         return match js.to_bigint(value) {
             Some((negative, words)) => {
                 let low = words.first().copied().unwrap_or(0);
-                Ok(Raw::from_u64(if negative { low.wrapping_neg() } else { low }))
+                Ok(Raw::from_u64(if negative {
+                    low.wrapping_neg()
+                } else {
+                    low
+                }))
             }
-            None => Err(Unwind::script("TypeError", format!("Cannot convert {} to a BigInt", js.display(rt, value)))),
+            None => Err(Unwind::script(
+                "TypeError",
+                format!("Cannot convert {} to a BigInt", js.display(rt, value)),
+            )),
         };
     }
     let number = match (js.to_f64(value), js.kind(value)) {
@@ -94,7 +117,14 @@ mod tests {
 
     #[test]
     fn to_int32_wraps_as_javascript_does() {
-        let cases = [(1.9, 1), (-1.9, -1), (2147483648.0, i32::MIN), (4294967297.0, 1), (-4294967297.0, -1), (1e20, 1661992960)];
+        let cases = [
+            (1.9, 1),
+            (-1.9, -1),
+            (2147483648.0, i32::MIN),
+            (4294967297.0, 1),
+            (-4294967297.0, -1),
+            (1e20, 1661992960),
+        ];
         for (number, int) in cases {
             assert_eq!(to_int32(number), int, "{number}");
         }

@@ -30,9 +30,8 @@ fn stack_overflow(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Abort(format!("stack overflow (Attempt to set SP to 0x{:08x})", args.u32(0))))
 }
 fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
-    const TEXTS: [&str; 5] = [
+    const TEXTS: [&str; 4] = [
         "trap!",
-        "Pure virtual function called!",
         "segmentation fault",
         "alignment fault",
         "invalid function pointer called",
@@ -93,10 +92,9 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("__handle_stack_overflow", stack_overflow),
     ("abortStackOverflow", stack_overflow),
     ("llvm_trap", aborts::<0>),
-    ("__cxa_pure_virtual", aborts::<1>),
-    ("segfault", aborts::<2>),
-    ("alignfault", aborts::<3>),
-    ("abortFnPtrError", aborts::<4>),
+    ("segfault", aborts::<1>),
+    ("alignfault", aborts::<2>),
+    ("abortFnPtrError", aborts::<3>),
     ("exit", exit),
     ("_exit", exit_at_once),
     ("_Exit", exit_at_once),

@@ -64,13 +64,15 @@ pub struct Runtime {
 impl Runtime {
     /// A runtime without a module yet.
     pub fn new(abi: Arc<Abi>, js: Rc<dyn js::Js>) -> Self {
+        let mut fs = fs::FileSystem::default();
+        fs.nul_ends_line = abi.no_filesystem;
         Self {
             wasm: Wasm::default(),
             abi,
             embind: embind::Embind::default(),
             emval: emval::Emval::default(),
             exceptions: exceptions::Exceptions::default(),
-            fs: fs::FileSystem::default(),
+            fs,
             env: environment::Environment::default(),
             process: Process::default(),
             js,

@@ -15,7 +15,10 @@ impl<T> PoolImage<T> {
 
 impl<T> Default for PoolImage<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), free: Vec::new() }
+        Self {
+            items: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -65,7 +68,10 @@ impl<T: Clone> Pool<T> {
         self.items.get_mut(index as usize)
     }
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.items.iter().enumerate().map(|(i, item)| (i as u32, item))
+        self.items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| (i as u32, item))
     }
     /// The entry that [`Pool::insert`] would fill next, when it is a reused one.
     pub fn next_free(&self) -> Option<u32> {
@@ -105,7 +111,10 @@ impl<T: Clone> Pool<T> {
     /// The state now; from here on changes are noted.
     pub fn snapshot(&mut self) -> PoolImage<T> {
         self.note_changes_from_here();
-        PoolImage { items: self.items.clone(), free: self.free.clone() }
+        PoolImage {
+            items: self.items.clone(),
+            free: self.free.clone(),
+        }
     }
     /// The image's state again. `dropped` receives each entry that goes, so that what it holds can be given back.
     pub fn restore(&mut self, image: &PoolImage<T>, mut dropped: impl FnMut(T)) {

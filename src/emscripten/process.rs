@@ -51,7 +51,10 @@ impl Runtime {
     }
     /// Runs `main`, if the module has one, with `argv` made from `args`. Gives its status.
     pub fn run_main(&mut self, args: &[String]) -> Result<Option<i32>, Unwind> {
-        let Some(main) = ["__main_argc_argv", "main"].iter().find_map(|name| self.wasm.export(name)) else {
+        let Some(main) = ["__main_argc_argv", "main"]
+            .iter()
+            .find_map(|name| self.wasm.export(name))
+        else {
             return Ok(None);
         };
         let mut words = vec![PROGRAM];
@@ -65,7 +68,11 @@ impl Runtime {
             self.wasm.write_u32(argv + i as u32 * 4, *pointer)?;
         }
         let takes = self.wasm.type_of(main).map_or(2, |ty| ty.params().len());
-        let all = [Raw::from_i32(words.len() as i32), Raw::from_u32(argv), Raw::from_u32(0)];
+        let all = [
+            Raw::from_i32(words.len() as i32),
+            Raw::from_u32(argv),
+            Raw::from_u32(0),
+        ];
         match self.call(main, &all[..takes.min(3)]) {
             Ok(status) => Ok(Some(status.i32())),
             Err(Unwind::KeepAlive) => Ok(None),
@@ -96,7 +103,10 @@ impl Runtime {
     pub fn explain(&mut self, unwind: Unwind) -> Unwind {
         match (unwind, self.process.refused_growth) {
             (Unwind::Abort(_) | Unwind::Cpp(_) | Unwind::Trap { .. }, Some(requested)) => {
-                Unwind::OutOfMemory { requested, limit: self.wasm.max_bytes() }
+                Unwind::OutOfMemory {
+                    requested,
+                    limit: self.wasm.max_bytes(),
+                }
             }
             (other, _) => other,
         }

@@ -17,33 +17,57 @@
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).
 
-use super::{Runtime, exceptions::Exceptions};
+use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs};
+use std::sync::Arc;
 
 /// The host's own state right after start-up.
 #[derive(Debug)]
 pub struct StateImage {
     exceptions: Exceptions,
+    embind: embind::Image,
+    emval: emval::Image,
+    fs: Arc<fs::Image>,
+    process: Process,
 }
 
 impl StateImage {
     /// Holds nothing that belongs to one JavaScript thread or sandbox.
     pub fn is_shareable(&self) -> bool {
-        true
+        self.embind.is_portable() && self.emval.is_portable()
     }
 }
 
 impl Runtime {
     pub fn snapshot_state(&mut self) -> StateImage {
-        StateImage { exceptions: self.exceptions.clone() }
+        StateImage {
+            exceptions: self.exceptions.clone(),
+            embind: self.embind.snapshot(),
+            emval: self.emval.snapshot(),
+            fs: self.fs.snapshot(),
+            process: self.process.clone(),
+        }
     }
 
     /// Puts the host's state back: the price is that of what changed.
     pub fn restore_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
+        self.embind
+            .restore(&image.embind, self.generation, &*self.js);
+        self.emval.restore(&image.emval, &*self.js);
+        self.restore_system(image);
     }
 
     /// Continues on the state of another sandbox's start-up.
     pub fn adopt_state(&mut self, image: &StateImage) {
-        self.restore_state(image);
+        self.exceptions.clone_from(&image.exceptions);
+        self.embind.adopt(&image.embind, &self.wasm);
+        self.emval.adopt(&image.emval);
+        self.restore_system(image);
+    }
+
+    /// Files, open descriptors, output not yet printed, and what the C library keeps on the host's side.
+    fn restore_system(&mut self, image: &StateImage) {
+        self.fs.restore(&image.fs);
+        self.process.clone_from(&image.process);
     }
 }

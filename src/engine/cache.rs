@@ -23,15 +23,21 @@ impl Cache {
     /// The user's own cache folder: `$XDG_CACHE_HOME/emvm` or its like on other systems; `EMVM_CACHE_DIR` overrides it.
     pub fn of_user() -> Option<Self> {
         if let Some(folder) = std::env::var_os("EMVM_CACHE_DIR").filter(|v| !v.is_empty()) {
-            return Some(Self { folder: folder.into() });
+            return Some(Self {
+                folder: folder.into(),
+            });
         }
         use etcetera::BaseStrategy;
         let strategy = etcetera::choose_base_strategy().ok()?;
-        Some(Self { folder: strategy.cache_dir().join("emvm") })
+        Some(Self {
+            folder: strategy.cache_dir().join("emvm"),
+        })
     }
 
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self {
+            folder: folder.into(),
+        }
     }
 
     /// The key of a module: its bytes and all that decides what code they become.
@@ -71,13 +77,17 @@ impl Cache {
         file.read_to_end(&mut bytes)?;
         let damaged = || io::Error::from(io::ErrorKind::InvalidData);
         let (header, payload) = bytes.split_at_checked(HEADER).ok_or_else(damaged)?;
-        let whole = &header[..16] == MAGIC && &header[16..48] == key.as_bytes() && &header[48..80] == blake3::hash(payload).as_bytes();
+        let whole = &header[..16] == MAGIC
+            && &header[16..48] == key.as_bytes()
+            && &header[48..80] == blake3::hash(payload).as_bytes();
         if !whole {
             return Err(damaged());
         }
         // SAFETY: the checksum says that these are the bytes that `store` wrote for this key, which includes the
         // fingerprint, and the checks above that nobody else could have written them.
-        unsafe { Code::load(payload) }.map(Some).map_err(|_| damaged())
+        unsafe { Code::load(payload) }
+            .map(Some)
+            .map_err(|_| damaged())
     }
 
     /// Keeps code under `key`. A failure is no error for the caller: the code is compiled again next time.
@@ -87,7 +97,11 @@ impl Cache {
         check_private(&fs::metadata(&self.folder)?)?;
         let mut salt = [0u8; 8];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
-        let aside = self.folder.join(format!("{}.{:016x}.part", key.to_hex(), u64::from_le_bytes(salt)));
+        let aside = self.folder.join(format!(
+            "{}.{:016x}.part",
+            key.to_hex(),
+            u64::from_le_bytes(salt)
+        ));
         let written = (|| {
             let mut file = create_new(&aside)?;
             file.write_all(MAGIC)?;
@@ -113,12 +127,23 @@ mod private {
 
     /// Opens without following a link in the last place.
     pub fn open_regular(path: &Path) -> io::Result<File> {
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path)?;
-        if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(path)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 
     pub fn create_new(path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
     }
 
     pub fn create_private(folder: &Path) -> io::Result<()> {
@@ -132,7 +157,11 @@ mod private {
     pub fn check_private(metadata: &Metadata) -> io::Result<()> {
         // SAFETY: geteuid has no preconditions and cannot fail.
         let me = unsafe { libc::geteuid() };
-        if metadata.uid() == me && metadata.mode() & 0o022 == 0 { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        if metadata.uid() == me && metadata.mode() & 0o022 == 0 {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
     }
 }
 
@@ -143,7 +172,11 @@ mod private {
     use std::path::Path;
 
     pub fn open_regular(path: &Path) -> io::Result<File> {
-        if fs::symlink_metadata(path)?.is_file() { File::open(path) } else { Err(io::ErrorKind::InvalidData.into()) }
+        if fs::symlink_metadata(path)?.is_file() {
+            File::open(path)
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 
     pub fn create_new(path: &Path) -> io::Result<File> {

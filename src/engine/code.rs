@@ -21,11 +21,14 @@ pub struct CompileError(pub String);
 /// Told while compiling: phase, done, total. Returning false gives up.
 pub type Progress = dyn Fn(&str, u64, u64) -> bool + Send + Sync;
 
+/// The release of wasmer that code is compiled with; `Cargo.toml` pins it.
+pub const WASMER_VERSION: &str = "7.4.2";
+
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
     format!(
-        "emvm {} cranelift wasmer 7.4.2 {} {:?} points 1",
+        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points 1",
         env!("CARGO_PKG_VERSION"),
         target.triple(),
         target.cpu_features()

@@ -3,6 +3,9 @@
 //! Everything here works on `wasmer_vm` objects directly, without a `wasmer::Store`: the WebAssembly JavaScript API
 //! needs the identity of functions (the address of their `VMCallerCheckedAnyfunc`), which `wasmer` hides.
 
+use super::Code;
+use super::interruption::{FLAG, START};
+use crate::memory::{LinearHandle, collect_created};
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -149,34 +152,60 @@ impl From<wasmer_compiler::InstantiationError> for InstantiateError {
     }
 }
 
-/// Instantiates `module` into the store and runs its start function. The exports come in the module's order.
+/// What an instance offers.
+pub struct Instantiated {
+    /// In the order of the module's exports, without emvm's own.
+    pub exports: Vec<VMExtern>,
+    pub memories: Vec<LinearHandle>,
+}
+
+/// Instantiates `code` into the store; `start` runs its start function. Memories are capped at `cap` bytes.
 ///
 /// # Safety
-/// `objects` is alive and at a fixed address for as long as the instance; the start function may reach it again
-/// through host functions, so no reference to it may be held by the caller. The module's code must outlive the store.
+/// `objects` is alive and at a fixed address for as long as the instance, and so is the code.
 pub unsafe fn instantiate(
-    engine: &wasmer::Engine,
-    module: &wasmer::Module,
+    code: &Code,
     objects: *mut StoreObjects,
     imports: &[VMExtern],
-) -> Result<Vec<VMExtern>, InstantiateError> {
-    let artifact = module
+    cap: Option<u64>,
+    mut keep: impl FnMut(Instantiated) -> Result<(), InstantiateError>,
+) -> Result<(), InstantiateError> {
+    let artifact = code
+        .module()
         .sys_artifact()
         .ok_or_else(|| InstantiateError::Link("not a native module".into()))?;
-    // SAFETY: see above; each reborrow ends before foreign code runs.
+    let info = code.module().info();
+    // SAFETY: see above; each reborrow of the store ends before foreign code runs.
     unsafe {
-        let mut handle = artifact.instantiate(engine.tunables(), imports, &mut *objects)?;
-        let exports = module.info().exports.values().copied().collect::<Vec<_>>();
-        let exports = exports
-            .into_iter()
-            .map(|index| handle.lookup_by_declaration(index))
-            .collect();
-        let started = artifact.finish_instantiation(super::vm_config(), None, &mut handle);
-        // Kept even when starting failed: its functions may already sit in imported tables.
+        let (made, memories) = collect_created(cap, || {
+            artifact.instantiate(code.engine().tunables(), imports, &mut *objects)
+        });
+        let mut handle = made?;
+        let (mut exports, mut start) = (Vec::with_capacity(info.exports.len()), None);
+        for (name, index) in &info.exports {
+            match name.as_str() {
+                FLAG => {}
+                START => start = Some(handle.lookup_by_declaration(*index)),
+                _ => exports.push(handle.lookup_by_declaration(*index)),
+            }
+        }
+        let filled = artifact.finish_instantiation(super::vm_config(), None, &mut handle);
+        // Kept even when starting fails: its functions may already sit in imported tables.
         InternalStoreHandle::<VMInstance>::new(&mut *objects, handle);
-        started?;
-        Ok(exports)
+        filled?;
+        keep(Instantiated { exports, memories })?;
+        if let Some(VMExtern::Function(start)) = start {
+            let start = start.get(&*objects).anyfunc.as_ptr();
+            let mut none = [RawValue::default()];
+            enter(start, none.as_mut_ptr()).map_err(InstantiateError::Start)?;
+        }
+        Ok(())
     }
+}
+
+/// Whether an export is emvm's own, added while compiling.
+pub fn is_internal(export: &str) -> bool {
+    export == FLAG || export == START
 }
 
 /// The bits of a global.
@@ -238,27 +267,4 @@ pub fn extern_number(element: wasmer_vm::VMExternRef) -> usize {
 pub fn exception_payload(exception: &wasmer_vm::VMExceptionObj) -> Vec<RawValue> {
     // SAFETY: the payload lives as long as the exception; wasm is not running.
     unsafe { exception.payload().as_ref().to_vec() }
-}
-
-/// Gives a memory's pages back to the system; the address range stays reserved, and the length is 0 from now on.
-///
-/// wasmer's code has no bounds checks: it relies on faults. So the pages are not only emptied but made inaccessible.
-pub fn dispose_memory(memory: &mut wasmer_vm::VMMemory) {
-    // SAFETY: the definition lives as long as the memory.
-    let span = unsafe { MemoryPlace::of(memory).span() };
-    if span.len == 0 || memory.reset().is_err() {
-        return;
-    }
-    #[cfg(unix)]
-    // SAFETY: the range is the memory's own mapping, page-aligned, and nobody sees it with length 0.
-    unsafe {
-        libc::mmap(
-            span.base.cast(),
-            span.len,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE,
-            -1,
-            0,
-        );
-    }
 }

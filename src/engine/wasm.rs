@@ -211,7 +211,10 @@ impl Wasm {
         let touched = std::mem::take(&mut table.touched);
         let sealed = table.sealed.len() as u32;
         for index in touched {
-            let entry = self.table.as_ref().and_then(|t| t.sealed.get(index as usize).copied().flatten());
+            let entry = self
+                .table
+                .as_ref()
+                .and_then(|t| t.sealed.get(index as usize).copied().flatten());
             self.write_entry(index, entry);
         }
         if let Some(table) = &mut self.table {

@@ -68,15 +68,21 @@ impl Interrupter {
     /// An outermost call begins.
     pub fn begin(&self) {
         if let Some(timeout) = self.timeout {
-            self.deadline.store(now() + timeout.as_nanos() as u64, Ordering::SeqCst);
+            self.deadline
+                .store(now() + timeout.as_nanos() as u64, Ordering::SeqCst);
             WATCHDOG.wake();
         }
     }
 
     /// It has ended: what it ended with, told apart from the module's own `unreachable`.
     pub fn end(&self, unwind: Option<Unwind>) -> Option<Unwind> {
-        let deadline = if self.timeout.is_some() { self.deadline.swap(0, Ordering::Relaxed) } else { 0 };
-        let raised = self.expired.swap(false, Ordering::Relaxed) | self.asked.swap(false, Ordering::Relaxed);
+        let deadline = if self.timeout.is_some() {
+            self.deadline.swap(0, Ordering::Relaxed)
+        } else {
+            0
+        };
+        let raised =
+            self.expired.swap(false, Ordering::Relaxed) | self.asked.swap(false, Ordering::Relaxed);
         if !raised {
             return unwind;
         }
@@ -87,7 +93,10 @@ impl Interrupter {
             (Some(Unwind::Trap { .. }), Some(timeout)) if deadline != 0 && now() >= deadline => {
                 let limit = timeout.as_secs_f64() * 1e3;
                 let late = (now() - deadline) as f64 / 1e6;
-                Some(Unwind::Timeout { limit, elapsed: limit + late })
+                Some(Unwind::Timeout {
+                    limit,
+                    elapsed: limit + late,
+                })
             }
             (Some(Unwind::Trap { .. }), _) => Some(Unwind::Interrupted),
             (other, _) => other,
@@ -115,7 +124,9 @@ impl Watchdog {
         watched.push(Arc::downgrade(interrupter));
         if first {
             // Without the thread, limits do not hold: better no sandbox than one that pretends.
-            let spawned = thread::Builder::new().name("emvm-watchdog".into()).spawn(move || self.run());
+            let spawned = thread::Builder::new()
+                .name("emvm-watchdog".into())
+                .spawn(move || self.run());
             drop(spawned.expect("the system refused the thread that enforces `timeout`"));
         }
     }
@@ -149,7 +160,9 @@ impl Watchdog {
 fn raise_expired(watched: &mut Vec<Weak<Interrupter>>) -> bool {
     let mut running = false;
     watched.retain(|weak| {
-        let Some(interrupter) = weak.upgrade() else { return false };
+        let Some(interrupter) = weak.upgrade() else {
+            return false;
+        };
         let deadline = interrupter.deadline.load(Ordering::SeqCst);
         running |= deadline != 0;
         if deadline != 0 && now() >= deadline {

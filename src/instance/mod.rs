@@ -42,7 +42,14 @@ impl Instance {
     pub fn new(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
         let runtime = startup::runtime(&program, &settings, host)?;
         let interrupter = Interrupter::new(runtime.wasm.interrupt_flag(), settings.timeout);
-        Ok(Self { runtime, stats: Stats::default(), interrupter, program, settings, image: None })
+        Ok(Self {
+            runtime,
+            stats: Stats::default(),
+            interrupter,
+            program,
+            settings,
+            image: None,
+        })
     }
 
     /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
@@ -88,9 +95,13 @@ impl Instance {
             return Err(RecycleError::Busy);
         }
         let started = Instant::now();
+        // First, so that whatever start-up makes anew belongs to the new generation.
+        self.runtime.generation += 1;
         match &self.image {
             Some(image) => {
-                let outcome = image.restore(&mut self.runtime).map_err(RecycleError::Failed)?;
+                let outcome = image
+                    .restore(&mut self.runtime)
+                    .map_err(RecycleError::Failed)?;
                 self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
             }
             None => {
@@ -99,7 +110,6 @@ impl Instance {
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
             }
         }
-        self.runtime.generation += 1;
         self.stats.recycled(started.elapsed());
         Ok(())
     }
@@ -108,7 +118,10 @@ impl Instance {
     pub fn note(&mut self, unwind: &Unwind) {
         match unwind {
             Unwind::Timeout { .. } | Unwind::Interrupted => self.stats.timeouts += 1,
-            Unwind::Trap { .. } | Unwind::Abort(_) | Unwind::OutOfMemory { .. } | Unwind::Bug(_) => self.stats.traps += 1,
+            Unwind::Trap { .. }
+            | Unwind::Abort(_)
+            | Unwind::OutOfMemory { .. }
+            | Unwind::Bug(_) => self.stats.traps += 1,
             _ => {}
         }
     }

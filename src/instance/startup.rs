@@ -59,14 +59,24 @@ impl Settings {
     /// What start-up can see.
     pub fn image_key(&self) -> ImageKey {
         let mut hasher = blake3::Hasher::new();
-        let seen = (&self.env, &self.args, self.no_initial_run, &self.user_imports, self.memory_max);
+        let seen = (
+            &self.env,
+            &self.args,
+            self.no_initial_run,
+            &self.user_imports,
+            self.memory_max,
+        );
         hasher.update(format!("{seen:?}").as_bytes());
         ImageKey(*hasher.finalize().as_bytes())
     }
 }
 
 /// An instantiated program, before its constructors.
-pub fn runtime(program: &Program, settings: &Settings, host: Host) -> Result<Box<Runtime>, StartError> {
+pub fn runtime(
+    program: &Program,
+    settings: &Settings,
+    host: Host,
+) -> Result<Box<Runtime>, StartError> {
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
     runtime.js_imports = host.js_imports;
     link(&mut runtime, program, settings)?;
@@ -74,13 +84,21 @@ pub fn runtime(program: &Program, settings: &Settings, host: Host) -> Result<Box
 }
 
 /// A fresh instance in place of the old one, for programs that cannot be restored in place.
-pub fn again(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> Result<(), StartError> {
+pub fn again(
+    runtime: &mut Box<Runtime>,
+    program: &Program,
+    settings: &Settings,
+) -> Result<(), StartError> {
     runtime.reset();
     link(runtime, program, settings)?;
     run(runtime, program, settings)
 }
 
-fn link(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> Result<(), StartError> {
+fn link(
+    runtime: &mut Box<Runtime>,
+    program: &Program,
+    settings: &Settings,
+) -> Result<(), StartError> {
     let layout = program.layout();
     let missing = std::cell::RefCell::new(Vec::new());
     let answer = |module: &str, field: &str, ty: &ExternType| -> Option<Answer<Runtime>> {
@@ -94,17 +112,27 @@ fn link(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> R
                     return Some(Answer::Function(function, 0));
                 }
                 if let Some(at) = program.js_imports().iter().position(|n| *n == name) {
-                    return Some(Answer::Function(emscripten::js_import, (settings.user_imports.len() + at) as u32));
+                    return Some(Answer::Function(
+                        emscripten::js_import,
+                        (settings.user_imports.len() + at) as u32,
+                    ));
                 }
                 if !settings.lenient {
                     return None;
                 }
                 let mut missing = missing.borrow_mut();
                 missing.push((module.to_owned(), name, crate::engine::signature(ty)));
-                Some(Answer::Function(emscripten::missing_import, missing.len() as u32 - 1))
+                Some(Answer::Function(
+                    emscripten::missing_import,
+                    missing.len() as u32 - 1,
+                ))
             }
-            ExternType::Memory(_) => Some(Answer::Memory { min_pages: layout.total_memory.map(|bytes| bytes / 65536) }),
-            ExternType::Table(_) => Some(Answer::Table { min: layout.table.as_ref().map(|t| t.initial) }),
+            ExternType::Memory(_) => Some(Answer::Memory {
+                min_pages: layout.total_memory.map(|bytes| bytes / 65536),
+            }),
+            ExternType::Table(_) => Some(Answer::Table {
+                min: layout.table.as_ref().map(|t| t.initial),
+            }),
             ExternType::Global(_) => program.global(module, field, &name).map(Answer::Global),
             ExternType::Tag(_) => None,
         }
@@ -118,7 +146,11 @@ fn link(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> R
     };
     let linked = engine::link(runtime, &setup).map_err(|error| match error {
         InstantiateError::Missing(list) => StartError::Missing(
-            list.into_iter().map(|(module, field, ty)| (module.clone(), program.import_name(&module, &field), ty)).collect(),
+            list.into_iter()
+                .map(|(module, field, ty)| {
+                    (module.clone(), program.import_name(&module, &field), ty)
+                })
+                .collect(),
         ),
         InstantiateError::Link(text) => StartError::Link(text),
         InstantiateError::Memory(text) => StartError::Memory(text),
@@ -130,7 +162,11 @@ fn link(runtime: &mut Box<Runtime>, program: &Program, settings: &Settings) -> R
 }
 
 /// Runs everything that Emscripten's start-up runs, in its order.
-pub fn run(runtime: &mut Runtime, program: &Program, settings: &Settings) -> Result<(), StartError> {
+pub fn run(
+    runtime: &mut Runtime,
+    program: &Program,
+    settings: &Settings,
+) -> Result<(), StartError> {
     let layout = program.layout();
     if let Some((at, base)) = layout.dynamic {
         // Up to 2.0.2 the module finds the end of its heap at an address baked into it, which the host fills.
@@ -143,8 +179,12 @@ pub fn run(runtime: &mut Runtime, program: &Program, settings: &Settings) -> Res
         runtime.call_export("emscripten_stack_init", &[])?;
     }
     if runtime.wasm.export("__set_stack_limits").is_some() {
-        let base = runtime.call_export("emscripten_stack_get_base", &[]).or_else(|_| layout_word(layout.stack_base))?;
-        let end = runtime.call_export("emscripten_stack_get_end", &[]).or_else(|_| layout_word(layout.stack_max))?;
+        let base = runtime
+            .call_export("emscripten_stack_get_base", &[])
+            .or_else(|_| layout_word(layout.stack_base))?;
+        let end = runtime
+            .call_export("emscripten_stack_get_end", &[])
+            .or_else(|_| layout_word(layout.stack_max))?;
         runtime.call_export("__set_stack_limits", &[base, end])?;
     }
     for name in program.constructors() {
@@ -159,5 +199,7 @@ pub fn run(runtime: &mut Runtime, program: &Program, settings: &Settings) -> Res
 }
 
 fn layout_word(value: Option<u32>) -> Result<Raw, Unwind> {
-    value.map(Raw::from_u32).ok_or_else(|| Unwind::Abort("the module checks its stack but does not say where it is".into()))
+    value.map(Raw::from_u32).ok_or_else(|| {
+        Unwind::Abort("the module checks its stack but does not say where it is".into())
+    })
 }

@@ -68,9 +68,15 @@ impl Stats {
         }
         let mut sorted = self.times.clone();
         sorted.sort_by(f32::total_cmp);
-        let at = |share: f64| f64::from(sorted[((sorted.len() - 1) as f64 * share).round() as usize]);
+        let at =
+            |share: f64| f64::from(sorted[((sorted.len() - 1) as f64 * share).round() as usize]);
         let last = self.times[(self.next + self.times.len() - 1) % self.times.len()];
-        RecycleTimes { last: f64::from(last), p50: at(0.5), p99: at(0.99), max: f64::from(self.max) }
+        RecycleTimes {
+            last: f64::from(last),
+            p50: at(0.5),
+            p99: at(0.99),
+            max: f64::from(self.max),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which ABI generation a program is of, told from its wasm and its glue.
 
-use super::glue::GlueFacts;
+use super::glue::{self, GlueFacts};
 use super::wasm_facts::{Signature, ValueType, WasmFacts};
 use crate::emscripten::abi::{Abi, StatLayout};
 use std::collections::HashMap;
@@ -54,17 +54,42 @@ pub fn versions(
     emval(&evidence, &mut range);
     system(&evidence, facts, &mut range);
     exports(facts, glue, &mut range);
-    if let Some(undefined) = glue.and_then(|g| g.emval_undefined) {
-        match undefined {
-            1 => range.at_most(3_01_53),
-            _ => range.at_least(3_01_54),
-        }
+    if let Some(evidence) = glue.map(|g| &g.evidence) {
+        text(evidence, &mut range);
     }
     if range.from > range.to {
         // Evidence that contradicts itself comes from forks; the later feature is what the code must live with.
         range.to = range.from;
     }
     range
+}
+
+fn text(evidence: &glue::Evidence, range: &mut Range) {
+    match evidence.emval_undefined {
+        Some(1) => range.at_most(3_01_53),
+        Some(_) => range.at_least(3_01_54),
+        None => {}
+    }
+    match evidence.stat {
+        Some(StatLayout::S88) => range.at_most(3_01_16),
+        Some(StatLayout::S112) => {
+            range.at_least(3_01_17);
+            range.at_most(3_01_41);
+        }
+        Some(StatLayout::S96) => range.at_least(3_01_42),
+        None => {}
+    }
+    match evidence.linux_errno {
+        Some(true) => range.at_most(1_38_46),
+        Some(false) => range.at_least(1_38_47),
+        None => {}
+    }
+    if let Some(from) = evidence.from {
+        range.at_least(from);
+    }
+    if let Some(to) = evidence.to {
+        range.at_most(to);
+    }
 }
 
 impl Evidence<'_> {
@@ -182,7 +207,6 @@ fn system(evidence: &Evidence<'_>, facts: &WasmFacts, range: &mut Range) {
         ("getTotalMemory", OLDEST, 1_38_24),
         ("__setErrNo", OLDEST, 1_39_20),
         ("sbrk", OLDEST, 1_38_45),
-        ("__buildEnvironment", OLDEST, 1_38_43),
         ("setTempRet0", OLDEST, 3_01_19),
         ("emscripten_memcpy_big", OLDEST, 3_01_45),
         ("emscripten_memcpy_js", 3_01_46, 3_01_56),
@@ -206,16 +230,16 @@ fn system(evidence: &Evidence<'_>, facts: &WasmFacts, range: &mut Range) {
             range.at_most(to);
         }
     }
-    // 64-bit time: `time_t` crosses as an i64 (or its two halves) since 3.1.11, `timespec` grew at 3.1.17.
+    // The time crosses by pointer up to 3.1.42, then as an i64 or its two halves.
     for name in ["_localtime_js", "_gmtime_js"] {
         if let Some(signature) = evidence.imports.get(name) {
             let wide =
                 signature.params.first() == Some(&ValueType::I64) || signature.params.len() == 3;
             match wide {
-                true => range.at_least(3_01_11),
+                true => range.at_least(3_01_43),
                 false => {
                     range.at_least(3_00_01);
-                    range.at_most(3_01_10);
+                    range.at_most(3_01_42);
                 }
             }
             if !signature.results.is_empty() {
@@ -275,32 +299,50 @@ pub fn abi(
     names: &HashMap<(String, String), String>,
     glue: Option<&GlueFacts>,
 ) -> Abi {
-    let range = versions(facts, names, glue);
+    let mut range = versions(facts, names, glue);
     let fastcomp = super::is_fastcomp(facts);
-    let to = if fastcomp {
-        range.to.min(1_40_01)
-    } else {
-        range.to
-    };
-    // "From version V on": certain when all of the range is, impossible when none is, else by where the range lies.
-    let since = |version: u32| {
-        range.from >= version || (to >= version && to >= 4_00_00) || range.from >= version
-    };
-    let assertions = glue.is_some_and(|g| g.assertions);
+    if fastcomp {
+        range.at_most(1_40_01);
+    }
+    // Of a range that a change falls into, the side with current Emscripten wins if that is possible at all.
+    let since =
+        |version: u32| range.from >= version || (range.to >= version && range.to >= 4_00_00);
+    let evidence = glue.map(|g| g.evidence.clone()).unwrap_or_default();
+    let embind = evidence.embind;
     Abi {
         fastcomp,
-        linux_errno: to <= 1_38_46,
-        stat: match () {
+        linux_errno: evidence.linux_errno.unwrap_or(range.to <= 1_38_46),
+        stat: evidence.stat.unwrap_or(match () {
             () if since(3_01_42) => StatLayout::S96,
             () if since(3_01_17) => StatLayout::S112,
             () => StatLayout::S88,
+        }),
+        time64: evidence.time64.unwrap_or(since(3_01_17)),
+        emval_even: match evidence.emval_undefined {
+            Some(undefined) => undefined == 2,
+            None => since(3_01_54),
         },
-        time64: since(3_01_17),
-        emval_even: since(3_01_54),
-        embind_checks: assertions || !since(3_00_00),
-        embind_counts: assertions || !since(3_01_68),
-        embind_args_suffix: !since(3_01_45),
-        std_string_utf8: true,
+        embind_checks: embind.map_or(evidence.assertions || !since(3_00_00), |e| e.checks),
+        embind_counts: embind.map_or(evidence.assertions || !since(3_01_68), |e| e.counts),
+        embind_args_suffix: embind.map_or(!since(3_01_45), |e| e.args_suffix),
+        std_string_utf8: embind.is_none_or(|e| e.utf8),
         emval_deletes_args: !since(3_01_52),
+        finalizers: since(2_00_33),
+        no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
+        applies_umask: since(5_00_07),
+        fixed_memory: facts.memories.first().is_some_and(|m| m.max == Some(m.min)),
+        heap_doubles: range.to < 1_39_06,
+        zone_offsets: since(3_01_64),
+        dynamic_top: glue.and_then(|g| g.layout.dynamic).map(|(at, _)| at),
     }
 }
+
+/// Imports that open files: Emscripten leaves its file system out of programs without any of them.
+const OPENING: [&str; 6] = [
+    "__syscall5",
+    "__sys_open",
+    "__syscall_open",
+    "__sys_openat",
+    "__syscall_openat",
+    "path_open",
+];

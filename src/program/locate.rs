@@ -106,6 +106,32 @@ pub fn candidates(glue: &Path, names: &[String], looked_at: &mut Vec<PathBuf>) -
     found
 }
 
+/// The first wasm in base64 that a file has which the glue requires by a relative path.
+pub fn in_required_files(glue: &Path, requires: &[String]) -> Option<(PathBuf, Vec<u8>)> {
+    const MAX_BYTES: u64 = 256 << 20;
+    let folder = glue
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    for name in requires {
+        for extension in ["", ".js", ".json", ".cjs", ".mjs"] {
+            let path = folder.join(format!("{name}{extension}"));
+            let fits = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= MAX_BYTES);
+            if !fits {
+                continue;
+            }
+            if let Some(wasm) = std::fs::read(&path)
+                .ok()
+                .and_then(|bytes| super::glue::wasm_literal::find_in_file(&bytes))
+            {
+                return Some((path, wasm));
+            }
+            break;
+        }
+    }
+    None
+}
+
 fn begins_like_wasm(path: &Path) -> bool {
     use std::io::Read;
     let mut magic = [0u8; 4];

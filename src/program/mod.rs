@@ -158,6 +158,12 @@ fn read_glue(
                     choices.push((bytes, WasmOrigin::Beside(place)));
                 }
             }
+            if choices.is_empty()
+                && let Some((place, wasm)) =
+                    locate::in_required_files(path, &glue::relative_requires(ast))
+            {
+                choices.push((wasm, WasmOrigin::Beside(place)));
+            }
         }
     }
     if choices.is_empty() {
@@ -168,10 +174,20 @@ fn read_glue(
         }
         return Err(ReadError::WasmMissing { looked_at });
     }
-    // Several: the one whose imports this glue answers best.
-    let mut best: Option<(usize, GlueReading)> = None;
-    let mut error = None;
+    let (wasm, origin, facts) = choose(ast, choices)?;
+    let read = glue::read(ast, &facts, host);
+    Ok((wasm, origin, facts, read))
+}
+
+/// Of several: the one whose imports this glue answers best and that the engine can run; then the largest.
+fn choose(
+    ast: &glue::parse::Ast<'_>,
+    choices: Vec<(Vec<u8>, WasmOrigin)>,
+) -> Result<(Vec<u8>, WasmOrigin, WasmFacts), ReadError> {
+    type Choice = ((bool, usize, usize), (Vec<u8>, WasmOrigin, WasmFacts));
     let only = choices.len() == 1;
+    let mut best: Option<Choice> = None;
+    let mut error = None;
     for (wasm, origin) in choices {
         let facts = match wasm_facts::read(&wasm) {
             Ok(facts) => facts,
@@ -180,15 +196,22 @@ fn read_glue(
                 continue;
             }
         };
-        let score = if only { 0 } else { glue::coverage(ast, &facts) };
+        let plain = !facts.memories.iter().any(|m| m.shared || m.memory64);
+        let coverage = if only {
+            0
+        } else {
+            glue::coverage(ast, &facts) / 50
+        };
+        let score = (plain, coverage, wasm.len());
         if best.as_ref().is_none_or(|(s, _)| score > *s) {
-            let read = glue::read(ast, &facts, host);
-            best = Some((score, (wasm, origin, facts, read)));
+            best = Some((score, (wasm, origin, facts)));
         }
     }
     match best {
-        Some((_, reading)) => Ok(reading),
-        None => Err(error.unwrap_or(ReadError::WasmMissing { looked_at })),
+        Some((_, choice)) => Ok(choice),
+        None => Err(error.unwrap_or(ReadError::WasmMissing {
+            looked_at: Vec::new(),
+        })),
     }
 }
 

@@ -29,7 +29,11 @@ static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 impl Program {
     /// The program of a reading: the one this process has already, else from the cache, else compiled. Threads that ask
     /// for the same program at once wait for one of them to make it.
-    pub fn get(reading: Reading, cache: Option<&Cache>, progress: Option<Box<Progress>>) -> Result<Arc<Self>, CompileError> {
+    pub fn get(
+        reading: Reading,
+        cache: Option<&Cache>,
+        progress: Option<Box<Progress>>,
+    ) -> Result<Arc<Self>, CompileError> {
         let place = PROGRAMS.lock().entry(reading.key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
@@ -40,7 +44,11 @@ impl Program {
         Ok(program)
     }
 
-    fn make(reading: Reading, cache: Option<&Cache>, progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
+    fn make(
+        reading: Reading,
+        cache: Option<&Cache>,
+        progress: Option<Box<Progress>>,
+    ) -> Result<Self, CompileError> {
         let started = Instant::now();
         let key = Cache::key(&reading.wasm);
         let cached = cache.and_then(|cache| cache.load(&key));
@@ -59,7 +67,15 @@ impl Program {
         };
         let restorable = restorable(&reading);
         let abi = Arc::new(reading.abi.clone());
-        Ok(Self { abi, reading, code, images: ImageSlot::default(), compile_time: started.elapsed(), from_cache, restorable })
+        Ok(Self {
+            abi,
+            reading,
+            code,
+            images: ImageSlot::default(),
+            compile_time: started.elapsed(),
+            from_cache,
+            restorable,
+        })
     }
 
     pub fn reading(&self) -> &Reading {
@@ -77,7 +93,11 @@ impl Program {
     /// The canonical name of an import.
     pub fn import_name(&self, module: &str, field: &str) -> String {
         let key = (module.to_owned(), field.to_owned());
-        self.reading.import_names.get(&key).cloned().unwrap_or_else(|| field.to_owned())
+        self.reading
+            .import_names
+            .get(&key)
+            .cloned()
+            .unwrap_or_else(|| field.to_owned())
     }
 
     /// The canonical name of an export.
@@ -94,20 +114,35 @@ impl Program {
 
     /// Imports answered by JavaScript of the glue, in the order of their functions.
     pub fn js_imports(&self) -> &[String] {
-        self.reading.glue.as_ref().map_or(&[], |glue| &glue.js_imports)
+        self.reading
+            .glue
+            .as_ref()
+            .map_or(&[], |glue| &glue.js_imports)
     }
 
     /// What the host must set up in memory, and how large imported memories and tables are to be.
     pub fn layout(&self) -> &Layout {
         static NONE: LazyLock<Layout> = LazyLock::new(Layout::default);
-        self.reading.glue.as_ref().map_or(&NONE, |glue| &glue.layout)
+        self.reading
+            .glue
+            .as_ref()
+            .map_or(&NONE, |glue| &glue.layout)
     }
 
     /// The exports that run constructors, in order; those that a module lacks are skipped.
     pub fn constructors(&self) -> Vec<&str> {
-        let named = self.reading.glue.as_ref().map_or(&[][..], |glue| &glue.constructors);
+        let named = self
+            .reading
+            .glue
+            .as_ref()
+            .map_or(&[][..], |glue| &glue.constructors);
         if named.is_empty() {
-            return vec!["__wasm_apply_data_relocs", "__wasm_call_ctors", "globalCtors", "_initialize"];
+            return vec![
+                "__wasm_apply_data_relocs",
+                "__wasm_call_ctors",
+                "globalCtors",
+                "_initialize",
+            ];
         }
         named.iter().map(String::as_str).collect()
     }
@@ -115,7 +150,11 @@ impl Program {
     /// The value of an imported global.
     pub fn global(&self, module: &str, field: &str, name: &str) -> Option<f64> {
         let layout = self.layout();
-        let known = layout.globals.iter().find(|(m, f, _)| m == module && f == field).map(|(_, _, value)| *value);
+        let known = layout
+            .globals
+            .iter()
+            .find(|(m, f, _)| m == module && f == field)
+            .map(|(_, _, value)| *value);
         known.or_else(|| match name {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
@@ -129,7 +168,10 @@ impl Program {
 
     /// Whether a generation can be restored in place, or why not.
     pub fn restorable(&self) -> Result<(), &str> {
-        self.restorable.as_ref().map(|()| ()).map_err(String::as_str)
+        self.restorable
+            .as_ref()
+            .map(|()| ())
+            .map_err(String::as_str)
     }
 
     pub fn image(&self, key: &ImageKey) -> Option<Arc<Image>> {

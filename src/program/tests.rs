@@ -82,8 +82,8 @@ fn print(reading: &Reading) {
     println!("options {}", glue.module_options.join(" "));
     println!("layout {:?}", glue.layout);
     println!(
-        "constructors {:?} uses {:?} shape {:?} assertions {} emval {:?}",
-        glue.constructors, glue.uses, glue.shape, glue.assertions, glue.emval_undefined
+        "constructors {:?} uses {:?} shape {:?} {:?}",
+        glue.constructors, glue.uses, glue.shape, glue.evidence
     );
     println!("wasm names {:?}", glue.wasm_names);
     println!("js imports {:?}", glue.js_imports);
@@ -106,6 +106,7 @@ fn print(reading: &Reading) {
             fragment.has_extras,
             fragment.source.len()
         );
+        println!("undeclared {:?}", undeclared(fragment));
         if let Ok(folder) = std::env::var("EMVM_OUT") {
             let name = blake3::Hash::from(reading.key).to_hex();
             let path = std::path::Path::new(&folder).join(format!("{}.js", &name[..12]));
@@ -127,3 +128,75 @@ fn print(reading: &Reading) {
         }
     }
 }
+
+/// Names that a fragment uses but neither declares nor takes, in order.
+fn undeclared(fragment: &Fragment) -> Vec<String> {
+    let text = format!("async function f() {{\n{}\n}}", fragment.source);
+    let free: Vec<&str> = fragment
+        .free_names
+        .iter()
+        .map(|f| f.name.as_str())
+        .collect();
+    glue::parse::with_ast(&text, |ast| {
+        let mut names: Vec<String> = ast
+            .scoping
+            .root_unresolved_references()
+            .keys()
+            .map(|name| name.to_string())
+            .filter(|name| !free.contains(&name.as_str()))
+            .collect();
+        names.sort();
+        names
+    })
+    .expect("the fragment parses")
+}
+
+#[test]
+#[ignore = "measures how much stack deep nesting takes: EMVM_DEPTH levels"]
+fn deep_nesting() {
+    let depth: usize = std::env::var("EMVM_DEPTH").unwrap().parse().unwrap();
+    for (open, close) in NESTS {
+        let text = format!("x={}1{}", open.repeat(depth), close.repeat(depth));
+        let text = match open.starts_with("if")
+            || open.starts_with('{')
+            || open.starts_with("function")
+            || open.starts_with("for")
+            || open.starts_with("label")
+            || open.starts_with("try")
+            || open.starts_with("while")
+        {
+            true => format!("{};{}", open.repeat(depth), close.repeat(depth)),
+            false => text,
+        };
+        eprint!("{open:?} ");
+        let result = glue::parse::with_ast(&text, |ast| ast.nodes.len());
+        eprintln!("{result:?}");
+    }
+}
+
+const NESTS: [(&str, &str); 24] = [
+    ("(", ")"),
+    ("[", "]"),
+    ("{a:", "}"),
+    ("{", "}"),
+    ("f(", ")"),
+    ("!", ""),
+    ("a?b:", ""),
+    ("a=", ""),
+    ("1+", ""),
+    ("a=>", ""),
+    ("a=>{return ", "}"),
+    ("function(){return ", "}"),
+    ("function f(){", "}"),
+    ("class{static x=", "}"),
+    ("`${", "}`"),
+    ("if(a)", ""),
+    ("if(a){}else ", ""),
+    ("for(;;)", ""),
+    ("try{", "}catch{}"),
+    ("while(a){switch(b){case 1:", "}}"),
+    ("new ", ""),
+    ("await ", ""),
+    ("a.b(c).", "d"),
+    ("([{a:", "}])"),
+];

@@ -1,15 +1,16 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
+use crate::engine::{self, Code};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Weak};
-use wasmer::sys::{Cranelift, EngineBuilder, Features};
-use wasmer_types::{CompileError, WasmError};
+use wasmer::sys::NativeEngineExt;
+use wasmer_types::ModuleInfo;
 
 /// A module ready to be instantiated.
 pub struct Compiled {
-    pub module: wasmer::Module,
+    pub code: Code,
     /// Whether its code can catch or throw wasm exceptions: host exceptions then take the slower, catchable way.
     pub exceptions: bool,
     pub bytes: usize,
@@ -24,18 +25,21 @@ pub enum CompileFailure {
     LegacyExceptions(String),
 }
 
-/// The engine that all realms share.
+/// An engine that compiles nothing: it validates, makes host memories and tables, and knows all signatures.
+///
+/// Code has engines of its own, so that it can be freed; a signature's hash is the same in all of them.
 pub fn engine() -> &'static wasmer::Engine {
     static ENGINE: LazyLock<wasmer::Engine> = LazyLock::new(|| {
         wasmer_vm::init_traps();
-        let mut features = Features::default();
-        features.exceptions(true).relaxed_simd(true).threads(true);
-        EngineBuilder::new(Cranelift::default())
-            .set_features(Some(features))
-            .engine()
-            .into()
+        engine::engine()
     });
     &ENGINE
+}
+
+impl Compiled {
+    pub fn info(&self) -> &ModuleInfo {
+        self.code.module().info()
+    }
 }
 
 /// How many small modules stay compiled although nobody holds them. Emscripten's `addFunction` builds one of about
@@ -71,10 +75,13 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
         };
         return Err(CompileFailure::Invalid(message));
     }
-    let module = wasmer::Module::new(engine(), bytes).map_err(classify)?;
-    let exceptions = !module.info().tags.is_empty() || uses_catch(bytes);
+    let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
+    let exceptions = !code.module().info().tags.is_empty() || uses_catch(bytes);
+    for signature in code.module().info().signatures.values() {
+        engine().as_sys().register_signature(signature);
+    }
     let compiled = Arc::new(Compiled {
-        module,
+        code,
         exceptions,
         bytes: bytes.len(),
     });
@@ -132,15 +139,12 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
         .any(|window| window == needle)
 }
 
-fn classify(error: CompileError) -> CompileFailure {
-    let message = match error {
-        CompileError::Validate(message) => message,
-        CompileError::Wasm(WasmError::InvalidWebAssembly { message, offset }) => {
-            format!("{message} @+{offset}")
-        }
-        CompileError::Wasm(WasmError::Unsupported(message)) => message,
-        other => other.to_string(),
-    };
+fn classify(message: &str) -> CompileFailure {
+    let message = message
+        .rsplit_once("error: ")
+        .map_or(message, |(_, reason)| reason)
+        .trim()
+        .to_owned();
     if message.contains("legacy") && message.contains("exception") {
         CompileFailure::LegacyExceptions(message)
     } else {

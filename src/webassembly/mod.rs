@@ -5,7 +5,7 @@ mod store;
 mod trap;
 mod types;
 
-pub use compiled::{CompileFailure, Compiled, compile, engine, validate};
+pub use compiled::{CompileFailure, Compiled, compile, validate};
 pub use store::{FuncRef, MemoryLimits, Store, StoreError};
 pub use trap::{TrapReport, report};
 pub use types::{ExternKind, ValueKind};

@@ -3,6 +3,7 @@
 use super::compiled::{Compiled, engine};
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
+use crate::memory::{LinearHandle, collect_created};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use wasmer::sys::NativeEngineExt;
@@ -44,6 +45,9 @@ pub struct Store {
     tables: FxHashMap<usize, InternalStoreHandle<VMTable>>,
     globals: FxHashMap<usize, InternalStoreHandle<VMGlobal>>,
     tags: Vec<InternalStoreHandle<VMTag>>,
+    linears: FxHashMap<usize, LinearHandle>,
+    /// Bytes that each memory may reach.
+    pub memory_cap: Option<u64>,
     modules: Vec<Arc<Compiled>>,
     /// The tag under which JavaScript exceptions travel through wasm that can catch.
     js_tag: Option<usize>,
@@ -61,6 +65,8 @@ impl Default for Store {
             tables: FxHashMap::default(),
             globals: FxHashMap::default(),
             tags: Vec::new(),
+            linears: FxHashMap::default(),
+            memory_cap: None,
             modules: Vec::new(),
             js_tag: None,
             exceptions: false,
@@ -138,13 +144,15 @@ impl Store {
     pub fn new_memory(&mut self, limits: MemoryLimits) -> Result<usize, StoreError> {
         let ty = MemoryType::new(Pages(limits.min), limits.max.map(Pages), false);
         let tunables = engine().tunables();
-        let memory = tunables
-            .create_host_memory(&ty, &tunables.memory_style(&ty))
-            .map_err(|error| {
-                StoreError::Range(format!(
-                    "WebAssembly.Memory(): could not allocate memory ({error})"
-                ))
-            })?;
+        let (memory, linears) = collect_created(self.memory_cap, || {
+            tunables.create_host_memory(&ty, &tunables.memory_style(&ty))
+        });
+        self.keep_linears(linears);
+        let memory = memory.map_err(|error| {
+            StoreError::Range(format!(
+                "WebAssembly.Memory(): could not allocate memory ({error})"
+            ))
+        })?;
         let handle = InternalStoreHandle::new(&mut self.objects, memory);
         Ok(self.name_memory(handle).key())
     }
@@ -182,9 +190,20 @@ impl Store {
     }
     /// Gives the pages of a memory back. Instances that use it see a memory of length 0.
     pub fn dispose_memory(&mut self, key: usize) {
-        if let Some(handle) = self.memories.get(&key).copied() {
-            vm::dispose_memory(handle.get_mut(&mut self.objects));
+        if let Some(linear) = self.linears.get(&key) {
+            // The address range stays reserved: wasm code relies on faults, not on checks.
+            let _ = linear.release();
         }
+    }
+    pub fn keep_linears(&mut self, linears: Vec<LinearHandle>) {
+        for linear in linears {
+            self.linears
+                .insert(linear.definition().as_ptr() as usize, linear);
+        }
+    }
+    /// The memories themselves, which outlive the store for as long as somebody holds them.
+    pub fn take_linears(&mut self) -> Vec<LinearHandle> {
+        self.linears.drain().map(|(_, linear)| linear).collect()
     }
     pub fn memory_bytes(&self) -> usize {
         self.memories

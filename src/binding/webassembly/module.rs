@@ -4,14 +4,12 @@ use super::call::{self, Import};
 use super::env::{Env, Js, Ref, Res, callback};
 use super::realm::{ErrorKind, Realm};
 use crate::engine::vm::{self, InstantiateError};
-use crate::webassembly::{
-    CompileFailure, Compiled, ExternKind, ValueKind, compile, engine, validate,
-};
+use crate::webassembly::{CompileFailure, Compiled, ExternKind, ValueKind, compile, validate};
 use napi::sys;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
-use wasmer_types::{ExportIndex, ExternType, FunctionType};
+use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo};
 use wasmer_vm::VMExtern;
 
 fn module_of<'a>(env: Env, value: Js) -> Res<&'a Arc<Compiled>> {
@@ -93,13 +91,26 @@ unsafe extern "C" fn compiled(raw: sys::napi_env, status: sys::napi_status, data
 }
 
 callback!(
-    /// `[module, name, kind, ...]` of the imports.
-    module_imports, 1, |env, a| {
+    /// `[module, name, kind, detail, ...]` of the imports; the detail of a global is its type, plus 16 when mutable.
+    module_imports,
+    1,
+    |env, a| {
         let module = module_of(env, a[0])?;
-        let imports = module.module.info().imports().collect::<Vec<_>>();
-        let mut flat = Vec::with_capacity(imports.len() * 3);
+        let imports = module.info().imports().collect::<Vec<_>>();
+        let mut flat = Vec::with_capacity(imports.len() * 4);
         for import in &imports {
-            flat.extend([env.string(import.module()), env.string(import.name()), env.uint(kind_of(import.ty()) as u32)]);
+            let detail = match import.ty() {
+                ExternType::Global(ty) => {
+                    ValueKind::from(ty.ty) as u32 | u32::from(ty.mutability.is_mutable()) << 4
+                }
+                _ => 0,
+            };
+            flat.extend([
+                env.string(import.module()),
+                env.string(import.name()),
+                env.uint(kind_of(import.ty()) as u32),
+                env.uint(detail),
+            ]);
         }
         Ok(env.list(flat.into_iter()))
     }
@@ -108,7 +119,7 @@ callback!(
     /// `[name, kind, ...]` of the exports.
     module_exports, 1, |env, a| {
         let module = module_of(env, a[0])?;
-        let exports = module.module.info().exports().collect::<Vec<_>>();
+        let exports = module.info().exports().filter(|export| !vm::is_internal(export.name())).collect::<Vec<_>>();
         let mut flat = Vec::with_capacity(exports.len() * 2);
         for export in &exports {
             flat.extend([env.string(export.name()), env.uint(kind_of(export.ty()) as u32)]);
@@ -120,7 +131,7 @@ callback!(module_custom_sections, 2, |env, a| {
     let module = module_of(env, a[0])?;
     let name = env.to_string(a[1])?;
     let mut sections = Vec::new();
-    for section in module.module.info().custom_sections(&name) {
+    for section in module.info().custom_sections(&name) {
         sections.push(env.array_buffer(&section)?);
     }
     Ok(env.list(sections.into_iter()))
@@ -143,17 +154,24 @@ callback!(
         let realm = Realm::of(env, a[0])?;
         let module = module_of(env, a[1])?;
         let imports = link(realm, module, a[2])?;
-        let objects = realm.with(|store| {
+        let (objects, cap) = realm.with(|store| {
             store.keep_module(module);
-            store.objects_ptr()
+            (store.objects_ptr(), store.memory_cap)
         })?;
+        let mut exports = Vec::new();
         realm.depth.set(realm.depth.get() + 1);
         // SAFETY: `depth` keeps the realm from being released while the start function runs.
-        let outcome = unsafe { vm::instantiate(engine(), &module.module, objects, &imports) };
+        let outcome = unsafe {
+            vm::instantiate(&module.code, objects, &imports, cap, |made| {
+                exports = made.exports;
+                let kept = realm.with(|store| store.keep_linears(made.memories));
+                kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
+            })
+        };
         realm.depth.set(realm.depth.get() - 1);
         realm.sync_buffers();
         match outcome {
-            Ok(exports) => {
+            Ok(()) => {
                 realm.report();
                 show(realm, module, &exports)
             }
@@ -171,7 +189,7 @@ callback!(
 fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     let mut imports = Vec::new();
-    for (at, import) in module.module.info().imports().enumerate() {
+    for (at, import) in module.info().imports().enumerate() {
         let value = env.get_index(given, at)?;
         let found = match import.ty() {
             ExternType::Function(ty) if env.is(value, sys::ValueType::napi_function) => {
@@ -221,11 +239,19 @@ fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> s
     )
 }
 
+/// The module's own exports.
+fn shown(info: &ModuleInfo) -> impl Iterator<Item = &ExportIndex> {
+    info.exports
+        .iter()
+        .filter(|(name, _)| !vm::is_internal(name))
+        .map(|(_, index)| index)
+}
+
 fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Js> {
     let env = realm.env;
-    let info = module.module.info();
+    let info = module.info();
     // One local function tells where all of them lie.
-    for (export, index) in exports.iter().zip(info.exports.values()) {
+    for (export, index) in exports.iter().zip(shown(info)) {
         if let (VMExtern::Function(handle), ExportIndex::Function(index)) = (export, index)
             && let Some(local) = info.local_func_index(*index)
         {

@@ -103,7 +103,13 @@ pub fn number_of(raw: Raw, ty: Type) -> f64 {
 
 /// A wasm value as JavaScript.
 #[inline]
-pub fn from_wire(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, raw: Raw, wasm: Type) -> Result<Out, Unwind> {
+pub fn from_wire(
+    rt: &mut Runtime,
+    reg: &Registry,
+    ty: TypeIdx,
+    raw: Raw,
+    wasm: Type,
+) -> Result<Out, Unwind> {
     Ok(Out::Js(match &reg.ty(ty).kind {
         TypeKind::Int { size, signed, .. } => rt.js.number(if wasm != Type::I32 {
             number_of(raw, wasm)
@@ -131,7 +137,12 @@ pub fn from_wire(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, raw: Raw, wasm: 
     }))
 }
 
-fn enum_from_wire(rt: &mut Runtime, reg: &Registry, index: u32, value: f64) -> Result<JsValue, Unwind> {
+fn enum_from_wire(
+    rt: &mut Runtime,
+    reg: &Registry,
+    index: u32,
+    value: f64,
+) -> Result<JsValue, Unwind> {
     let entry = &reg.enums[index as usize];
     match entry.style {
         EnumStyle::Object => {
@@ -139,12 +150,17 @@ fn enum_from_wire(rt: &mut Runtime, reg: &Registry, index: u32, value: f64) -> R
             js.enum_value(rt, index, value)
         }
         EnumStyle::Number => Ok(rt.js.number(value)),
-        EnumStyle::String => {
-            Ok(match entry.values.iter().rev().find(|(_, v)| f64::from(*v) == value) {
+        EnumStyle::String => Ok(
+            match entry
+                .values
+                .iter()
+                .rev()
+                .find(|(_, v)| f64::from(*v) == value)
+            {
                 Some((name, _)) => rt.js.string_utf8(name.as_bytes()),
                 None => rt.js.undefined(),
-            })
-        }
+            },
+        ),
     }
 }
 
@@ -162,7 +178,10 @@ pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Res
     let (raw, wasm) = match &reg.ty(ty).kind {
         TypeKind::Void => {
             let name = &reg.ty(ty).name;
-            return Err(Unwind::script("TypeError", format!("{name} cannot be read from memory")));
+            return Err(Unwind::script(
+                "TypeError",
+                format!("{name} cannot be read from memory"),
+            ));
         }
         TypeKind::Bool { size, .. } => (sized(rt, *size, true)?, Type::I32),
         TypeKind::Int { size, signed, .. } => (sized(rt, *size, *signed)?, Type::I32),
@@ -172,7 +191,11 @@ pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Res
         TypeKind::Enum(index) => {
             let entry = &reg.enums[*index as usize];
             let raw = sized(rt, entry.size, entry.signed)?;
-            let value = if entry.signed { f64::from(raw.i32()) } else { f64::from(raw.u32()) };
+            let value = if entry.signed {
+                f64::from(raw.i32())
+            } else {
+                f64::from(raw.u32())
+            };
             return Ok(Out::Js(enum_from_wire(rt, reg, *index, value)?));
         }
         TypeKind::MemoryView(kind) => {
@@ -189,10 +212,19 @@ pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Res
     from_wire(rt, reg, ty, raw, wasm)
 }
 
-fn record_from_wire(rt: &mut Runtime, reg: &Registry, index: u32, ptr: u32) -> Result<JsValue, Unwind> {
+fn record_from_wire(
+    rt: &mut Runtime,
+    reg: &Registry,
+    index: u32,
+    ptr: u32,
+) -> Result<JsValue, Unwind> {
     let record = &reg.records[index as usize];
     let js = rt.js();
-    let object = if record.is_array { js.array() } else { js.object() };
+    let object = if record.is_array {
+        js.array()
+    } else {
+        js.object()
+    };
     for (i, field) in record.fields.iter().enumerate() {
         let (raw, wasm) = call_getter(rt, field.getter, field.getter_context, ptr)?;
         let value = from_wire(rt, reg, field.get_type, raw, wasm)?.into_js(rt)?;
@@ -244,14 +276,23 @@ fn record_to_wire(
             let shown = js.display(rt, value);
             return Err(Unwind::script(
                 "TypeError",
-                format!("Cannot use 'in' operator to search for '{}' in {shown}", first.name),
+                format!(
+                    "Cannot use 'in' operator to search for '{}' in {shown}",
+                    first.name
+                ),
             ));
         }
         for field in &record.fields {
-            let optional = matches!(reg.ty(field.get_type).kind, TypeKind::Emval { optional: true });
+            let optional = matches!(
+                reg.ty(field.get_type).kind,
+                TypeKind::Emval { optional: true }
+            );
             if !optional && !js.has_named(rt, value, &field.name)? {
                 let gap = if rt.abi.embind_args_suffix { "  " } else { " " };
-                return Err(Unwind::script("TypeError", format!("Missing field:{gap}\"{}\"", field.name)));
+                return Err(Unwind::script(
+                    "TypeError",
+                    format!("Missing field:{gap}\"{}\"", field.name),
+                ));
             }
         }
     }
@@ -283,11 +324,21 @@ pub fn to_wire(
 ) -> Result<Wire, Unwind> {
     let info = reg.ty(ty);
     if let TypeKind::Pointer(index) = info.kind {
-        return Ok(Wire::Number(f64::from(pointers::to_wire(rt, reg, index, arg, destructors)?)));
+        return Ok(Wire::Number(f64::from(pointers::to_wire(
+            rt,
+            reg,
+            index,
+            arg,
+            destructors,
+        )?)));
     }
     let value = match arg {
         Arg::Value(value) => value,
-        Arg::Handle(handle) => Out::Handle { handle, smart: false }.into_js(rt)?,
+        Arg::Handle(handle) => Out::Handle {
+            handle,
+            smart: false,
+        }
+        .into_js(rt)?,
     };
     Ok(Wire::Number(match &info.kind {
         TypeKind::Int { min, max, .. } => {
@@ -298,14 +349,26 @@ pub fn to_wire(
             number
         }
         TypeKind::Float { .. } => to_number(rt, value, &info.name, rt.abi.embind_checks)?,
-        TypeKind::Bool { when_true, when_false, .. } => {
-            f64::from(if rt.js.truthy(value) { *when_true } else { *when_false })
-        }
+        TypeKind::Bool {
+            when_true,
+            when_false,
+            ..
+        } => f64::from(if rt.js.truthy(value) {
+            *when_true
+        } else {
+            *when_false
+        }),
         TypeKind::BigInt { signed } => return bigint_to_wire(rt, value, &info.name, *signed),
-        TypeKind::StdString { utf8 } => f64::from(strings::std_string_to_wire(rt, value, *utf8, destructors)?),
-        TypeKind::WideString { unit } => {
-            f64::from(strings::wide_to_wire(rt, value, *unit, &info.name, destructors)?)
+        TypeKind::StdString { utf8 } => {
+            f64::from(strings::std_string_to_wire(rt, value, *utf8, destructors)?)
         }
+        TypeKind::WideString { unit } => f64::from(strings::wide_to_wire(
+            rt,
+            value,
+            *unit,
+            &info.name,
+            destructors,
+        )?),
         TypeKind::Emval { .. } => f64::from(rt.emval_handle(value)),
         TypeKind::Enum(index) => enum_to_wire(rt, reg, *index, value)?,
         TypeKind::Record(index) => f64::from(record_to_wire(rt, reg, *index, value, destructors)?),
@@ -329,14 +392,22 @@ fn to_number(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> Resul
 }
 
 #[cold]
-fn to_number_slow(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> Result<f64, Unwind> {
+fn to_number_slow(
+    rt: &mut Runtime,
+    value: JsValue,
+    name: &str,
+    check: bool,
+) -> Result<f64, Unwind> {
     let js = rt.js();
     if let Some(boolean) = js.to_bool(value) {
         return Ok(f64::from(u8::from(boolean)));
     }
     if check {
         let shown = js.display(rt, value);
-        return Err(Unwind::script("TypeError", format!("Cannot convert \"{shown}\" to {name}")));
+        return Err(Unwind::script(
+            "TypeError",
+            format!("Cannot convert \"{shown}\" to {name}"),
+        ));
     }
     let undefined = js.undefined();
     let number = js.operator(rt, Operator::Number, value, undefined)?;
@@ -355,7 +426,12 @@ fn out_of_range(rt: &mut Runtime, value: JsValue, name: &str, min: f64, max: f64
     )
 }
 
-fn bigint_to_wire(rt: &mut Runtime, value: JsValue, name: &str, signed: bool) -> Result<Wire, Unwind> {
+fn bigint_to_wire(
+    rt: &mut Runtime,
+    value: JsValue,
+    name: &str,
+    signed: bool,
+) -> Result<Wire, Unwind> {
     let js = rt.js();
     if let Some((negative, words)) = js.to_bigint(value) {
         let low = words.first().copied().unwrap_or(0);
@@ -369,7 +445,11 @@ fn bigint_to_wire(rt: &mut Runtime, value: JsValue, name: &str, signed: bool) ->
         // Up to 3.1.44 bigints were checked in every build; later only with ASSERTIONS.
         if !fits && (rt.abi.embind_checks || rt.abi.embind_args_suffix) {
             let shown = js.display(rt, value);
-            let (min, max) = if signed { (i64::MIN as i128, i64::MAX as i128) } else { (0, u64::MAX as i128) };
+            let (min, max) = if signed {
+                (i64::MIN as i128, i64::MAX as i128)
+            } else {
+                (0, u64::MAX as i128)
+            };
             return Err(Unwind::script(
                 "TypeError",
                 format!(
@@ -378,7 +458,9 @@ fn bigint_to_wire(rt: &mut Runtime, value: JsValue, name: &str, signed: bool) ->
                 ),
             ));
         }
-        return Ok(Wire::Big((if negative { low.wrapping_neg() } else { low }) as i64));
+        return Ok(Wire::Big(
+            (if negative { low.wrapping_neg() } else { low }) as i64,
+        ));
     }
     match js.to_f64(value) {
         Some(number) if !rt.abi.embind_args_suffix => {
@@ -395,12 +477,20 @@ fn bigint_to_wire(rt: &mut Runtime, value: JsValue, name: &str, signed: bool) ->
         }
         _ => {
             let shown = js.display(rt, value);
-            Err(Unwind::script("TypeError", format!("Cannot convert \"{shown}\" to {name}")))
+            Err(Unwind::script(
+                "TypeError",
+                format!("Cannot convert \"{shown}\" to {name}"),
+            ))
         }
     }
 }
 
-fn enum_to_wire(rt: &mut Runtime, reg: &Registry, index: u32, value: JsValue) -> Result<f64, Unwind> {
+fn enum_to_wire(
+    rt: &mut Runtime,
+    reg: &Registry,
+    index: u32,
+    value: JsValue,
+) -> Result<f64, Unwind> {
     let entry = &reg.enums[index as usize];
     let js = rt.js();
     match entry.style {
@@ -408,7 +498,12 @@ fn enum_to_wire(rt: &mut Runtime, reg: &Registry, index: u32, value: JsValue) ->
         EnumStyle::String => {
             let name = js.display(rt, value);
             // An unknown name is `undefined` to embind, which wasm takes as 0.
-            Ok(entry.values.iter().rev().find(|(n, _)| *n == name).map_or(0.0, |(_, v)| f64::from(*v)))
+            Ok(entry
+                .values
+                .iter()
+                .rev()
+                .find(|(n, _)| *n == name)
+                .map_or(0.0, |(_, v)| f64::from(*v)))
         }
         EnumStyle::Object => {
             if matches!(js.kind(value), Kind::Undefined | Kind::Null) {

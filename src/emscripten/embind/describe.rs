@@ -15,7 +15,9 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
         "\"checkCounts\":{},\"argsSuffix\":{},\"finalizers\":{},\"callables\":[",
         abi.embind_counts, abi.embind_args_suffix, abi.finalizers
     );
-    json.list(&reg.callables, |json, callable| callable_json(json, reg, callable));
+    json.list(&reg.callables, |json, callable| {
+        callable_json(json, reg, callable)
+    });
     json.0.push_str("],\"tables\":[");
     json.list(&reg.tables, |json, table| {
         json.0.push('[');
@@ -63,17 +65,30 @@ fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
     json.text(&callable.human);
     let (required, shape, handle) = match &callable.state {
         State::Bound(plan) => {
-            let shape: String = plan.args.iter().map(|p| if p.handle { 'h' } else { 'v' }).collect();
-            let handle =
-                plan.result_wasm.is_some() && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
+            let shape: String = plan
+                .args
+                .iter()
+                .map(|p| if p.handle { 'h' } else { 'v' })
+                .collect();
+            let handle = plan.result_wasm.is_some()
+                && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
             (plan.required, shape, handle)
         }
         // Calling throws before the arguments are looked at, and before they are counted.
         State::Unbound { .. } => (u32::MAX, "v".repeat(callable.argc as usize), false),
     };
     let role = callable.role as u32;
-    let required = if required == u32::MAX { -1 } else { i64::from(required) };
-    let _ = write!(json.0, ",{role},{},{required},\"{shape}\",{}]", callable.argc, u8::from(handle));
+    let required = if required == u32::MAX {
+        -1
+    } else {
+        i64::from(required)
+    };
+    let _ = write!(
+        json.0,
+        ",{role},{},{required},\"{shape}\",{}]",
+        callable.argc,
+        u8::from(handle)
+    );
 }
 
 fn class_json(json: &mut Json, class: &Class) {
@@ -102,9 +117,10 @@ fn class_json(json: &mut Json, class: &Class) {
         });
         json.0.push(']');
     }
-    for (key, properties) in
-        [("properties", &class.properties), ("staticProperties", &class.static_properties)]
-    {
+    for (key, properties) in [
+        ("properties", &class.properties),
+        ("staticProperties", &class.static_properties),
+    ] {
         let _ = write!(json.0, ",\"{key}\":[");
         json.list(properties, |json, property| {
             json.text(&property.name);

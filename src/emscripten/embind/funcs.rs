@@ -27,7 +27,8 @@ impl Resolved {
             func,
             params: ty.params().iter().copied().collect(),
             result,
-            all_i32: ty.params().iter().all(|t| *t == Type::I32) && result.is_none_or(|t| t == Type::I32),
+            all_i32: ty.params().iter().all(|t| *t == Type::I32)
+                && result.is_none_or(|t| t == Type::I32),
             odd: ty.results().len() > 1,
         })
     }
@@ -35,12 +36,16 @@ impl Resolved {
 
 pub fn unknown_function(rt: &Runtime, id: FuncId) -> Unwind {
     let (index, signature) = &rt.embind.reg.funcs[id as usize];
-    Unwind::binding(format!("unknown function pointer with signature {signature}: {index}"))
+    Unwind::binding(format!(
+        "unknown function pointer with signature {signature}: {index}"
+    ))
 }
 
 fn misfit(rt: &Runtime, id: FuncId) -> Unwind {
     let (index, signature) = &rt.embind.reg.funcs[id as usize];
-    Unwind::binding(format!("function {index} does not have the type it was registered with ({signature})"))
+    Unwind::binding(format!(
+        "function {index} does not have the type it was registered with ({signature})"
+    ))
 }
 
 /// Calls a helper that takes and gives pointers or other i32s; 0 when it returns nothing.
@@ -57,7 +62,12 @@ pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwin
 }
 
 /// Calls a getter `(context, pointer) -> value`.
-pub fn call_getter(rt: &mut Runtime, id: FuncId, context: u32, ptr: u32) -> Result<(Raw, Type), Unwind> {
+pub fn call_getter(
+    rt: &mut Runtime,
+    id: FuncId,
+    context: u32,
+    ptr: u32,
+) -> Result<(Raw, Type), Unwind> {
     let Some(resolved) = rt.embind.resolved(id) else {
         return Err(unknown_function(rt, id));
     };
@@ -68,23 +78,35 @@ pub fn call_getter(rt: &mut Runtime, id: FuncId, context: u32, ptr: u32) -> Resu
     let Some(result) = result else {
         return Err(misfit(rt, id));
     };
-    Ok((rt.call(func, &[Raw::from_u32(context), Raw::from_u32(ptr)])?, result))
+    Ok((
+        rt.call(func, &[Raw::from_u32(context), Raw::from_u32(ptr)])?,
+        result,
+    ))
 }
 
 /// The type of a setter's value: `(context, pointer, value)`.
 pub fn setter_type(rt: &Runtime, id: FuncId) -> Result<Type, Unwind> {
     match rt.embind.resolved(id) {
         None => Err(unknown_function(rt, id)),
-        Some(r) if !r.odd && r.params.len() == 3 && r.params[..2] == [Type::I32, Type::I32] => Ok(r.params[2]),
+        Some(r) if !r.odd && r.params.len() == 3 && r.params[..2] == [Type::I32, Type::I32] => {
+            Ok(r.params[2])
+        }
         Some(_) => Err(misfit(rt, id)),
     }
 }
 
 /// Calls a setter whose value type [`setter_type`] gave.
-pub fn call_setter(rt: &mut Runtime, id: FuncId, context: u32, ptr: u32, value: Raw) -> Result<(), Unwind> {
+pub fn call_setter(
+    rt: &mut Runtime,
+    id: FuncId,
+    context: u32,
+    ptr: u32,
+    value: Raw,
+) -> Result<(), Unwind> {
     setter_type(rt, id)?;
     let Some(func) = rt.embind.resolved(id).map(|r| r.func) else {
         return Err(unknown_function(rt, id));
     };
-    rt.call(func, &[Raw::from_u32(context), Raw::from_u32(ptr), value]).map(drop)
+    rt.call(func, &[Raw::from_u32(context), Raw::from_u32(ptr), value])
+        .map(drop)
 }

@@ -60,7 +60,9 @@ pub enum Gone {
 }
 
 fn class_name(reg: &Registry, handle: HandleRef) -> &str {
-    reg.classes.get(class_of(handle) as usize).map_or("object", |c| c.name.as_str())
+    reg.classes
+        .get(class_of(handle) as usize)
+        .map_or("object", |c| c.name.as_str())
 }
 
 /// The slot of a live handle.
@@ -90,9 +92,10 @@ fn gone(rt: &Runtime, handle: HandleRef) -> Gone {
 pub fn require(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
     find(rt, handle).map_err(|gone| match gone {
         Gone::Stale(stale) => stale,
-        Gone::Deleted => {
-            Unwind::binding(format!("{} instance already deleted", class_name(&rt.embind.reg, handle)))
-        }
+        Gone::Deleted => Unwind::binding(format!(
+            "{} instance already deleted",
+            class_name(&rt.embind.reg, handle)
+        )),
     })
 }
 
@@ -103,7 +106,10 @@ fn occupy(rt: &mut Runtime, mut handle: Handle) -> Result<HandleRef, Unwind> {
         None => 1,
     };
     if embind.handles.len() >> SLOT_BITS != 0 {
-        return Err(Unwind::script("InternalError", "too many live handles: 16777216"));
+        return Err(Unwind::script(
+            "InternalError",
+            "too many live handles: 16777216",
+        ));
     }
     let class = embind.reg.pointer(handle.pointer).class;
     handle.serial = serial;
@@ -111,13 +117,19 @@ fn occupy(rt: &mut Runtime, mut handle: Handle) -> Result<HandleRef, Unwind> {
     let key = handle.key;
     let slot = embind.handles.insert(handle);
     embind.live += 1;
-    Ok(HandleRef { id: (u64::from(class) << SLOT_BITS | u64::from(slot)) as f64, key: key as f64 })
+    Ok(HandleRef {
+        id: (u64::from(class) << SLOT_BITS | u64::from(slot)) as f64,
+        key: key as f64,
+    })
 }
 
 fn vacate(rt: &mut Runtime, slot: u32) {
     let embind = &mut rt.embind;
     let serial = embind.handles.get(slot).map_or(0, |h| h.serial);
-    let vacant = Handle { serial, ..Handle::default() };
+    let vacant = Handle {
+        serial,
+        ..Handle::default()
+    };
     embind.live -= 1;
     // A slot whose serials are used up stays empty until the next generation.
     if serial + 1 >> SERIAL_BITS != 0 {
@@ -130,7 +142,10 @@ fn vacate(rt: &mut Runtime, slot: u32) {
 /// A handle that owns what it points to.
 pub fn create(rt: &mut Runtime, new: NewHandle) -> Result<HandleRef, Unwind> {
     if new.ptr == 0 {
-        return Err(Unwind::script("InternalError", "makeClassHandle requires ptr and ptrType"));
+        return Err(Unwind::script(
+            "InternalError",
+            "makeClassHandle requires ptr and ptrType",
+        ));
     }
     let count = rt.embind.counts.insert(1);
     occupy(
@@ -170,7 +185,16 @@ pub fn clone(rt: &mut Runtime, handle: HandleRef) -> Result<Cloned, Unwind> {
         return Ok(Cloned::Same);
     }
     let smart = copy.smart != NO_SMART;
-    Ok(Cloned::New(occupy(rt, Handle { scheduled: false, ..copy })?, smart))
+    Ok(Cloned::New(
+        occupy(
+            rt,
+            Handle {
+                scheduled: false,
+                ..copy
+            },
+        )?,
+        smart,
+    ))
 }
 
 /// Takes one reference away and destroys the C++ object with the last.
@@ -187,7 +211,11 @@ fn release(rt: &mut Runtime, slot: u32) -> Result<(), Unwind> {
         .flatten();
     match smart {
         Some(smart) => call_i32(rt, smart.destroy, &[handle.smart_ptr])?,
-        None => call_i32(rt, reg.class(reg.pointer(handle.pointer).class).destroy, &[handle.ptr])?,
+        None => call_i32(
+            rt,
+            reg.class(reg.pointer(handle.pointer).class).destroy,
+            &[handle.ptr],
+        )?,
     };
     if !handle.preserve {
         rt.embind.counts.remove(handle.count, 0);
@@ -198,7 +226,9 @@ fn release(rt: &mut Runtime, slot: u32) -> Result<(), Unwind> {
 fn require_unscheduled(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
     let slot = require(rt, handle)?;
     match rt.embind.handles.get(slot) {
-        Some(h) if h.scheduled && !h.preserve => Err(Unwind::binding("Object already scheduled for deletion")),
+        Some(h) if h.scheduled && !h.preserve => {
+            Err(Unwind::binding("Object already scheduled for deletion"))
+        }
         _ => Ok(slot),
     }
 }
@@ -275,7 +305,11 @@ pub fn set_delay(rt: &mut Runtime, function: Option<JsValue>) -> Result<(), Unwi
     {
         js.release(old);
     }
-    if rt.embind.queue.is_empty() { Ok(()) } else { call_delay(rt) }
+    if rt.embind.queue.is_empty() {
+        Ok(())
+    } else {
+        call_delay(rt)
+    }
 }
 
 /// The pointer and class at the root of the hierarchy; `None` for a deleted handle's pointer.
@@ -290,7 +324,13 @@ fn root(rt: &mut Runtime, handle: HandleRef) -> Result<(Option<u32>, u32), Unwin
         Err(Gone::Stale(stale)) => Err(stale),
         Err(Gone::Deleted) => {
             let mut class = class_of(handle);
-            while let Some(base) = rt.embind.reg.classes.get(class as usize).and_then(|c| c.base) {
+            while let Some(base) = rt
+                .embind
+                .reg
+                .classes
+                .get(class as usize)
+                .and_then(|c| c.base)
+            {
                 class = base;
             }
             Ok((None, class))
@@ -354,10 +394,14 @@ pub fn register_inherited(
     };
     let (ptr, _) = super::pointers::basest(rt, class, ptr)?;
     if rt.embind.inherited.contains_key(&ptr) {
-        return Err(Unwind::binding(format!("Tried to register registered instance: {ptr}")));
+        return Err(Unwind::binding(format!(
+            "Tried to register registered instance: {ptr}"
+        )));
     }
     let object = rt.js().keep(object);
-    rt.embind.inherited.insert(ptr, Inherited { object, handle });
+    rt.embind
+        .inherited
+        .insert(ptr, Inherited { object, handle });
     rt.embind.inherited_changed = true;
     Ok(())
 }
@@ -369,18 +413,30 @@ pub fn unregister_inherited(rt: &mut Runtime, class: u32, handle: HandleRef) -> 
     match rt.embind.inherited.remove(&ptr) {
         Some(instance) => {
             rt.embind.inherited_changed = true;
-            if !rt.embind.image_inherited.iter().any(|(_, i)| i.object == instance.object) {
+            if !rt
+                .embind
+                .image_inherited
+                .iter()
+                .any(|(_, i)| i.object == instance.object)
+            {
                 rt.js().release(instance.object);
             }
             Ok(())
         }
-        None => Err(Unwind::binding(format!("Tried to unregister unregistered instance: {ptr}"))),
+        None => Err(Unwind::binding(format!(
+            "Tried to unregister unregistered instance: {ptr}"
+        ))),
     }
 }
 
 /// A JavaScript subclass's instance met again on its way out of C++: one more reference to it. One without references
 /// takes over the incoming pointer.
-pub fn revive(rt: &mut Runtime, instance: Inherited, ptr: u32, wire: u32) -> Result<JsValue, Unwind> {
+pub fn revive(
+    rt: &mut Runtime,
+    instance: Inherited,
+    ptr: u32,
+    wire: u32,
+) -> Result<JsValue, Unwind> {
     let slot = require(rt, instance.handle)?;
     let neutered = is_neutered(rt, instance);
     let mut count = 0;

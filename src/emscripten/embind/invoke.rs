@@ -20,7 +20,10 @@ pub trait Passed {
         if id < 0.0 {
             Arg::Value(self.value(at + 1))
         } else {
-            Arg::Handle(HandleRef { id, key: self.number(at + 1) })
+            Arg::Handle(HandleRef {
+                id,
+                key: self.number(at + 1),
+            })
         }
     }
 }
@@ -34,7 +37,9 @@ pub fn invoke<P: Passed>(
 ) -> Result<Out, Unwind> {
     let plan = match &callable.state {
         State::Bound(plan) => plan,
-        State::Unbound { message, types } => return Err(resolve::throw_unbound(rt, message, types)),
+        State::Unbound { message, types } => {
+            return Err(resolve::throw_unbound(rt, message, types));
+        }
     };
     let Some(func) = rt.embind.resolved(plan.func).map(|r| r.func) else {
         return Err(unknown_function(rt, plan.func));
@@ -76,11 +81,21 @@ fn arguments<P: Passed>(
         This::None => {}
         This::Pointer(pointer) => {
             let this = passed.handle(0);
-            raws.push(Raw::from_u32(pointers::to_wire(rt, reg, pointer, this, destructors)?));
+            raws.push(Raw::from_u32(pointers::to_wire(
+                rt,
+                reg,
+                pointer,
+                this,
+                destructors,
+            )?));
             at = 2;
         }
         This::Class(class) => {
-            let access = if callable.role == Role::Getter { "getter" } else { "setter" };
+            let access = if callable.role == Role::Getter {
+                "getter"
+            } else {
+                "setter"
+            };
             let this = passed.handle(0);
             let ptr = pointers::validate_this(rt, reg, class, this, &callable.human, access)?;
             raws.push(Raw::from_u32(ptr));
@@ -101,4 +116,3 @@ fn arguments<P: Passed>(
     }
     Ok(())
 }
-

@@ -81,7 +81,7 @@ pub struct Embind {
 }
 
 /// What [`Embind::restore`] goes back to.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     reg: Arc<Registry>,
     handles: PoolImage<Handle>,
@@ -98,7 +98,11 @@ impl Image {
         self.delay.is_none()
             && self.inherited.is_empty()
             && self.live == 0
-            && !self.reg.constants.iter().any(|c| matches!(c, Constant::Js(_)))
+            && !self
+                .reg
+                .constants
+                .iter()
+                .any(|c| matches!(c, Constant::Js(_)))
     }
 }
 
@@ -118,7 +122,13 @@ impl Embind {
             .map(|(slot, h)| {
                 let class = self.reg.pointer(h.pointer).class;
                 let id = (u64::from(class) << 24 | u64::from(slot)) as f64;
-                (self.reg.class(class).name.clone(), HandleRef { id, key: h.key as f64 })
+                (
+                    self.reg.class(class).name.clone(),
+                    HandleRef {
+                        id,
+                        key: h.key as f64,
+                    },
+                )
             })
             .collect()
     }
@@ -127,7 +137,11 @@ impl Embind {
     }
     /// The live instances of JavaScript subclasses.
     pub fn inherited_objects(&self) -> Vec<JsRef> {
-        let mut all: Vec<_> = self.inherited.iter().map(|(ptr, i)| (*ptr, i.object)).collect();
+        let mut all: Vec<_> = self
+            .inherited
+            .iter()
+            .map(|(ptr, i)| (*ptr, i.object))
+            .collect();
         all.sort_unstable_by_key(|(ptr, _)| *ptr);
         all.into_iter().map(|(_, object)| object).collect()
     }
@@ -152,9 +166,10 @@ impl Embind {
         id
     }
 
-    /// The state now, which ends registration. Later changes are noted, so that going back costs what they cost.
+    /// The state now, which ends registration and begins generation 1. Later changes are noted, so that going back costs what they cost.
     pub fn snapshot(&mut self) -> Image {
         self.closed = true;
+        self.generation = 1;
         self.builder = resolve::Builder::default();
         self.func_index = FxHashMap::default();
         self.image_delay = self.delay;
@@ -189,7 +204,11 @@ impl Embind {
             self.inherited_changed = false;
             let kept: FxHashMap<u32, Inherited> = image.inherited.iter().copied().collect();
             for (_, instance) in self.inherited.drain() {
-                if !image.inherited.iter().any(|(_, i)| i.object == instance.object) {
+                if !image
+                    .inherited
+                    .iter()
+                    .any(|(_, i)| i.object == instance.object)
+                {
                     js.release(instance.object);
                 }
             }
@@ -197,11 +216,35 @@ impl Embind {
         }
     }
 
+    /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
+    /// register the same in the same order, so that the facade stays right.
+    pub fn start_over(&mut self, generation: u64, js: &dyn Js) {
+        for constant in &self.reg.constants {
+            if let Constant::Js(reference) = constant {
+                js.release(*reference);
+            }
+        }
+        self.delay.into_iter().for_each(|delay| js.release(delay));
+        self.inherited
+            .values()
+            .for_each(|instance| js.release(instance.object));
+        *self = Self {
+            generation,
+            ..Self::default()
+        };
+    }
+
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
     pub fn adopt(&mut self, image: &Image, wasm: &Wasm) {
         self.closed = true;
+        self.generation = 1;
         self.reg = Arc::clone(&image.reg);
-        self.funcs = image.reg.funcs.iter().map(|(index, _)| Resolved::of(wasm, *index)).collect();
+        self.funcs = image
+            .reg
+            .funcs
+            .iter()
+            .map(|(index, _)| Resolved::of(wasm, *index))
+            .collect();
         self.handles.restore(&image.handles, drop);
         self.counts.restore(&image.counts, drop);
         self.live = image.live;

@@ -104,13 +104,22 @@ pub fn from_wire(rt: &mut Runtime, reg: &Registry, index: u32, wire: u32) -> Res
 /// How an error names what a handle holds.
 fn held_name(rt: &Runtime, reg: &Registry, slot: u32) -> String {
     rt.embind.handles.get(slot).map_or_else(String::new, |h| {
-        reg.pointer(if h.smart != NO_SMART { h.smart } else { h.pointer }).name.clone()
+        reg.pointer(if h.smart != NO_SMART {
+            h.smart
+        } else {
+            h.pointer
+        })
+        .name
+        .clone()
     })
 }
 
 #[cold]
 fn deleted(pointer: &Pointer) -> Unwind {
-    Unwind::binding(format!("Cannot pass deleted object as a pointer of type {}", pointer.name))
+    Unwind::binding(format!(
+        "Cannot pass deleted object as a pointer of type {}",
+        pointer.name
+    ))
 }
 
 /// A class handle, or what was passed for one, as the pointer that the wasm takes.
@@ -137,7 +146,8 @@ pub fn to_wire(
     let Some(held) = rt.embind.handles.get(slot) else {
         return Err(deleted(pointer));
     };
-    let (ptr, held_pointer, held_smart, held_smart_ptr) = (held.ptr, held.pointer, held.smart, held.smart_ptr);
+    let (ptr, held_pointer, held_smart, held_smart_ptr) =
+        (held.ptr, held.pointer, held.smart, held.smart_ptr);
     if ptr == 0 {
         return Err(deleted(pointer));
     }
@@ -149,12 +159,18 @@ pub fn to_wire(
             pointer.name
         )));
     }
-    let ptr = if from.class == pointer.class { ptr } else { upcast(rt, ptr, from.class, pointer.class)? };
+    let ptr = if from.class == pointer.class {
+        ptr
+    } else {
+        upcast(rt, ptr, from.class, pointer.class)?
+    };
     let Some(smart) = &pointer.smart else {
         return Ok(ptr);
     };
     if held_smart == NO_SMART {
-        return Err(Unwind::binding("Passing raw pointer to smart pointer is illegal"));
+        return Err(Unwind::binding(
+            "Passing raw pointer to smart pointer is illegal",
+        ));
     }
     match smart.policy {
         0 if held_smart == index => Ok(held_smart_ptr),
@@ -202,7 +218,10 @@ fn handle_behind(
     match js.kind(value) {
         Kind::Null => {
             if pointer.is_reference {
-                return Err(Unwind::binding(format!("null is not a valid {}", pointer.name)));
+                return Err(Unwind::binding(format!(
+                    "null is not a valid {}",
+                    pointer.name
+                )));
             }
             let Some(smart) = &pointer.smart else {
                 return Ok(Behind::Wire(0));
@@ -213,8 +232,8 @@ fn handle_behind(
         }
         Kind::Undefined => {
             // embind reads `$$` of it; newer generic converters look first.
-            let looks_first =
-                rt.abi.emval_even && (pointer.smart.is_some() || reg.class(pointer.class).base.is_some());
+            let looks_first = rt.abi.emval_even
+                && (pointer.smart.is_some() || reg.class(pointer.class).base.is_some());
             if !looks_first {
                 return Err(Unwind::script(
                     "TypeError",
@@ -230,7 +249,10 @@ fn handle_behind(
         _ => {}
     }
     let shown = js.display(rt, value);
-    Err(Unwind::binding(format!("Cannot pass \"{shown}\" as a {}", pointer.name)))
+    Err(Unwind::binding(format!(
+        "Cannot pass \"{shown}\" as a {}",
+        pointer.name
+    )))
 }
 
 /// The receiver of a property: checked against the class as embind's `validateThis` does.
@@ -253,7 +275,9 @@ pub fn validate_this(
                 },
                 _ => {
                     let shown = js.display(rt, value);
-                    return Err(Unwind::binding(format!("{human} {access} with invalid \"this\": {shown}")));
+                    return Err(Unwind::binding(format!(
+                        "{human} {access} with invalid \"this\": {shown}"
+                    )));
                 }
             }
         }
@@ -267,7 +291,11 @@ pub fn validate_this(
             )));
         }
     };
-    let (ptr, from) = rt.embind.handles.get(slot).map_or((0, class), |h| (h.ptr, reg.pointer(h.pointer).class));
+    let (ptr, from) = rt
+        .embind
+        .handles
+        .get(slot)
+        .map_or((0, class), |h| (h.ptr, reg.pointer(h.pointer).class));
     if from == class {
         return Ok(ptr);
     }
@@ -286,9 +314,14 @@ pub fn validate_this(
 
 fn incompatible(rt: &mut Runtime, value: JsValue, human: &str, access: &str) -> Unwind {
     let js = rt.js();
-    let name = match js.get_named(rt, value, "constructor").and_then(|c| js.get_named(rt, c, "name")) {
+    let name = match js
+        .get_named(rt, value, "constructor")
+        .and_then(|c| js.get_named(rt, c, "name"))
+    {
         Ok(name) => js.display(rt, name),
         Err(unwind) => return unwind,
     };
-    Unwind::binding(format!("{human} {access} incompatible with \"this\" of type {name}"))
+    Unwind::binding(format!(
+        "{human} {access} incompatible with \"this\" of type {name}"
+    ))
 }

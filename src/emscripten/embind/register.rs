@@ -21,23 +21,41 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_embind_register_memory_view", register_memory_view),
     ("_embind_register_function", register_function),
     ("_embind_register_class", register_class),
-    ("_embind_register_class_constructor", register_class_constructor),
+    (
+        "_embind_register_class_constructor",
+        register_class_constructor,
+    ),
     ("_embind_register_class_function", register_class_function),
-    ("_embind_register_class_class_function", register_class_class_function),
+    (
+        "_embind_register_class_class_function",
+        register_class_class_function,
+    ),
     ("_embind_register_class_property", register_class_property),
-    ("_embind_register_class_class_property", register_class_class_property),
+    (
+        "_embind_register_class_class_property",
+        register_class_class_property,
+    ),
     ("_embind_register_value_object", register_value_object),
-    ("_embind_register_value_object_field", register_value_object_field),
+    (
+        "_embind_register_value_object_field",
+        register_value_object_field,
+    ),
     ("_embind_finalize_value_object", finalize_record),
     ("_embind_register_value_array", register_value_array),
-    ("_embind_register_value_array_element", register_value_array_element),
+    (
+        "_embind_register_value_array_element",
+        register_value_array_element,
+    ),
     ("_embind_finalize_value_array", finalize_record),
     ("_embind_register_enum", register_enum),
     ("_embind_register_enum_value", register_enum_value),
     ("_embind_register_constant", register_constant),
     ("_embind_register_smart_ptr", register_smart_ptr),
     ("_embind_register_iterable", register_iterable),
-    ("_embind_create_inheriting_constructor", create_inheriting_constructor),
+    (
+        "_embind_create_inheriting_constructor",
+        create_inheriting_constructor,
+    ),
 ];
 
 fn text(rt: &Runtime, at: u32) -> Result<String, Unwind> {
@@ -52,8 +70,13 @@ fn function_name(rt: &Runtime, at: u32) -> Result<String, Unwind> {
 }
 
 fn type_list(rt: &Runtime, count: u32, at: u32) -> Result<Vec<u32>, Unwind> {
-    let bytes = rt.wasm.bytes(at, count.checked_mul(4).ok_or_else(Unwind::out_of_bounds)?)?;
-    Ok(bytes.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
+    let bytes = rt
+        .wasm
+        .bytes(at, count.checked_mul(4).ok_or_else(Unwind::out_of_bounds)?)?;
+    Ok(bytes
+        .chunks_exact(4)
+        .map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]))
+        .collect())
 }
 
 /// Registration is over once the image is taken: the facade is made from what is known then.
@@ -80,7 +103,11 @@ fn register_bool(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let sized = a.len() > 4;
     let at = 2 + usize::from(sized);
     let size = if sized { a.u32(2) } else { 1 };
-    let kind = TypeKind::Bool { size, when_true: a.i32(at), when_false: a.i32(at + 1) };
+    let kind = TypeKind::Bool {
+        size,
+        when_true: a.i32(at),
+        when_false: a.i32(at + 1),
+    };
     plain(rt, a.u32(0), a.u32(1), kind)
 }
 
@@ -88,7 +115,10 @@ fn register_integer(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (size, min) = (a.u32(2), a.i32(3));
     if !matches!(size, 1 | 2 | 4) {
         let name = text(rt, a.u32(1))?;
-        return Err(Unwind::script("TypeError", format!("invalid integer width ({size}): {name}")));
+        return Err(Unwind::script(
+            "TypeError",
+            format!("invalid integer width ({size}): {name}"),
+        ));
     }
     let signed = min != 0;
     let max = if signed {
@@ -97,7 +127,17 @@ fn register_integer(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         let shift = 32 - 8 * size;
         f64::from(a.u32(4) << shift >> shift)
     };
-    plain(rt, a.u32(0), a.u32(1), TypeKind::Int { size, signed, min: f64::from(min), max })
+    plain(
+        rt,
+        a.u32(0),
+        a.u32(1),
+        TypeKind::Int {
+            size,
+            signed,
+            min: f64::from(min),
+            max,
+        },
+    )
 }
 
 fn register_bigint(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -105,7 +145,14 @@ fn register_bigint(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if !a.is_i64(3) {
         return Ok(());
     }
-    plain(rt, a.u32(0), a.u32(1), TypeKind::BigInt { signed: a.i64(3) != 0 })
+    plain(
+        rt,
+        a.u32(0),
+        a.u32(1),
+        TypeKind::BigInt {
+            signed: a.i64(3) != 0,
+        },
+    )
 }
 
 fn register_float(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -118,25 +165,51 @@ fn register_std_string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn register_std_wstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    plain(rt, a.u32(0), a.u32(2), TypeKind::WideString { unit: if a.u32(1) == 2 { 2 } else { 4 } })
+    plain(
+        rt,
+        a.u32(0),
+        a.u32(2),
+        TypeKind::WideString {
+            unit: if a.u32(1) == 2 { 2 } else { 4 },
+        },
+    )
 }
 
 fn register_emval(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
-    let name = if a.len() == 2 { text(rt, a.u32(1))? } else { "emscripten::val".to_owned() };
-    register_type(rt, a.u32(0), name, TypeKind::Emval { optional: false }, false)
+    let name = if a.len() == 2 {
+        text(rt, a.u32(1))?
+    } else {
+        "emscripten::val".to_owned()
+    };
+    register_type(
+        rt,
+        a.u32(0),
+        name,
+        TypeKind::Emval { optional: false },
+        false,
+    )
 }
 
 fn register_optional(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
-    register_type(rt, a.u32(0), "emscripten::val".to_owned(), TypeKind::Emval { optional: true }, false)
+    register_type(
+        rt,
+        a.u32(0),
+        "emscripten::val".to_owned(),
+        TypeKind::Emval { optional: true },
+        false,
+    )
 }
 
 fn register_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
     let name = text(rt, a.u32(2))?;
     let Some(kind) = ViewKind::ALL.get(a.u32(1) as usize) else {
-        return Err(Unwind::binding(format!("{name}: unknown element type {}", a.u32(1))));
+        return Err(Unwind::binding(format!(
+            "{name}: unknown element type {}",
+            a.u32(1)
+        )));
     };
     register_type(rt, a.u32(0), name, TypeKind::MemoryView(*kind), true)
 }
@@ -144,16 +217,33 @@ fn register_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 /// Notes a function pointer with its signature.
 fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<FuncId, Unwind> {
     open(rt)?;
-    let signature = if signature == 0 { String::new() } else { text(rt, signature)? };
+    let signature = if signature == 0 {
+        String::new()
+    } else {
+        text(rt, signature)?
+    };
     Ok(rt.embind.add_function(&rt.wasm, index, signature))
 }
 
-fn optional_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Option<FuncId>, Unwind> {
-    if index == 0 { Ok(None) } else { require_function(rt, signature, index).map(Some) }
+fn optional_function(
+    rt: &mut Runtime,
+    signature: u32,
+    index: u32,
+) -> Result<Option<FuncId>, Unwind> {
+    if index == 0 {
+        Ok(None)
+    } else {
+        require_function(rt, signature, index).map(Some)
+    }
 }
 
 /// Makes room for a callable among the module's symbols.
-fn expose_function(rt: &mut Runtime, name: &str, callable: CallableId, argc: u32) -> Result<(), Unwind> {
+fn expose_function(
+    rt: &mut Runtime,
+    name: &str,
+    callable: CallableId,
+    argc: u32,
+) -> Result<(), Unwind> {
     let reg = rt.embind.registry_mut();
     let duplicate = || {
         Unwind::binding(format!(
@@ -165,13 +255,18 @@ fn expose_function(rt: &mut Runtime, name: &str, callable: CallableId, argc: u32
         Some(Public::Table(table)) => {
             let table = &mut reg.tables[table as usize];
             if table.by_argc.contains_key(&argc) {
-                return Err(Unwind::binding(format!("Cannot register public name '{name}' twice")));
+                return Err(Unwind::binding(format!(
+                    "Cannot register public name '{name}' twice"
+                )));
             }
             table.by_argc.insert(argc, callable);
         }
         Some(Public::Function { argc: had, .. }) if had == argc => return Err(duplicate()),
         Some(other) => {
-            let mut table = OverloadTable { human: name.to_owned(), by_argc: Default::default() };
+            let mut table = OverloadTable {
+                human: name.to_owned(),
+                by_argc: Default::default(),
+            };
             if let Public::Function { callable, argc } = other {
                 table.by_argc.insert(argc, callable);
             }
@@ -192,13 +287,31 @@ fn register_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let callable = resolve::unbound(rt, name.clone(), Role::Function, argc, "call", &types);
     expose_function(rt, &name, callable, argc)?;
     let needs = types.clone();
-    when(rt, &[], &needs, Action::Bind { callable, types, func, context: a.u32(5) })
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context: a.u32(5),
+        },
+    )
 }
 
 /// A class's name as a JavaScript identifier.
 fn legal_name(name: &str) -> String {
-    let mut legal: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '$' }).collect();
+    let mut legal: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '$'
+            }
+        })
+        .collect();
     if legal.starts_with(|c: char| c.is_ascii_digit()) {
         legal.insert(0, '_');
     }
@@ -214,11 +327,15 @@ fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let downcast = optional_function(rt, a.u32(8), a.u32(9))?;
     let destroy = require_function(rt, a.u32(11), a.u32(12))?;
     if rt.embind.reg.public(&legal).is_some() {
-        return Err(Unwind::binding(format!("Cannot register public name '{legal}' twice")));
+        return Err(Unwind::binding(format!(
+            "Cannot register public name '{legal}' twice"
+        )));
     }
     let needs: &[u32] = if base == 0 { &[] } else { &[base] };
     let stub = resolve::unbound(rt, name.clone(), Role::Function, 0, "construct", needs);
-    rt.embind.registry_mut().set_public(&legal, Public::UnboundClass(stub));
+    rt.embind
+        .registry_mut()
+        .set_public(&legal, Public::UnboundClass(stub));
     let class = Box::new(Class {
         name,
         legal_name: legal,
@@ -240,7 +357,13 @@ fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         rt,
         &[raw, pointer, const_pointer],
         needs,
-        Action::Class { raw, pointer, const_pointer, base, class },
+        Action::Class {
+            raw,
+            pointer,
+            const_pointer,
+            base,
+            class,
+        },
     )
 }
 
@@ -248,7 +371,17 @@ fn register_class_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwi
     let class = a.u32(0);
     let types = type_list(rt, a.u32(1), a.u32(2))?;
     let func = require_function(rt, a.u32(3), a.u32(4))?;
-    when(rt, &[], &[class], Action::Constructor { class, types, func, context: a.u32(5) })
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Constructor {
+            class,
+            types,
+            func,
+            context: a.u32(5),
+        },
+    )
 }
 
 fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -257,7 +390,19 @@ fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind>
     let name = function_name(rt, a.u32(1))?;
     let func = require_function(rt, a.u32(4), a.u32(5))?;
     let pure_virtual = a.u32(7) != 0;
-    when(rt, &[], &[class], Action::Method { class, name, types, func, context: a.u32(6), pure_virtual })
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Method {
+            class,
+            name,
+            types,
+            func,
+            context: a.u32(6),
+            pure_virtual,
+        },
+    )
 }
 
 fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -265,21 +410,58 @@ fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), U
     let types = type_list(rt, a.u32(2), a.u32(3))?;
     let name = function_name(rt, a.u32(1))?;
     let func = require_function(rt, a.u32(4), a.u32(5))?;
-    when(rt, &[], &[class], Action::Static { class, name, types, func, context: a.u32(6) })
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Static {
+            class,
+            name,
+            types,
+            func,
+            context: a.u32(6),
+        },
+    )
 }
 
 fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (class, name) = (a.u32(0), text(rt, a.u32(1))?);
-    let getter = (a.u32(2), require_function(rt, a.u32(3), a.u32(4))?, a.u32(5));
+    let getter = (
+        a.u32(2),
+        require_function(rt, a.u32(3), a.u32(4))?,
+        a.u32(5),
+    );
     let setter = optional_function(rt, a.u32(7), a.u32(8))?.map(|f| (a.u32(6), f, a.u32(9)));
-    when(rt, &[], &[class], Action::Property { class, name, getter, setter, is_static: false })
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Property {
+            class,
+            name,
+            getter,
+            setter,
+            is_static: false,
+        },
+    )
 }
 
 fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (class, name, ty, field) = (a.u32(0), text(rt, a.u32(1))?, a.u32(2), a.u32(3));
     let getter = (ty, require_function(rt, a.u32(4), a.u32(5))?, field);
     let setter = optional_function(rt, a.u32(6), a.u32(7))?.map(|f| (ty, f, field));
-    when(rt, &[], &[class], Action::Property { class, name, getter, setter, is_static: true })
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Property {
+            class,
+            name,
+            getter,
+            setter,
+            is_static: true,
+        },
+    )
 }
 
 fn register_record(rt: &mut Runtime, a: &mut Args, is_array: bool) -> Result<(), Unwind> {
@@ -314,10 +496,16 @@ fn register_field(rt: &mut Runtime, a: &mut Args, name: String, at: usize) -> Re
         setter_context: a.u32(at + 7),
     };
     let Some(record) = rt.embind.builder.records.get_mut(&a.u32(0)) else {
-        return Err(Unwind::script("InternalError", "field of an unregistered value object"));
+        return Err(Unwind::script(
+            "InternalError",
+            "field of an unregistered value object",
+        ));
     };
     // A field that is registered again replaces the first, in its place.
-    let old = record.fields.iter_mut().find(|f| !record.is_array && f.name == field.name);
+    let old = record
+        .fields
+        .iter_mut()
+        .find(|f| !record.is_array && f.name == field.name);
     match old {
         Some(old) => *old = field,
         None => record.fields.push(field),
@@ -338,10 +526,17 @@ fn finalize_record(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
     let raw = a.u32(0);
     let Some(record) = rt.embind.builder.records.get(&raw) else {
-        return Err(Unwind::script("InternalError", "finalizing an unregistered value object"));
+        return Err(Unwind::script(
+            "InternalError",
+            "finalizing an unregistered value object",
+        ));
     };
-    let needs: Vec<u32> =
-        record.fields.iter().map(|f| f.get_type).chain(record.fields.iter().map(|f| f.set_type)).collect();
+    let needs: Vec<u32> = record
+        .fields
+        .iter()
+        .map(|f| f.get_type)
+        .chain(record.fields.iter().map(|f| f.set_type))
+        .collect();
     when(rt, &[raw], &needs, Action::Record { raw })
 }
 
@@ -365,7 +560,9 @@ fn register_enum(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     register_type(rt, a.u32(0), name.clone(), TypeKind::Enum(index), false)?;
     let reg = rt.embind.registry_mut();
     if reg.public(&name).is_some() {
-        return Err(Unwind::binding(format!("Cannot register public name '{name}' twice")));
+        return Err(Unwind::binding(format!(
+            "Cannot register public name '{name}' twice"
+        )));
     }
     reg.set_public(&name, Public::Enum(index));
     Ok(())
@@ -376,9 +573,14 @@ fn register_enum_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let ty = super::require_type(rt, a.u32(0), "enum")?;
     let name = text(rt, a.u32(1))?;
     let TypeKind::Enum(index) = rt.embind.reg.ty(ty).kind else {
-        return Err(Unwind::script("InternalError", format!("{name} belongs to a type that is no enum")));
+        return Err(Unwind::script(
+            "InternalError",
+            format!("{name} belongs to a type that is no enum"),
+        ));
     };
-    rt.embind.registry_mut().enums[index as usize].values.push((name, a.i32(2)));
+    rt.embind.registry_mut().enums[index as usize]
+        .values
+        .push((name, a.i32(2)));
     Ok(())
 }
 
@@ -405,13 +607,27 @@ fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         is_const: false,
         smart: Some(smart),
     });
-    when(rt, &[raw], &[pointee], Action::SmartPointer { raw, pointee, pointer })
+    when(
+        rt,
+        &[raw],
+        &[pointee],
+        Action::SmartPointer {
+            raw,
+            pointee,
+            pointer,
+        },
+    )
 }
 
 fn register_iterable(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
     let (class, size, get) = (a.u32(0), text(rt, a.u32(2))?, text(rt, a.u32(3))?);
-    when(rt, &[], &[class, a.u32(1)], Action::Iterable { class, size, get })
+    when(
+        rt,
+        &[],
+        &[class, a.u32(1)],
+        Action::Iterable { class, size, get },
+    )
 }
 
 fn create_inheriting_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {

@@ -123,7 +123,11 @@ impl Members {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Member {
     /// One function; `class` registered it (`u32::MAX`: not a method).
-    One { callable: CallableId, argc: u32, class: u32 },
+    One {
+        callable: CallableId,
+        argc: u32,
+        class: u32,
+    },
     /// Index into [`Registry::tables`].
     Table(u32),
 }
@@ -212,7 +216,10 @@ impl Role {
 #[derive(Clone, Debug)]
 pub enum State {
     /// Some type is not registered (yet): calling throws `UnboundTypeError`.
-    Unbound { message: String, types: Vec<u32> },
+    Unbound {
+        message: String,
+        types: Vec<u32>,
+    },
     Bound(Plan),
 }
 
@@ -252,7 +259,10 @@ pub struct Param {
 /// A symbol on the module object.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Public {
-    Function { callable: CallableId, argc: u32 },
+    Function {
+        callable: CallableId,
+        argc: u32,
+    },
     Table(u32),
     Class(u32),
     /// The class whose base never came: constructing throws.
@@ -344,7 +354,9 @@ impl Registry {
     /// `None` decides at run time and forces the stack form.
     pub fn static_destructor(&self, index: TypeIdx) -> Option<bool> {
         match &self.ty(index).kind {
-            TypeKind::StdString { .. } | TypeKind::WideString { .. } | TypeKind::Record(_) => Some(true),
+            TypeKind::StdString { .. } | TypeKind::WideString { .. } | TypeKind::Record(_) => {
+                Some(true)
+            }
             TypeKind::MemoryView(_) => None,
             TypeKind::Void => None,
             TypeKind::Pointer(p) => {

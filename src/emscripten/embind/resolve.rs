@@ -102,7 +102,12 @@ pub enum Action {
 }
 
 /// Runs `action` as soon as all of `needs` are registered; until then `announces` are known to be on their way.
-pub fn when(rt: &mut Runtime, announces: &[u32], needs: &[u32], action: Action) -> Result<(), Unwind> {
+pub fn when(
+    rt: &mut Runtime,
+    announces: &[u32],
+    needs: &[u32],
+    action: Action,
+) -> Result<(), Unwind> {
     if !announces.is_empty() {
         let reg = rt.embind.registry_mut();
         for raw in announces {
@@ -110,7 +115,11 @@ pub fn when(rt: &mut Runtime, announces: &[u32], needs: &[u32], action: Action) 
         }
     }
     let Embind { builder, reg, .. } = &mut rt.embind;
-    let missing: Vec<u32> = needs.iter().copied().filter(|n| reg.type_of_raw(*n).is_none()).collect();
+    let missing: Vec<u32> = needs
+        .iter()
+        .copied()
+        .filter(|n| reg.type_of_raw(*n).is_none())
+        .collect();
     if missing.is_empty() {
         return run(rt, action);
     }
@@ -118,7 +127,10 @@ pub fn when(rt: &mut Runtime, announces: &[u32], needs: &[u32], action: Action) 
     for raw in &missing {
         builder.awaiting.entry(*raw).or_default().push(wait);
     }
-    builder.waits.push(Wait { missing: missing.len(), action: Some(action) });
+    builder.waits.push(Wait {
+        missing: missing.len(),
+        action: Some(action),
+    });
     Ok(())
 }
 
@@ -131,13 +143,17 @@ pub fn register_type(
     ignore_duplicates: bool,
 ) -> Result<(), Unwind> {
     if raw == 0 {
-        return Err(Unwind::binding(format!("type \"{name}\" must have a positive integer typeid pointer")));
+        return Err(Unwind::binding(format!(
+            "type \"{name}\" must have a positive integer typeid pointer"
+        )));
     }
     if rt.embind.reg.type_of_raw(raw).is_some() {
         if ignore_duplicates {
             return Ok(());
         }
-        return Err(Unwind::binding(format!("Cannot register type '{name}' twice")));
+        return Err(Unwind::binding(format!(
+            "Cannot register type '{name}' twice"
+        )));
     }
     let reg = rt.embind.registry_mut();
     let index = reg.types.len() as TypeIdx;
@@ -165,26 +181,61 @@ fn class_index(rt: &Runtime, raw: u32) -> Result<u32, Unwind> {
 
 fn run(rt: &mut Runtime, action: Action) -> Result<(), Unwind> {
     match action {
-        Action::Class { raw, pointer, const_pointer, base, class } => {
-            build_class(rt, raw, pointer, const_pointer, base, *class)
-        }
-        Action::Constructor { class, types, func, context } => {
-            build_constructor(rt, class, types, func, context)
-        }
-        Action::Method { class, name, types, func, context, pure_virtual } => {
+        Action::Class {
+            raw,
+            pointer,
+            const_pointer,
+            base,
+            class,
+        } => build_class(rt, raw, pointer, const_pointer, base, *class),
+        Action::Constructor {
+            class,
+            types,
+            func,
+            context,
+        } => build_constructor(rt, class, types, func, context),
+        Action::Method {
+            class,
+            name,
+            types,
+            func,
+            context,
+            pure_virtual,
+        } => {
             let class = class_index(rt, class)?;
             build_method(rt, class, name, types, (func, context), pure_virtual)
         }
-        Action::Static { class, name, types, func, context } => {
+        Action::Static {
+            class,
+            name,
+            types,
+            func,
+            context,
+        } => {
             let class = class_index(rt, class)?;
             build_static(rt, class, name, types, (func, context))
         }
-        Action::Property { class, name, getter, setter, is_static } => {
+        Action::Property {
+            class,
+            name,
+            getter,
+            setter,
+            is_static,
+        } => {
             let class = class_index(rt, class)?;
             build_property(rt, class, name, getter, setter, is_static)
         }
-        Action::Bind { callable, types, func, context } => bind(rt, callable, &types, func, context),
-        Action::Inherit { class, name, member } => {
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        } => bind(rt, callable, &types, func, context),
+        Action::Inherit {
+            class,
+            name,
+            member,
+        } => {
             let reg = rt.embind.registry_mut();
             for derived in reg.class(class).derived.clone() {
                 let derived = &mut reg.classes[derived as usize];
@@ -194,14 +245,27 @@ fn run(rt: &mut Runtime, action: Action) -> Result<(), Unwind> {
             }
             Ok(())
         }
-        Action::Accessors { class, getter, setter, is_static } => {
+        Action::Accessors {
+            class,
+            getter,
+            setter,
+            is_static,
+        } => {
             bind_accessor(rt, class, getter, true, is_static)?;
-            setter.map_or(Ok(()), |setter| bind_accessor(rt, class, setter, false, is_static))
+            setter.map_or(Ok(()), |setter| {
+                bind_accessor(rt, class, setter, false, is_static)
+            })
         }
         Action::Record { raw } => build_record(rt, raw),
-        Action::SmartPointer { raw, pointee, mut pointer } => {
+        Action::SmartPointer {
+            raw,
+            pointee,
+            mut pointer,
+        } => {
             let reg = rt.embind.registry_mut();
-            let Some(TypeKind::Pointer(plain)) = reg.type_of_raw(pointee).map(|t| reg.ty(t).kind.clone()) else {
+            let Some(TypeKind::Pointer(plain)) =
+                reg.type_of_raw(pointee).map(|t| reg.ty(t).kind.clone())
+            else {
                 return Err(Unwind::script(
                     "InternalError",
                     format!("{} does not point to a class", pointer.name),
@@ -260,18 +324,37 @@ fn build_class(
         Some(Public::Table(_)) => {}
         _ => reg.set_public(&legal, Public::Class(index)),
     }
-    for (i, (raw, name)) in [raw, pointer, const_pointer].into_iter().zip(names).enumerate() {
+    for (i, (raw, name)) in [raw, pointer, const_pointer]
+        .into_iter()
+        .zip(names)
+        .enumerate()
+    {
         register_type(rt, raw, name, TypeKind::Pointer(first + i as u32), false)?;
     }
     Ok(())
 }
 
 /// A callable that throws until its types are there.
-pub fn unbound(rt: &mut Runtime, human: String, role: Role, argc: u32, verb: &str, types: &[u32]) -> CallableId {
+pub fn unbound(
+    rt: &mut Runtime,
+    human: String,
+    role: Role,
+    argc: u32,
+    verb: &str,
+    types: &[u32],
+) -> CallableId {
     let message = format!("Cannot {verb} {human} due to unbound types");
     let reg = rt.embind.registry_mut();
-    let state = State::Unbound { message, types: types.to_vec() };
-    reg.callables.push(Callable { human, role, argc, state });
+    let state = State::Unbound {
+        message,
+        types: types.to_vec(),
+    };
+    reg.callables.push(Callable {
+        human,
+        role,
+        argc,
+        state,
+    });
     reg.callables.len() as CallableId - 1
 }
 
@@ -285,8 +368,13 @@ fn build_constructor(
     let class = class_index(rt, class)?;
     let name = rt.embind.reg.class(class).name.clone();
     let argc = (types.len() as u32).saturating_sub(1);
-    let taken =
-        rt.embind.reg.class(class).constructors.as_ref().is_some_and(|ctors| ctors.contains_key(&argc));
+    let taken = rt
+        .embind
+        .reg
+        .class(class)
+        .constructors
+        .as_ref()
+        .is_some_and(|ctors| ctors.contains_key(&argc));
     if taken {
         return Err(Unwind::binding(format!(
             "Cannot register multiple constructors with identical number of parameters ({argc}) for class \
@@ -294,12 +382,32 @@ fn build_constructor(
              type info!"
         )));
     }
-    let callable = unbound(rt, name.clone(), Role::Constructor, argc, "construct", &types);
+    let callable = unbound(
+        rt,
+        name.clone(),
+        Role::Constructor,
+        argc,
+        "construct",
+        &types,
+    );
     let reg = rt.embind.registry_mut();
     reg.callables[callable as usize].human = format!("constructor {name}");
-    reg.classes[class as usize].constructors.get_or_insert_default().insert(argc, callable);
+    reg.classes[class as usize]
+        .constructors
+        .get_or_insert_default()
+        .insert(argc, callable);
     let needs = types.clone();
-    when(rt, &[], &needs, Action::Bind { callable, types, func, context })
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )
 }
 
 /// Methods that every handle has, and what every object has: embind finds them on the prototype chain.
@@ -327,7 +435,10 @@ fn is_inborn(name: &str) -> bool {
 }
 
 fn new_table(reg: &mut Registry, human: &str) -> u32 {
-    reg.tables.push(OverloadTable { human: human.to_owned(), by_argc: Default::default() });
+    reg.tables.push(OverloadTable {
+        human: human.to_owned(),
+        by_argc: Default::default(),
+    });
     reg.tables.len() as u32 - 1
 }
 
@@ -346,26 +457,41 @@ fn build_method(
     if pure_virtual {
         reg.classes[class as usize].pure_virtual.push(name.clone());
     }
-    let class_name = |reg: &Registry, class: u32| reg.classes.get(class as usize).map(|c| c.name.clone());
-    let single = Member::One { callable, argc, class };
+    let class_name =
+        |reg: &Registry, class: u32| reg.classes.get(class as usize).map(|c| c.name.clone());
+    let single = Member::One {
+        callable,
+        argc,
+        class,
+    };
     match reg.find_method(class, &name) {
         None if !is_inborn(&name) => reg.classes[class as usize].methods.set(&name, single),
         None => {
             let table = new_table(reg, &human);
             reg.tables[table as usize].by_argc.insert(argc, callable);
-            reg.classes[class as usize].methods.set(&name, Member::Table(table));
+            reg.classes[class as usize]
+                .methods
+                .set(&name, Member::Table(table));
         }
-        Some(Member::One { argc: had, class: by, .. })
-            if had == argc && class_name(reg, by) != class_name(reg, class) =>
-        {
+        Some(Member::One {
+            argc: had,
+            class: by,
+            ..
+        }) if had == argc && class_name(reg, by) != class_name(reg, class) => {
             reg.classes[class as usize].methods.set(&name, single);
         }
-        Some(Member::One { callable: had, argc: had_argc, .. }) => {
+        Some(Member::One {
+            callable: had,
+            argc: had_argc,
+            ..
+        }) => {
             let table = new_table(reg, &human);
             let entries = &mut reg.tables[table as usize].by_argc;
             entries.insert(had_argc, had);
             entries.insert(argc, callable);
-            reg.classes[class as usize].methods.set(&name, Member::Table(table));
+            reg.classes[class as usize]
+                .methods
+                .set(&name, Member::Table(table));
         }
         // The table may be a base class's: embind adds the overload there.
         Some(Member::Table(table)) => {
@@ -373,7 +499,17 @@ fn build_method(
         }
     }
     let needs = types.clone();
-    when(rt, &[], &needs, Action::Bind { callable, types, func, context })
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )
 }
 
 fn build_static(
@@ -389,8 +525,16 @@ fn build_static(
     let reg = rt.embind.registry_mut();
     let statics = &reg.classes[class as usize].statics;
     let member = match statics.get(&name) {
-        None => Member::One { callable, argc, class: u32::MAX },
-        Some(Member::One { callable: had, argc: had_argc, .. }) => {
+        None => Member::One {
+            callable,
+            argc,
+            class: u32::MAX,
+        },
+        Some(Member::One {
+            callable: had,
+            argc: had_argc,
+            ..
+        }) => {
             let table = new_table(reg, &human);
             let entries = &mut reg.tables[table as usize].by_argc;
             entries.insert(had_argc, had);
@@ -405,10 +549,33 @@ fn build_static(
     reg.classes[class as usize].statics.set(&name, member);
     let inherits = !rt.abi.embind_args_suffix;
     let needs = types.clone();
-    when(rt, &[], &needs, Action::Bind { callable, types, func, context })?;
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )?;
     if inherits {
-        let member = Member::One { callable, argc, class: u32::MAX };
-        return when(rt, &[], &needs, Action::Inherit { class, name, member });
+        let member = Member::One {
+            callable,
+            argc,
+            class: u32::MAX,
+        };
+        return when(
+            rt,
+            &[],
+            &needs,
+            Action::Inherit {
+                class,
+                name,
+                member,
+            },
+        );
     }
     Ok(())
 }
@@ -429,16 +596,42 @@ fn build_property(
         false => (Role::Getter, Role::Setter),
     };
     let get = unbound(rt, human.clone(), get_role, 0, "access", &types);
-    let set = setter.map(|s| (unbound(rt, human.clone(), set_role, 1, "access", &types), s.0, s.1, s.2));
+    let set = setter.map(|s| {
+        (
+            unbound(rt, human.clone(), set_role, 1, "access", &types),
+            s.0,
+            s.1,
+            s.2,
+        )
+    });
     let owner = &mut rt.embind.registry_mut().classes[class as usize];
-    let list = if is_static { &mut owner.static_properties } else { &mut owner.properties };
-    let property = Property { name: name.clone(), getter: get, setter: set.map(|s| s.0), human };
+    let list = if is_static {
+        &mut owner.static_properties
+    } else {
+        &mut owner.properties
+    };
+    let property = Property {
+        name: name.clone(),
+        getter: get,
+        setter: set.map(|s| s.0),
+        human,
+    };
     match list.iter_mut().find(|p| p.name == name) {
         Some(old) => *old = property,
         None => list.push(property),
     }
     let getter = (get, getter.0, getter.1, getter.2);
-    when(rt, &[], &types, Action::Accessors { class, getter, setter: set, is_static })
+    when(
+        rt,
+        &[],
+        &types,
+        Action::Accessors {
+            class,
+            getter,
+            setter: set,
+            is_static,
+        },
+    )
 }
 
 fn type_index(rt: &Runtime, raw: u32) -> Result<TypeIdx, Unwind> {
@@ -484,7 +677,11 @@ fn bind(
         false => This::None,
         true => match indices.first().map(|t| &rt.embind.reg.ty(*t).kind) {
             Some(TypeKind::Pointer(pointer)) => This::Pointer(*pointer),
-            _ => return Err(Unwind::binding("argTypes array size mismatch! Must at least get return value and receiver (this) types!")),
+            _ => {
+                return Err(Unwind::binding(
+                    "argTypes array size mismatch! Must at least get return value and receiver (this) types!",
+                ));
+            }
         },
     };
     let args = &indices[usize::from(method)..];
@@ -503,18 +700,29 @@ fn plan(
     destroyed: &[TypeIdx],
 ) -> State {
     let reg = &rt.embind.reg;
-    let unusable = |message: String| State::Unbound { message, types: Vec::new() };
+    let unusable = |message: String| State::Unbound {
+        message,
+        types: Vec::new(),
+    };
     let Some(resolved) = rt.embind.resolved(func) else {
         let (index, signature) = &reg.funcs[func as usize];
-        return unusable(format!("unknown function pointer with signature {signature}: {index}"));
+        return unusable(format!(
+            "unknown function pointer with signature {signature}: {index}"
+        ));
     };
     let lead = 1 + usize::from(!matches!(this, This::None));
     let returns = result != NO_TYPE && !matches!(reg.ty(result).kind, TypeKind::Void);
     let right = !resolved.odd
         && resolved.params.len() == lead + args.len()
         && resolved.params[..lead].iter().all(|t| *t == Type::I32)
-        && args.iter().zip(&resolved.params[lead..]).all(|(ty, wasm)| fits(&reg.ty(*ty).kind, *wasm))
-        && (!returns || resolved.result.is_some_and(|wasm| fits(&reg.ty(result).kind, wasm)));
+        && args
+            .iter()
+            .zip(&resolved.params[lead..])
+            .all(|(ty, wasm)| fits(&reg.ty(*ty).kind, *wasm))
+        && (!returns
+            || resolved
+                .result
+                .is_some_and(|wasm| fits(&reg.ty(result).kind, wasm)));
     if !right {
         let (index, signature) = &reg.funcs[func as usize];
         return unusable(format!(
@@ -543,7 +751,9 @@ fn plan(
         args: params.into_boxed_slice(),
         result,
         result_wasm: if returns { resolved.result } else { None },
-        lifo: destroyed.iter().any(|ty| reg.static_destructor(*ty).is_none()),
+        lifo: destroyed
+            .iter()
+            .any(|ty| reg.static_destructor(*ty).is_none()),
     })
 }
 
@@ -555,7 +765,11 @@ fn bind_accessor(
     is_static: bool,
 ) -> Result<(), Unwind> {
     let ty = type_index(rt, raw)?;
-    let this = if is_static { This::None } else { This::Class(class) };
+    let this = if is_static {
+        This::None
+    } else {
+        This::Class(class)
+    };
     let state = if is_getter {
         plan(rt, func, context, this, &[], ty, &[])
     } else {
@@ -653,7 +867,9 @@ pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String, Unwind> {
     if rt.wasm.export("__getTypeName").is_none() {
         return Ok(format!("type {raw}"));
     }
-    let at = rt.call_export("__getTypeName", &[Raw::from_u32(raw)])?.u32();
+    let at = rt
+        .call_export("__getTypeName", &[Raw::from_u32(raw)])?
+        .u32();
     let name = latin1(rt.wasm.c_str(at)?);
     rt.embind_free(at)?;
     Ok(name)
@@ -669,7 +885,10 @@ pub fn throw_unbound(rt: &mut Runtime, message: &str, types: &[u32]) -> Unwind {
         return Unwind::binding(message);
     }
     match missing_types(rt, types) {
-        Ok(names) => Unwind::script("UnboundTypeError", format!("{message}: {}", names.join(", "))),
+        Ok(names) => Unwind::script(
+            "UnboundTypeError",
+            format!("{message}: {}", names.join(", ")),
+        ),
         Err(unwind) => unwind,
     }
 }

@@ -13,7 +13,11 @@ pub fn std_string_from_wire(rt: &mut Runtime, at: u32, utf8: bool) -> Result<JsV
     let length = rt.wasm.read_u32(at)?;
     let bytes = rt.wasm.bytes(at.wrapping_add(4), length)?;
     let value = if utf8 {
-        let bytes = if bytes.len() >= TEXT_DECODER_FROM && bytes.starts_with(&BOM) { &bytes[3..] } else { bytes };
+        let bytes = if bytes.len() >= TEXT_DECODER_FROM && bytes.starts_with(&BOM) {
+            &bytes[3..]
+        } else {
+            bytes
+        };
         rt.js.string_utf8(bytes)
     } else {
         rt.js.string_latin1(bytes)
@@ -50,7 +54,9 @@ pub fn std_string_to_wire(
         return Err(Unwind::binding("Cannot pass non-string to std::string"));
     };
     if units.iter().any(|u| *u > 255) {
-        return Err(Unwind::binding("String has UTF-16 code units that do not fit in 8 bits"));
+        return Err(Unwind::binding(
+            "String has UTF-16 code units that do not fit in 8 bits",
+        ));
     }
     let length = units.len() as u32;
     let at = allocate(rt, length, length, 1, destructors)?;
@@ -68,7 +74,9 @@ fn allocate(
     terminator: u32,
     destructors: &mut Destructors,
 ) -> Result<u32, Unwind> {
-    let total = bytes.checked_add(4 + terminator).ok_or_else(Unwind::out_of_bounds)?;
+    let total = bytes
+        .checked_add(4 + terminator)
+        .ok_or_else(Unwind::out_of_bounds)?;
     let at = rt.embind_malloc(total)?;
     destructors.push(Destructor::Free(at));
     rt.wasm.write_u32(at, length)?;
@@ -90,7 +98,11 @@ fn write_wtf8(units: &[u16], out: &mut [u8]) {
             Ok(c) => put(c.encode_utf8(&mut [0; 4]).as_bytes()),
             Err(lone) => {
                 let u = lone.unpaired_surrogate();
-                put(&[0xE0 | (u >> 12) as u8, 0x80 | (u >> 6 & 0x3F) as u8, 0x80 | (u & 0x3F) as u8]);
+                put(&[
+                    0xE0 | (u >> 12) as u8,
+                    0x80 | (u >> 6 & 0x3F) as u8,
+                    0x80 | (u & 0x3F) as u8,
+                ]);
             }
         }
     }
@@ -101,7 +113,10 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
     let size = length.checked_mul(unit).ok_or_else(Unwind::out_of_bounds)?;
     let bytes = rt.wasm.bytes(at.wrapping_add(4), size)?;
     let units: Vec<u16> = if unit == 2 {
-        bytes.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect()
+        bytes
+            .chunks_exact(2)
+            .map(|c| u16::from_le_bytes([c[0], c[1]]))
+            .collect()
     } else {
         let mut units = Vec::with_capacity(length as usize);
         for chunk in bytes.chunks_exact(4) {
@@ -130,7 +145,9 @@ pub fn wide_to_wire(
 ) -> Result<u32, Unwind> {
     let js = rt.js();
     let Some(units) = js.to_utf16(value) else {
-        return Err(Unwind::binding(format!("Cannot pass non-string to C++ string type {name}")));
+        return Err(Unwind::binding(format!(
+            "Cannot pass non-string to C++ string type {name}"
+        )));
     };
     let bytes: Vec<u8> = if unit == 2 {
         units.iter().flat_map(|u| u.to_le_bytes()).collect()

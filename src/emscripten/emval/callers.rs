@@ -21,7 +21,6 @@ pub struct Caller {
     pub kind: Kind,
 }
 
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Function,
@@ -39,9 +38,16 @@ pub fn define(rt: &mut Runtime, count: u32, types: u32, kind: Kind) -> Result<u3
         indices.push(require_type(rt, raw, &format!("parameter {i}"))?);
     }
     let Some((result, args)) = indices.split_first() else {
-        return Err(Unwind::script("InternalError", "a method caller without a result type"));
+        return Err(Unwind::script(
+            "InternalError",
+            "a method caller without a result type",
+        ));
     };
-    rt.emval.callers.push(Caller { result: *result, args: args.into(), kind });
+    rt.emval.callers.push(Caller {
+        result: *result,
+        args: args.into(),
+        kind,
+    });
     // Number 0 means that there is none.
     Ok(rt.emval.callers.len() as u32)
 }
@@ -66,7 +72,10 @@ pub fn read_pack(
     types: &[TypeIdx],
     mut at: u32,
 ) -> Result<Pack, Unwind> {
-    let mut pack = Pack { values: SmallVec::new(), handles: SmallVec::new() };
+    let mut pack = Pack {
+        values: SmallVec::new(),
+        handles: SmallVec::new(),
+    };
     for ty in types {
         let out = read_value(rt, reg, *ty, at)?;
         if let Out::Handle { handle, .. } = out {
@@ -114,7 +123,11 @@ pub fn call(
             js.call(rt, function, object, &pack.values)?
         }
         Target::Constructor(class) => js.construct(rt, class, &pack.values)?,
-        Target::Cast => pack.values.first().copied().unwrap_or_else(|| js.undefined()),
+        Target::Cast => pack
+            .values
+            .first()
+            .copied()
+            .unwrap_or_else(|| js.undefined()),
     };
     if rt.abi.emval_deletes_args {
         for handle in pack.handles {

@@ -120,7 +120,12 @@ fn new_object(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn new_cstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let units = rt.wasm.c_str(a.u32(0))?.iter().map(|b| u16::from(*b)).collect();
+    let units = rt
+        .wasm
+        .c_str(a.u32(0))?
+        .iter()
+        .map(|b| u16::from(*b))
+        .collect();
     a.ret_u32(rt.emval_insert(Value::Text(units)));
     Ok(())
 }
@@ -200,8 +205,11 @@ fn get_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn set_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let (object, key, value) =
-        (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?, rt.emval_value(a.u32(2))?);
+    let (object, key, value) = (
+        rt.emval_value(a.u32(0))?,
+        rt.emval_value(a.u32(1))?,
+        rt.emval_value(a.u32(2))?,
+    );
     let js = rt.js();
     js.set(rt, object, key, value)
 }
@@ -223,7 +231,11 @@ fn cast(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let kind = if a.len() > 2 && a.u32(2) != 0 { CallKind::Constructor } else { CallKind::Function };
+    let kind = if a.len() > 2 && a.u32(2) != 0 {
+        CallKind::Constructor
+    } else {
+        CallKind::Function
+    };
     let id = callers::define(rt, a.u32(0), a.u32(1), kind)?;
     a.ret_u32(id);
     Ok(())
@@ -278,7 +290,9 @@ fn unprepared(rt: &mut Runtime, count: u32, types: u32, args: u32) -> Result<Vec
         indices.push(require_type(rt, raw, &format!("parameter {i}"))?);
     }
     let reg = Arc::clone(&rt.embind.reg);
-    Ok(callers::read_pack(rt, &reg, &indices, args)?.values.into_vec())
+    Ok(callers::read_pack(rt, &reg, &indices, args)?
+        .values
+        .into_vec())
 }
 
 fn construct(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -293,7 +307,13 @@ fn call_method(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let caller = callers::caller(rt, a.u32(0))?;
     let object = rt.emval_value(a.u32(1))?;
     let name = latin1(rt, a.u32(2))?;
-    let wire = callers::call(rt, &caller, Target::Method(object, name), a.u32(3), a.u32(4))?;
+    let wire = callers::call(
+        rt,
+        &caller,
+        Target::Method(object, name),
+        a.u32(3),
+        a.u32(4),
+    )?;
     give_wire(a, wire);
     Ok(())
 }
@@ -411,7 +431,8 @@ fn iter_next(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn unsupported_await(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Unsupported(
-        "awaiting a promise in C++ (val::await, co_await val); open the source with host: 'glue'".into(),
+        "awaiting a promise in C++ (val::await, co_await val); open the source with host: 'glue'"
+            .into(),
     ))
 }
 

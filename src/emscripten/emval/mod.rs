@@ -52,7 +52,7 @@ pub struct Emval {
 }
 
 /// What [`Emval::restore`] goes back to.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     entries: PoolImage<Entry>,
     callers: Vec<Caller>,
@@ -61,7 +61,11 @@ pub struct Image {
 impl Image {
     /// Whether another sandbox or thread may take it over: no JavaScript value is part of it.
     pub fn is_portable(&self) -> bool {
-        !self.entries.items().iter().any(|e| matches!(e.value, Value::Js(_)))
+        !self
+            .entries
+            .items()
+            .iter()
+            .any(|e| matches!(e.value, Value::Js(_)))
     }
 }
 
@@ -72,7 +76,10 @@ impl Emval {
     }
 
     pub fn snapshot(&mut self) -> Image {
-        let image = Image { entries: self.entries.snapshot(), callers: self.callers.clone() };
+        let image = Image {
+            entries: self.entries.snapshot(),
+            callers: self.callers.clone(),
+        };
         self.imaged_callers = self.callers.len();
         self.image_refs = image
             .entries
@@ -88,7 +95,11 @@ impl Emval {
 
     /// Goes back to the image. JavaScript values kept since are released.
     pub fn restore(&mut self, image: &Image, js: &dyn Js) {
-        let Emval { entries, image_refs, .. } = self;
+        let Emval {
+            entries,
+            image_refs,
+            ..
+        } = self;
         entries.restore(&image.entries, |entry| {
             if let Value::Js(reference) = entry.value
                 && !image_refs.contains(&reference)
@@ -97,6 +108,16 @@ impl Emval {
             }
         });
         self.callers.truncate(self.imaged_callers);
+    }
+
+    /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again.
+    pub fn start_over(&mut self, js: &dyn Js) {
+        for (_, entry) in self.entries.iter() {
+            if let Value::Js(reference) = entry.value {
+                js.release(reference);
+            }
+        }
+        *self = Self::default();
     }
 
     /// Makes a new sandbox's table from the portable image of another of the same program.
@@ -114,12 +135,20 @@ const FALSE: u32 = 3;
 
 impl Runtime {
     fn constant_handle(&self, which: u32) -> u32 {
-        if self.abi.emval_even { 2 * (which + 1) } else { which + 1 }
+        if self.abi.emval_even {
+            2 * (which + 1)
+        } else {
+            which + 1
+        }
     }
     /// The entry of a dynamic handle; `Err` names one of the constants.
     fn entry_of(&self, handle: u32) -> Result<u32, u32> {
         if self.abi.emval_even {
-            if handle >= 10 { Ok((handle - 10) / 2) } else { Err((handle / 2).wrapping_sub(1)) }
+            if handle >= 10 {
+                Ok((handle - 10) / 2)
+            } else {
+                Err((handle / 2).wrapping_sub(1))
+            }
         } else if handle >= 5 {
             Ok(handle - 5)
         } else {
@@ -129,7 +158,11 @@ impl Runtime {
     /// A new handle, owned by C++.
     pub(super) fn emval_insert(&mut self, value: Value) -> u32 {
         let index = self.emval.entries.insert(Entry { refs: 1, value });
-        if self.abi.emval_even { 10 + 2 * index } else { 5 + index }
+        if self.abi.emval_even {
+            10 + 2 * index
+        } else {
+            5 + index
+        }
     }
     /// A handle of a JavaScript value, owned by C++.
     pub fn emval_handle(&mut self, value: JsValue) -> u32 {
@@ -220,7 +253,9 @@ impl Runtime {
     }
     /// The list behind a destructors handle, which is consumed.
     fn emval_take_destructors(&mut self, handle: u32) -> Result<Vec<Destructor>, Unwind> {
-        let index = self.entry_of(handle).map_err(|_| self.deleted_val(handle))?;
+        let index = self
+            .entry_of(handle)
+            .map_err(|_| self.deleted_val(handle))?;
         let list = match self.emval.entries.get(index).map(|e| &e.value) {
             Some(Value::Destructors(list)) => list.clone(),
             _ => return Err(self.deleted_val(handle)),

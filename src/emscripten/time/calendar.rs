@@ -157,7 +157,7 @@ mod tests {
         assert_eq!((f.year, f.month, f.day, f.weekday, f.year_day), (2000, 1, 29, 2, 59));
         assert_eq!(split(-1).second, 59);
         assert_eq!(join(70, 0, 1, 0, 0, 0), Some(0));
-        assert_eq!(join(2000, 14, 0, 25, 61, 61), join(2001, 2, 1, 2, 2, 1).map(|ms| ms - DAY_MS));
+        assert_eq!(join(2000, 14, 0, 25, 61, 61), join(2001, 2, 1, 2, 2, 1));
         assert_eq!(clip(MAX_MS + 1), None);
     }
 

@@ -6,8 +6,11 @@ use super::parse::{Ast, body_of, contains, identifier, is_identifier, member, ta
 use super::{GlueFacts, Layout, NameState, Shape, Uses};
 use crate::program::wasm_facts::{Item, WasmFacts};
 use oxc_ast::AstKind;
-use oxc_ast::ast::{AssignmentTarget, CallExpression, Expression};
-use oxc_span::GetSpan;
+use oxc_ast::ast::{AssignmentTarget, Expression};
+use oxc_semantic::NodeId;
+use oxc_span::{GetSpan, Span};
+use oxc_syntax::symbol::SymbolId;
+use std::collections::{HashMap, HashSet};
 
 /// Properties of `Module` that come from the user: assigning them is no export.
 const OPTIONS: [&str; 51] = [
@@ -88,12 +91,19 @@ pub fn factory_without_table<'a>(ast: &Ast<'a>) -> Factory<'a> {
 
 /// Whether enough names were told for the native host.
 pub fn name_state(
+    ast: &Ast<'_>,
+    factory: Factory<'_>,
     facts: &WasmFacts,
     table: Option<&ImportTable<'_, '_>>,
     imports: &ImportNames,
 ) -> NameState {
     let wanted = facts.function_imports().count();
     let minified = |reason: String| NameState::Minified { reason };
+    if !readable_runtime(ast, factory) {
+        return minified(
+            "the glue's own JavaScript was renamed by Closure or another minifier".into(),
+        );
+    }
     if imports.unnamed.is_empty() {
         return NameState::Recoverable;
     }
@@ -110,6 +120,32 @@ pub fn name_state(
     ))
 }
 
+/// Whether the parts of the runtime still have their names.
+fn readable_runtime(ast: &Ast<'_>, factory: Factory<'_>) -> bool {
+    const PARTS: [&str; 14] = [
+        "Module",
+        "createWasm",
+        "run",
+        "HEAPU8",
+        "HEAP8",
+        "wasmMemory",
+        "wasmExports",
+        "asm",
+        "initRuntime",
+        "preRun",
+        "updateMemoryViews",
+        "updateGlobalBufferAndViews",
+        "runDependencies",
+        "moduleOverrides",
+    ];
+    let declared = |name: &str| {
+        ast.scoping
+            .find_binding(factory.scope, name.into())
+            .is_some()
+    };
+    PARTS.iter().filter(|name| declared(name)).count() >= 4
+}
+
 /// The rest of the facts.
 pub fn read(
     ast: &Ast<'_>,
@@ -124,7 +160,7 @@ pub fn read(
     out.constructors = constructors(ast, factory, exports, out);
     module_properties(ast, factory, out);
     out.wasm_names = wasm_file_names(ast);
-    texts(ast, factory, out);
+    out.evidence = super::evidence::read(ast, factory);
     out.uses = Uses {
         asyncify: facts.export("asyncify_start_unwind").is_some()
             || out
@@ -141,7 +177,6 @@ pub fn read(
             .import_names
             .values()
             .any(|name| name.starts_with("_embind_register_")),
-        top_level_await: false,
     };
     out.shape = Shape {
         modularize: !matches!(factory.node, AstKind::Program(_)),
@@ -227,10 +262,7 @@ fn constructors(
         if !queued || !contains(factory.span, call.span) {
             continue;
         }
-        for inner in ast.nodes.iter() {
-            let AstKind::IdentifierReference(id) = inner.kind() else {
-                continue;
-            };
+        for id in ast.references_in(call.span) {
             if !call.arguments.iter().any(|a| contains(a.span(), id.span)) {
                 continue;
             }
@@ -251,11 +283,113 @@ fn constructors(
             found.push(name);
         }
     }
+    if found.is_empty()
+        && out
+            .export_names
+            .values()
+            .any(|name| name == "__wasm_call_ctors")
+    {
+        found.push("__wasm_call_ctors".into());
+    }
     found
+}
+
+/// Functions of the factory that run during start-up, as far as direct calls tell: called at top level, or by one of
+/// these.
+fn startup_functions(ast: &Ast<'_>, factory: Factory<'_>) -> HashSet<Span> {
+    let mut calls: HashMap<Option<Span>, Vec<SymbolId>> = HashMap::new();
+    let mut spans: HashMap<SymbolId, Span> = HashMap::new();
+    for node in ast.nodes.iter() {
+        if !contains(factory.span, node.kind().span()) {
+            continue;
+        }
+        match node.kind() {
+            AstKind::CallExpression(call) => {
+                let callee = identifier(&call.callee).and_then(|id| ast.symbol(id));
+                // `removeRunDependency`-like callbacks are given by name: `addOnInit(f)`, `.then(run)`.
+                let given = call
+                    .arguments
+                    .iter()
+                    .filter_map(|a| a.as_expression())
+                    .filter_map(identifier);
+                let given = given.filter_map(|id| ast.symbol(id));
+                let within = outermost_function(ast, factory, node.id());
+                calls
+                    .entry(within)
+                    .or_default()
+                    .extend(callee.into_iter().chain(given));
+            }
+            AstKind::Function(f) => {
+                if let Some(symbol) = f.id.as_ref().and_then(|id| id.symbol_id.get()) {
+                    spans.insert(symbol, f.span);
+                }
+            }
+            AstKind::VariableDeclarator(d) => {
+                let function = match d.init.as_ref().map(|i| i.without_parentheses()) {
+                    Some(Expression::FunctionExpression(f)) => Some(f.span),
+                    Some(Expression::ArrowFunctionExpression(a)) => Some(a.span),
+                    _ => None,
+                };
+                let symbol =
+                    d.id.get_binding_identifier()
+                        .and_then(|id| id.symbol_id.get());
+                if let (Some(symbol), Some(span)) = (symbol, function) {
+                    spans.insert(symbol, span);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut reached = HashSet::new();
+    let mut queue: Vec<Span> = Vec::new();
+    let mut visit = |from: Option<Span>, queue: &mut Vec<Span>| {
+        for symbol in calls.get(&from).into_iter().flatten() {
+            if let Some(span) = spans.get(symbol)
+                && reached.insert(*span)
+            {
+                queue.push(*span);
+            }
+        }
+    };
+    visit(None, &mut queue);
+    while let Some(span) = queue.pop() {
+        visit(Some(span), &mut queue);
+    }
+    reached
+}
+
+/// The function right below the factory that holds a node; `None` at its top level, functions called on the spot
+/// counting as top level.
+fn outermost_function(ast: &Ast<'_>, factory: Factory<'_>, node: NodeId) -> Option<Span> {
+    let mut outermost = None;
+    let mut pending: Option<Span> = None;
+    for kind in ast.ancestors(node) {
+        if let (Some(span), AstKind::CallExpression(call)) = (pending, kind) {
+            if call.callee.without_parentheses().span() == span {
+                pending = None;
+            }
+        } else if let Some(span) =
+            pending.filter(|_| !matches!(kind, AstKind::ParenthesizedExpression(_)))
+        {
+            outermost = Some(span);
+            pending = None;
+        }
+        if kind.span() == factory.span {
+            break;
+        }
+        if matches!(
+            kind,
+            AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)
+        ) {
+            pending = Some(kind.span());
+        }
+    }
+    outermost
 }
 
 /// `Module["x"] = ...`: exports of the glue. Reads of `Module["x"]`: its options.
 fn module_properties(ast: &Ast<'_>, factory: Factory<'_>, out: &mut GlueFacts) {
+    let startup = startup_functions(ast, factory);
     for node in ast.nodes.iter() {
         match node.kind() {
             AstKind::AssignmentExpression(a) if contains(factory.span, a.span) => {
@@ -268,7 +402,9 @@ fn module_properties(ast: &Ast<'_>, factory: Factory<'_>, out: &mut GlueFacts) {
                 {
                     continue;
                 }
-                if !is_unexported_stub(ast, &a.right) {
+                let runs = outermost_function(ast, factory, node.id())
+                    .is_none_or(|f| startup.contains(&f));
+                if runs && !is_unexported_stub(ast, &a.right) {
                     out.module_keys.push(key.to_string());
                 }
             }
@@ -323,50 +459,6 @@ pub fn wasm_file_names(ast: &Ast<'_>) -> Vec<String> {
         }
     }
     names
-}
-
-/// Facts that single strings and statements give away.
-fn texts(ast: &Ast<'_>, factory: Factory<'_>, out: &mut GlueFacts) {
-    for node in ast.nodes.iter() {
-        match node.kind() {
-            AstKind::SwitchCase(case) if contains(factory.span, case.span) => emval_case(case, out),
-            AstKind::CallExpression(call) if !out.assertions => {
-                out.assertions = is_identifier(&call.callee, "unexportedRuntimeSymbol")
-                    || is_identifier(&call.callee, "unexportedRuntimeFunction")
-                    || is_stack_check(call);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_stack_check(call: &CallExpression<'_>) -> bool {
-    is_identifier(&call.callee, "writeStackCookie")
-        || is_identifier(&call.callee, "checkIncomingModuleAPI")
-}
-
-/// `case undefined: return 2` of `Emval.toHandle`.
-fn emval_case(case: &oxc_ast::ast::SwitchCase<'_>, out: &mut GlueFacts) {
-    let undefined = case
-        .test
-        .as_ref()
-        .is_some_and(|t| t.is_undefined() || t.is_void_0());
-    if !undefined || out.emval_undefined.is_some() {
-        return;
-    }
-    let returned = case.consequent.iter().find_map(|s| match s {
-        oxc_ast::ast::Statement::ReturnStatement(r) => r.argument.as_ref(),
-        oxc_ast::ast::Statement::BlockStatement(b) => b.body.iter().find_map(|s| match s {
-            oxc_ast::ast::Statement::ReturnStatement(r) => r.argument.as_ref(),
-            _ => None,
-        }),
-        _ => None,
-    });
-    if let Some(Expression::NumericLiteral(n)) = returned
-        && (n.value == 1.0 || n.value == 2.0)
-    {
-        out.emval_undefined = Some(n.value as u32);
-    }
 }
 
 fn assigns_exports(ast: &Ast<'_>) -> bool {

@@ -6,7 +6,7 @@
 //! of it (`x.staticInit()`), and that call a function which assigns it (`init_x()`). Nothing is brought along for a
 //! name that the facade provides, or that is part of the runtime's own start-up ([`RUNTIME`]).
 
-use super::names::{ExportNames, Factory, ImportTable};
+use super::names::{ExportNames, Factory, ImportTable, bundled};
 use super::parse::{Ast, body_of, contains, identifier, root_identifier, target_identifier};
 use super::{GlueFacts, Host, NameState};
 use crate::program::wasm_facts::WasmFacts;
@@ -28,6 +28,8 @@ pub struct Fragment {
     pub has_extras: bool,
     /// `extras` is an async function.
     pub extras_async: bool,
+    /// A declaration that was cut out awaits: the fragment must be the body of an async function.
+    pub is_async: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +43,12 @@ pub struct FreeName {
 pub enum Role {
     /// The module object, under whatever name the factory knows it.
     Module,
-    /// A variable of Emscripten's runtime.
-    Provided,
+    /// The variable of Emscripten's runtime that has this name; bundlers may have renamed it in the glue.
+    Provided(String),
     /// A function that calls the export of this canonical name.
     Export(String),
-    /// `require`, `module`, `exports`, `__filename`, `__dirname`, as the glue file would have them.
-    CommonJs,
+    /// `require`, `module`, `exports`, `__filename` or `__dirname`, as the glue file would have it.
+    CommonJs(String),
     /// [`LIVE`]: an object whose getters give changing variables their current values.
     Live,
     /// [`IMPORT_META`]: what `import.meta` is in the glue file.
@@ -57,6 +59,9 @@ pub enum Role {
 pub const LIVE: &str = "$live";
 /// The parameter that stands for `import.meta`.
 pub const IMPORT_META: &str = "$import_meta";
+
+/// `require` for what the glue imports: the file may have a `require` of its own.
+const REQUIRE: &str = "$require";
 
 /// Variables of the runtime that change while it runs.
 pub fn is_live_name(name: &str) -> bool {
@@ -182,8 +187,6 @@ struct Cutter<'a, 'b> {
     export_names: &'b HashMap<String, String>,
     host: Host<'b>,
     module: Option<SymbolId>,
-    /// All identifier references and `import.meta`s, by position.
-    references: Vec<(u32, NodeId)>,
     body: &'b [Statement<'a>],
     /// Top-level expressions with effects on a symbol.
     effects: HashMap<SymbolId, Vec<Span>>,
@@ -198,6 +201,9 @@ struct Cutter<'a, 'b> {
     /// Spans of pre-js and post-js statements: what they declare is hoisted as a whole.
     regions: Vec<Span>,
     queue: Vec<Span>,
+    awaits: Vec<Span>,
+    /// Variable declarations by position.
+    variables: Vec<(u32, NodeId)>,
 }
 
 /// Cuts out everything that a native host needs from the glue.
@@ -222,7 +228,6 @@ pub fn cut(
         export_names: &glue.export_names,
         host,
         module: None,
-        references: references(ast),
         body,
         effects: HashMap::new(),
         calls: HashMap::new(),
@@ -233,7 +238,15 @@ pub fn cut(
         edits: BTreeMap::new(),
         regions: Vec::new(),
         queue: Vec::new(),
+        awaits: own_awaits(ast, &factory),
+        variables: ast
+            .nodes
+            .iter()
+            .filter(|n| matches!(n.kind(), AstKind::VariableDeclaration(_)))
+            .map(|n| (n.kind().span().start, n.id()))
+            .collect(),
     };
+    cutter.variables.sort_unstable();
     cutter.index();
     let windows = Windows::find(ast, &factory, body);
     let pre: Vec<&Statement<'_>> = windows.pre.iter().filter_map(|i| body.get(*i)).collect();
@@ -288,35 +301,26 @@ pub fn cut(
             .collect(),
         has_pre: !pre.is_empty(),
         has_extras: !post.is_empty(),
-        extras_async: post.iter().any(|s| awaits(ast, &factory, s.span())),
+        extras_async: post.iter().any(|s| cutter.awaits(s.span())),
+        is_async: cutter
+            .pieces
+            .keys()
+            .any(|(start, end)| cutter.awaits(Span::new(*start, *end))),
     });
     out
 }
 
-fn references(ast: &Ast<'_>) -> Vec<(u32, NodeId)> {
-    let mut all: Vec<(u32, NodeId)> = ast
-        .nodes
+/// Spans of the `await`s that belong to the factory itself.
+fn own_awaits(ast: &Ast<'_>, factory: &Factory<'_>) -> Vec<Span> {
+    ast.nodes
         .iter()
+        .filter(|n| matches!(n.kind(), AstKind::AwaitExpression(_)))
         .filter(|n| {
-            matches!(
-                n.kind(),
-                AstKind::IdentifierReference(_) | AstKind::ImportMeta(_)
-            )
-        })
-        .map(|n| (n.kind().span().start, n.id()))
-        .collect();
-    all.sort_unstable();
-    all
-}
-
-fn awaits(ast: &Ast<'_>, factory: &Factory<'_>, span: Span) -> bool {
-    ast.nodes.iter().any(|n| {
-        matches!(n.kind(), AstKind::AwaitExpression(_))
-            && contains(span, n.kind().span())
-            && ast
-                .enclosing_function(n.id())
+            ast.enclosing_function(n.id())
                 .is_none_or(|f| f.span() == factory.node.span())
-    })
+        })
+        .map(|n| n.kind().span())
+        .collect()
 }
 
 /// `ASM_CONSTS`: an object keyed by address, or before that an array.
@@ -423,13 +427,8 @@ impl<'a> Cutter<'a, '_> {
 
     /// Follows every name used within `span`.
     fn scan(&mut self, span: Span) {
-        let from = self.references.partition_point(|(at, _)| *at < span.start);
-        let mut index = from;
-        while let Some(&(at, node)) = self.references.get(index) {
-            if at >= span.end {
-                break;
-            }
-            index += 1;
+        let ast = self.ast;
+        for node in ast.reference_nodes(span) {
             match self.ast.nodes.kind(node) {
                 AstKind::IdentifierReference(id) => match self.ast.symbol(id) {
                     Some(symbol) => self.use_symbol(symbol, id.span, node, span),
@@ -451,9 +450,9 @@ impl<'a> Cutter<'a, '_> {
         } else if name == "Module" {
             self.free.insert(name.into(), Role::Module);
         } else if COMMON_JS.contains(&name) {
-            self.free.insert(name.into(), Role::CommonJs);
+            self.free.insert(name.into(), Role::CommonJs(name.into()));
         } else if (self.host.provides)(name) {
-            self.free.insert(name.into(), Role::Provided);
+            self.free.insert(name.into(), Role::Provided(name.into()));
         }
     }
 
@@ -461,7 +460,7 @@ impl<'a> Cutter<'a, '_> {
         let shorthand =
             matches!(self.ast.nodes.parent_kind(node), AstKind::ObjectProperty(p) if p.shorthand);
         let text = match shorthand {
-            true => format!("{name}:{LIVE}.{name}"),
+            true => format!("{}:{LIVE}.{name}", self.ast.slice(span)),
             false => format!("{LIVE}.{name}"),
         };
         self.free.insert(LIVE.into(), Role::Live);
@@ -481,8 +480,9 @@ impl<'a> Cutter<'a, '_> {
             return;
         }
         let name = self.ast.scoping.symbol_name(symbol).to_string();
-        if (self.host.is_live)(&name) {
-            return self.live(&name, span, node);
+        let base = bundled(&name).to_string();
+        if (self.host.is_live)(&base) {
+            return self.live(&base, span, node);
         }
         if !self.seen.insert(symbol) {
             return;
@@ -492,13 +492,15 @@ impl<'a> Cutter<'a, '_> {
         }
         if Some(symbol) == self.module || self.is_factory_parameter(symbol) {
             self.free.insert(name, Role::Module);
-        } else if (self.host.provides)(&name) {
-            self.free.insert(name, Role::Provided);
+        } else if (self.host.provides)(&base) {
+            self.free.insert(name, Role::Provided(base));
+        } else if COMMON_JS.contains(&base.as_str()) {
+            self.free.insert(name, Role::CommonJs(base));
         } else if let Some(export) = self.exports.symbols.get(&symbol) {
             let canonical = self.export_names.get(export).unwrap_or(export).clone();
             self.free.insert(name, Role::Export(canonical));
-        } else if RUNTIME.contains(&name.as_str()) {
-            self.free.insert(name, Role::Provided);
+        } else if RUNTIME.contains(&base.as_str()) {
+            self.free.insert(name, Role::Provided(base));
         } else {
             self.cut_symbol(symbol);
         }
@@ -589,25 +591,26 @@ impl<'a> Cutter<'a, '_> {
             AstKind::ImportDefaultSpecifier(s) => (
                 s.span.start,
                 format!(
-                    "var {0}=require({source:?});{0}={0}&&{0}.__esModule?{0}.default:{0};",
+                    "var {0}={REQUIRE}({source:?});{0}={0}&&{0}.__esModule?{0}.default:{0};",
                     s.local.name
                 ),
             ),
             AstKind::ImportNamespaceSpecifier(s) => (
                 s.span.start,
-                format!("var {}=require({source:?});", s.local.name),
+                format!("var {}={REQUIRE}({source:?});", s.local.name),
             ),
             AstKind::ImportSpecifier(s) => (
                 s.span.start,
                 format!(
-                    "var {}=require({source:?})[{:?}];",
+                    "var {}={REQUIRE}({source:?})[{:?}];",
                     s.local.name,
                     s.imported.name().as_str()
                 ),
             ),
             _ => return,
         };
-        self.free.insert("require".into(), Role::CommonJs);
+        self.free
+            .insert(REQUIRE.into(), Role::CommonJs("require".into()));
         self.requires.insert(at, text);
     }
 
@@ -700,12 +703,18 @@ impl<'a> Cutter<'a, '_> {
                 }
                 _ => {}
             }
-            for node in self.ast.nodes.iter() {
-                let AstKind::VariableDeclaration(declaration) = node.kind() else {
+            let from = self.variables.partition_point(|(at, _)| *at < region.start);
+            let inside: Vec<NodeId> = self.variables[from..]
+                .iter()
+                .take_while(|(at, _)| *at < region.end)
+                .map(|(_, node)| *node)
+                .collect();
+            for node in inside {
+                let AstKind::VariableDeclaration(declaration) = self.ast.nodes.kind(node) else {
                     continue;
                 };
                 let direct = declaration.span == region;
-                let function_scoped = declaration.kind.is_var() && self.at_top_level(node.id());
+                let function_scoped = declaration.kind.is_var() && self.at_top_level(node);
                 if !contains(region, declaration.span) || !(direct || function_scoped) {
                     continue;
                 }
@@ -820,10 +829,7 @@ impl<'a> Cutter<'a, '_> {
             out.push_str("null");
             return;
         }
-        if statements
-            .iter()
-            .any(|s| awaits(self.ast, &self.factory, s.span()))
-        {
+        if statements.iter().any(|s| self.awaits(s.span())) {
             out.push_str("async ");
         }
         out.push_str("function () {\n");
@@ -834,6 +840,10 @@ impl<'a> Cutter<'a, '_> {
             }
         }
         out.push('}');
+    }
+
+    fn awaits(&self, span: Span) -> bool {
+        self.awaits.iter().any(|a| contains(span, *a))
     }
 
     fn strict(&self) -> bool {
@@ -869,7 +879,8 @@ impl Windows {
                 if matches!(statement, Statement::ReturnStatement(_)) {
                     break;
                 }
-                if !is_epilogue(ast, factory, statement) {
+                let empty = matches!(statement, Statement::EmptyStatement(_));
+                if !empty && !is_epilogue(ast, factory, statement) {
                     windows.post.push(index);
                 }
             }
@@ -954,12 +965,9 @@ fn is_epilogue(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_>) 
             | Statement::ExportNamedDeclaration(_)
             | Statement::ExportAllDeclaration(_)
             | Statement::ImportDeclaration(_)
-    ) || ast.nodes.iter().any(|n| match n.kind() {
-        AstKind::IdentifierReference(id) if contains(span, id.span) => {
-            let name = id.name.as_str();
-            OWN.contains(&name) || (script && LOADERS.contains(&name) && ast.symbol(id).is_none())
-        }
-        _ => false,
+    ) || ast.references_in(span).any(|id| {
+        let name = id.name.as_str();
+        OWN.contains(&name) || (script && LOADERS.contains(&name) && ast.symbol(id).is_none())
     })
 }
 

@@ -1,14 +1,17 @@
 //! What the Emscripten JavaScript beside a wasm says about it. The glue is parsed, never run.
 
 mod constants;
+mod evidence;
 mod facts;
 mod fragments;
 mod names;
 mod nesting;
+mod packed;
 pub mod parse;
 pub mod wasm_literal;
 
 pub use constants::Limits;
+pub use evidence::{Embind, Evidence};
 pub use fragments::{Fragment, FreeName, IMPORT_META, LIVE, Role, is_live_name};
 pub use names::fastcomp_name;
 
@@ -39,7 +42,8 @@ pub struct GlueFacts {
     pub missing_imports: Vec<(String, String)>,
     /// wasm export -> canonical name.
     pub export_names: HashMap<String, String>,
-    /// Properties that the glue puts on `Module` for its users, in order of appearance.
+    /// Properties that the glue puts on `Module` for its users during start-up, in order of appearance. May hold
+    /// `then`, which a facade must not have.
     pub module_keys: Vec<String>,
     /// Options that the glue reads from `Module`.
     pub module_options: Vec<String>,
@@ -56,10 +60,8 @@ pub struct GlueFacts {
     pub shape: Shape,
     /// Names of `.wasm` files that the glue spells.
     pub wasm_names: Vec<String>,
-    /// The glue was built with ASSERTIONS.
-    pub assertions: bool,
-    /// `undefined` has emval handle 1 (older) or 2, where the glue's text tells.
-    pub emval_undefined: Option<u32>,
+    /// What the glue's text says about the ABI.
+    pub evidence: Evidence,
 }
 
 /// Whether the names of imports can be read back from the glue.
@@ -97,8 +99,6 @@ pub struct Uses {
     pub pthreads: bool,
     pub dynamic_linking: bool,
     pub embind: bool,
-    /// The fragment cannot run as plain code: it awaits at its top level.
-    pub top_level_await: bool,
 }
 
 /// How a user of the package would get at the module.
@@ -123,7 +123,7 @@ pub fn read(ast: &Ast<'_>, facts: &WasmFacts, host: Host<'_>) -> GlueFacts {
         None => facts::factory_without_table(ast),
     };
     let exports = names::export_names(ast, facts, Some(factory), fastcomp);
-    out.names = facts::name_state(facts, table.as_ref(), &imports);
+    out.names = facts::name_state(ast, factory, facts, table.as_ref(), &imports);
     out.import_names = imports.names;
     out.missing_imports = imports.missing;
     out.export_names = exports.names.clone();
@@ -184,4 +184,25 @@ pub fn looks_like_emscripten(ast: &Ast<'_>) -> bool {
         ),
         _ => false,
     })
+}
+
+/// Relative paths that the file requires or imports.
+pub fn relative_requires(ast: &Ast<'_>) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for node in ast.nodes.iter() {
+        let path = match node.kind() {
+            AstKind::CallExpression(call) if parse::is_identifier(&call.callee, "require") => {
+                match call.arguments.first().and_then(|a| a.as_expression()) {
+                    Some(oxc_ast::ast::Expression::StringLiteral(s)) => s.value.as_str(),
+                    _ => continue,
+                }
+            }
+            AstKind::ImportDeclaration(import) => import.source.value.as_str(),
+            _ => continue,
+        };
+        if path.starts_with('.') && !paths.iter().any(|p| p == path) {
+            paths.push(path.to_string());
+        }
+    }
+    paths
 }

@@ -155,15 +155,11 @@ pub fn import_names(
     for (import, _) in facts.function_imports() {
         let key = (import.module.clone(), import.name.clone());
         let value = table.and_then(|t| t.entries.get(&import.name));
-        if table.is_some()
-            && value.is_none()
-            && !import.module.starts_with("GOT.")
-            && import.module != "global.Math"
-        {
+        let arithmetic = matches!(import.module.as_str(), "asm2wasm" | "global.Math");
+        if table.is_some() && value.is_none() && !arithmetic {
             out.missing.push(key.clone());
         }
-        let minified =
-            import.name.len() <= 3 && import.module != "asm2wasm" && import.module != "global.Math";
+        let minified = import.name.len() <= 3 && !arithmetic;
         let name = if minified {
             match value.and_then(|v| identifier(v)) {
                 Some(id) => {
@@ -196,7 +192,10 @@ pub fn import_names(
 /// fastcomp writes C names with a leading underscore and JavaScript library names without.
 pub fn fastcomp_name(module: &str, name: &str) -> String {
     match module {
-        "env" => without_underscore(name).to_string(),
+        "env" => {
+            let name = without_underscore(name);
+            name.strip_prefix("__wasi_").unwrap_or(name).to_string()
+        }
         // `f64-rem` of `asm2wasm`, `pow` of `global.Math`: the module is part of what they mean.
         _ => format!("{module}.{name}"),
     }
@@ -210,7 +209,7 @@ pub fn without_underscore(name: &str) -> &str {
 }
 
 /// Bundlers rename on collision: `_fd_write$1`.
-fn bundled(name: &str) -> &str {
+pub fn bundled(name: &str) -> &str {
     match name.split_once('$') {
         Some((base, digits)) if !base.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             base

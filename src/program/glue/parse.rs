@@ -4,8 +4,7 @@ use super::super::ReadError;
 use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
-    AssignmentTarget, Expression, FunctionBody, IdentifierReference, Program,
-    SimpleAssignmentTarget, Statement,
+    AssignmentTarget, Expression, FunctionBody, IdentifierReference, Program, Statement,
 };
 use oxc_parser::Parser;
 use oxc_semantic::{AstNodes, NodeId, Scoping, SemanticBuilder};
@@ -14,8 +13,8 @@ use oxc_syntax::symbol::SymbolId;
 
 /// Parser and walkers recurse once per level; real glue stays far below.
 const MAX_NESTING: usize = 6_000;
-/// Room for `MAX_NESTING` levels of the parser's largest frames. Only what is touched is ever backed by memory.
-const STACK_BYTES: usize = 512 << 20;
+/// Four times what `MAX_NESTING` levels of the hungriest syntax take. Only what is touched is ever backed by memory.
+const STACK_BYTES: usize = 192 << 20;
 
 /// A parsed glue file.
 pub struct Ast<'a> {
@@ -25,6 +24,8 @@ pub struct Ast<'a> {
     pub scoping: Scoping,
     /// The file has `import`, `export` or `import.meta`.
     pub module: bool,
+    /// All identifier references and `import.meta`s, by position.
+    pub references: Vec<(u32, NodeId)>,
 }
 
 /// The text of a source file: UTF-8 as Node reads it, without the byte order mark.
@@ -89,7 +90,19 @@ fn parse<R>(text: &str, f: impl FnOnce(&Ast<'_>) -> R) -> Result<R, ReadError> {
         let module = program.source_type.is_module();
         let built = SemanticBuilder::new().with_build_nodes(true).build(program);
         let (scoping, nodes) = built.semantic.into_scoping_and_nodes();
+        let mut references: Vec<(u32, NodeId)> = nodes
+            .iter()
+            .filter(|n| {
+                matches!(
+                    n.kind(),
+                    AstKind::IdentifierReference(_) | AstKind::ImportMeta(_)
+                )
+            })
+            .map(|n| (n.kind().span().start, n.id()))
+            .collect();
+        references.sort_unstable();
         return Ok(f(&Ast {
+            references,
             text,
             program,
             nodes,
@@ -115,6 +128,27 @@ impl<'a> Ast<'a> {
     pub fn symbol(&self, reference: &IdentifierReference<'a>) -> Option<SymbolId> {
         let id = reference.reference_id.get()?;
         self.scoping.get_reference(id).symbol_id()
+    }
+
+    /// Nodes of the references in a span.
+    pub fn reference_nodes(&self, span: Span) -> impl Iterator<Item = NodeId> + '_ {
+        let from = self.references.partition_point(|(at, _)| *at < span.start);
+        self.references[from..]
+            .iter()
+            .take_while(move |(at, _)| *at < span.end)
+            .map(|(_, node)| *node)
+    }
+
+    /// The identifiers read or written in a span.
+    pub fn references_in(
+        &self,
+        span: Span,
+    ) -> impl Iterator<Item = &'a IdentifierReference<'a>> + '_ {
+        self.reference_nodes(span)
+            .filter_map(|node| match self.nodes.kind(node) {
+                AstKind::IdentifierReference(id) => Some(id),
+                _ => None,
+            })
     }
 
     /// Ancestors of a node, nearest first.
@@ -178,15 +212,6 @@ pub fn target_identifier<'a, 'b>(
 ) -> Option<&'b IdentifierReference<'a>> {
     match target {
         AssignmentTarget::AssignmentTargetIdentifier(id) => Some(id),
-        _ => None,
-    }
-}
-
-pub fn simple_target_identifier<'a, 'b>(
-    target: &'b SimpleAssignmentTarget<'a>,
-) -> Option<&'b IdentifierReference<'a>> {
-    match target {
-        SimpleAssignmentTarget::AssignmentTargetIdentifier(id) => Some(id),
         _ => None,
     }
 }

@@ -53,9 +53,31 @@ fn from_text(text: &str) -> Option<Vec<u8>> {
         None => text,
     };
     if base64.starts_with(BASE64_MAGIC) {
-        return decode_base64(base64);
+        return decode_base64(base64).filter(|wasm| wasm.starts_with(MAGIC));
     }
-    from_binary_string(text)
+    from_binary_string(text).or_else(|| from_lz4(base64))
+}
+
+/// Base64 of packed bytes: the magic shows up a few bytes in, as the first literals.
+fn from_lz4(base64: &str) -> Option<Vec<u8>> {
+    let head = base64.as_bytes().get(..24)?;
+    if base64.len() < 4096
+        || !head
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+    {
+        return None;
+    }
+    let head = decode_base64(base64.get(..24)?)?;
+    if !head.windows(MAGIC.len()).take(10).any(|w| w == MAGIC) {
+        return None;
+    }
+    super::packed::unpack_lz4(&decode_base64(base64)?)
+}
+
+/// A wasm in base64 anywhere in the text of another file.
+pub fn find_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
+    from_text(super::packed::base64_in(bytes)?)
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
@@ -68,8 +90,7 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
         } else {
             text.as_bytes().into()
         };
-    let wasm = base64_simd::STANDARD_NO_PAD.decode_to_vec(&clean).ok()?;
-    wasm.starts_with(MAGIC).then_some(wasm)
+    base64_simd::STANDARD_NO_PAD.decode_to_vec(&clean).ok()
 }
 
 /// `binaryDecode('\0asm...')`: one code unit per byte. NUL may be written as U+0100 (from 5.0), and the first

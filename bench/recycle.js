@@ -1,0 +1,115 @@
+'use strict'
+
+// What a fresh instance of opencv.js 4.12 costs: emvm against the two ways V8 has, in one process, the rounds interleaved.
+//
+//   node bench/recycle.js [--quick]
+
+const path = require('node:path')
+const { once } = require('node:events')
+const { Worker } = require('node:worker_threads')
+const { open } = require('..')
+const { leak } = require('./lib/leak')
+const { now, quantile, median, duration, ratio, bytes, machine, printTable, save } = require('./lib/measure')
+const { FILE, vmTechnique, bestOfV8 } = require('./lib/peers')
+const { barChart } = require('./lib/svg')
+
+const QUICK = process.argv.includes('--quick')
+const ROUNDS = QUICK ? 4 : 12
+const LEAKS = [[0, 1000], [1, 200], [10, 40], [100, 8]]
+const THROUGHPUT_MS = QUICK ? 500 : 2000
+
+async function recyclesAfterLeaks (vm, samples) {
+  for (const [megabytes, perRound] of LEAKS) {
+    const into = samples.get(megabytes)
+    for (let i = 0; i < perRound; i++) {
+      leak(vm.exports, megabytes)
+      const start = now()
+      await vm.isReady()
+      into.push(now() - start)
+    }
+  }
+}
+
+// The first call after a recycle meets pages that are not there yet; the second does not.
+async function firstTouch (vm, touches) {
+  for (let i = 0; i < 200; i++) {
+    const cv = await vm.isReady()
+    const start = now()
+    void new cv.Mat(8, 8, cv.CV_8UC1)
+    const between = now()
+    void new cv.Mat(8, 8, cv.CV_8UC1)
+    const end = now()
+    touches.first.push(between - start)
+    touches.second.push(end - between)
+  }
+}
+
+async function timeOfFresh (fresh, into) {
+  const start = now()
+  const [cv] = await fresh()
+  into.push(now() - start)
+  leak(cv, 1)
+}
+
+async function throughput (threads) {
+  const workers = Array.from({ length: threads }, () => new Worker(path.join(__dirname, 'lib', 'recycle-worker.js'), { workerData: { file: FILE, ms: THROUGHPUT_MS } }))
+  await Promise.all(workers.map((worker) => once(worker, 'message')))
+  const results = workers.map((worker) => once(worker, 'message'))
+  for (const worker of workers) worker.postMessage('go')
+  const counts = await Promise.all(results)
+  await Promise.all(workers.map((worker) => once(worker, 'exit')))
+  return counts.reduce((sum, [{ recycles, seconds }]) => sum + recycles / seconds, 0)
+}
+
+async function main () {
+  console.log(machine())
+  const vm = await open(FILE, { host: 'native' })
+  const byScript = vmTechnique()
+  const byModule = await bestOfV8()
+  const samples = new Map(LEAKS.map(([megabytes]) => [megabytes, []]))
+  const touches = { first: [], second: [] }
+  const script = []
+  const module = []
+  await byScript()
+  await byModule()
+  for (let i = 0; i < 2000; i++) await vm.isReady()
+  for (let round = 0; round < ROUNDS; round++) {
+    await recyclesAfterLeaks(vm, samples)
+    await firstTouch(vm, touches)
+    await timeOfFresh(byScript, script)
+    await timeOfFresh(byModule, module)
+  }
+
+  const emvm = median(samples.get(0))
+  const rows = [
+    ...LEAKS.map(([megabytes]) => ({ name: `emvm, ${megabytes} MB leaked`, colour: 'emvm', values: samples.get(megabytes) })),
+    { name: 'V8, module compiled once, glue run again', colour: 'v8', values: module },
+    { name: 'V8, script run again in a new context', colour: 'vm', values: script }
+  ].map((row) => ({ ...row, p50: median(row.values), p99: quantile(row.values, 0.99), n: row.values.length }))
+  printTable(['a fresh instance of opencv.js 4.12', 'p50', 'p99', 'times emvm', 'n'],
+    rows.map(({ name, p50, p99, n }) => [name, duration(p50), duration(p99), ratio(p50 / emvm), n]))
+
+  const touch = { first: median(touches.first), second: median(touches.second) }
+  printTable(['new cv.Mat after a recycle', 'p50'], [['first (its pages are not there yet)', duration(touch.first)], ['second', duration(touch.second)]])
+
+  const perSecond = { one: await throughput(1), two: await throughput(2) }
+  printTable(['recycles per second', ''], [['one thread', Math.round(perSecond.one).toLocaleString('en')], ['two threads together', Math.round(perSecond.two).toLocaleString('en')]])
+
+  const { residentBytes } = vm.stats()
+  console.log(`Resident after the last recycle: ${bytes(residentBytes)}\n`)
+  vm.dispose()
+
+  save('recycle', {
+    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, recyclesPerSecond: perSecond
+  }, {
+    recycle: barChart({
+      title: 'A fresh instance of opencv.js 4.12',
+      subtitle: 'median time of one, logarithmic; in one process, rounds interleaved',
+      log: true,
+      format: duration,
+      rows: rows.map(({ name, colour, p50 }) => ({ label: name, value: p50, note: colour === 'emvm' ? duration(p50) : `${duration(p50)}  (${ratio(p50 / emvm)})`, colour, group: colour === 'emvm' }))
+    })
+  })
+}
+
+main()

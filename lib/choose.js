@@ -1,0 +1,60 @@
+'use strict'
+
+// Which host runs a program, and why: `open` acts on it, `inspect` shows it.
+
+const { MissingImportError, UnsupportedError } = require('./errors')
+
+// The imports that the user answers, by the names they may be given under.
+function userImports (options) {
+  const found = new Map()
+  for (const [module, functions] of Object.entries(options.imports || {})) {
+    for (const [name, fn] of Object.entries(functions)) found.set(name, { module, name, fn })
+  }
+  return found
+}
+
+// Reasons why the native host cannot run a program.
+function obstacles (facts, options) {
+  const reasons = []
+  if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)
+  const uses = facts.uses || {}
+  if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
+  if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
+  if (uses.dynamicLinking) reasons.push('it uses dynamic linking')
+  if (facts.fragment && facts.fragment.isAsync) reasons.push('the JavaScript it adds to its module awaits at its top level')
+  if (facts.memory && facts.memory.memory64) reasons.push('it uses 64-bit memory')
+  const users = userImports(options)
+  const missing = facts.imports.filter(({ name, by }) => by === 'nobody' && !users.has(name))
+  if (missing.length > 0) {
+    const list = missing.slice(0, 8).map(({ name, signature }) => `${name}${signature}`).join(', ')
+    reasons.push(`nobody answers ${missing.length} of its imports: ${list}${missing.length > 8 ? ', ...' : ''}`)
+  }
+  return { reasons, missing }
+}
+
+function chooseHost (facts, options) {
+  const { reasons, missing } = obstacles(facts, options)
+  if (options.host === 'native') {
+    const hard = facts.memory && (facts.memory.shared || facts.memory.memory64)
+    if (hard || (facts.minified && missing.length > 0)) {
+      return { error: new UnsupportedError(`The native host cannot run this module: ${reasons.join('; ')}. Use host: 'glue'.`) }
+    }
+    return { host: 'native', reasons }
+  }
+  if (options.host === 'glue') {
+    if (!facts.hasGlue) return { error: new UnsupportedError("host: 'glue' runs the package's own JavaScript: open its .js file, not the bare .wasm.") }
+    return { host: 'glue', reasons: ["asked for with host: 'glue'"] }
+  }
+  if (reasons.length === 0) return { host: 'native', reasons }
+  if (facts.hasGlue) return { host: 'glue', reasons }
+  if (missing.length > 0) {
+    const imports = missing.map(({ module, field, name, signature }) => ({ module, field, name, signature }))
+    return {
+      error: new MissingImportError(
+        `${reasons.join('; ')}. Give them in the \`imports\` option, or open the package's .js file instead of the bare .wasm.`, { imports })
+    }
+  }
+  return { error: new UnsupportedError(`This module cannot run here: ${reasons.join('; ')}.`) }
+}
+
+module.exports = { chooseHost, obstacles, userImports }

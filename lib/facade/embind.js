@@ -1,0 +1,83 @@
+'use strict'
+
+// embind's part of the module object: classes, functions, enums and constants, made once per sandbox from what native
+// code describes. No state is kept here, so that a recycle has nothing to put back.
+
+const { makeCall, makeOverloads } = require('./embind/calls')
+const { makeHandles } = require('./embind/handles')
+const { makeClass, makeEnum } = require('./embind/classes')
+const { makeInheriting } = require('./embind/inherit')
+
+const ERRORS = ['BindingError', 'InternalError', 'UnboundTypeError', 'PureVirtualError']
+const BUILTIN = { TypeError, RangeError, ReferenceError, Error }
+
+function makeErrors () {
+  const errors = {}
+  for (const name of ERRORS) {
+    errors[name] = { [name]: class extends Error {} }[name]
+    Object.defineProperty(errors[name].prototype, 'name', { configurable: true, writable: true, value: name })
+  }
+  return errors
+}
+
+// `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
+function attachEmbind (module, sandbox, wants = () => true) {
+  const errors = makeErrors()
+  sandbox.setScriptError((name, message) => new (errors[name] || BUILTIN[name] || Error)(message))
+  const native = sandbox.embind()
+  if (!native) return null
+  const description = JSON.parse(native.description)
+  const { operations, registers, owner } = native
+  const { BindingError } = errors
+  const { checkCounts, argsSuffix, finalizers } = description
+
+  const handles = makeHandles({ operations, registers, owner, finalizers })
+  const { state, NONE, wrap, classes, ClassHandle } = handles
+  const context = { state, NONE, wrap, BindingError, checkCounts, argsSuffix }
+  const calls = description.callables.map((callable, i) => makeCall(callable, native.calls[i], context))
+  const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
+  for (const described of description.classes) {
+    classes.push(makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle }))
+  }
+  const enums = description.enums.map(makeEnum)
+
+  operations.setHooks([
+    (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
+    (value) => {
+      const s = state(value)
+      if (s === NONE) return false
+      registers[0] = s.id
+      registers[1] = s.key
+      return true
+    },
+    (index, value) => enums[index].values[value],
+    makeInheriting({ description, operations, handles, errors, argsSuffix }),
+    (id, key) => () => operations.delete(id, key),
+    () => operations.flush(),
+    (name) => module[name]
+  ])
+
+  const constants = operations.constants()
+  const symbols = {
+    f: (index) => calls[index],
+    t: (index) => tables[index],
+    c: (index) => classes[index].constructor,
+    u: (index) => calls[index],
+    e: (index) => enums[index],
+    k: (index) => constants[index]
+  }
+  for (const [name, kind, index] of description.symbols) module[name] = symbols[kind](index)
+
+  const helpers = {
+    ...errors,
+    count_emval_handles: () => operations.countEmvals(),
+    getInheritedInstanceCount: () => operations.inheritedCount(),
+    getLiveInheritedInstances: () => operations.inheritedObjects(),
+    flushPendingDeletes: () => operations.flush(),
+    setDelayFunction: (fn) => operations.setDelay(fn)
+  }
+  for (const [name, value] of Object.entries(helpers)) if (wants(name) && !(name in module)) module[name] = value
+  return { errors, helpers, handles }
+}
+
+module.exports = { attachEmbind }

@@ -1,0 +1,93 @@
+'use strict'
+
+// JavaScript classes and enums for the C++ ones that native code describes.
+
+const { named } = require('./calls')
+
+const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
+const legal = (name) => name.replace(/[^a-zA-Z0-9_]/g, '$').replace(/^(?=\d)/, '_')
+
+function makeClass (described, base, { calls, tables, BindingError, ClassHandle }) {
+  const { name } = described
+  let bodies
+  if (described.constructors) {
+    bodies = []
+    for (let i = 0; i < described.constructors.length; i += 2) bodies[described.constructors[i]] = calls[described.constructors[i + 1]]
+  }
+
+  const constructor = named(legal(name), function () {
+    if (Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
+    if (bodies === undefined) throw new BindingError(`${name} has no accessible constructor`)
+    const body = bodies[arguments.length]
+    if (body === undefined) {
+      throw new BindingError(`Tried to invoke ctor of ${name} with invalid number of parameters (${arguments.length}) - expected (${Object.keys(bodies).toString()}) parameters instead!`)
+    }
+    return body.apply(this, arguments)
+  })
+  const prototype = Object.create(base ? base.prototype : ClassHandle.prototype, { constructor: { value: constructor } })
+  constructor.prototype = prototype
+  constructor.argCount = undefined
+
+  addMembers(prototype, described.methods, calls, tables)
+  addMembers(constructor, described.statics, calls, tables)
+  addProperties(prototype, described.properties, name, calls, BindingError)
+  addProperties(constructor, described.staticProperties, name, calls, BindingError)
+  if (described.iterable) addIterator(prototype, described.iterable)
+  return { name, prototype, constructor }
+}
+
+// `name, 0, callable` or `name, 1, table`, in a row.
+function addMembers (object, members, calls, tables) {
+  for (let i = 0; i < members.length; i += 3) {
+    const value = members[i + 1] === 0 ? calls[members[i + 2]] : tables[members[i + 2]]
+    const key = keyOf(members[i])
+    // A function's own `name` and `length` cannot be assigned.
+    Object.defineProperty(object, key, { configurable: true, enumerable: true, writable: true, value })
+  }
+}
+
+// `name, getter, setter or -1`, in a row.
+function addProperties (object, properties, className, calls, BindingError) {
+  for (let i = 0; i < properties.length; i += 3) {
+    const name = properties[i]
+    const get = calls[properties[i + 1]]
+    const set = properties[i + 2] < 0
+      ? () => { throw new BindingError(`${className}.${name} is a read-only property`) }
+      : calls[properties[i + 2]]
+    Object.defineProperty(object, name, { configurable: true, enumerable: true, get, set })
+  }
+}
+
+function addIterator (prototype, [sizeName, getName]) {
+  if (prototype[Symbol.iterator]) return
+  prototype[Symbol.iterator] = function () {
+    const size = this[sizeName]()
+    let index = 0
+    return {
+      next: () => index >= size ? { done: true } : { value: this[getName](index++), done: false },
+      [Symbol.iterator] () { return this }
+    }
+  }
+}
+
+const OBJECT = 0
+const NUMBER = 1
+
+// `[name, style, key, value, key, value, ...]`
+function makeEnum ([name, style, ...entries]) {
+  const pairs = []
+  for (let i = 0; i < entries.length; i += 2) pairs.push([entries[i], entries[i + 1]])
+  if (style !== OBJECT) return Object.fromEntries(pairs.map(([key, value]) => [key, style === NUMBER ? value : key]))
+  const type = named(name, function () {})
+  type.values = {}
+  type.argCount = undefined
+  for (const [key, value] of pairs) {
+    const constructor = named(`${legal(name)}_${key}`, function () {})
+    const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })
+    type.values[value] = item
+    type[key] = item
+  }
+  return type
+}
+
+module.exports = { makeClass, makeEnum }

@@ -1,0 +1,114 @@
+'use strict'
+
+// JavaScript objects of C++ classes. What they stand for lives in native code; `$$` names it by two numbers.
+
+const CLASS = 2 ** 24
+
+function makeHandles ({ operations, registers, owner, finalizers }) {
+  class State {
+    constructor (id, key, smart) {
+      this.id = id
+      this.key = key
+      this.smart = smart
+      this.owner = owner
+    }
+
+    // For those who look into it as embind's own fields.
+    get ptr () { return peek(this)?.ptr }
+    get smartPtr () { return peek(this)?.smartPtr }
+    get deleteScheduled () { return peek(this)?.deleteScheduled }
+    get preservePointerOnDelete () { return peek(this)?.preservePointerOnDelete }
+    get count () { return { value: peek(this)?.count ?? 0 } }
+    get ptrType () {
+      const { prototype, name } = classes[Math.floor(this.id / CLASS)]
+      const constructor = prototype.constructor
+      return { name: peek(this)?.pointerName ?? name, registeredClass: { name, constructor, instancePrototype: prototype } }
+    }
+
+    get smartPtrType () {
+      const name = peek(this)?.smartName
+      return name === undefined ? undefined : { name }
+    }
+  }
+
+  const peek = ({ id, key }) => operations.peek(id, key)
+  const NONE = new State(-1, -1, false)
+
+  function state (value) {
+    if (value === null || value === undefined) return NONE
+    const s = value.$$
+    return s?.owner === owner ? s : NONE
+  }
+
+  // A method of ClassHandle on something that is none, as V8 words it.
+  function required (value) {
+    const s = state(value)
+    if (s === NONE) throw new TypeError("Cannot read properties of undefined (reading 'ptr')")
+    return s
+  }
+
+  const classes = []
+  const descriptor = { value: undefined, writable: true, enumerable: false, configurable: false }
+
+  const registry = finalizers && new FinalizationRegistry(({ id, key }) => {
+    try {
+      operations.finalize(id, key)
+    } catch {
+      // The sandbox is disposed, or its module broke: there is nobody to tell.
+    }
+  })
+
+  const attach = (object, s) => {
+    if (registry && s.smart) registry.register(object, s, object)
+  }
+  const detach = (object, s) => {
+    if (registry && s.smart) registry.unregister(object)
+  }
+
+  function make (prototype, id, key, smart) {
+    const s = new State(id, key, smart)
+    const object = Object.create(prototype)
+    descriptor.value = s
+    Object.defineProperty(object, '$$', descriptor)
+    attach(object, s)
+    return object
+  }
+
+  // A handle that a native function just returned by its id.
+  const wrap = (id) => make(classes[Math.floor(id / CLASS)].prototype, id, registers[0], registers[1] === 1)
+
+  function ClassHandle () {}
+
+  Object.assign(ClassHandle.prototype, {
+    isAliasOf (other) {
+      if (!(this instanceof ClassHandle) || !(other instanceof ClassHandle)) return false
+      const left = required(this)
+      const right = required(other)
+      return operations.isAliasOf(left.id, left.key, right.id, right.key)
+    },
+    clone () {
+      const s = required(this)
+      const id = operations.clone(s.id, s.key)
+      return id === true ? this : make(Object.getPrototypeOf(this), id, registers[0], registers[1] === 1)
+    },
+    delete () {
+      const s = required(this)
+      operations.delete(s.id, s.key)
+      detach(this, s)
+    },
+    isDeleted () {
+      const s = required(this)
+      return operations.isDeleted(s.id, s.key)
+    },
+    deleteLater () {
+      const s = required(this)
+      operations.deleteLater(s.id, s.key)
+      return this
+    }
+  })
+  if (Symbol.dispose) ClassHandle.prototype[Symbol.dispose] = ClassHandle.prototype.delete
+
+  return { ClassHandle, NONE, state, wrap, make, attach, detach, classes, descriptor }
+}
+
+module.exports = { makeHandles }

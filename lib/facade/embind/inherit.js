@@ -1,0 +1,50 @@
+'use strict'
+
+// JavaScript subclasses of C++ classes: what a wrapper's `extend` gives.
+
+const { named } = require('./calls')
+
+function makeInheriting ({ description, operations, handles, errors, argsSuffix }) {
+  const quoted = argsSuffix ? "'this'" : '"this"'
+
+  return function inheriting (name, index, properties) {
+    const wrapper = handles.classes[index].prototype
+    const { base } = description.classes[index]
+    const parent = handles.classes[base].prototype
+    const { pureVirtual } = description.classes[base]
+
+    const constructor = named(name, function (...args) {
+      for (const method of pureVirtual) {
+        if (this[method] === parent[method]) {
+          throw new errors.PureVirtualError(`Pure virtual function ${method} must be implemented in JavaScript`)
+        }
+      }
+      Object.defineProperty(this, '__parent', { value: wrapper })
+      this.__construct(...args)
+    })
+
+    wrapper.__construct = function __construct (...args) {
+      if (this === wrapper) throw new errors.BindingError(`Pass correct ${quoted} to __construct`)
+      const inner = parent.constructor.implement(this, ...args)
+      const s = inner.$$
+      handles.detach(inner, s)
+      inner.notifyOnDestruction()
+      Object.defineProperties(this, { $$: { value: s } })
+      handles.attach(this, s)
+      operations.registerInherited(index, s.id, s.key, this)
+    }
+
+    wrapper.__destruct = function __destruct () {
+      if (this === wrapper) throw new errors.BindingError(`Pass correct ${quoted} to __destruct`)
+      const s = this.$$
+      handles.detach(this, s)
+      operations.unregisterInherited(index, s.id, s.key)
+    }
+
+    constructor.prototype = Object.create(wrapper)
+    Object.assign(constructor.prototype, properties)
+    return constructor
+  }
+}
+
+module.exports = { makeInheriting }

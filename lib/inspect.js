@@ -1,0 +1,38 @@
+'use strict'
+
+const { load } = require('./binding')
+const { inspectOptions } = require('./options')
+const { chooseHost } = require('./choose')
+const { openProgram } = require('./open')
+
+// What a source is, which host runs it and why.
+async function inspect (source, given) {
+  const options = inspectOptions(given)
+  const { program, facts, path } = await openProgram(source, options)
+  const { host, reasons = [], error } = chooseHost(facts, options)
+  return {
+    source: path,
+    key: facts.key,
+    host: error ? null : host,
+    reasons: error ? [error.message] : reasons,
+    emscripten: facts.versions,
+    wasm: { bytes: facts.wasmBytes, origin: facts.wasmOrigin, producers: facts.producers, features: facts.targetFeatures, names: facts.hasNames },
+    memory: facts.memory,
+    recycle: facts.restorable ? { inPlace: false, reason: facts.restorable } : { inPlace: true },
+    imports: facts.imports,
+    exports: facts.exports.map(({ field, name, item }) => ({ field, name, ...item })),
+    glue: facts.hasGlue
+      ? { minified: facts.minified, shape: facts.shape, uses: facts.uses, moduleKeys: facts.moduleKeys, emAsm: Object.keys(facts.emAsm).length }
+      : null,
+    extras: facts.fragment ? { bytes: facts.fragment.source.length, pre: facts.fragment.hasPre, post: facts.fragment.hasExtras, freeNames: facts.fragment.freeNames.map(({ name }) => name) } : null,
+    compileMs: program.compileMs,
+    fromCache: program.fromCache
+  }
+}
+
+// What this build of emvm can do on this machine.
+function capabilities () {
+  return { ...JSON.parse(load().nativeCapabilities()), node: process.versions.node, v8: process.versions.v8 }
+}
+
+module.exports = { inspect, capabilities }

@@ -1,0 +1,183 @@
+'use strict'
+
+const { channel } = require('node:diagnostics_channel')
+const { AsyncLocalStorage } = require('node:async_hooks')
+const { BusyError, DisposedError, EmvmError, StaleHandleError } = require('./errors')
+
+const channels = {
+  open: channel('emvm:open'),
+  recycle: channel('emvm:recycle'),
+  dispose: channel('emvm:dispose')
+}
+
+const leases = new AsyncLocalStorage()
+let count = 0
+
+class Sandbox {
+  #host
+  #options
+  #opened
+  #name
+  #queue = Promise.resolve()
+  #leased = false
+  #trapsSeen = 0
+  #disposed = false
+
+  constructor (host, options, opened) {
+    this.#host = host
+    this.#options = options
+    this.#opened = opened
+    this.#name = `${opened.path || 'wasm'}#${++count}`
+    this.isReady = this.isReady.bind(this)
+    Object.defineProperty(this, 'isReady', { enumerable: false })
+    this.#publish('open')
+  }
+
+  get exports () {
+    this.#check()
+    return this.#host.exports
+  }
+
+  get generation () { return this.#host.generation }
+  get host () { return this.#host.kind }
+  get name () { return this.#name }
+
+  // Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module.
+  isReady (options) {
+    try {
+      this.#check()
+      if (options !== undefined && options.signal !== undefined) options.signal.throwIfAborted()
+      if (this.#leased) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
+      if (!this.#isDue()) return Promise.resolve(this.#host.exports)
+      const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
+      if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })
+      this.#recycled()
+      return Promise.resolve(made)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  // The same, now.
+  recycle () {
+    this.#check()
+    const module = this.#host.recycle()
+    this.#recycled()
+    return module
+  }
+
+  // A lease: a fresh instance for `fn` alone, replaced when `fn` is done, however it ends. Leases queue up.
+  run (fn, { signal } = {}) {
+    if (typeof fn !== 'function') return Promise.reject(new TypeError('run(fn): fn must be a function that takes the module'))
+    if (leases.getStore() === this) {
+      return Promise.reject(new BusyError('run() inside run() of the same sandbox would wait for itself: use the module you were given, or another sandbox'))
+    }
+    const lease = this.#queue.then(() => this.#lease(fn, signal))
+    this.#queue = lease.then(nothing, nothing)
+    return lease
+  }
+
+  async #lease (fn, signal) {
+    if (signal !== undefined) signal.throwIfAborted()
+    this.#check()
+    this.#leased = true
+    let given
+    try {
+      const module = await this.#fresh()
+      const stop = signal === undefined ? nothing : abortable(signal, this.#host)
+      try {
+        given = await leases.run(this, () => fn(module))
+      } finally {
+        stop()
+      }
+      if (signal !== undefined) signal.throwIfAborted()
+      if (this.#host.owns(given)) {
+        throw new StaleHandleError(
+          'run() was given back an object of the instance that is being replaced: return plain data (copy views with .slice())',
+          { generation: this.generation })
+      }
+      return given
+    } finally {
+      this.#leased = false
+      if (!this.#disposed) await this.#fresh()
+    }
+  }
+
+  async #fresh () {
+    const module = await (this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle())
+    this.#recycled()
+    return module
+  }
+
+  #isDue () {
+    const { mode, calls, heapBytes, ageMs, onTrap } = this.#options.recycle
+    if (mode === 'always') return true
+    if (mode === 'never') return false
+    const since = this.#host.sinceRecycle()
+    return (onTrap && since.traps > this.#trapsSeen) ||
+      (calls !== undefined && since.calls >= calls) ||
+      (ageMs !== undefined && since.ageMs >= ageMs) ||
+      (heapBytes !== undefined && this.#host.heapBytes >= heapBytes)
+  }
+
+  #recycled () {
+    if (this.#options.recycle.mode === 'policy') this.#trapsSeen = this.#host.sinceRecycle().traps
+    if (channels.recycle.hasSubscribers) this.#publish('recycle')
+  }
+
+  stats () {
+    this.#check()
+    const { last, p50, p99, max, ...rest } = this.#host.stats()
+    const { program } = this.#opened
+    return {
+      ...rest,
+      liveHandles: this.#host.leaks().reduce((sum, { count }) => sum + count, 0),
+      recycleMicros: { last, p50, p99, max },
+      compileMs: program.compileMs,
+      fromCache: program.fromCache
+    }
+  }
+
+  // Live C++ objects that nobody deleted, by class.
+  leaks () {
+    this.#check()
+    return this.#host.leaks()
+  }
+
+  dispose () {
+    if (this.#disposed) return
+    if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
+    this.#publish('dispose')
+    this.#host.dispose()
+    this.#disposed = true
+  }
+
+  [Symbol.dispose] () { this.dispose() }
+  async [Symbol.asyncDispose] () {
+    await this.#queue
+    this.dispose()
+  }
+
+  #check () {
+    if (this.#disposed) throw new DisposedError('the sandbox was disposed: open another one')
+  }
+
+  #publish (event) {
+    const target = channels[event]
+    if (!target.hasSubscribers) return
+    target.publish({ name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats() })
+  }
+}
+
+function abortable (signal, host) {
+  const stop = () => host.interrupt()
+  signal.addEventListener('abort', stop, { once: true })
+  return () => signal.removeEventListener('abort', stop)
+}
+
+function nothing () {}
+
+// `using` needs these where the runtime has no such symbols yet (Node 20 has them from 20.4 on).
+if (Symbol.dispose === undefined) throw new EmvmError('emvm needs Node 20.4 or newer')
+
+module.exports = { Sandbox }

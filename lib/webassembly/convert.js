@@ -1,0 +1,72 @@
+'use strict'
+
+// WebIDL conversions, in the order and with the errors that the specification asks for.
+
+const { isAnyArrayBuffer, isSharedArrayBuffer } = require('node:util').types
+
+// The numbers of `ValueKind` in src/webassembly/types.rs.
+const TYPES = ['i32', 'i64', 'f32', 'f64', 'v128', 'anyfunc', 'externref', 'exnref']
+const kinds = new Map(TYPES.map((name, kind) => [name, kind]))
+// `funcref` is the name in the type reflection proposal.
+kinds.set('funcref', 5)
+const EXTERN_KINDS = ['function', 'table', 'memory', 'global', 'tag']
+
+function valueKind (value, where) {
+  const name = `${value}`
+  const kind = kinds.get(name)
+  if (kind === undefined) throw new TypeError(`${where}: '${name}' is not a WebAssembly value type`)
+  return kind
+}
+
+function dictionary (value, where) {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
+    throw new TypeError(`${where} must be an object`)
+  }
+  return value
+}
+
+// [EnforceRange] unsigned long
+function uint32 (value, where) {
+  const number = +value
+  if (!Number.isFinite(number)) throw new TypeError(`${where} must be convertible to a valid number`)
+  const integer = Math.trunc(number)
+  if (integer < 0) throw new TypeError(`${where} must be non-negative`)
+  if (integer > 0xffffffff) throw new TypeError(`${where} must be in the unsigned long range`)
+  return integer + 0
+}
+
+const optional32 = (value, where) => value === undefined ? undefined : uint32(value, where)
+
+// A view of the bytes of a BufferSource; not a copy.
+function bufferSource (value, where) {
+  if (ArrayBuffer.isView(value)) {
+    return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  }
+  if (isAnyArrayBuffer(value) && !isSharedArrayBuffer(value)) return new Uint8Array(value)
+  throw new TypeError(`${where}: Argument 0 must be a buffer source`)
+}
+
+// Limits of a memory or a table: members are read in alphabetical order, as WebIDL does.
+function limits (descriptor, where) {
+  const initial = descriptor.initial
+  if (initial === undefined) throw new TypeError(`${where}: Property 'initial' is required`)
+  const min = uint32(initial, `${where}: Property 'initial'`)
+  const max = optional32(descriptor.maximum, `${where}: Property 'maximum'`)
+  return { min, max }
+}
+
+// Makes a class look as WebIDL has it: enumerable members, a tag, and a constructor of the right length.
+function finish (Class, name, length) {
+  for (const key of Reflect.ownKeys(Class.prototype)) {
+    if (key === 'constructor' || typeof key === 'symbol') continue
+    Object.defineProperty(Class.prototype, key, { enumerable: true })
+  }
+  for (const key of Object.getOwnPropertyNames(Class)) {
+    if (typeof Class[key] === 'function') Object.defineProperty(Class, key, { enumerable: true })
+  }
+  Object.defineProperty(Class.prototype, Symbol.toStringTag, { value: `WebAssembly.${name}`, configurable: true })
+  Object.defineProperty(Class, 'length', { value: length, configurable: true })
+  return Class
+}
+
+module.exports = { TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, optional32, bufferSource, limits, finish }

@@ -1,0 +1,67 @@
+'use strict'
+
+// Error classes as V8 makes them: callable without `new`, inheriting from Error. All realms share them.
+
+function define (name) {
+  const Class = {
+    [name]: function (message, options) {
+      const error = Reflect.construct(Error, message === undefined ? [] : [message, options], new.target || Class)
+      Error.captureStackTrace(error, new.target || Class)
+      return error
+    }
+  }[name]
+  Object.setPrototypeOf(Class, Error)
+  Object.defineProperty(Class, 'length', { value: 1, configurable: true })
+  Object.defineProperty(Class, 'prototype', {
+    value: Object.create(Error.prototype, {
+      constructor: { value: Class, writable: true, configurable: true },
+      name: { value: name, writable: true, configurable: true },
+      message: { value: '', writable: true, configurable: true }
+    }),
+    writable: false,
+    enumerable: false,
+    configurable: false
+  })
+  return Class
+}
+
+const CompileError = define('CompileError')
+const LinkError = define('LinkError')
+const RuntimeError = define('RuntimeError')
+
+// Errors that stand for a trap: wasm's own `catch_all` must not see them.
+const traps = new WeakSet()
+
+function trap (error, frames) {
+  traps.add(error)
+  if (Array.isArray(frames) && frames.length > 0) {
+    const [head, ...rest] = String(error.stack).split('\n')
+    error.stack = [head, ...frames.map((frame) => `    at ${frame}`), ...rest].join('\n')
+  }
+  return error
+}
+
+function stale (message) {
+  const { StaleHandleError } = require('../errors')
+  return new StaleHandleError(message)
+}
+
+function busy (message) {
+  const { BusyError } = require('../errors')
+  return new BusyError(message)
+}
+
+// In the order of `ErrorKind` in src/binding/webassembly/realm.rs.
+const kinds = [
+  (message) => new CompileError(message),
+  (message) => new LinkError(message),
+  (message, frames) => trap(new RuntimeError(message), frames),
+  (message, frames) => trap(new RangeError(message), frames),
+  (message) => new RangeError(message),
+  stale,
+  busy
+]
+
+const fromNative = (kind, message, detail) => kinds[kind](message, detail)
+
+module.exports = { CompileError, LinkError, RuntimeError, fromNative, isTrap: (value) => traps.has(value) }

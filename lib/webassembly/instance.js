@@ -1,0 +1,137 @@
+'use strict'
+
+const native = require('./native')
+const { LinkError } = require('./errors')
+const { EXTERN_KINDS, TYPES, finish } = require('./convert')
+const { isModule, compiledCode } = require('./module')
+
+const ready = Symbol('instantiated')
+const descriptors = new WeakMap()
+
+// Imports and exports of compiled code, flat as the addon gives them; asked for once.
+function describe (compiled) {
+  let known = descriptors.get(compiled)
+  if (!known) {
+    known = { imports: native.moduleImports(compiled), exports: native.moduleExports(compiled) }
+    descriptors.set(compiled, known)
+  }
+  return known
+}
+
+module.exports = function defineInstance (realm, { memory, table, global, exception }) {
+  class Instance {
+    #exports
+
+    constructor (module, imports) {
+      if (module === ready) {
+        this.#exports = imports
+        return
+      }
+      const where = 'WebAssembly.Instance()'
+      if (!isModule(module)) throw new TypeError(`${where}: Argument 0 must be a WebAssembly.Module`)
+      this.#exports = instantiate(module, imports, where)
+    }
+
+    get exports () {
+      return this.#exports
+    }
+  }
+
+  finish(Instance, 'Instance', 1)
+
+  function instantiate (module, imports, where) {
+    const compiled = compiledCode(module)
+    const description = describe(compiled)
+    const given = readImports(description.imports, imports, where)
+    const values = native.instantiate(realm.handle, compiled, given)
+    const exports = Object.create(null)
+    const names = description.exports
+    for (let at = 0; at < values.length; at++) {
+      exports[names[2 * at]] = present(names[2 * at + 1], values[at])
+    }
+    return Object.freeze(exports)
+  }
+
+  function present (kind, value) {
+    switch (kind) {
+      case 0: return value
+      case 1: return table.of(value)
+      case 2: return memory.of(value)
+      case 3: return global.of(value)
+      default: return exception.of(value)
+    }
+  }
+
+  // What the addon links: for each import a JavaScript function, or the number of a wasm object.
+  function readImports (flat, imports, where) {
+    const given = new Array(flat.length / 4)
+    if (imports !== undefined && (imports === null || (typeof imports !== 'object' && typeof imports !== 'function'))) {
+      throw new TypeError(`${where}: Argument 1 must be an object`)
+    }
+    if (given.length > 0 && imports === undefined) {
+      throw new TypeError(`${where}: Imports argument must be present and must be an object`)
+    }
+    for (let at = 0; at < given.length; at++) {
+      const module = flat[4 * at]
+      const name = flat[4 * at + 1]
+      const kind = flat[4 * at + 2]
+      const from = imports[module]
+      if (from === null || from === undefined || (typeof from !== 'object' && typeof from !== 'function')) {
+        throw new TypeError(`${where}: Import #${at} "${module}": module is not an object or function`)
+      }
+      const value = from[name]
+      given[at] = link(kind, value, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
+    }
+    return given
+  }
+
+  function link (kind, value, detail, place) {
+    switch (EXTERN_KINDS[kind]) {
+      case 'function': {
+        if (typeof value !== 'function') throw new LinkError(`${place()}: function import requires a callable`)
+        return realm.addressOf(value) ?? value
+      }
+      case 'table':
+        if (!table.isTable(value)) throw new LinkError(`${place()}: table import requires a WebAssembly.Table`)
+        return table.addressOf(value)
+      case 'memory':
+        if (!memory.isMemory(value)) throw new LinkError(`${place()}: memory import must be a WebAssembly.Memory object`)
+        return memory.addressOf(value)
+      case 'global':
+        return global.isGlobal(value) ? global.addressOf(value) : linkGlobal(value, detail & 15, detail >> 4, place)
+      default:
+        if (!exception.isTag(value)) throw new LinkError(`${place()}: tag import requires a WebAssembly.Tag`)
+        return exception.numberOf(value)
+    }
+  }
+
+  // A plain value becomes a global of the type that the module asks for.
+  function linkGlobal (value, kind, mutable, place) {
+    if (mutable) throw new LinkError(`${place()}: imported mutable global must be a WebAssembly.Global object`)
+    const type = TYPES[kind]
+    switch (type) {
+      case 'i64':
+        if (typeof value !== 'bigint') throw new LinkError(`${place()}: global import must be a BigInt`)
+        break
+      case 'i32':
+      case 'f32':
+      case 'f64':
+        if (typeof value !== 'number') {
+          throw new LinkError(`${place()}: global import must be a number, valid Wasm reference, or WebAssembly.Global object`)
+        }
+        break
+      case 'anyfunc':
+        if (value !== null && realm.addressOf(value) === undefined) {
+          throw new LinkError(`${place()}: imported funcref global must be null or WebAssembly function (funcref)`)
+        }
+        break
+      case 'externref':
+        break
+      default:
+        throw new LinkError(`${place()}: global import of type '${type}' cannot be given from JavaScript`)
+    }
+    return global.fromValue(kind, value)
+  }
+
+  return { Instance, create: (module, imports, where) => new Instance(ready, instantiate(module, imports, where)) }
+}

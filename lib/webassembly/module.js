@@ -1,0 +1,114 @@
+'use strict'
+
+const native = require('./native')
+const { CompileError } = require('./errors')
+const { EXTERN_KINDS, bufferSource, finish } = require('./convert')
+const translator = require('./translator')
+
+// `new Module(ready, compiled)`: how emvm itself makes one of compiled code.
+const ready = Symbol('compiled')
+
+let isModule, compiledCode
+
+class Module {
+  #compiled
+
+  constructor (bytes, compiled) {
+    if (bytes === ready) {
+      this.#compiled = compiled
+      return
+    }
+    if (arguments.length === 0) throw new TypeError('WebAssembly.Module(): Argument 0 must be a buffer source')
+    this.#compiled = compileSync(bufferSource(bytes, 'WebAssembly.Module()'), 'WebAssembly.Module()')
+  }
+
+  static imports (module) {
+    const flat = native.moduleImports(compiledOf(module, 'WebAssembly.Module.imports()'))
+    const list = []
+    for (let at = 0; at < flat.length; at += 4) {
+      list.push({ module: flat[at], name: flat[at + 1], kind: EXTERN_KINDS[flat[at + 2]] })
+    }
+    return list
+  }
+
+  static exports (module) {
+    const flat = native.moduleExports(compiledOf(module, 'WebAssembly.Module.exports()'))
+    const list = []
+    for (let at = 0; at < flat.length; at += 2) list.push({ name: flat[at], kind: EXTERN_KINDS[flat[at + 1]] })
+    return list
+  }
+
+  static customSections (module, name) {
+    const compiled = compiledOf(module, 'WebAssembly.Module.customSections()')
+    if (name === undefined) {
+      throw new TypeError('WebAssembly.Module.customSections(): Argument 1 is required')
+    }
+    return native.moduleCustomSections(compiled, `${name}`.toWellFormed?.() ?? `${name}`)
+  }
+
+  static {
+    isModule = (value) => typeof value === 'object' && value !== null && #compiled in value
+    compiledCode = (module) => module.#compiled
+  }
+}
+
+finish(Module, 'Module', 1)
+
+function compiledOf (module, where) {
+  if (!isModule(module)) throw new TypeError(`${where}: Argument 0 must be a WebAssembly.Module`)
+  return compiledCode(module)
+}
+
+// What the addon gives for bytes that do not compile: [uses the old exception encoding, why].
+const failed = (outcome) => Array.isArray(outcome)
+
+function explain ([legacy, message], where) {
+  const hint = legacy
+    ? '; the module uses the first encoding of WebAssembly exceptions (try/catch), which the engine lacks: ' +
+      'install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
+    : ''
+  return new CompileError(`${where}: ${message}${hint}`)
+}
+
+function compileSync (bytes, where) {
+  const known = knownCode(bytes)
+  if (known) return known
+  let outcome = native.moduleCompile(bytes)
+  if (failed(outcome) && outcome[0]) {
+    const translated = translator.translateSync(bytes)
+    if (translated) outcome = native.moduleCompile(translated)
+  }
+  if (failed(outcome)) throw explain(outcome, where)
+  return outcome
+}
+
+const compileAsync = (bytes) => new Promise((resolve) => native.moduleCompileAsync(bytes, resolve))
+
+async function compile (bytes, where) {
+  const known = knownCode(bytes)
+  if (known) return new Module(ready, known)
+  // The caller may change the bytes while they are compiled: the addon copies them at once.
+  const copy = compileAsync(bytes)
+  const original = bytes.slice ? bytes : undefined
+  let outcome = await copy
+  if (failed(outcome) && outcome[0]) {
+    const translated = await translator.translate(original)
+    if (translated) outcome = await compileAsync(translated)
+  }
+  if (failed(outcome)) throw explain(outcome, where)
+  return new Module(ready, outcome)
+}
+
+// Bytes that nobody changes, compiled before: the glue host hands the same array to each generation.
+const constants = new WeakMap()
+
+function knownCode (bytes) {
+  const known = constants.get(bytes.buffer)
+  if (known && known.offset === bytes.byteOffset && known.length === bytes.byteLength) return known.compiled
+}
+
+function remember (bytes, module) {
+  constants.set(bytes.buffer, { offset: bytes.byteOffset, length: bytes.byteLength, compiled: compiledCode(module) })
+}
+
+module.exports = { Module, isModule, compiledCode, compile, remember }

@@ -1,0 +1,90 @@
+'use strict'
+
+const native = require('./native')
+const { fromNative, isTrap } = require('./errors')
+
+// Which functions are wasm's: function -> { realm, address }. The entry also keeps the realm for its functions.
+const exported = new WeakMap()
+
+const asBigInt64 = (value) => BigInt.asIntN(64, value)
+
+// A realm: one store of wasm objects. `handle` is the addon's side of it.
+class Realm {
+  constructor () {
+    // Values that wasm holds as externrefs, by number; the same value has one number.
+    this.externs = [null]
+    this.numbers = new Map()
+    // The one JavaScript object for each wasm object, by address. Filled by the classes.
+    this.objects = new Map()
+    // Set by exception.js.
+    this.makeException = null
+    this.describeException = () => undefined
+    this.handle = native.realmCreate({
+      error: fromNative,
+      adopt: (fn, address) => { exported.set(fn, { realm: this, address }) },
+      toBigInt: asBigInt64,
+      functionAddress: (value) => this.functionAddress(value),
+      externIn: (value) => this.externNumber(value),
+      externOut: (number) => this.externs[number],
+      exception: (tag, payload) => this.makeException(tag, payload),
+      describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
+      holder: [undefined]
+    })
+  }
+
+  externNumber (value) {
+    if (value === null) return 0
+    // A Map takes -0 for 0.
+    if (Object.is(value, -0)) return this.externs.push(value) - 1
+    let number = this.numbers.get(value)
+    if (number === undefined) {
+      number = this.externs.push(value) - 1
+      this.numbers.set(value, number)
+    }
+    return number
+  }
+
+  // The address of a function of this realm; undefined for any other value.
+  addressOf (value) {
+    const known = typeof value === 'function' ? exported.get(value) : undefined
+    return known !== undefined && known.realm === this ? known.address : undefined
+  }
+
+  functionAddress (value) {
+    const address = this.addressOf(value)
+    if (address !== undefined) return address
+    if (typeof value === 'function' && exported.has(value)) {
+      throw fromNative(native.realmIsLive(exported.get(value).realm.handle) ? 4 : 5,
+        'this function belongs to another instance of emvm\'s WebAssembly, or to a generation that was released')
+    }
+    throw new TypeError('function-typed object expected')
+  }
+
+  // The JavaScript object of a wasm object, made at first sight.
+  object (address, make) {
+    let object = this.objects.get(address)
+    if (object === undefined) {
+      object = make()
+      this.objects.set(address, object)
+    }
+    return object
+  }
+
+  get isLive () {
+    return native.realmIsLive(this.handle)
+  }
+
+  get memoryBytes () {
+    return this.isLive ? native.memoryBytes(this.handle) : 0
+  }
+
+  // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
+  release () {
+    native.realmRelease(this.handle)
+    this.externs = [null]
+    this.numbers = new Map()
+    this.objects = new Map()
+  }
+}
+
+module.exports = { Realm, isExported: (fn) => exported.has(fn) }

@@ -1,0 +1,27 @@
+//! What this build can do on this machine.
+
+use crate::engine;
+use crate::memory::backend;
+use napi_derive::napi;
+use serde_json::json;
+
+/// Capabilities as JSON, for `capabilities()`.
+#[napi]
+pub fn native_capabilities() -> String {
+    let target = wasmer::sys::Target::default();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "engine": "wasmer (cranelift)",
+        "engineVersion": engine::WASMER_VERSION,
+        "target": target.triple().to_string(),
+        "cpuFeatures": format!("{:?}", target.cpu_features()),
+        "backend": backend().name(),
+        "copyOnWrite": backend() == crate::memory::Backend::CopyOnWrite,
+        "features": {
+            "simd": true, "relaxedSimd": true, "bulkMemory": true, "exceptions": true, "legacyExceptions": false,
+            "threads": false, "memory64": false, "tailCalls": false,
+        },
+        "debugAssertions": cfg!(debug_assertions),
+    })
+    .to_string()
+}

@@ -1,0 +1,326 @@
+//! embind's functions as JavaScript sees them: raw callbacks, each with its own data.
+
+use super::js::NapiJs;
+use super::raw::{self, get};
+use super::sandbox::{SandboxCell, enter};
+use crate::emscripten::Runtime;
+use crate::emscripten::embind::invoke::{Passed, invoke};
+use crate::emscripten::embind::registry::{Constant, Registry};
+use crate::emscripten::embind::{Out, describe, handles};
+use crate::emscripten::js::{HandleRef, Js, JsValue};
+use crate::engine::Unwind;
+use napi::sys;
+use smallvec::SmallVec;
+use std::ffi::c_void;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What one native function needs to know.
+struct CallData {
+    cell: *const SandboxCell,
+    shared: *const Installed,
+    /// Which callable, or which operation.
+    index: u32,
+}
+
+/// Everything behind one facade. Lives until the facade's owner object is collected: every function made by the
+/// facade holds that object, so no function can outlive its data.
+struct Installed {
+    reg: Arc<Registry>,
+    js: Rc<NapiJs>,
+    calls: Box<[CallData]>,
+    operations: Box<[CallData]>,
+}
+
+type Arguments = SmallVec<[sys::napi_value; 16]>;
+
+/// The arguments and the data of a callback.
+fn callback_info(env: sys::napi_env, info: sys::napi_callback_info) -> (Arguments, *mut c_void) {
+    let mut args = Arguments::from_elem(ptr::null_mut(), 16);
+    let mut count = args.len();
+    let mut data = ptr::null_mut();
+    // SAFETY: there is room for `count` arguments.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            args.as_mut_ptr(),
+            ptr::null_mut(),
+            &mut data,
+        );
+        if count > args.len() {
+            args.resize(count, ptr::null_mut());
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &mut count,
+                args.as_mut_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            );
+        }
+    }
+    args.truncate(count);
+    (args, data)
+}
+
+struct Raws<'a> {
+    env: sys::napi_env,
+    args: &'a [sys::napi_value],
+}
+
+impl Passed for Raws<'_> {
+    #[inline]
+    fn value(&self, at: usize) -> JsValue {
+        match self.args.get(at) {
+            Some(value) => JsValue(*value as usize),
+            None => JsValue(raw::undefined(self.env) as usize),
+        }
+    }
+    #[inline]
+    fn number(&self, at: usize) -> f64 {
+        let value = self.args.get(at);
+        value
+            .and_then(|value| get!(napi_get_value_double, self.env, *value))
+            .unwrap_or(-1.0)
+    }
+}
+
+impl Raws<'_> {
+    fn handle_at(&self, at: usize) -> HandleRef {
+        HandleRef {
+            id: self.number(at),
+            key: self.number(at + 1),
+        }
+    }
+}
+
+/// Gives a new handle as its id, with the rest in the registers: the facade makes the object.
+fn give(js: &NapiJs, out: Out) -> JsValue {
+    match out {
+        Out::Js(value) => value,
+        Out::Handle { handle, smart } => {
+            js.write_register(0, handle.key);
+            js.write_register(1, f64::from(u8::from(smart)));
+            js.number(handle.id)
+        }
+    }
+}
+
+unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let (args, data) = callback_info(env, info);
+    // SAFETY: the data of this callback, which outlives the function (see `Installed`).
+    let (data, shared) = unsafe {
+        let data = &*data.cast::<CallData>();
+        (data, &*data.shared)
+    };
+    let passed = Raws { env, args: &args };
+    let call = |rt: &mut Runtime| {
+        let callable = &shared.reg.callables[data.index as usize];
+        invoke(rt, &shared.reg, callable, &passed).map(|out| give(&shared.js, out))
+    };
+    // SAFETY: the sandbox is alive, since `Installed` holds it.
+    unsafe { enter(env, data.cell, call) }
+}
+
+/// What the facade can do with handles and the rest, by position in the list it gets.
+const OPERATIONS: [(&str, Operation); 16] = [
+    ("delete", |rt, _, a| {
+        handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())
+    }),
+    ("clone", |rt, js, a| {
+        Ok(match handles::clone(rt, a.handle_at(0))? {
+            handles::Cloned::Same => js.boolean(true),
+            handles::Cloned::New(handle, smart) => give(js, Out::Handle { handle, smart }),
+        })
+    }),
+    ("isDeleted", |rt, js, a| {
+        Ok(js.boolean(handles::is_deleted(rt, a.handle_at(0))))
+    }),
+    ("deleteLater", |rt, js, a| {
+        handles::delete_later(rt, a.handle_at(0)).map(|()| js.undefined())
+    }),
+    ("isAliasOf", |rt, js, a| {
+        let alias = handles::is_alias_of(rt, a.handle_at(0), a.handle_at(2))?;
+        Ok(js.boolean(alias))
+    }),
+    ("finalize", |rt, js, a| {
+        handles::finalize(rt, a.handle_at(0)).map(|()| js.undefined())
+    }),
+    ("peek", |rt, js, a| peek(rt, js, a.handle_at(0))),
+    ("flush", |rt, js, _| {
+        handles::flush_pending_deletes(rt).map(|()| js.undefined())
+    }),
+    ("setDelay", |rt, js, a| {
+        let function = a.value(0);
+        let function = js.truthy(function).then_some(function);
+        handles::set_delay(rt, function).map(|()| js.undefined())
+    }),
+    ("countEmvals", |rt, js, _| {
+        Ok(js.number(rt.emval.count() as f64))
+    }),
+    ("inheritedCount", |rt, js, _| {
+        Ok(js.number(rt.embind.inherited_count() as f64))
+    }),
+    ("inheritedObjects", |rt, js, _| {
+        let list = js.array();
+        for (i, object) in rt.embind.inherited_objects().into_iter().enumerate() {
+            js.set_index(rt, list, i as u32, js.value(object))?;
+        }
+        Ok(list)
+    }),
+    ("registerInherited", |rt, js, a| {
+        let class = a.number(0) as u32;
+        handles::register_inherited(rt, class, a.handle_at(1), a.value(3)).map(|()| js.undefined())
+    }),
+    ("unregisterInherited", |rt, js, a| {
+        let class = a.number(0) as u32;
+        handles::unregister_inherited(rt, class, a.handle_at(1)).map(|()| js.undefined())
+    }),
+    ("constants", |rt, js, _| constants(rt, js)),
+    ("setHooks", |_, js, a| {
+        js.set_hooks(a.value(0).0 as sys::napi_value);
+        Ok(js.undefined())
+    }),
+];
+
+type Operation = fn(&mut Runtime, &NapiJs, &Raws) -> Result<JsValue, Unwind>;
+
+unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let (args, data) = callback_info(env, info);
+    // SAFETY: as in `call`.
+    let (data, shared) = unsafe {
+        let data = &*data.cast::<CallData>();
+        (data, &*data.shared)
+    };
+    let passed = Raws { env, args: &args };
+    let operation = OPERATIONS[data.index as usize].1;
+    // SAFETY: as in `call`.
+    unsafe { enter(env, data.cell, |rt| operation(rt, &shared.js, &passed)) }
+}
+
+/// What those who look into `$$` are shown.
+fn peek(rt: &mut Runtime, js: &NapiJs, handle: HandleRef) -> Result<JsValue, Unwind> {
+    let Some(peek) = handles::peek(rt, handle) else {
+        return Ok(js.undefined());
+    };
+    let object = js.object();
+    let text = |name: &str| js.string_utf8(name.as_bytes());
+    let mut entries = vec![
+        ("ptr", js.number(f64::from(peek.ptr))),
+        ("count", js.number(f64::from(peek.count))),
+        ("deleteScheduled", js.boolean(peek.scheduled)),
+        ("preservePointerOnDelete", js.boolean(peek.preserve)),
+        ("pointerName", text(&peek.pointer_name)),
+        ("className", text(&peek.class_name)),
+    ];
+    if let Some(name) = &peek.smart_name {
+        entries.push(("smartPtr", js.number(f64::from(peek.smart_ptr))));
+        entries.push(("smartName", text(name)));
+    }
+    for (name, value) in entries {
+        js.set_named(rt, object, name, value)?;
+    }
+    Ok(object)
+}
+
+fn constants(rt: &mut Runtime, js: &NapiJs) -> Result<JsValue, Unwind> {
+    let list = js.array();
+    let reg = Arc::clone(&rt.embind.reg);
+    for (i, constant) in reg.constants.iter().enumerate() {
+        let value = match constant {
+            Constant::Undefined => js.undefined(),
+            Constant::Null => js.null(),
+            Constant::Bool(value) => js.boolean(*value),
+            Constant::Number(value) => js.number(*value),
+            Constant::I64(value) => js.bigint_i64(*value),
+            Constant::U64(value) => js.bigint_u64(*value),
+            Constant::Text(units) => js.string_utf16(units),
+            Constant::Enum(index, value) => js.enum_value(rt, *index, *value)?,
+            Constant::Js(reference) => js.value(*reference),
+        };
+        js.set_index(rt, list, i as u32, value)?;
+    }
+    Ok(list)
+}
+
+fn function(env: sys::napi_env, callback: sys::napi_callback, data: &CallData) -> sys::napi_value {
+    let data = ptr::from_ref(data).cast_mut().cast();
+    get!(napi_create_function, env, ptr::null(), 0, callback, data).unwrap_or(ptr::null_mut())
+}
+
+unsafe extern "C" fn drop_installed(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+    // SAFETY: made by `Box::into_raw` in `install`; N-API calls this once.
+    drop(unsafe { Box::from_raw(data.cast::<Installed>()) });
+}
+
+/// What `lib/facade/embind.js` builds the facade from: `{ description, calls, operations, registers, owner }`.
+///
+/// # Safety
+/// `cell` lives as long as `sandbox`, the JavaScript object that owns it.
+pub unsafe fn install(
+    env: sys::napi_env,
+    cell: *const SandboxCell,
+    js: Rc<NapiJs>,
+    sandbox: sys::napi_value,
+) -> Option<sys::napi_value> {
+    // SAFETY: by the caller's promise.
+    let runtime = &mut unsafe { &*cell }.instance()?.runtime;
+    let reg = Arc::clone(&runtime.embind.reg);
+    let description = describe::describe(&reg, &runtime.abi);
+    let registers = js.registers()?;
+    let calls = reg.callables.len() as u32;
+    let installed = Box::into_raw(Box::new(Installed {
+        reg,
+        js,
+        calls: Box::new([]),
+        operations: Box::new([]),
+    }));
+    let address = installed.cast_const();
+    let data = |count: u32| -> Box<[CallData]> {
+        (0..count)
+            .map(|index| CallData {
+                cell,
+                shared: address,
+                index,
+            })
+            .collect()
+    };
+    // SAFETY: made just above and not shared yet.
+    let shared = unsafe {
+        (*installed).calls = data(calls);
+        (*installed).operations = data(OPERATIONS.len() as u32);
+        &*installed
+    };
+    let owner = raw::object(env);
+    raw::set(env, owner, "sandbox", sandbox);
+    let external = get!(
+        napi_create_external,
+        env,
+        installed.cast(),
+        Some(drop_installed),
+        ptr::null_mut()
+    )?;
+    raw::set(env, owner, "data", external);
+
+    let object = raw::object(env);
+    raw::set(env, object, "description", raw::string(env, &description));
+    let list = raw::array(
+        env,
+        shared
+            .calls
+            .iter()
+            .map(|data| function(env, Some(call), data)),
+    );
+    raw::set(env, object, "calls", list);
+    let operations = raw::object(env);
+    for ((name, _), data) in OPERATIONS.iter().zip(&shared.operations) {
+        raw::set(env, operations, name, function(env, Some(operate), data));
+    }
+    raw::set(env, object, "operations", operations);
+    raw::set(env, object, "registers", registers);
+    raw::set(env, object, "owner", owner);
+    Some(object)
+}
