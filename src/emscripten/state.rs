@@ -51,8 +51,7 @@ impl Runtime {
     /// Puts the host's state back: the price is that of what changed.
     pub fn restore_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
-        self.embind
-            .restore(&image.embind, self.generation, &*self.js);
+        self.embind.restore(&image.embind, &*self.js);
         self.emval.restore(&image.emval, &*self.js);
         self.restore_system(image);
     }
