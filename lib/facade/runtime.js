@@ -41,7 +41,7 @@ function makeRuntime (facade) {
     return late
   }
 
-  const strings = makeStrings({ heap, pairs: facts.hasGlue && !(facts.versionMin >= SURROGATES_KEPT) })
+  const strings = makeStrings({ heap, pairs: facts.hasGlue && facts.versionMax < SURROGATES_KEPT })
   const lifecycle = makeLifecycle({ facade })
   const table = makeTable({ facade, nameOf })
   const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
@@ -52,7 +52,7 @@ function makeRuntime (facade) {
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
   const memory = makeMemory({ facade, table })
-  const files = makeFS({ facade, strings, abort: lifecycle.api.abort })
+  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err })
 
   const api = Object.defineProperties({}, {
     ...Object.getOwnPropertyDescriptors({
@@ -111,6 +111,7 @@ function makeRuntime (facade) {
     provide,
     lateExport,
     attachEmbind,
+    attachFiles: files.attach,
     beforeConstructors: lifecycle.beforeConstructors,
     afterStart: lifecycle.afterStart,
     // Raw functions of exports, for those who are given one and need to know which.

@@ -125,9 +125,12 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up.
+    /// Runs the module's start-up; `main` too, unless told otherwise.
     #[napi]
-    pub fn start(&self, env: &Env) -> Result<()> {
+    pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
+        if no_initial_run == Some(true) {
+            self.live(env)?.hold_main();
+        }
         self.live(env)?.start().map_err(|error| {
             self.throw_start(env, error);
             self.cell.release();

@@ -123,7 +123,12 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     unsafe { enter(env, site.cell, |rt| run(env, rt, site, &given[..count.min(given.len())])) }
 }
 
-fn run(env: sys::napi_env, rt: &mut Runtime, site: &ExportSite, given: &[sys::napi_value]) -> Result<JsValue, Unwind> {
+fn run(
+    env: sys::napi_env,
+    rt: &mut Runtime,
+    site: &ExportSite,
+    given: &[sys::napi_value],
+) -> Result<JsValue, Unwind> {
     if let Some(Entry { generation: Some(generation), .. }) = site.entry
         && generation != rt.generation
     {

@@ -5,6 +5,7 @@ mod capabilities;
 mod embind;
 mod errors;
 mod exports;
+mod fs;
 mod js;
 pub mod memory;
 mod program;

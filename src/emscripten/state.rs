@@ -21,7 +21,6 @@ use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs};
 use std::sync::Arc;
 
 /// The host's own state right after start-up.
-#[derive(Debug)]
 pub struct StateImage {
     exceptions: Exceptions,
     embind: embind::Image,
@@ -29,13 +28,23 @@ pub struct StateImage {
     /// The function table holds JavaScript functions, which belong to one sandbox.
     has_functions: bool,
     fs: Arc<fs::Image>,
+    /// Its files or devices are JavaScript functions.
+    fs_needs_host: bool,
     process: Process,
+}
+
+impl std::fmt::Debug for StateImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateImage").finish_non_exhaustive()
+    }
 }
 
 impl StateImage {
     /// Holds nothing that belongs to one JavaScript thread or sandbox.
     pub fn is_shareable(&self) -> bool {
-        !self.has_functions && self.embind.is_portable() && self.emval.is_portable()
+        !self.fs_needs_host
+            && !self.has_functions
+            && self.embind.is_portable() && self.emval.is_portable()
     }
 }
 
@@ -44,10 +53,11 @@ impl Runtime {
         self.functions.seal();
         StateImage {
             exceptions: self.exceptions.clone(),
+            fs: self.fs.snapshot(),
+            fs_needs_host: self.fs.needs_host(),
             embind: self.embind.snapshot(),
             emval: self.emval.snapshot(),
             has_functions: !self.functions.is_empty(),
-            fs: self.fs.snapshot(),
             process: self.process.clone(),
         }
     }

@@ -1,13 +1,16 @@
 //! Host functions for the function table.
 //!
 //! wasm calls a host function through a trampoline that wasmer makes for the imports of a module. So a small module
-//! imports functions of one signature, and what it exports again goes into the table.
+//! imports functions of one signature and puts them into a table of its own, from which they go on to the program's.
 
 use super::host_function::{HostFn, host_function};
+use super::tunables::collect_tables;
 use super::{Func, Owner};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use wasmer::{AsStoreMut, Engine, Extern, FunctionType, Imports, Instance, Module, Type, Value};
+use std::ptr::NonNull;
+use wasmer::{Engine, FunctionType, Imports, Instance, Module, Type};
+use wasmer_vm::VMCallerCheckedAnyfunc;
 
 /// How many functions one module carries.
 pub const BATCH: u32 = 8;
@@ -47,17 +50,14 @@ pub fn table_functions<T: Owner>(
         let external = unsafe { host_function(store.as_mut(), ty, function, first + i, data) };
         imports.define("e", &i.to_string(), external);
     }
-    let instance = Instance::new(store.as_mut(), &module, &imports).map_err(|e| e.to_string())?;
-    (0..BATCH)
-        .map(|i| match instance.exports.get_extern(&i.to_string()) {
-            Some(Extern::Function(function)) => {
-                let raw = Value::FuncRef(Some(function.clone())).as_raw(&store.as_store_mut());
-                Func::from_raw(raw)
-            }
-            _ => None,
-        })
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| "a trampoline module lacks a function".to_owned())
+    let (made, tables) = collect_tables(|| Instance::new(store.as_mut(), &module, &imports));
+    made.map_err(|e| e.to_string())?;
+    // SAFETY: the table has so many entries, and both live as long as the store.
+    let entries = tables.first().map(|(_, table)| unsafe {
+        std::slice::from_raw_parts(table.as_ref().base.cast::<*mut VMCallerCheckedAnyfunc>(), BATCH as usize)
+    });
+    let functions = entries.into_iter().flatten().map(|entry| NonNull::new(*entry).map(Func));
+    functions.collect::<Option<Vec<_>>>().ok_or_else(|| "a trampoline module lacks a function".to_owned())
 }
 
 fn code(ty: &Type) -> Option<u8> {
@@ -70,7 +70,7 @@ fn code(ty: &Type) -> Option<u8> {
     })
 }
 
-/// The module: one type, [`BATCH`] imports of it named by digits, exported under the same names.
+/// The module: one type, [`BATCH`] imports of it named by digits, a table that they fill.
 fn bytes(ty: &FunctionType) -> Option<Vec<u8>> {
     if ty.params().len() > 100 || ty.results().len() > 1 {
         return None;
@@ -82,14 +82,18 @@ fn bytes(ty: &FunctionType) -> Option<Vec<u8>> {
         }
         Some(out)
     };
+    let batch = BATCH as u8;
     let types = [vec![1, 0x60], list(ty.params())?, list(ty.results())?].concat();
-    let (mut imports, mut exports) = (vec![BATCH as u8], vec![BATCH as u8]);
-    for i in 0..BATCH as u8 {
+    let mut imports = vec![batch];
+    // One active segment at 0 of the table: `i32.const 0; end`.
+    let mut elements = vec![1, 0, 0x41, 0, 0x0b, batch];
+    for i in 0..batch {
         imports.extend([1, b'e', 1, b'0' + i, 0, 0]);
-        exports.extend([1, b'0' + i, 0, i]);
+        elements.push(i);
     }
+    let table = vec![1, 0x70, 1, batch, batch];
     let mut out = b"\0asm\x01\0\0\0".to_vec();
-    for (id, section) in [(1, types), (2, imports), (7, exports)] {
+    for (id, section) in [(1, types), (2, imports), (4, table), (9, elements)] {
         // All sections are shorter than 128 bytes: one byte of length.
         out.extend([id, section.len() as u8]);
         out.extend(section);

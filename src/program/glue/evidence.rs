@@ -22,6 +22,8 @@ pub struct Evidence {
     pub embind: Option<Embind>,
     /// Built with ASSERTIONS.
     pub assertions: bool,
+    /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
+    pub no_initial_run: bool,
     /// Bounds on the version from the names that the runtime gives its own parts.
     pub from: Option<u32>,
     pub to: Option<u32>,
@@ -147,6 +149,14 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                             | "checkIncomingModuleAPI"
                     )
                 });
+            }
+            AstKind::VariableDeclarator(d)
+                if d.id
+                    .get_binding_identifier()
+                    .is_some_and(|id| id.name == "shouldRunNow") =>
+            {
+                let text = d.init.as_ref().map_or("", |init| ast.slice(init.span()));
+                out.no_initial_run = matches!(text, "false" | "!1");
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_time(&id.name)) => {
                 time(ast.slice(f.span), &mut out)
