@@ -3,6 +3,7 @@
 use super::Value;
 use super::callers::{self, Kind as CallKind, Target};
 use crate::emscripten::embind::convert::{Arg, Destructors, read_value, run_destructor, to_wire};
+use crate::emscripten::embind::registry::TypeKind;
 use crate::emscripten::embind::require_type;
 use crate::emscripten::js::{JsValue, Kind, Operator, throw};
 use crate::emscripten::{ImportFn, Runtime};
@@ -166,6 +167,12 @@ fn array_to_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn take_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let ty = require_type(rt, a.u32(0), "_emval_take_value")?;
+    if let TypeKind::MemoryView(kind) = rt.embind.reg.ty(ty).kind {
+        let at = a.u32(1);
+        let (count, data) = (rt.wasm.read_u32(at)?, rt.wasm.read_u32(at.wrapping_add(4))?);
+        a.ret_u32(rt.emval_insert(Value::View(kind, data, count)));
+        return Ok(());
+    }
     let reg = Arc::clone(&rt.embind.reg);
     let value = read_value(rt, &reg, ty, a.u32(1))?.into_js(rt)?;
     give(rt, a, value)

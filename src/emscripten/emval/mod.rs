@@ -11,7 +11,7 @@ pub use imports::IMPORTS;
 
 use super::Runtime;
 use super::embind::convert::Destructor;
-use super::js::{Js, JsRef, JsValue, Kind};
+use super::js::{Js, JsRef, JsValue, Kind, ViewKind};
 use super::pool::{Pool, PoolImage};
 use crate::engine::Unwind;
 use callers::Caller;
@@ -30,6 +30,8 @@ pub enum Value {
     /// `Module[name]`: looked up when used, since the facade is made after start-up.
     ModuleProperty(Box<str>),
     Js(JsRef),
+    /// A view of linear memory that nobody has looked at yet: element type, address, count.
+    View(ViewKind, u32, u32),
     /// What `_emval_run_destructors` is to do.
     Destructors(Vec<Destructor>),
 }
@@ -193,6 +195,10 @@ impl Runtime {
     }
     /// The value behind a handle.
     pub fn emval_value(&mut self, handle: u32) -> Result<JsValue, Unwind> {
+        self.emval_look(handle, false)
+    }
+    /// `last`: the handle goes after this look.
+    fn emval_look(&mut self, handle: u32, last: bool) -> Result<JsValue, Unwind> {
         let index = match self.entry_of(handle) {
             Ok(index) => index,
             Err(which) => {
@@ -217,13 +223,27 @@ impl Runtime {
                 let name = name.clone();
                 js.module_property(self, &name)
             }
+            Some(Value::View(kind, at, count)) => {
+                let (kind, at, count) = (*kind, *at, *count);
+                let view = js.view(self, kind, at, count)?;
+                // Whoever looks again must see the same object, unless this is the last look.
+                if let Some(entry) = self.emval.entries.get_mut(index)
+                    && !last
+                {
+                    entry.value = Value::Js(js.keep(view));
+                }
+                Ok(view)
+            }
             Some(Value::Destructors(_)) => Ok(js.array()),
             Some(Value::Vacant) | None => Err(self.deleted_val(handle)),
         }
     }
     /// The value behind a handle that JavaScript consumes.
     pub fn emval_take(&mut self, handle: u32) -> Result<JsValue, Unwind> {
-        let value = self.emval_value(handle)?;
+        let alone = self
+            .entry_of(handle)
+            .is_ok_and(|index| self.emval.entries.get(index).is_some_and(|e| e.refs == 1));
+        let value = self.emval_look(handle, alone)?;
         self.emval_decref(handle);
         Ok(value)
     }
