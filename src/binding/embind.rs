@@ -125,6 +125,14 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let call = |rt: &mut Runtime| {
             let callable = &shared.reg.callables[data.index as usize];
             match invoke(rt, &shared.reg, callable, &passed)? {
+                Returned::Out(out @ Out::Handle { .. }) if callable.gives_val(&shared.reg) => {
+                    // A number may be the val itself: the registers say that there is a handle, and hold its id.
+                    let id = give(&shared.js, out);
+                    shared
+                        .js
+                        .write_register(2, shared.js.to_f64(id).unwrap_or(-1.0));
+                    Ok(JsValue(shared.js.registers().map_or(0, |r| r as usize)))
+                }
                 Returned::Out(out) => Ok(give(&shared.js, out)),
                 Returned::Leaves(leaves) => {
                     for (i, leaf) in leaves.into_iter().enumerate() {

@@ -40,6 +40,7 @@ function bodyOf ({ role, params, check, result, records }) {
   const call = `native(${passed.join(', ')})`
   if (result === 'v') lines += `return ${call}`
   else if (result === 'h') lines += `const r = ${call}\nreturn typeof r === 'number' ? wrap(r) : r`
+  else if (result === 'e') lines += `const r = ${call}\nreturn r === registers ? wrap(registers[2]) : r`
   else lines += `${call}\nreturn ${makeText(records, result)}`
   return `return function (${names.join(', ')}) {\n${lines}\n}`
 }
@@ -84,6 +85,7 @@ function plainFactory ({ role, params, check, result, records }) {
     const value = native(...passed)
     if (result === 'v') return value
     if (result === 'h') return typeof value === 'number' ? wrap(value) : value
+    if (result === 'e') return value === registers ? wrap(registers[2]) : value
     return make(records, result, registers)
   }
 }

@@ -139,7 +139,7 @@ pub fn from_wire(
         },
         TypeKind::StdString { utf8 } => strings::std_string_from_wire(rt, raw.u32(), *utf8)?,
         TypeKind::WideString { unit } => strings::wide_from_wire(rt, raw.u32(), *unit)?,
-        TypeKind::Emval { .. } => rt.emval_take(raw.u32())?,
+        TypeKind::Emval { .. } => return rt.emval_take_out(raw.u32()),
         TypeKind::MemoryView(_) => return read_value(rt, reg, ty, raw.u32()),
         TypeKind::Enum(index) => enum_from_wire(rt, reg, *index, number_of(raw, wasm))?,
         TypeKind::Record(index) => record_from_wire(rt, reg, *index, raw.u32())?,

@@ -64,7 +64,7 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
 }
 
 /// `[human, role, argc, required, parameters, result]`. A parameter or result: `h` for class handles, a record's index for
-/// value objects taken apart, `v` for other values.
+/// value objects taken apart, `e` for results that may be a handle or anything else, `v` for other values.
 fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
     json.0.push('[');
     json.text(&callable.human);
@@ -90,7 +90,9 @@ fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
     json.0.push_str("],");
     let handle =
         plan.result_wasm.is_some() && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
-    if handle {
+    if callable.gives_val(reg) {
+        json.0.push_str("\"e\"");
+    } else if handle {
         json.0.push_str("\"h\"");
     } else if plan.leaves.is_some() {
         json.0.push_str(&record(plan.result));

@@ -319,6 +319,19 @@ pub struct Registry {
     pub funcs: Vec<(u32, String)>,
 }
 
+impl Callable {
+    /// The result is an `emscripten::val`: any value, or a class handle.
+    pub fn gives_val(&self, reg: &Registry) -> bool {
+        match &self.state {
+            State::Bound(plan) => {
+                plan.result_wasm.is_some()
+                    && matches!(reg.ty(plan.result).kind, TypeKind::Emval { .. })
+            }
+            State::Unbound { .. } => false,
+        }
+    }
+}
+
 impl Registry {
     pub fn type_of_raw(&self, raw: u32) -> Option<TypeIdx> {
         self.by_raw.get(&raw).copied()
