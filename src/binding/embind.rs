@@ -4,7 +4,7 @@ use super::js::NapiJs;
 use super::raw::{self, get};
 use super::sandbox::{SandboxCell, enter};
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::invoke::{Passed, invoke};
+use crate::emscripten::embind::invoke::{Passed, Returned, invoke};
 use crate::emscripten::embind::registry::{Constant, Registry};
 use crate::emscripten::embind::{Out, describe, handles};
 use crate::emscripten::js::{HandleRef, Js, JsValue};
@@ -47,7 +47,14 @@ fn with_arguments<R>(
     let mut data = ptr::null_mut();
     // SAFETY: there is room for `count` arguments.
     unsafe {
-        sys::napi_get_cb_info(env, info, &mut count, few.as_mut_ptr(), ptr::null_mut(), &mut data);
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            few.as_mut_ptr(),
+            ptr::null_mut(),
+            &mut data,
+        );
     }
     if count <= FEW {
         return run(&few[..count], data.cast());
@@ -117,8 +124,23 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let passed = Raws { env, args };
         let call = |rt: &mut Runtime| {
             let callable = &shared.reg.callables[data.index as usize];
-            let out = invoke(rt, &shared.reg, callable, &passed)?;
-            Ok(give(&shared.js, out))
+            match invoke(rt, &shared.reg, callable, &passed)? {
+                Returned::Out(out @ Out::Handle { .. }) if callable.gives_val(&shared.reg) => {
+                    // A number may be the val itself: the registers say that there is a handle, and hold its id.
+                    let id = give(&shared.js, out);
+                    shared
+                        .js
+                        .write_register(2, shared.js.to_f64(id).unwrap_or(-1.0));
+                    Ok(JsValue(shared.js.registers().map_or(0, |r| r as usize)))
+                }
+                Returned::Out(out) => Ok(give(&shared.js, out)),
+                Returned::Leaves(leaves) => {
+                    for (i, leaf) in leaves.into_iter().enumerate() {
+                        shared.js.write_register(i, leaf);
+                    }
+                    Ok(shared.js.undefined())
+                }
+            }
         };
         // SAFETY: the sandbox is alive, since the facade's owner holds it.
         unsafe { enter(env, data.cell, call) }
@@ -188,10 +210,7 @@ const OPERATIONS: [(&str, Operation); 16] = [
 
 type Operation = fn(&mut Runtime, &NapiJs, &Raws) -> Result<JsValue, Unwind>;
 
-unsafe extern "C" fn operate(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> sys::napi_value {
+unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     with_arguments(env, info, |args, data| {
         // SAFETY: as in `call`.
         let (data, shared) = unsafe { (&*data, &*(*data).shared) };
