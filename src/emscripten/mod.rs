@@ -8,6 +8,7 @@ pub mod embind;
 pub mod emval;
 pub mod exceptions;
 pub mod fs;
+pub mod functions;
 mod imports;
 pub mod js;
 mod js_imports;
@@ -39,6 +40,7 @@ pub struct Runtime {
     pub emval: emval::Emval,
     pub exceptions: exceptions::Exceptions,
     pub fs: fs::FileSystem,
+    pub functions: functions::TableFunctions,
     pub process: Process,
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
@@ -59,6 +61,7 @@ impl Runtime {
             emval: emval::Emval::default(),
             exceptions: exceptions::Exceptions::default(),
             fs: fs::FileSystem::default(),
+            functions: functions::TableFunctions::default(),
             process: Process::default(),
             js,
             js_imports: Vec::new(),

@@ -79,6 +79,8 @@ impl Runtime {
 
     /// Forgets the instance, but not what the user set up: another one of the same program is about to be linked.
     pub fn reset(&mut self) {
+        let js = self.js();
+        self.functions.reset(&*js);
         self.wasm = crate::engine::Wasm::default();
         self.exceptions = Default::default();
         self.process = Process::default();

@@ -25,30 +25,35 @@ pub struct StateImage {
     exceptions: Exceptions,
     embind: embind::Image,
     emval: emval::Image,
+    /// The function table holds JavaScript functions, which belong to one sandbox.
+    has_functions: bool,
 }
 
 impl StateImage {
     /// Holds nothing that belongs to one JavaScript thread or sandbox.
     pub fn is_shareable(&self) -> bool {
-        self.embind.is_portable() && self.emval.is_portable()
+        !self.has_functions && self.embind.is_portable() && self.emval.is_portable()
     }
 }
 
 impl Runtime {
     pub fn snapshot_state(&mut self) -> StateImage {
+        self.functions.seal();
         StateImage {
             exceptions: self.exceptions.clone(),
             embind: self.embind.snapshot(),
             emval: self.emval.snapshot(),
+            has_functions: !self.functions.is_empty(),
         }
     }
 
     /// Puts the host's state back: the price is that of what changed.
     pub fn restore_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
-        self.embind
-            .restore(&image.embind, self.generation, &*self.js);
-        self.emval.restore(&image.emval, &*self.js);
+        let js = self.js();
+        self.functions.restore(&*js);
+        self.embind.restore(&image.embind, &*js);
+        self.emval.restore(&image.emval, &*js);
     }
 
     /// Continues on the state of another sandbox's start-up.

@@ -69,6 +69,8 @@ function plainFactory ({ role, shape, check, handle }) {
   }
 }
 
+const legal = (name) => name.replace(/[^a-zA-Z0-9_]/g, '$').replace(/^(?=\d)/, '_')
+
 function named (name, fn) {
   Object.defineProperty(fn, 'name', { configurable: true, value: name })
   return fn
@@ -84,7 +86,8 @@ function makeCall ([human, role, argc, required, shape, handle], native, { state
   }
   const fn = factoryOf({ role, shape, check, handle: handle === 1 })(native, state, NONE, wrap, wrong, required)
   fn.argCount = argc
-  return named(human, fn)
+  // Older generations make functions from text, which needs an identifier.
+  return named(argsSuffix ? legal(human) : human, fn)
 }
 
 // Overloads of one name, by the number of arguments: `[human, argc, callable, argc, callable, ...]`.
@@ -102,4 +105,4 @@ function makeOverloads ([human, ...entries], calls, BindingError) {
   return named(human, dispatch)
 }
 
-module.exports = { makeCall, makeOverloads, named, plainFactory }
+module.exports = { makeCall, makeOverloads, legal, named, plainFactory }

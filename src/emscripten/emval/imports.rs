@@ -177,7 +177,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         0 => None,
         at => Some(latin1(rt, at)?),
     };
-    if rt.embind.generation() == 0 {
+    if rt.generation == 0 {
         a.ret_u32(rt.emval_insert(Value::Global(name.map(String::into_boxed_str))));
         return Ok(());
     }
@@ -188,7 +188,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let name = latin1(rt, a.u32(0))?;
-    if rt.embind.generation() == 0 {
+    if rt.generation == 0 {
         a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str())));
         return Ok(());
     }
