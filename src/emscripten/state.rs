@@ -17,7 +17,8 @@
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).
 
-use super::{Runtime, embind, emval, exceptions::Exceptions};
+use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs};
+use std::sync::Arc;
 
 /// The host's own state right after start-up.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct StateImage {
     emval: emval::Image,
     /// The function table holds JavaScript functions, which belong to one sandbox.
     has_functions: bool,
+    fs: Arc<fs::Image>,
+    process: Process,
 }
 
 impl StateImage {
@@ -44,6 +47,8 @@ impl Runtime {
             embind: self.embind.snapshot(),
             emval: self.emval.snapshot(),
             has_functions: !self.functions.is_empty(),
+            fs: self.fs.snapshot(),
+            process: self.process.clone(),
         }
     }
 
@@ -54,6 +59,7 @@ impl Runtime {
         self.functions.restore(&*js);
         self.embind.restore(&image.embind, &*js);
         self.emval.restore(&image.emval, &*js);
+        self.restore_system(image);
     }
 
     /// Continues on the state of another sandbox's start-up.
@@ -61,5 +67,12 @@ impl Runtime {
         self.exceptions.clone_from(&image.exceptions);
         self.embind.adopt(&image.embind, &self.wasm);
         self.emval.adopt(&image.emval);
+        self.restore_system(image);
+    }
+
+    /// Files, open descriptors, output not yet printed, and what the C library keeps on the host's side.
+    fn restore_system(&mut self, image: &StateImage) {
+        self.fs.restore(&image.fs);
+        self.process.clone_from(&image.process);
     }
 }

@@ -337,5 +337,21 @@ pub fn abi(
         grows_by_doubling: !since(2_00_00),
         assertions: evidence.assertions,
         finalizers: since(2_00_33),
+        no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
+        applies_umask: since(5_00_07),
+        fixed_memory: facts.memories.first().is_some_and(|m| m.max == Some(m.min)),
+        heap_doubles: range.to < 1_39_06,
+        zone_offsets: since(3_01_64),
+        dynamic_top: glue.and_then(|g| g.layout.dynamic).map(|(at, _)| at),
     }
 }
+
+/// Imports that open files: Emscripten leaves its file system out of programs without any of them.
+const OPENING: [&str; 6] = [
+    "__syscall5",
+    "__sys_open",
+    "__syscall_open",
+    "__sys_openat",
+    "__syscall_openat",
+    "path_open",
+];
