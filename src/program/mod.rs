@@ -162,7 +162,9 @@ fn read_glue(
                     choices.push((bytes, WasmOrigin::Beside(place)));
                 }
             }
+            // Only data that glue loads: a wrapper around glue in another file is not glue.
             if choices.is_empty()
+                && glue::looks_like_emscripten(ast)
                 && let Some((place, wasm)) =
                     locate::in_required_files(path, &glue::relative_requires(ast))
             {

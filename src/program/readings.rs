@@ -34,6 +34,63 @@ fn print_readings() {
     }
 }
 
+/// Damage of all kinds to real files: whatever comes out, it is an error or a reading, never a panic.
+#[test]
+#[ignore = "damages the files named in EMVM_SOURCES, EMVM_ROUNDS times each"]
+fn damaged_sources() {
+    let rounds: u64 = std::env::var("EMVM_ROUNDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(200);
+    let host = Host {
+        is_native: &|name| name.starts_with('_'),
+        provides: &|_| false,
+        is_live: &glue::is_live_name,
+    };
+    for path in std::env::var("EMVM_SOURCES").unwrap_or_default().split(':') {
+        let whole = SourceFile::load(path.as_ref()).unwrap().bytes;
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below.max(1) as u64) as usize
+        };
+        let mut readings = 0;
+        for _ in 0..rounds {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + random(4) {
+                let at = random(bytes.len());
+                let length = random(60).min(bytes.len() - at);
+                match random(5) {
+                    0 => bytes.truncate(at),
+                    1 => drop(bytes.drain(at..at + length)),
+                    2 => bytes[at] = random(256) as u8,
+                    3 => {
+                        let from = random(whole.len() - length);
+                        bytes.splice(at..at, whole[from..from + length].iter().copied());
+                    }
+                    _ => bytes.insert(at, b"(){}[];,.'\"`/=:"[random(15)]),
+                }
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+            let source = SourceFile {
+                path: Some(path.into()),
+                bytes,
+            };
+            if let Ok(reading) = read(&source, None, host) {
+                readings += 1;
+                let _ = wasm_code::check(&reading.wasm);
+                let _ = wasm_code::read(&reading.wasm);
+                let _ = wasm_custom::function_names(&reading.wasm);
+            }
+        }
+        println!("{path}: {readings} of {rounds} still read");
+    }
+}
+
 fn print(reading: &Reading) {
     println!(
         "wasm {} bytes, {:?}",

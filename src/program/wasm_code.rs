@@ -211,7 +211,7 @@ fn sbrk_pointer(body: &wasmparser::FunctionBody<'_>, callee: u32) -> Option<u32>
     let mut calls = false;
     let mut loaded = Vec::new();
     let mut constants = Vec::new();
-    let mut last = None;
+    let mut last: Option<u32> = None;
     for op in body.get_operators_reader().ok()? {
         let op = op.ok()?;
         match op {
@@ -219,7 +219,7 @@ fn sbrk_pointer(body: &wasmparser::FunctionBody<'_>, callee: u32) -> Option<u32>
             Operator::I32Const { value } => constants.push(value as u32),
             Operator::I32Load { memarg } => {
                 if let Some(address) = last {
-                    loaded.push(address + memarg.offset as u32);
+                    loaded.push(address.wrapping_add(memarg.offset as u32));
                 }
             }
             _ => {}
