@@ -32,15 +32,16 @@ function createNamespace () {
       return attempt(async () => {
         if (isModule(bytes)) {
           checkImports(imports, where)
+          const prepared = instance.prepare(bytes, imports, where)
           await undefined
-          return instance.create(bytes, imports, where)
+          return instance.create(prepared)
         }
         const pending = compile(source(bytes, where), where)
         // Awaited even when the imports are no good, so that no rejection goes unseen.
         pending.catch(() => {})
         checkImports(imports, where)
         const module = await pending
-        return { module, instance: instance.create(module, imports, where) }
+        return { module, instance: instance.create(instance.prepare(module, imports, where)) }
       })
     },
     instantiateStreaming (response, imports) {
@@ -49,7 +50,7 @@ function createNamespace () {
         const bytes = await streamed(response, where)
         checkImports(imports, where)
         const module = await compile(bytes, where)
-        return { module, instance: instance.create(module, imports, where) }
+        return { module, instance: instance.create(instance.prepare(module, imports, where)) }
       })
     },
     validate (bytes) {

@@ -20,11 +20,9 @@ module.exports = function defineMemory (realm) {
       }
       const where = 'WebAssembly.Memory()'
       dictionary(descriptor, `${where}: Argument 0`)
-      const addressType = descriptor.address
-      const { min, max } = limits(descriptor, where)
+      const { address: addressType, min, max } = limits(descriptor, where)
       const shared = descriptor.shared
-      if (addressType !== undefined && `${addressType}` !== 'i32') {
-        if (`${addressType}` !== 'i64') throw new TypeError(`${where}: Property 'address' must be 'i32' or 'i64'`)
+      if (addressType === 'i64') {
         throw unsupported(`${where}: 64-bit memories are not supported by emvm: build without -sMEMORY64`)
       }
       if (shared) {

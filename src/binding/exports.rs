@@ -82,14 +82,7 @@ impl ExportSite {
 pub unsafe fn function(env: sys::napi_env, site: *const ExportSite) -> Option<sys::napi_value> {
     // SAFETY: by the caller's promise.
     let name = unsafe { &(*site).name };
-    get!(
-        napi_create_function,
-        env,
-        name.as_ptr().cast(),
-        name.len() as isize,
-        Some(call),
-        site.cast_mut().cast()
-    )
+    get!(napi_create_function, env, name.as_ptr().cast(), name.len() as isize, Some(call), site.cast_mut().cast())
 }
 
 /// The same for a site of its own, which goes with the function.
@@ -123,24 +116,11 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     let mut count = given.len();
     let mut data = std::ptr::null_mut();
     // SAFETY: the arguments are N-API's own; `given` has room for `count`.
-    unsafe {
-        sys::napi_get_cb_info(
-            env,
-            info,
-            &mut count,
-            given.as_mut_ptr(),
-            std::ptr::null_mut(),
-            &mut data,
-        )
-    };
+    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), std::ptr::null_mut(), &mut data) };
     // SAFETY: the data is the site, which outlives the function (see `function`).
     let site = unsafe { &*data.cast::<ExportSite>() };
     // SAFETY: a sandbox outlives its sites.
-    unsafe {
-        enter(env, site.cell, |rt| {
-            run(env, rt, site, &given[..count.min(given.len())])
-        })
-    }
+    unsafe { enter(env, site.cell, |rt| run(env, rt, site, &given[..count.min(given.len())])) }
 }
 
 fn run(
@@ -158,12 +138,7 @@ fn run(
     for (i, ty) in site.params.iter().enumerate() {
         slots.push(match given.get(i) {
             Some(value) => scalar(env, rt, *ty, *value)?,
-            None if *ty == Type::I64 => {
-                return Err(Unwind::script(
-                    "TypeError",
-                    "Cannot convert undefined to a BigInt",
-                ));
-            }
+            None if *ty == Type::I64 => return Err(Unwind::script("TypeError", "Cannot convert undefined to a BigInt")),
             None if matches!(ty, Type::F32) => Raw::from_f32(f32::NAN),
             None if matches!(ty, Type::F64) => Raw::from_f64(f64::NAN),
             None => Raw::default(),
@@ -182,20 +157,15 @@ fn run(
     rt.wasm.enter(func, &mut slots)?;
     Ok(match site.result {
         None => JsValue(raw::undefined(env) as usize),
-        Some(Type::I32) => JsValue(
-            get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize,
-        ),
+        Some(Type::I32) => {
+            JsValue(get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize)
+        }
         Some(ty) => to_js(&*rt.js, ty, slots[0]),
     })
 }
 
 /// A number as wasm takes it; anything else goes the long way.
-fn scalar(
-    env: sys::napi_env,
-    rt: &mut Runtime,
-    ty: Type,
-    value: sys::napi_value,
-) -> Result<Raw, Unwind> {
+fn scalar(env: sys::napi_env, rt: &mut Runtime, ty: Type, value: sys::napi_value) -> Result<Raw, Unwind> {
     if ty != Type::I64
         && let Some(number) = get!(napi_get_value_double, env, value)
     {

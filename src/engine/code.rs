@@ -92,12 +92,14 @@ impl Code {
             .to_vec())
     }
 
+    /// Maps code that was saved to a file.
+    ///
     /// # Safety
-    /// `bytes` came from [`Code::save`] of the same [`fingerprint`], unaltered: it is machine code.
-    pub unsafe fn load(bytes: &[u8]) -> Result<Self, CompileError> {
+    /// The file holds what [`Code::save`] of the same [`fingerprint`] gave, unaltered, and stays as it is: it is machine code.
+    pub unsafe fn load(path: &std::path::Path) -> Result<Self, CompileError> {
         let engine = engine();
         // SAFETY: by the caller's promise.
-        let module = unsafe { Module::deserialize_unchecked(&engine, bytes) }
+        let module = unsafe { engine.deserialize_from_mmapped_file_unchecked(path) }
             .map_err(|e| CompileError(e.to_string()))?;
         Ok(Self {
             engine,

@@ -14,7 +14,7 @@ pub mod vm;
 mod wasm;
 
 pub use args::Args;
-pub use cache::Cache;
+pub use cache::{Cache, Cached};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use host_function::HostFn;
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};

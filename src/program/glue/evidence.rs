@@ -88,7 +88,6 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
             }
             AstKind::BindingIdentifier(id) => match id.name.as_str() {
                 "__embind_register_std_string" => has_embind = true,
-                "stdStringIsUTF8" => embind.utf8 = true,
                 name => {
                     if let Some((_, from, to)) = NAMES.iter().find(|(n, ..)| *n == name) {
                         out.from = Some(out.from.unwrap_or(0).max(*from));
@@ -96,6 +95,15 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     }
                 }
             },
+            AstKind::VariableDeclarator(d)
+                if d.id
+                    .get_binding_identifier()
+                    .is_some_and(|id| id.name == "stdStringIsUTF8") =>
+            {
+                // EMBIND_STD_STRING_IS_UTF8=0 leaves `false`; else it is a comparison with the type's name, or `true`.
+                let off = matches!(&d.init, Some(Expression::BooleanLiteral(b)) if !b.value);
+                embind.utf8 = !off;
+            }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
                 out.emval_undefined = emval_case(case)
             }
