@@ -4,6 +4,7 @@ mod call;
 mod env;
 mod module;
 mod objects;
+mod program;
 mod realm;
 mod value;
 
