@@ -18,7 +18,7 @@ async function refused (source, code, pattern, options) {
     assert.ok(error instanceof EmvmError, `${error} is no EmvmError`)
     const codes = [].concat(code)
     assert.ok(codes.includes(error.code), `${error.code}: ${error.message}`)
-    assert.ok(error.message.length > 20, error.message)
+    assert.ok(error.message.length > 15, error.message)
     if (pattern) assert.match(error.message, pattern)
     return true
   })
@@ -127,7 +127,7 @@ test('imports that nobody answers are all listed with their signatures', async (
     functions: [{ export: 'go', result: true, code: [OP.i32Const, 1, OP.i32Const, 2, OP.call, 0] }]
   })
   await refused(bytes, 'EMVM_ERR_MISSING_IMPORT', /launch_rocket[\s\S]*land|land[\s\S]*launch_rocket/)
-  await assert.rejects(open(bytes), /i32/)
+  await assert.rejects(open(bytes), /launch_rocket\(ii\)/)
 })
 
 test('with the native host, a missing import fails the call that reaches it', async () => {

@@ -23,7 +23,7 @@ function copyOfPackage (t, files) {
 const FILES = ['lib/binding.js', 'lib/platform.js', 'scripts/install.js', 'scripts/build.js']
 
 function node (folder, args, env = {}) {
-  return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, EMVM_BINDING: '', ...env } })
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, EMVM_BINDING: '', EMVM_SKIP_BUILD: '', ...env } })
 }
 
 test('without a binary, loading says in one sentence what was tried and what to do', (t) => {

@@ -105,20 +105,6 @@ test('a trap is a TrapError with its kind, and the instance can be replaced', as
   assert.strictEqual(vm.stats().traps, 3)
 })
 
-test('an endless loop ends at the timeout', async (t) => {
-  const vm = await opened(t, MACHINE, { ...CALLBACK, timeout: 100 })
-  const start = performance.now()
-  assert.throws(() => exportsOf(vm.exports).forever(), (error) => {
-    assert.strictEqual(error.code, 'EMVM_ERR_TIMEOUT')
-    assert.strictEqual(error.limit, 100)
-    assert.ok(error.elapsed >= 100)
-    return true
-  })
-  assert.ok(performance.now() - start < 1000)
-  assert.strictEqual(exportsOf(await vm.isReady()).add(1, 1), 2)
-  assert.strictEqual(vm.stats().timeouts, 1)
-})
-
 test('memory does not grow beyond the limit', async (t) => {
   const vm = await opened(t, MACHINE, { ...CALLBACK, memory: { max: 3 * 65536 } })
   const machine = exportsOf(vm.exports)

@@ -41,8 +41,9 @@ const OPERATORS: &str = "(function (operator, left, right) { 'use strict'; switc
     case 8: return left.set(right); \
     case 9: return +left } })";
 
-/// Two numbers that cross with a call beside its result: id and key of a handle, or key and kind of a new one.
-pub const REGISTERS: usize = 4;
+/// Numbers that cross with a call beside its result: id and key of a handle, or key and kind of a new one, or all that
+/// a value object holds.
+pub const REGISTERS: usize = 32;
 
 /// JavaScript, for one sandbox.
 pub struct NapiJs {

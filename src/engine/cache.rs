@@ -5,18 +5,24 @@
 //! processes that start at once each see nothing or a whole file.
 
 use super::{Code, fingerprint};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8; 16] = b"emvm code 1\0\0\0\0\0";
-/// Magic, key, checksum of the payload.
-const HEADER: usize = 16 + 32 + 32;
+const MAGIC: &[u8; 16] = b"emvm code 2\0\0\0\0\0";
+/// Magic, key, checksum of the code, checksum of all before and of the notes that follow.
+const SEAL: usize = 16 + 32 + 32 + 32;
 
-/// A folder of compiled code.
+/// A folder of compiled code. Each module has two files: `KEY.code` is what the engine maps, `KEY.seal` proves it.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
+}
+
+/// Code from the cache, and what was noted beside it.
+pub struct Cached {
+    pub code: Code,
+    pub notes: String,
 }
 
 impl Cache {
@@ -49,73 +55,88 @@ impl Cache {
         hasher.finalize()
     }
 
-    fn path(&self, key: &blake3::Hash) -> PathBuf {
+    fn code_path(&self, key: &blake3::Hash) -> PathBuf {
         self.folder.join(format!("{}.code", key.to_hex()))
     }
 
-    /// The code under `key`. A file that is damaged, truncated, foreign or not ours alone is removed and counts as absent.
-    pub fn load(&self, key: &blake3::Hash) -> Option<Code> {
-        let path = self.path(key);
-        match self.read(&path, key) {
-            Ok(Some(code)) => Some(code),
-            Ok(None) => None,
+    fn seal_path(&self, key: &blake3::Hash) -> PathBuf {
+        self.folder.join(format!("{}.seal", key.to_hex()))
+    }
+
+    /// The code under `key`. Files that are damaged, truncated, foreign or not ours alone are removed and count as absent.
+    pub fn load(&self, key: &blake3::Hash) -> Option<Cached> {
+        match self.read(key) {
+            Ok(cached) => cached,
             Err(_) => {
-                let _ = fs::remove_file(&path);
+                let _ = fs::remove_file(self.seal_path(key));
+                let _ = fs::remove_file(self.code_path(key));
                 None
             }
         }
     }
 
-    fn read(&self, path: &Path, key: &blake3::Hash) -> io::Result<Option<Code>> {
-        let mut file = match open_regular(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
+    fn read(&self, key: &blake3::Hash) -> io::Result<Option<Cached>> {
+        let path = self.code_path(key);
+        let (mut seal, code) = match (open_regular(&self.seal_path(key)), open_regular(&path)) {
+            (Err(e), _) | (_, Err(e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            (seal, code) => (seal?, code?),
         };
-        check_private(&file.metadata()?)?;
         check_private(&fs::metadata(&self.folder)?)?;
+        check_private(&seal.metadata()?)?;
+        check_private(&code.metadata()?)?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        seal.read_to_end(&mut bytes)?;
         let damaged = || io::Error::from(io::ErrorKind::InvalidData);
-        let (header, payload) = bytes.split_at_checked(HEADER).ok_or_else(damaged)?;
-        let whole = &header[..16] == MAGIC
-            && &header[16..48] == key.as_bytes()
-            && &header[48..80] == blake3::hash(payload).as_bytes();
-        if !whole {
+        let (fixed, notes) = bytes.split_at_checked(SEAL).ok_or_else(damaged)?;
+        let whole = &fixed[..16] == MAGIC
+            && &fixed[16..48] == key.as_bytes()
+            && fixed[80..] == *seal_of(&fixed[..80], notes).as_bytes();
+        let mut hasher = blake3::Hasher::new();
+        if !whole || fixed[48..80] != *hasher.update_reader(&code)?.finalize().as_bytes() {
             return Err(damaged());
         }
-        // SAFETY: the checksum says that these are the bytes that `store` wrote for this key, which includes the
-        // fingerprint, and the checks above that nobody else could have written them.
-        unsafe { Code::load(payload) }
-            .map(Some)
-            .map_err(|_| damaged())
+        let notes = String::from_utf8(notes.to_vec()).map_err(|_| damaged())?;
+        // SAFETY: the checksums say that the file is what `store` wrote for this key, which includes the fingerprint;
+        // the checks above that nobody else could have written it. It is only ever replaced by renaming, so it cannot
+        // change while it is mapped.
+        let code = unsafe { Code::load(&path) }.map_err(|_| damaged())?;
+        Ok(Some(Cached { code, notes }))
     }
 
     /// Keeps code under `key`. A failure is no error for the caller: the code is compiled again next time.
-    pub fn store(&self, key: &blake3::Hash, code: &Code) -> io::Result<()> {
+    pub fn store(&self, key: &blake3::Hash, code: &Code, notes: &str) -> io::Result<()> {
         let payload = code.save().map_err(io::Error::other)?;
         create_private(&self.folder)?;
         check_private(&fs::metadata(&self.folder)?)?;
+        let mut seal = Vec::with_capacity(SEAL + notes.len());
+        seal.extend_from_slice(MAGIC);
+        seal.extend_from_slice(key.as_bytes());
+        seal.extend_from_slice(blake3::hash(&payload).as_bytes());
+        seal.extend_from_slice(seal_of(&seal[..80], notes.as_bytes()).as_bytes());
+        seal.extend_from_slice(notes.as_bytes());
+        self.replace(&self.code_path(key), &payload)?;
+        self.replace(&self.seal_path(key), &seal)
+    }
+
+    /// Writes to the side and renames.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut salt = [0u8; 8];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
-        let aside = self.folder.join(format!(
-            "{}.{:016x}.part",
-            key.to_hex(),
-            u64::from_le_bytes(salt)
-        ));
-        let written = (|| {
-            let mut file = create_new(&aside)?;
-            file.write_all(MAGIC)?;
-            file.write_all(key.as_bytes())?;
-            file.write_all(blake3::hash(&payload).as_bytes())?;
-            file.write_all(&payload)?;
-            drop(file);
-            fs::rename(&aside, self.path(key))
-        })();
+        let aside = self.folder.join(format!("{:016x}.part", u64::from_le_bytes(salt)));
+        let written = create_new(&aside)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&aside, path));
         if written.is_err() {
             let _ = fs::remove_file(&aside);
         }
         written
     }
+}
+
+fn seal_of(fixed: &[u8], notes: &[u8]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(fixed).update(notes);
+    hasher.finalize()
 }
 
 #[cfg(unix)]
@@ -202,40 +223,47 @@ mod tests {
     /// (module (func (export "seven") (result i32) i32.const 7))
     const SEVEN: &[u8] = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x07\x09\x01\x05seven\0\0\x0a\x06\x01\x04\0\x41\x07\x0b";
 
-    fn stored(folder: &Path) -> (Cache, blake3::Hash, PathBuf) {
+    fn stored(folder: &Path) -> (Cache, blake3::Hash) {
         let cache = Cache::at(folder.join("emvm"));
         let key = Cache::key(SEVEN);
         assert!(cache.load(&key).is_none());
         let code = Code::compile(SEVEN, None).unwrap();
-        cache.store(&key, &code).unwrap();
-        let path = cache.path(&key);
-        (cache, key, path)
+        cache.store(&key, &code, "noted").unwrap();
+        (cache, key)
     }
 
     #[test]
     fn what_was_stored_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
-        let (cache, key, _) = stored(folder.path());
-        assert!(cache.load(&key).is_some());
+        let (cache, key) = stored(folder.path());
+        assert_eq!(cache.load(&key).unwrap().notes, "noted");
         assert!(cache.load(&blake3::hash(b"other")).is_none());
     }
 
     #[test]
-    fn damage_anywhere_is_noticed_and_the_file_removed() {
+    fn damage_anywhere_is_noticed_and_the_files_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let (cache, key, path) = stored(folder.path());
-        let whole = fs::read(&path).unwrap();
-        for at in [0, 20, 60, HEADER + 1, whole.len() / 2, whole.len() - 1] {
-            let mut bad = whole.clone();
-            bad[at] ^= 1;
-            fs::write(&path, bad).unwrap();
-            assert!(cache.load(&key).is_none(), "a flipped bit at {at}");
-            assert!(!path.exists());
+        let (cache, key) = stored(folder.path());
+        let (code, seal) = (cache.code_path(&key), cache.seal_path(&key));
+        let whole = (fs::read(&code).unwrap(), fs::read(&seal).unwrap());
+        for path in [&code, &seal] {
+            let bytes = fs::read(path).unwrap();
+            let middle = bytes.len() / 2;
+            let flipped = [0, 20, 60, middle, bytes.len() - 1].map(|at| {
+                let mut bad = bytes.clone();
+                bad[at] ^= 1;
+                bad
+            });
+            let cut = [0, 10, middle, bytes.len() - 1].map(|len| bytes[..len].to_vec());
+            for bad in flipped.into_iter().chain(cut) {
+                fs::write(path, bad).unwrap();
+                assert!(cache.load(&key).is_none());
+                assert!(!code.exists() && !seal.exists());
+                cache.replace(&code, &whole.0).unwrap();
+                cache.replace(&seal, &whole.1).unwrap();
+            }
         }
-        for len in [0, 10, HEADER, whole.len() - 1] {
-            fs::write(&path, &whole[..len]).unwrap();
-            assert!(cache.load(&key).is_none(), "cut to {len}");
-        }
+        assert!(cache.load(&key).is_some());
     }
 
     #[cfg(unix)]
@@ -243,13 +271,16 @@ mod tests {
     fn links_and_files_that_others_may_write_are_not_trusted() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let (cache, key, path) = stored(folder.path());
+        let (cache, key) = stored(folder.path());
         let elsewhere = folder.path().join("elsewhere");
-        fs::rename(&path, &elsewhere).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        fs::rename(cache.code_path(&key), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, cache.code_path(&key)).unwrap();
         assert!(cache.load(&key).is_none());
-        fs::rename(&elsewhere, &path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let (cache, key) = {
+            fs::remove_dir_all(folder.path().join("emvm")).unwrap();
+            stored(folder.path())
+        };
+        fs::set_permissions(cache.code_path(&key), fs::Permissions::from_mode(0o666)).unwrap();
         assert!(cache.load(&key).is_none());
     }
 }

@@ -1,7 +1,9 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
 use super::interruption::InterruptionPoints;
+use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
+use std::sync::Arc;
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
 use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
@@ -11,6 +13,7 @@ use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
 pub struct Code {
     engine: Engine,
     module: Module,
+    pub(super) trampolines: Arc<Trampolines>,
 }
 
 /// Why there is no compiled code.
@@ -73,7 +76,11 @@ impl Code {
             }
         };
         let module = module.map_err(|e| CompileError(e.to_string()))?;
-        Ok(Self { engine, module })
+        Ok(Self {
+            engine,
+            module,
+            trampolines: Arc::default(),
+        })
     }
 
     /// The bytes that [`Code::load`] takes.
@@ -85,14 +92,20 @@ impl Code {
             .to_vec())
     }
 
+    /// Maps code that was saved to a file.
+    ///
     /// # Safety
-    /// `bytes` came from [`Code::save`] of the same [`fingerprint`], unaltered: it is machine code.
-    pub unsafe fn load(bytes: &[u8]) -> Result<Self, CompileError> {
+    /// The file holds what [`Code::save`] of the same [`fingerprint`] gave, unaltered, and stays as it is: it is machine code.
+    pub unsafe fn load(path: &std::path::Path) -> Result<Self, CompileError> {
         let engine = engine();
         // SAFETY: by the caller's promise.
-        let module = unsafe { Module::deserialize_unchecked(&engine, bytes) }
+        let module = unsafe { engine.deserialize_from_mmapped_file_unchecked(path) }
             .map_err(|e| CompileError(e.to_string()))?;
-        Ok(Self { engine, module })
+        Ok(Self {
+            engine,
+            module,
+            trampolines: Arc::default(),
+        })
     }
 
     pub fn module(&self) -> &Module {

@@ -7,18 +7,20 @@ mod host_function;
 mod instantiate;
 mod interruption;
 mod raw;
+mod trampolines;
 mod tunables;
 mod unwind;
 pub mod vm;
 mod wasm;
 
 pub use args::Args;
-pub use cache::Cache;
+pub use cache::{Cache, Cached};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use host_function::HostFn;
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
 pub use raw::Raw;
+pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
 

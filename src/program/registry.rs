@@ -53,19 +53,21 @@ impl Program {
         let key = Cache::key(&reading.wasm);
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
-        let code = match cached {
-            Some(code) => code,
+        let (code, notes) = match cached {
+            Some(cached) => (cached.code, cached.notes),
             None => {
                 wasm_code::check(&reading.wasm).map_err(|e| CompileError(e.to_string()))?;
                 let code = Code::compile(&reading.wasm, progress)?;
+                // Reading all function bodies takes long, so what they say is kept beside the code.
+                let notes = restorable(&reading).err().unwrap_or_default();
                 if let Some(cache) = cache {
                     // Not being able to keep it costs the next process time, nothing else.
-                    let _ = cache.store(&key, &code);
+                    let _ = cache.store(&key, &code, &notes);
                 }
-                code
+                (code, notes)
             }
         };
-        let restorable = restorable(&reading);
+        let restorable = if notes.is_empty() { Ok(()) } else { Err(notes) };
         let abi = Arc::new(reading.abi.clone());
         Ok(Self {
             abi,

@@ -64,7 +64,7 @@ fn make_dir(rt: &mut Runtime, path: String, mode: u32) -> Outcome {
         "" => path.as_str(),
         trimmed => trimmed,
     };
-    rt.fs.make_dir(path, mode & !rt.process.imported_umask())?;
+    rt.fs.make_dir(path, mode & !rt.creation_mask())?;
     Ok(0)
 }
 fn make_node(rt: &mut Runtime, path: &str, mode: u32, dev: u32) -> Outcome {
@@ -72,7 +72,7 @@ fn make_node(rt: &mut Runtime, path: &str, mode: u32, dev: u32) -> Outcome {
         S_IFREG | S_IFCHR | S_IFIFO | 0o060000 | 0o140000 => {}
         _ => return Err(Errno::EINVAL.into()),
     }
-    rt.fs.mknod(path, mode & !rt.process.imported_umask(), dev)?;
+    rt.fs.mknod(path, mode & !rt.creation_mask(), dev)?;
     Ok(0)
 }
 fn read_link(rt: &mut Runtime, path: &str, buf: u32, size: i32) -> Outcome {
