@@ -35,6 +35,8 @@ pub struct Abi {
     pub finalizers: bool,
     /// Built without a file system: a NUL ends a line of output, too.
     pub no_filesystem: bool,
+    /// `readlink` gives an absolute path, made from the link's text (up to 3.1.72).
+    pub absolute_links: bool,
     /// The process's umask counts when files are made (from 5.0.5).
     pub applies_umask: bool,
     /// The memory cannot grow by the module's own declaration: running out of it aborts instead of failing `malloc`.

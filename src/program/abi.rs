@@ -338,6 +338,7 @@ pub fn abi(
         assertions: evidence.assertions,
         finalizers: since(2_00_33),
         no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
+        absolute_links: !since(3_01_73),
         applies_umask: since(5_00_07),
         fixed_memory: facts.memories.first().is_some_and(|m| m.max == Some(m.min)),
         heap_doubles: range.to < 1_39_06,
