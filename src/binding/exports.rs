@@ -115,13 +115,13 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     let mut given = Given::from_elem(std::ptr::null_mut(), INLINE);
     let mut count = given.len();
     let mut data = std::ptr::null_mut();
-    let none = std::ptr::null_mut();
+    let this = std::ptr::null_mut();
     // SAFETY: the arguments are N-API's own; `given` has room for `count`.
-    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), none, &mut data) };
+    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data) };
     if count > INLINE {
-        given.resize(count, none);
+        given.resize(count, std::ptr::null_mut());
         // SAFETY: as above; now there is room for all.
-        unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), none, &mut data) };
+        unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data) };
     }
     given.truncate(count);
     // SAFETY: the data is the site, which outlives the function (see `function`).
