@@ -43,6 +43,10 @@ pub struct Abi {
     pub fixed_memory: bool,
     /// `emscripten_resize_heap` doubles the memory (up to 1.39.4); later it adds a fifth.
     pub heap_doubles: bool,
+    /// `tm_yday` is reckoned from the time elapsed, an hour off in summer time (up to 3.1.24).
+    pub elapsed_yday: bool,
+    /// `strftime` miscounts weeks (up to 3.1.7).
+    pub old_weeks: bool,
     /// Time zones are named by their offset, `UTC+0100` (from 3.1.64).
     pub zone_offsets: bool,
     /// `DYNAMICTOP_PTR`: where the end of the heap is kept, in modules whose `sbrk` is the host's (up to 1.38.45).
