@@ -5,11 +5,28 @@ use super::tm::Tm;
 use crate::emscripten::Runtime;
 use crate::engine::{Args, Unwind};
 
-const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const WEEKDAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// `strftime(buf, max, format, tm)`; `strftime_l` has a locale after them, of which there is only one.
@@ -82,12 +99,26 @@ fn item(letter: char, tm: &Tm, offset: i32, zone: &str) -> Option<String> {
         'g' => week_year(year, yday).to_string().chars().skip(2).collect(),
         'G' => week_year(year, yday).to_string(),
         'H' => format!("{:02}", tm.hour),
-        'I' => format!("{:02}", if tm.hour == 0 { 12 } else if tm.hour > 12 { tm.hour - 12 } else { tm.hour }),
+        'I' => format!(
+            "{:02}",
+            if tm.hour == 0 {
+                12
+            } else if tm.hour > 12 {
+                tm.hour - 12
+            } else {
+                tm.hour
+            }
+        ),
         'j' => format!("{:03}", day_of_year(tm)),
         'm' => format!("{:02}", tm.mon + 1),
         'M' => format!("{:02}", tm.min),
         'n' => "\n".into(),
-        'p' => if (0..12).contains(&tm.hour) { "AM" } else { "PM" }.into(),
+        'p' => if (0..12).contains(&tm.hour) {
+            "AM"
+        } else {
+            "PM"
+        }
+        .into(),
         'r' => composed("%I:%M:%S %p"),
         'R' => composed("%H:%M"),
         'S' => format!("{:02}", tm.sec),
@@ -111,7 +142,11 @@ fn item(letter: char, tm: &Tm, offset: i32, zone: &str) -> Option<String> {
 fn day_of_year(tm: &Tm) -> i32 {
     let leap = i32::from(is_leap(i64::from(tm.year) + 1900));
     let lengths = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    tm.mday + lengths.iter().take(tm.mon.clamp(0, 12) as usize).sum::<i32>()
+    tm.mday
+        + lengths
+            .iter()
+            .take(tm.mon.clamp(0, 12) as usize)
+            .sum::<i32>()
 }
 
 /// Emscripten's arithmetic for `%z`, which is off for zones that are not whole hours from UTC: programs saw it so.
@@ -153,7 +188,17 @@ mod tests {
     use super::*;
 
     fn sample() -> Tm {
-        Tm { sec: 9, min: 5, hour: 13, mday: 3, mon: 7, year: 113, wday: 6, yday: 214, isdst: 0 }
+        Tm {
+            sec: 9,
+            min: 5,
+            hour: 13,
+            mday: 3,
+            mon: 7,
+            year: 113,
+            wday: 6,
+            yday: 214,
+            isdst: 0,
+        }
     }
 
     #[test]
@@ -163,17 +208,45 @@ mod tests {
         assert_eq!(t("%A %a %B %b %h"), "Saturday Sat August Aug Aug");
         assert_eq!(t("%C %d %D %e %F"), "20 03 08/03/13  3 2013-08-03");
         assert_eq!(t("%g %G %H %I %j %m %M"), "13 2013 13 01 215 08 05");
-        assert_eq!(t("%p %r %R %S %T %u %w"), "PM 01:05:09 PM 13:05 09 13:05:09 6 6");
-        assert_eq!(t("%U %V %W %x %X %y %Y"), "30 31 30 08/03/13 13:05:09 13 2013");
+        assert_eq!(
+            t("%p %r %R %S %T %u %w"),
+            "PM 01:05:09 PM 13:05 09 13:05:09 6 6"
+        );
+        assert_eq!(
+            t("%U %V %W %x %X %y %Y"),
+            "30 31 30 08/03/13 13:05:09 13 2013"
+        );
         assert_eq!(t("%z %Z %% %n%t|"), "+0200 CEST % \n\t|");
         assert_eq!(t("%Ey %Od %EY %Q %E"), "13 03 2013 %Q %E");
         assert_eq!(t("100%"), "100%");
-        assert_eq!(text("%I %p", &Tm { hour: 0, ..sample() }, 0, ""), "12 AM");
+        assert_eq!(
+            text(
+                "%I %p",
+                &Tm {
+                    hour: 0,
+                    ..sample()
+                },
+                0,
+                ""
+            ),
+            "12 AM"
+        );
     }
 
     #[test]
     fn weeks_at_the_turn_of_the_year() {
-        let on = |year: i32, yday: i32| text("%G-%V", &Tm { year: year - 1900, yday, ..sample() }, 0, "");
+        let on = |year: i32, yday: i32| {
+            text(
+                "%G-%V",
+                &Tm {
+                    year: year - 1900,
+                    yday,
+                    ..sample()
+                },
+                0,
+                "",
+            )
+        };
         assert_eq!(on(2021, 0), "2020-53");
         assert_eq!(on(2020, 365), "2020-53");
         assert_eq!(on(2024, 365), "2025-01");
@@ -183,7 +256,10 @@ mod tests {
 
     #[test]
     fn offsets_as_emscripten_wrote_them() {
-        assert_eq!((zone_offset(-18000).as_str(), zone_offset(0).as_str()), ("-0500", "+0000"));
+        assert_eq!(
+            (zone_offset(-18000).as_str(), zone_offset(0).as_str()),
+            ("-0500", "+0000")
+        );
         assert_eq!(zone_offset(19800), "+0580");
     }
 }
