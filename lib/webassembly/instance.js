@@ -18,7 +18,7 @@ function describe (compiled) {
   return known
 }
 
-module.exports = function defineInstance (realm, { memory, table, global, exception }) {
+module.exports = function defineInstance (realm, { memory, table, global, exception, overrides }) {
   class Instance {
     #exports
 
@@ -78,6 +78,11 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       const module = flat[4 * at]
       const name = flat[4 * at + 1]
       const kind = flat[4 * at + 2]
+      const mine = overrides && overrides[module] && overrides[module][name]
+      if (mine !== undefined) {
+        given[at] = link(kind, mine, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
+        continue
+      }
       const from = imports[module]
       if (from === null || from === undefined || (typeof from !== 'object' && typeof from !== 'function')) {
         throw new TypeError(`${where}: Import #${at} "${module}": module is not an object or function`)

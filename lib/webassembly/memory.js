@@ -8,6 +8,7 @@ const wrap = Symbol('wrap')
 
 module.exports = function defineMemory (realm) {
   let isMemory, addressOf
+  const buffers = new WeakSet()
 
   class Memory {
     #address
@@ -53,7 +54,9 @@ module.exports = function defineMemory (realm) {
     get buffer () {
       const address = this.#address
       this.#check()
-      return native.memoryBuffer(realm.handle, address)
+      const buffer = native.memoryBuffer(realm.handle, address)
+      buffers.add(buffer)
+      return buffer
     }
 
     // emvm's own: gives the memory's pages back now.
@@ -86,6 +89,7 @@ module.exports = function defineMemory (realm) {
     Memory,
     isMemory,
     addressOf,
+    ownsBuffer: (buffer) => buffers.has(buffer),
     of: (at) => realm.object(at, () => new Memory(wrap, at))
   }
 }

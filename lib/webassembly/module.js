@@ -100,16 +100,28 @@ async function compile (bytes, where) {
   return new Module(ready, outcome)
 }
 
-// Bytes that nobody changes, compiled before: the glue host hands the same array to each generation.
-const constants = new WeakMap()
+// Compiled code by the few bytes that stand for it: the glue host puts them where the glue has its wasm.
+const registered = new Map()
 
 function knownCode (bytes) {
-  const known = constants.get(bytes.buffer)
-  if (known && known.offset === bytes.byteOffset && known.length === bytes.byteLength) return known.compiled
+  if (registered.size === 0 || bytes.byteLength > 256) return undefined
+  const known = registered.get(keyOf(bytes))
+  return known && known.compiled
 }
 
-function remember (bytes, module) {
-  constants.set(bytes.buffer, { offset: bytes.byteOffset, length: bytes.byteLength, compiled: compiledCode(module) })
+const keyOf = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+function register (bytes, compiled) {
+  const key = keyOf(bytes)
+  const known = registered.get(key) || { compiled, users: 0 }
+  known.users++
+  registered.set(key, known)
+  let done = false
+  return () => {
+    if (done) return
+    done = true
+    if (--known.users === 0) registered.delete(key)
+  }
 }
 
-module.exports = { Module, isModule, compiledCode, compile, remember }
+module.exports = { Module, isModule, compiledCode, compile, register }

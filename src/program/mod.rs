@@ -4,6 +4,7 @@
 //! through all function bodies and is for programs that are about to be compiled.
 
 mod abi;
+pub mod esm;
 pub mod glue;
 mod locate;
 mod registry;

@@ -40,6 +40,21 @@ pub fn engine() -> &'static wasmer::Engine {
 }
 
 impl Compiled {
+    /// Code that was compiled of `bytes`.
+    pub fn of_code(code: Code, bytes: &[u8]) -> Self {
+        let info = code.module().info();
+        for signature in info.signatures.values() {
+            engine().as_sys().register_signature(signature);
+        }
+        let exceptions = !info.tags.is_empty() || uses_catch(bytes);
+        Self {
+            exceptions,
+            bytes: bytes.len(),
+            sections: custom_sections(bytes),
+            thunks: Mutex::default(),
+            code,
+        }
+    }
     pub fn info(&self) -> &ModuleInfo {
         self.code.module().info()
     }
@@ -85,17 +100,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
         )));
     }
     let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
-    let exceptions = !code.module().info().tags.is_empty() || uses_catch(bytes);
-    for signature in code.module().info().signatures.values() {
-        engine().as_sys().register_signature(signature);
-    }
-    let compiled = Arc::new(Compiled {
-        code,
-        exceptions,
-        bytes: bytes.len(),
-        sections: custom_sections(bytes),
-        thunks: Mutex::default(),
-    });
+    let compiled = Arc::new(Compiled::of_code(code, bytes));
     let mut registry = REGISTRY.lock();
     if registry.by_content.len() > 1024 {
         registry

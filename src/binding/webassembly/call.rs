@@ -99,12 +99,14 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     if !realm.is_live() {
         return Err(realm.stale());
     }
-    realm.depth.set(realm.depth.get() + 1);
+    realm.enter();
     // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
     let outcome = unsafe { vm::enter(cell.function.0, slots.as_mut_ptr()) };
-    realm.depth.set(realm.depth.get() - 1);
-    realm.sync_buffers();
+    let stopped = realm.leave(outcome.is_err());
     if let Err(trap) = outcome {
+        if stopped.is_some() {
+            return Err(realm.stopped(stopped));
+        }
         return Err(surface(realm, &trap));
     }
     if realm.depth.get() == 0 {
@@ -173,6 +175,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
         )?));
     }
     let report = report(trap);
+    realm.traps.set(realm.traps.get() + 1);
     let kind = match report.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
         _ => ErrorKind::Runtime,

@@ -172,18 +172,21 @@ callback!(
             (store.objects_ptr(), store.memory_cap)
         })?;
         let mut exports = Vec::new();
-        realm.depth.set(realm.depth.get() + 1);
+        realm.enter();
         // SAFETY: `depth` keeps the realm from being released while the start function runs.
         let outcome = unsafe {
             vm::instantiate(&module.code, objects, &imports, cap, |made| {
                 exports = made.exports;
+                if let Some(flag) = made.flag {
+                    realm.interrupter.add(flag);
+                }
                 let kept = realm.with(|store| store.keep_linears(made.memories));
                 kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
             })
         };
-        realm.depth.set(realm.depth.get() - 1);
-        realm.sync_buffers();
+        let stopped = realm.leave(outcome.is_err());
         match outcome {
+            Err(_) if stopped.is_some() => Err(realm.stopped(stopped)),
             Ok(()) => {
                 realm.report();
                 show(realm, module, &exports)

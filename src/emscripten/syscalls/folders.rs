@@ -3,7 +3,7 @@
 use super::arguments::{Fail, Outcome, Words};
 use super::layout;
 use crate::emscripten::Runtime;
-use crate::emscripten::fs::{Errno, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, now_ms};
+use crate::emscripten::fs::{self, Errno, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, now_ms};
 
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
 const AT_REMOVEDIR: u32 = 0x200;
@@ -79,7 +79,11 @@ fn read_link(rt: &mut Runtime, path: &str, buf: u32, size: i32) -> Outcome {
     if size <= 0 {
         return Err(Errno::EINVAL.into());
     }
-    let target = rt.fs.readlink(path)?;
+    let mut target = rt.fs.readlink(path)?;
+    if rt.abi.absolute_links {
+        let link = rt.fs.real_path(path, false)?;
+        target = fs::resolve(fs::dirname(&link), &target);
+    }
     let len = target.len().min(size as usize);
     rt.wasm
         .bytes_mut(buf, len as u32)?

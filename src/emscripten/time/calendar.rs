@@ -168,6 +168,48 @@ impl Zone {
         let (winter, summer) = self.seasons(self.local(ms).year);
         winter != summer && self.minutes_west(ms) == winter.min(summer)
     }
+    /// The name that JavaScript's `Date` prints in parentheses, where it is a usual one; else the abbreviation.
+    pub fn long_name(&self, ms: i64) -> String {
+        let short = self.abbreviation(ms);
+        let region = self
+            .0
+            .iana_name()
+            .unwrap_or("")
+            .split('/')
+            .next()
+            .unwrap_or("");
+        let known = match (&*short, region) {
+            ("UTC", _) => "Coordinated Universal Time",
+            ("GMT", _) => "Greenwich Mean Time",
+            ("BST", "Europe") => "British Summer Time",
+            ("IST", "Europe") => "Irish Standard Time",
+            ("WET", _) => "Western European Standard Time",
+            ("WEST", _) => "Western European Summer Time",
+            ("CET", _) => "Central European Standard Time",
+            ("CEST", _) => "Central European Summer Time",
+            ("EET", _) => "Eastern European Standard Time",
+            ("EEST", _) => "Eastern European Summer Time",
+            ("MSK", _) => "Moscow Standard Time",
+            ("EST", "America" | "US") => "Eastern Standard Time",
+            ("EDT", "America" | "US") => "Eastern Daylight Time",
+            ("CST", "America" | "US") => "Central Standard Time",
+            ("CDT", "America" | "US") => "Central Daylight Time",
+            ("MST", "America" | "US") => "Mountain Standard Time",
+            ("MDT", "America" | "US") => "Mountain Daylight Time",
+            ("PST", "America" | "US") => "Pacific Standard Time",
+            ("PDT", "America" | "US") => "Pacific Daylight Time",
+            ("IST", "Asia") if self.offset(ms) == 19_800 => "India Standard Time",
+            ("CST", "Asia") => "China Standard Time",
+            ("JST", _) => "Japan Standard Time",
+            ("KST", _) => "Korean Standard Time",
+            ("AEST", _) => "Australian Eastern Standard Time",
+            ("AEDT", _) => "Australian Eastern Daylight Time",
+            ("NZST", _) => "New Zealand Standard Time",
+            ("NZDT", _) => "New Zealand Daylight Time",
+            _ => return short,
+        };
+        known.to_owned()
+    }
     /// The usual abbreviation at a time, such as `CET`.
     pub fn abbreviation(&self, ms: i64) -> String {
         self.0

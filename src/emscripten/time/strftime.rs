@@ -1,6 +1,6 @@
 //! `strftime`, as Emscripten's JavaScript wrote it (up to 3.1.61; later it is the C library's own).
 
-use super::calendar::{is_leap, join};
+use super::calendar::{is_leap, join, split};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
 use crate::engine::{Args, Unwind};
@@ -39,7 +39,13 @@ pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         0 => String::new(),
         name => rt.c_string(name)?,
     };
-    let text = text(&pattern, &tm, offset, &zone);
+    let context = Context {
+        tm: &tm,
+        offset,
+        zone: &zone,
+        old_weeks: rt.abi.old_weeks,
+    };
+    let text = context.text(&pattern);
     if text.len() as u64 + 1 > u64::from(max) {
         args.ret_i32(0);
         return Ok(());
@@ -49,36 +55,14 @@ pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 
-pub(super) fn text(pattern: &str, tm: &Tm, offset: i32, zone: &str) -> String {
-    let mut out = String::new();
-    let mut rest = pattern;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        let mut chars = rest[at + 1..].chars();
-        let Some(mut letter) = chars.next() else {
-            out.push('%');
-            return out;
-        };
-        // The locale's alternatives are the same as the plain ones.
-        if letter == 'E' || letter == 'O' {
-            let mut ahead = chars.clone();
-            if let Some(next) = ahead.next().filter(|c| "cCxXyYdeHImMSuUVwW".contains(*c)) {
-                (letter, chars) = (next, ahead);
-            }
-        }
-        match item(letter, tm, offset, zone) {
-            Some(text) => out.push_str(&text),
-            None => {
-                out.push('%');
-                out.push(letter);
-            }
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-    out
+struct Context<'a> {
+    tm: &'a Tm,
+    offset: i32,
+    zone: &'a str,
+    old_weeks: bool,
 }
 
+<<<<<<< HEAD
 fn item(letter: char, tm: &Tm, offset: i32, zone: &str) -> Option<String> {
     let composed = |pattern: &str| text(pattern, tm, offset, zone);
     let weekday = WEEKDAYS.get(tm.wday as usize).copied().unwrap_or("");
@@ -136,6 +120,112 @@ fn item(letter: char, tm: &Tm, offset: i32, zone: &str) -> Option<String> {
         '%' => "%".into(),
         _ => return None,
     })
+=======
+impl Context<'_> {
+    fn text(&self, pattern: &str) -> String {
+        let mut out = String::new();
+        let mut rest = pattern;
+        while let Some(at) = rest.find('%') {
+            out.push_str(&rest[..at]);
+            let mut chars = rest[at + 1..].chars();
+            let Some(mut letter) = chars.next() else {
+                out.push('%');
+                return out;
+            };
+            // The locale's alternatives are the same as the plain ones.
+            if letter == 'E' || letter == 'O' {
+                let mut ahead = chars.clone();
+                if let Some(next) = ahead.next().filter(|c| "cCxXyYdeHImMSuUVwW".contains(*c)) {
+                    (letter, chars) = (next, ahead);
+                }
+            }
+            match self.item(letter) {
+                Some(text) => out.push_str(&text),
+                None => {
+                    out.push('%');
+                    out.push(letter);
+                }
+            }
+            rest = chars.as_str();
+        }
+        out.push_str(rest);
+        out
+    }
+
+    fn item(&self, letter: char) -> Option<String> {
+        let Context {
+            tm,
+            offset,
+            zone,
+            old_weeks,
+        } = *self;
+        let composed = |pattern: &str| self.text(pattern);
+        let weekday = WEEKDAYS.get(tm.wday as usize).copied().unwrap_or("");
+        let month = MONTHS.get(tm.mon as usize).copied().unwrap_or("");
+        let year = i64::from(tm.year) + 1900;
+        let (yday, wday) = (i64::from(tm.yday), i64::from(tm.wday));
+        Some(match letter {
+            'a' => weekday.chars().take(3).collect(),
+            'A' => weekday.into(),
+            'b' | 'h' => month.chars().take(3).collect(),
+            'B' => month.into(),
+            'c' => composed("%a %b %d %H:%M:%S %Y"),
+            'C' => format!("{:02}", year / 100),
+            'd' => format!("{:02}", tm.mday),
+            'D' | 'x' => composed("%m/%d/%y"),
+            'e' => format!("{:2}", tm.mday),
+            'F' => composed("%Y-%m-%d"),
+            'g' => week_year(year, yday).to_string().chars().skip(2).collect(),
+            'G' => week_year(year, yday).to_string(),
+            'H' => format!("{:02}", tm.hour),
+            'I' => format!(
+                "{:02}",
+                if tm.hour == 0 {
+                    12
+                } else if tm.hour > 12 {
+                    tm.hour - 12
+                } else {
+                    tm.hour
+                }
+            ),
+            'j' => format!("{:03}", day_of_year(tm)),
+            'm' => format!("{:02}", tm.mon + 1),
+            'M' => format!("{:02}", tm.min),
+            'n' => "\n".into(),
+            'p' => if (0..12).contains(&tm.hour) {
+                "AM"
+            } else {
+                "PM"
+            }
+            .into(),
+            'r' => composed("%I:%M:%S %p"),
+            'R' => composed("%H:%M"),
+            'S' => format!("{:02}", tm.sec),
+            't' => "\t".into(),
+            'T' | 'X' => composed("%H:%M:%S"),
+            'u' => if tm.wday == 0 { 7 } else { tm.wday }.to_string(),
+            'U' if old_weeks => format!(
+                "{:02}",
+                old_sunday_week(year, i64::from(day_of_year(tm)) - 1)
+            ),
+            'V' if old_weeks => format!("{:02}", old_week_number(year, yday)),
+            'W' if old_weeks => format!(
+                "{:02}",
+                old_monday_week(i64::from(tm.year), i64::from(day_of_year(tm)) - 1)
+            ),
+            'U' => format!("{:02}", (yday + 7 - wday) / 7),
+            'V' => format!("{:02}", week_number(year, yday)),
+            'w' => tm.wday.to_string(),
+            'W' => format!("{:02}", (yday + 7 - (wday + 6) % 7) / 7),
+            'y' => year.to_string().chars().skip(2).collect(),
+            'Y' => year.to_string(),
+            'z' => zone_offset(offset),
+            'Z' => zone.into(),
+            '%' => "%".into(),
+            _ => return None,
+        })
+    }
+>>>>>>> main
 }
 
 /// Emscripten reckons from the day of the month, not from `tm_yday`.
@@ -183,9 +273,58 @@ fn week_number(year: i64, yday: i64) -> i64 {
     (day - first_week(week_year(year, yday))) / 7 + 1
 }
 
+// Up to 3.1.7 a week's first day was counted to the week before.
+
+/// The weekday of January 1st; years 0 to 99 are those of the 20th century, as JavaScript has it.
+fn january_first(year: i64) -> i64 {
+    split(join(year, 0, 1, 0, 0, 0).unwrap_or(0)).weekday
+}
+/// Full weeks begun after the first such weekday, whose date in January is `first`.
+fn weeks_since(first: i64, yday: i64) -> i64 {
+    ((yday + 1 - first + 6).div_euclid(7)).max(0)
+}
+fn old_sunday_week(year: i64, yday: i64) -> i64 {
+    let first = (7 - january_first(year)) % 7 + 1;
+    if yday + 1 > first {
+        weeks_since(first, yday)
+    } else {
+        i64::from(first == 1)
+    }
+}
+/// The first Monday is looked for in the wrong year: `tm_year` itself.
+fn old_monday_week(tm_year: i64, yday: i64) -> i64 {
+    let first = (8 - january_first(tm_year)) % 7 + 1;
+    let same_year = (0..100).contains(&tm_year);
+    if !same_year || yday + 1 > first {
+        weeks_since(first, yday)
+    } else {
+        i64::from(first == 1)
+    }
+}
+fn old_week_number(year: i64, yday: i64) -> i64 {
+    let day = day_number(year, yday);
+    if day < first_week(year) {
+        53
+    } else if day >= first_week(year + 1) {
+        1
+    } else {
+        (day - first_week(year) + 6) / 7
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(pattern: &str, tm: &Tm, offset: i32, zone: &str) -> String {
+        Context {
+            tm,
+            offset,
+            zone,
+            old_weeks: false,
+        }
+        .text(pattern)
+    }
 
     fn sample() -> Tm {
         Tm {

@@ -101,6 +101,12 @@ pub(super) fn make(tm: &Tm, zone: &Zone) -> Option<(i64, Tm)> {
     ))
 }
 
+/// Days of 24 hours since the year began by the local clock.
+fn elapsed_yday(zone: &Zone, ms: i64) -> i32 {
+    let start = zone.date(zone.local(ms).year, 0, 1, 0, 0, 0).unwrap_or(ms);
+    ((ms - start) / 86_400_000) as i32
+}
+
 /// A `time_t` argument at the front: by value (as i64, or in halves), or behind a pointer. Gives seconds, and the index of
 /// the next argument.
 fn time_argument(rt: &Runtime, args: &Args) -> Result<(i64, usize), Unwind> {
@@ -135,7 +141,11 @@ fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> 
         return Ok(false);
     };
     let zone = Zone::system();
-    Tm::new(&zone.local(ms), zone.is_summer(ms)).write(rt, at)?;
+    let mut tm = Tm::new(&zone.local(ms), zone.is_summer(ms));
+    if rt.abi.elapsed_yday {
+        tm.yday = elapsed_yday(&zone, ms);
+    }
+    tm.write(rt, at)?;
     rt.wasm.write_i32(
         at.wrapping_add(GMTOFF),
         (-zone.minutes_west(ms) * 60) as i32,
@@ -167,7 +177,10 @@ fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) {
 pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let at = args.u32(0);
     let seconds = match make(&Tm::read(rt, at)?, &Zone::system()) {
-        Some((ms, tm)) => {
+        Some((ms, mut tm)) => {
+            if rt.abi.elapsed_yday {
+                tm.yday = elapsed_yday(&Zone::system(), ms);
+            }
             tm.write(rt, at)?;
             ms.div_euclid(1000)
         }
@@ -207,7 +220,7 @@ fn zone_names(rt: &Runtime) -> (i64, bool, String, String) {
             let (sign, minutes) = if west >= 0 { ('-', west) } else { ('+', -west) };
             return format!("UTC{sign}{:02}{:02}", minutes / 60, minutes % 60);
         }
-        zone.abbreviation(zone.date(year, month, 1, 0, 0, 0).unwrap_or(0))
+        zone.long_name(zone.date(year, month, 1, 0, 0, 0).unwrap_or(0))
     };
     let (winter_name, summer_name) = (name(0, winter), name(6, summer));
     let (standard, daylight) = if summer < winter {

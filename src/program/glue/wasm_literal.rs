@@ -35,7 +35,7 @@ fn plain_template<'b>(template: &'b TemplateLiteral<'_>) -> Option<&'b str> {
     }
 }
 
-fn from_text(text: &str) -> Option<Vec<u8>> {
+pub fn from_text(text: &str) -> Option<Vec<u8>> {
     if text.len() < 8 {
         return None;
     }
