@@ -69,30 +69,12 @@ impl SandboxCell {
     }
 
     /// An error of the file system.
-    pub fn errno_error(
-        &self,
-        env: sys::napi_env,
-        number: i32,
-        name: &str,
-        text: &str,
-    ) -> sys::napi_value {
-        let args = [
-            raw::number(env, number.into()),
-            raw::string(env, name),
-            raw::string(env, text),
-        ];
+    pub fn errno_error(&self, env: sys::napi_env, number: i32, name: &str, text: &str) -> sys::napi_value {
+        let args = [raw::number(env, number.into()), raw::string(env, name), raw::string(env, text)];
         let made = self.errno_error.borrow().as_ref().and_then(|function| {
-            get!(
-                napi_call_function,
-                env,
-                raw::undefined(env),
-                function.value()?,
-                3,
-                args.as_ptr()
-            )
+            get!(napi_call_function, env, raw::undefined(env), function.value()?, 3, args.as_ptr())
         });
-        let plain =
-            || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
+        let plain = || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
         made.unwrap_or_else(plain)
     }
 

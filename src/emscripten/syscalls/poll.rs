@@ -54,8 +54,7 @@ pub fn select(rt: &mut Runtime, w: &mut Words) -> Outcome {
             }
         }
         for (set, addr) in sets.into_iter().enumerate().filter(|(_, addr)| *addr != 0) {
-            rt.wasm
-                .write_u32(addr.wrapping_add(4 * word), result[set])?;
+            rt.wasm.write_u32(addr.wrapping_add(4 * word), result[set])?;
         }
     }
     Ok(total)

@@ -62,65 +62,6 @@ struct Context<'a> {
     old_weeks: bool,
 }
 
-<<<<<<< HEAD
-fn item(letter: char, tm: &Tm, offset: i32, zone: &str) -> Option<String> {
-    let composed = |pattern: &str| text(pattern, tm, offset, zone);
-    let weekday = WEEKDAYS.get(tm.wday as usize).copied().unwrap_or("");
-    let month = MONTHS.get(tm.mon as usize).copied().unwrap_or("");
-    let year = i64::from(tm.year) + 1900;
-    let (yday, wday) = (i64::from(tm.yday), i64::from(tm.wday));
-    Some(match letter {
-        'a' => weekday.chars().take(3).collect(),
-        'A' => weekday.into(),
-        'b' | 'h' => month.chars().take(3).collect(),
-        'B' => month.into(),
-        'c' => composed("%a %b %d %H:%M:%S %Y"),
-        'C' => format!("{:02}", year / 100),
-        'd' => format!("{:02}", tm.mday),
-        'D' | 'x' => composed("%m/%d/%y"),
-        'e' => format!("{:2}", tm.mday),
-        'F' => composed("%Y-%m-%d"),
-        'g' => week_year(year, yday).to_string().chars().skip(2).collect(),
-        'G' => week_year(year, yday).to_string(),
-        'H' => format!("{:02}", tm.hour),
-        'I' => format!(
-            "{:02}",
-            if tm.hour == 0 {
-                12
-            } else if tm.hour > 12 {
-                tm.hour - 12
-            } else {
-                tm.hour
-            }
-        ),
-        'j' => format!("{:03}", day_of_year(tm)),
-        'm' => format!("{:02}", tm.mon + 1),
-        'M' => format!("{:02}", tm.min),
-        'n' => "\n".into(),
-        'p' => if (0..12).contains(&tm.hour) {
-            "AM"
-        } else {
-            "PM"
-        }
-        .into(),
-        'r' => composed("%I:%M:%S %p"),
-        'R' => composed("%H:%M"),
-        'S' => format!("{:02}", tm.sec),
-        't' => "\t".into(),
-        'T' | 'X' => composed("%H:%M:%S"),
-        'u' => if tm.wday == 0 { 7 } else { tm.wday }.to_string(),
-        'U' => format!("{:02}", (yday + 7 - wday) / 7),
-        'V' => format!("{:02}", week_number(year, yday)),
-        'w' => tm.wday.to_string(),
-        'W' => format!("{:02}", (yday + 7 - (wday + 6) % 7) / 7),
-        'y' => year.to_string().chars().skip(2).collect(),
-        'Y' => year.to_string(),
-        'z' => zone_offset(offset),
-        'Z' => zone.into(),
-        '%' => "%".into(),
-        _ => return None,
-    })
-=======
 impl Context<'_> {
     fn text(&self, pattern: &str) -> String {
         let mut out = String::new();
@@ -225,7 +166,6 @@ impl Context<'_> {
             _ => return None,
         })
     }
->>>>>>> main
 }
 
 /// Emscripten reckons from the day of the month, not from `tm_yday`.
