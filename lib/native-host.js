@@ -56,8 +56,9 @@ async function startNative ({ program, facts, path }, options) {
   const sandbox = new native.Sandbox(program, settings)
   try {
     const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
+    sandbox.instantiate(facade.importFunctions())
     facade.beforeStart()
-    sandbox.start(facade.importFunctions())
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
     await facade.afterStart()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await options.warmUp(host.exports)

@@ -21,7 +21,7 @@ function makeErrors () {
 }
 
 // `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
-function attachEmbind (module, sandbox, wants = () => true) {
+function attachEmbind (module, sandbox, wants = () => true, { generate = true } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError((name, message) => new (errors[name] || BUILTIN[name] || Error)(message))
   const native = sandbox.embind()
@@ -33,11 +33,12 @@ function attachEmbind (module, sandbox, wants = () => true) {
 
   const handles = makeHandles({ operations, registers, owner, finalizers })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { state, NONE, wrap, BindingError, checkCounts, argsSuffix }
+  const context = { state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
   const calls = description.callables.map((callable, i) => makeCall(callable, native.calls[i], context))
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
-    classes.push(makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle }))
+    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle })
+    classes.push({ ...made, Handle: handles.maker(made.prototype) })
   }
   const enums = description.enums.map(makeEnum)
 

@@ -31,11 +31,14 @@ class Facade {
   beforeStart () {
     this.#attachHeap()
     this.#attachRuntime()
+    this.runtime.attachFiles()
     if (this.fragment.pre) this.fragment.pre()
+    this.runtime.beforeConstructors()
   }
 
   // After constructors: exports, embind, and what the package adds itself.
   async afterStart () {
+    this.started = true
     this.#attachExports()
     this.runtime.attachEmbind()
     if (this.fragment.extras) await this.fragment.extras()
@@ -43,13 +46,24 @@ class Facade {
     delete this.module.then
     const { onRuntimeInitialized } = this.module
     if (typeof onRuntimeInitialized === 'function') onRuntimeInitialized.call(this.module)
+    this.runtime.afterStart()
   }
 
   // Raw functions by canonical name; each holds the sandbox.
   rawFunctions (names) {
     const functions = this.sandbox.functions(names)
-    for (const fn of functions) if (fn !== undefined) fn[Facade.HOLDER] = this.sandbox
+    functions.forEach((fn, i) => {
+      if (fn === undefined) return
+      this.holding(fn)
+      this.runtime.remember(fn, names[i])
+    })
     return functions
+  }
+
+  // A function of native code, made to keep what it needs.
+  holding (fn) {
+    if (typeof fn === 'function') Object.defineProperty(fn, Facade.HOLDER, { value: this.sandbox })
+    return fn
   }
 
   #attachHeap () {
@@ -62,8 +76,11 @@ class Facade {
 
   #attachRuntime () {
     const keys = new Set(this.facts.moduleKeys)
-    for (const [name, value] of Object.entries(this.runtime.api)) {
-      if (!this.facts.hasGlue || keys.has(name)) this.module[name] = value
+    const { api } = this.runtime
+    for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(api))) {
+      if (this.facts.hasGlue && !keys.has(name)) continue
+      if (get) this.define(name, get)
+      else this.module[name] = value
     }
   }
 

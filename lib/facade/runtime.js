@@ -1,18 +1,208 @@
 'use strict'
 
+// Emscripten's JavaScript runtime as the native host gives it: `api` is what a package may find on its module object,
+// `provide` answers the free names of JavaScript that was cut out of the glue.
+
+const nodeFs = require('node:fs')
+const nodePath = require('node:path')
+const { UnsupportedError } = require('../errors')
+const { VIEWS } = require('./heap')
+const { makeStrings } = require('./strings')
+const { makeValues } = require('./values')
+const { makeCalls } = require('./calls')
+const { makeTable } = require('./table')
+const { makeLifecycle } = require('./lifecycle')
+const { makeMemory } = require('./memory')
+const { makeFS } = require('./fs')
+
+// The first version in which a lone surrogate is written as it is.
+const SURROGATES_KEPT = 40012
+
 function makeRuntime (facade) {
-  const { heap } = facade
+  const { sandbox, facts, heap, options } = facade
+  const functionExports = new Set(facts.exports.filter(({ item }) => item.kind === 'function').map(({ name }) => name))
+  const hasExport = (name) => functionExports.has(name)
+  const names = new WeakMap()
+  const nameOf = (fn) => names.get(fn)
+  const lates = new Map()
+
+  // Calls an export that may not be there yet: the code that holds this function is evaluated before start-up.
+  function lateExport (name) {
+    let late = lates.get(name)
+    if (late !== undefined) return late
+    let raw
+    late = (...args) => {
+      if (raw === undefined) raw = facade.rawFunctions([name])[0]
+      if (raw === undefined) throw new TypeError(`the module has no function ${name}, or has not started yet`)
+      return raw(...args)
+    }
+    names.set(late, name)
+    lates.set(name, late)
+    return late
+  }
+
+  const strings = makeStrings({ heap, pairs: facts.hasGlue && facts.versionMax < SURROGATES_KEPT })
+  const lifecycle = makeLifecycle({ facade })
+  const table = makeTable({ facade, nameOf })
+  const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
+  const values = makeValues({
+    heap,
+    bigints: usesBigInts(facts),
+    abort: lifecycle.api.abort,
+    memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
+  })
+  const memory = makeMemory({ facade, table })
+  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err })
+
+  const api = Object.defineProperties({}, {
+    ...Object.getOwnPropertyDescriptors({
+      ...strings,
+      ...values,
+      ...calls.api,
+      ...table.api,
+      ...lifecycle.api,
+      ...files.api,
+      ENV: environment(options),
+      noExitRuntime: true,
+      preloadPlugins: [],
+      preloadedImages: {},
+      preloadedAudios: {}
+    }),
+    ...Object.getOwnPropertyDescriptors(memory.api)
+  })
+  for (const name of functionExports) if (name.startsWith('dynCall_')) api[name] = lateExport(name)
+  Object.assign(api, exceptionHelpers({ sandbox, hasExport, lateExport }))
+
+  const own = {
+    ...lifecycle.own,
+    getCFunc: calls.getCFunc,
+    setWasmTableEntry: table.setWasmTableEntry,
+    UTF8Decoder: new TextDecoder('utf-8'),
+    UTF16Decoder: new TextDecoder('utf-16le'),
+    PIPEFS: undefined,
+    Asyncify: asyncify(),
+    updateMemoryViews: () => {},
+    updateGlobalBufferViews: () => {},
+    updateGlobalBufferAndViews: () => {},
+    ...shell({ facade, facts })
+  }
+
+  function provide (name) {
+    if (name in own) return own[name]
+    if (name in api) return api[name]
+    const plain = name.startsWith('_') ? name.slice(1) : name
+    if (hasExport(plain)) return lateExport(plain)
+    if (hasExport(name)) return lateExport(name)
+    return undefined
+  }
+
+  const live = memory.live
+  for (const name of Object.keys(VIEWS)) Object.defineProperty(live, name, { enumerable: true, get: () => heap.view(name) })
+
   let embind = null
+  function attachEmbind () {
+    const keys = new Set(facts.moduleKeys)
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name))
+  }
+
   return {
-    api: {},
-    live: heap,
-    provide: (name) => name === 'writeAsciiToMemory' ? (str, buffer, dontAddNull) => { for (let i = 0; i < str.length; ++i) heap.HEAP8[buffer++ >> 0] = str.charCodeAt(i); if (!dontAddNull) heap.HEAP8[buffer >> 0] = 0 } : facade.module[name],
-    lateExport: (name) => (...args) => facade.module[`_${name}`](...args),
-    attachEmbind () {
-      embind = require('./embind').attachEmbind(facade.module, facade.sandbox)
-    },
-    leaks: () => [],
-    owns: () => false
+    api,
+    live,
+    provide,
+    lateExport,
+    attachEmbind,
+    attachFiles: files.attach,
+    beforeConstructors: lifecycle.beforeConstructors,
+    afterStart: lifecycle.afterStart,
+    // Raw functions of exports, for those who are given one and need to know which.
+    remember: (fn, name) => names.set(fn, name),
+    leaks: () => embind && embind.leaks ? embind.leaks() : [],
+    owns: (value) => Boolean(embind && embind.owns && embind.owns(value)) || isView(value, sandbox)
+  }
+}
+
+function isView (value, sandbox) {
+  return ArrayBuffer.isView(value) && value.buffer === sandbox.buffer()
+}
+
+// WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.
+function usesBigInts (facts) {
+  if (!facts.hasGlue || facts.versionMin >= 40000) return true
+  return [...facts.imports, ...facts.exports.map(({ item }) => item)].some(({ signature }) => /i64/.test(signature || ''))
+}
+
+function environment ({ env = {} }) {
+  return {
+    USER: 'web_user',
+    LOGNAME: 'web_user',
+    PATH: '/',
+    PWD: '/',
+    HOME: '/home/web_user',
+    LANG: 'C.UTF-8',
+    _: './this.program',
+    ...env
+  }
+}
+
+function exceptionHelpers ({ sandbox, hasExport, lateExport }) {
+  const pointer = (thrown) => Number(thrown)
+  const helpers = {
+    getExceptionMessage: (thrown) => sandbox.describeException(pointer(thrown)),
+    getCppExceptionThrownObjectFromWebAssemblyException: pointer
+  }
+  for (const [name, exported] of [
+    ['incrementExceptionRefcount', '__cxa_increment_exception_refcount'],
+    ['decrementExceptionRefcount', '__cxa_decrement_exception_refcount']
+  ]) {
+    if (hasExport(exported)) helpers[name] = (thrown) => { lateExport(exported)(pointer(thrown)) }
+  }
+  return helpers
+}
+
+function asyncify () {
+  const refuse = (what) => () => {
+    throw new UnsupportedError(`${what} needs Asyncify: open the package's .js file with host: 'glue'`)
+  }
+  return { currData: null, handleSleep: refuse('handleSleep'), handleAsync: refuse('handleAsync'), whenDone: refuse('whenDone') }
+}
+
+// What Emscripten's shell.js sets up.
+function shell ({ facade }) {
+  const folder = facade.options.sourcePath ? nodePath.dirname(facade.options.sourcePath) + '/' : ''
+  const read = (name, binary = true) => nodeFs.readFileSync(nodePath.resolve(folder, name), binary ? undefined : 'utf8')
+  return {
+    ENVIRONMENT_IS_NODE: true,
+    ENVIRONMENT_HAS_NODE: true,
+    ENVIRONMENT_IS_WEB: false,
+    ENVIRONMENT_IS_WORKER: false,
+    ENVIRONMENT_IS_SHELL: false,
+    ENVIRONMENT_IS_PTHREAD: false,
+    scriptDirectory: folder,
+    _scriptDir: facade.options.sourcePath,
+    _scriptName: facade.options.sourcePath,
+    thisProgram: './this.program',
+    arguments_: facade.options.args || [],
+    fs: nodeFs,
+    nodeFS: nodeFs,
+    nodePath,
+    read_: (name, binary) => read(name, Boolean(binary)),
+    readBinary: (name) => new Uint8Array(read(name)),
+    readAsync: async (name) => new Uint8Array(read(name)).buffer,
+    wasmImports: {},
+    asmLibraryArg: {},
+    wasmBinary: undefined,
+    wasmBinaryFile: undefined,
+    createWasm: () => {},
+    doRun: () => {},
+    preRun: () => {},
+    preMain: () => {},
+    postRun: () => {},
+    initRuntime: () => {},
+    runDependencies: 0,
+    readyPromiseResolve: () => {},
+    readyPromiseReject: (error) => { throw error },
+    moduleArg: facade.module,
+    moduleRtn: facade.module
   }
 }
 

@@ -46,13 +46,16 @@ function bufferSource (value, where) {
   throw new TypeError(`${where}: Argument 0 must be a buffer source`)
 }
 
-// Limits of a memory or a table: members are read in alphabetical order, as WebIDL does.
+// Address type and limits of a memory or a table: each member is read and converted before the next is.
 function limits (descriptor, where) {
+  const given = descriptor.address
+  const address = given === undefined ? 'i32' : `${given}`
+  if (address !== 'i32' && address !== 'i64') throw new TypeError(`${where}: Property 'address' must be 'i32' or 'i64'`)
   const initial = descriptor.initial
-  if (initial === undefined) throw new TypeError(`${where}: Property 'initial' is required`)
-  const min = uint32(initial, `${where}: Property 'initial'`)
+  const min = initial === undefined ? undefined : uint32(initial, `${where}: Property 'initial'`)
   const max = optional32(descriptor.maximum, `${where}: Property 'maximum'`)
-  return { min, max }
+  if (min === undefined) throw new TypeError(`${where}: Property 'initial' is required`)
+  return { address, min, max }
 }
 
 // Makes a class look as WebIDL has it: enumerable members, a tag, and a constructor of the right length.

@@ -51,15 +51,27 @@ function busy (message) {
   return new BusyError(message)
 }
 
+// Wasm's own `catch_all` must not see these either: the call is over.
+function timedOut (message, [limit, elapsed]) {
+  const { TimeoutError } = require('../errors')
+  return trap(new TimeoutError(message, { limit, elapsed }))
+}
+
+function interrupted (message) {
+  const { TimeoutError } = require('../errors')
+  return trap(new TimeoutError(message, { interrupted: true }))
+}
+
 // In the order of `ErrorKind` in src/binding/webassembly/realm.rs.
 const kinds = [
-  (message) => new CompileError(message),
   (message) => new LinkError(message),
   (message, frames) => trap(new RuntimeError(message), frames),
   (message, frames) => trap(new RangeError(message), frames),
   (message) => new RangeError(message),
   stale,
-  busy
+  busy,
+  timedOut,
+  interrupted
 ]
 
 const fromNative = (kind, message, detail) => kinds[kind](message, detail)

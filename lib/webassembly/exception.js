@@ -97,7 +97,7 @@ module.exports = function defineException (realm) {
   }
 
   finish(Tag, 'Tag', 1)
-  finish(Exception, 'Exception', 1)
+  finish(Exception, 'Exception', 2)
   Object.defineProperty(Exception.prototype.getArg, 'length', { value: 2, configurable: true })
 
   realm.makeException = (number, payload) => new Exception(wrap, number, payload)

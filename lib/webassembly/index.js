@@ -1,10 +1,10 @@
 'use strict'
 
 const native = require('./native')
-const { Realm } = require('./realm')
+const { Realm, isExported } = require('./realm')
 const { CompileError, LinkError, RuntimeError } = require('./errors')
 const { bufferSource } = require('./convert')
-const { Module, isModule, compile, remember } = require('./module')
+const { Module, isModule, compile, register } = require('./module')
 const defineMemory = require('./memory')
 const defineTable = require('./table')
 const defineGlobal = require('./global')
@@ -12,44 +12,57 @@ const defineException = require('./exception')
 const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
-function createNamespace () {
-  const realm = new Realm()
+// `imports`: functions of the user's that come before what is imported, by module and name.
+function createNamespace ({ memoryMax, timeout, imports: overrides } = {}) {
+  const realm = new Realm({ memoryMax, timeout })
+  let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)
   const global = defineGlobal(realm)
   const exception = defineException(realm)
-  const instance = defineInstance(realm, { memory, table, global, exception })
+  const instance = defineInstance(realm, { memory, table, global, exception, overrides })
+
+  // A synchronous exception becomes a rejection.
+  async function during (work) {
+    pending++
+    try {
+      return await work()
+    } finally {
+      pending--
+    }
+  }
 
   const functions = {
     compile (bytes) {
-      return attempt(() => compile(source(bytes, 'WebAssembly.compile()'), 'WebAssembly.compile()'))
+      return during(() => compile(source(bytes, 'WebAssembly.compile()'), 'WebAssembly.compile()'))
     },
     compileStreaming (response) {
-      return attempt(async () => compile(await streamed(response, 'WebAssembly.compileStreaming()'), 'WebAssembly.compileStreaming()'))
+      return during(async () => compile(await streamed(response, 'WebAssembly.compileStreaming()'), 'WebAssembly.compileStreaming()'))
     },
     instantiate (bytes, imports) {
       const where = 'WebAssembly.instantiate()'
-      return attempt(async () => {
+      return during(async () => {
         if (isModule(bytes)) {
           checkImports(imports, where)
+          const prepared = instance.prepare(bytes, imports, where)
           await undefined
-          return instance.create(bytes, imports, where)
+          return instance.create(prepared)
         }
         const pending = compile(source(bytes, where), where)
         // Awaited even when the imports are no good, so that no rejection goes unseen.
         pending.catch(() => {})
         checkImports(imports, where)
         const module = await pending
-        return { module, instance: instance.create(module, imports, where) }
+        return { module, instance: instance.create(instance.prepare(module, imports, where)) }
       })
     },
     instantiateStreaming (response, imports) {
       const where = 'WebAssembly.instantiateStreaming()'
-      return attempt(async () => {
+      return during(async () => {
         const bytes = await streamed(response, where)
         checkImports(imports, where)
         const module = await compile(bytes, where)
-        return { module, instance: instance.create(module, imports, where) }
+        return { module, instance: instance.create(instance.prepare(module, imports, where)) }
       })
     },
     validate (bytes) {
@@ -83,16 +96,26 @@ function createNamespace () {
 
   return {
     WebAssembly,
+    // Compilations and instantiations under way.
+    get pending () { return pending },
+    // Calls into wasm on the stack.
+    get depth () { return native.realmDepth(realm.handle) },
     // Bytes in all memories now.
     get memoryBytes () { return realm.memoryBytes },
+    get residency () {
+      const [residentBytes, dirtyBytes] = realm.isLive ? native.memoryResidency(realm.handle) : [0, 0]
+      return { residentBytes, dirtyBytes }
+    },
+    get counters () {
+      const [calls, traps, timeouts] = native.realmCounters(realm.handle)
+      return { calls, traps, timeouts }
+    },
     get isLive () { return realm.isLive },
+    // Stops the call that is running; any of the realm's instances traps at its next interruption point.
+    interrupt: () => native.realmInterrupt(realm.handle),
+    ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
     release: () => realm.release()
   }
-}
-
-// A synchronous exception becomes a rejection.
-async function attempt (work) {
-  return work()
 }
 
 function source (value, where) {
@@ -122,13 +145,9 @@ let shared
 
 module.exports = {
   createNamespace,
-  // Tells that these bytes never change and compile to this module.
-  remember,
-  compileConstant: async (bytes) => {
-    const module = await compile(bytes, 'WebAssembly.compile()')
-    remember(bytes, module)
-    return module
-  },
+  // `(bytes, compiled)`: bytes that stand for compiled code; gives the function that takes it back.
+  register,
+  isExported,
   // The thread's own namespace, made when first asked for. Its store lives as long as the thread.
   get WebAssembly () {
     return (shared ??= createNamespace()).WebAssembly

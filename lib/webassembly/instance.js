@@ -18,7 +18,7 @@ function describe (compiled) {
   return known
 }
 
-module.exports = function defineInstance (realm, { memory, table, global, exception }) {
+module.exports = function defineInstance (realm, { memory, table, global, exception, overrides }) {
   class Instance {
     #exports
 
@@ -29,7 +29,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       }
       const where = 'WebAssembly.Instance()'
       if (!isModule(module)) throw new TypeError(`${where}: Argument 0 must be a WebAssembly.Module`)
-      this.#exports = instantiate(module, imports, where)
+      this.#exports = complete(prepare(module, imports, where))
     }
 
     get exports () {
@@ -39,13 +39,16 @@ module.exports = function defineInstance (realm, { memory, table, global, except
 
   finish(Instance, 'Instance', 1)
 
-  function instantiate (module, imports, where) {
+  // In two steps: the imports are read at once, also where the rest happens later.
+  function prepare (module, imports, where) {
     const compiled = compiledCode(module)
     const description = describe(compiled)
-    const given = readImports(description.imports, imports, where)
+    return { compiled, names: description.exports, given: readImports(description.imports, imports, where) }
+  }
+
+  function complete ({ compiled, names, given }) {
     const values = native.instantiate(realm.handle, compiled, given)
     const exports = Object.create(null)
-    const names = description.exports
     for (let at = 0; at < values.length; at++) {
       exports[names[2 * at]] = present(names[2 * at + 1], values[at])
     }
@@ -75,6 +78,11 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       const module = flat[4 * at]
       const name = flat[4 * at + 1]
       const kind = flat[4 * at + 2]
+      const mine = overrides && overrides[module] && overrides[module][name]
+      if (mine !== undefined) {
+        given[at] = link(kind, mine, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
+        continue
+      }
       const from = imports[module]
       if (from === null || from === undefined || (typeof from !== 'object' && typeof from !== 'function')) {
         throw new TypeError(`${where}: Import #${at} "${module}": module is not an object or function`)
@@ -133,5 +141,5 @@ module.exports = function defineInstance (realm, { memory, table, global, except
     return global.fromValue(kind, value)
   }
 
-  return { Instance, create: (module, imports, where) => new Instance(ready, instantiate(module, imports, where)) }
+  return { Instance, prepare, create: (prepared) => new Instance(ready, complete(prepared)) }
 }

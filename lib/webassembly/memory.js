@@ -8,6 +8,7 @@ const wrap = Symbol('wrap')
 
 module.exports = function defineMemory (realm) {
   let isMemory, addressOf
+  const buffers = new WeakSet()
 
   class Memory {
     #address
@@ -20,11 +21,9 @@ module.exports = function defineMemory (realm) {
       }
       const where = 'WebAssembly.Memory()'
       dictionary(descriptor, `${where}: Argument 0`)
-      const addressType = descriptor.address
-      const { min, max } = limits(descriptor, where)
+      const { address: addressType, min, max } = limits(descriptor, where)
       const shared = descriptor.shared
-      if (addressType !== undefined && `${addressType}` !== 'i32') {
-        if (`${addressType}` !== 'i64') throw new TypeError(`${where}: Property 'address' must be 'i32' or 'i64'`)
+      if (addressType === 'i64') {
         throw unsupported(`${where}: 64-bit memories are not supported by emvm: build without -sMEMORY64`)
       }
       if (shared) {
@@ -55,7 +54,9 @@ module.exports = function defineMemory (realm) {
     get buffer () {
       const address = this.#address
       this.#check()
-      return native.memoryBuffer(realm.handle, address)
+      const buffer = native.memoryBuffer(realm.handle, address)
+      buffers.add(buffer)
+      return buffer
     }
 
     // emvm's own: gives the memory's pages back now.
@@ -88,6 +89,7 @@ module.exports = function defineMemory (realm) {
     Memory,
     isMemory,
     addressOf,
+    ownsBuffer: (buffer) => buffers.has(buffer),
     of: (at) => realm.object(at, () => new Memory(wrap, at))
   }
 }

@@ -43,7 +43,10 @@ class Module {
     if (name === undefined) {
       throw new TypeError('WebAssembly.Module.customSections(): Argument 1 is required')
     }
-    return native.moduleCustomSections(compiled, `${name}`.toWellFormed?.() ?? `${name}`)
+    const wanted = `${name}`
+    // No section has a name that UTF-8 cannot hold.
+    if (/\p{Surrogate}/u.test(wanted)) return []
+    return native.moduleCustomSections(compiled, wanted)
   }
 
   static {
@@ -59,56 +62,66 @@ function compiledOf (module, where) {
   return compiledCode(module)
 }
 
-// What the addon gives for bytes that do not compile: [uses the old exception encoding, why].
+// What the addon gives for bytes that do not compile: [why], or [why, bytes] when they use the first encoding of
+// wasm exceptions, which can be translated.
 const failed = (outcome) => Array.isArray(outcome)
+const legacyBytes = (outcome) => failed(outcome) && outcome.length > 1 ? new Uint8Array(outcome[1]) : undefined
 
-function explain ([legacy, message], where) {
-  const hint = legacy
+function explain (outcome, where) {
+  const hint = outcome.length > 1
     ? '; the module uses the first encoding of WebAssembly exceptions (try/catch), which the engine lacks: ' +
       'install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
     : ''
-  return new CompileError(`${where}: ${message}${hint}`)
+  return new CompileError(`${where}: ${outcome[0]}${hint}`)
 }
 
 function compileSync (bytes, where) {
   const known = knownCode(bytes)
   if (known) return known
   let outcome = native.moduleCompile(bytes)
-  if (failed(outcome) && outcome[0]) {
-    const translated = translator.translateSync(bytes)
-    if (translated) outcome = native.moduleCompile(translated)
-  }
+  const legacy = legacyBytes(outcome)
+  const translated = legacy && translator.translateSync(legacy)
+  if (translated) outcome = native.moduleCompile(translated)
   if (failed(outcome)) throw explain(outcome, where)
   return outcome
 }
 
+// The addon copies the bytes at once: the caller may change them meanwhile.
 const compileAsync = (bytes) => new Promise((resolve) => native.moduleCompileAsync(bytes, resolve))
 
 async function compile (bytes, where) {
   const known = knownCode(bytes)
   if (known) return new Module(ready, known)
-  // The caller may change the bytes while they are compiled: the addon copies them at once.
-  const copy = compileAsync(bytes)
-  const original = bytes.slice ? bytes : undefined
-  let outcome = await copy
-  if (failed(outcome) && outcome[0]) {
-    const translated = await translator.translate(original)
-    if (translated) outcome = await compileAsync(translated)
-  }
+  let outcome = await compileAsync(bytes)
+  const legacy = legacyBytes(outcome)
+  const translated = legacy && await translator.translate(legacy)
+  if (translated) outcome = await compileAsync(translated)
   if (failed(outcome)) throw explain(outcome, where)
   return new Module(ready, outcome)
 }
 
-// Bytes that nobody changes, compiled before: the glue host hands the same array to each generation.
-const constants = new WeakMap()
+// Compiled code by the few bytes that stand for it: the glue host puts them where the glue has its wasm.
+const registered = new Map()
 
 function knownCode (bytes) {
-  const known = constants.get(bytes.buffer)
-  if (known && known.offset === bytes.byteOffset && known.length === bytes.byteLength) return known.compiled
+  if (registered.size === 0 || bytes.byteLength > 256) return undefined
+  const known = registered.get(keyOf(bytes))
+  return known && known.compiled
 }
 
-function remember (bytes, module) {
-  constants.set(bytes.buffer, { offset: bytes.byteOffset, length: bytes.byteLength, compiled: compiledCode(module) })
+const keyOf = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+function register (bytes, compiled) {
+  const key = keyOf(bytes)
+  const known = registered.get(key) || { compiled, users: 0 }
+  known.users++
+  registered.set(key, known)
+  let done = false
+  return () => {
+    if (done) return
+    done = true
+    if (--known.users === 0) registered.delete(key)
+  }
 }
 
-module.exports = { Module, isModule, compiledCode, compile, remember }
+module.exports = { Module, isModule, compiledCode, compile, register }

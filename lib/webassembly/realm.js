@@ -10,7 +10,8 @@ const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
 // A realm: one store of wasm objects. `handle` is the addon's side of it.
 class Realm {
-  constructor () {
+  // Limits: bytes that a memory may reach, milliseconds of one call.
+  constructor ({ memoryMax, timeout } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
     this.numbers = new Map()
@@ -29,7 +30,7 @@ class Realm {
       exception: (tag, payload) => this.makeException(tag, payload),
       describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
       holder: [undefined]
-    })
+    }, memoryMax, timeout)
   }
 
   externNumber (value) {
@@ -54,7 +55,7 @@ class Realm {
     const address = this.addressOf(value)
     if (address !== undefined) return address
     if (typeof value === 'function' && exported.has(value)) {
-      throw fromNative(native.realmIsLive(exported.get(value).realm.handle) ? 4 : 5,
+      throw fromNative(native.realmIsLive(exported.get(value).realm.handle) ? 3 : 4,
         'this function belongs to another instance of emvm\'s WebAssembly, or to a generation that was released')
     }
     throw new TypeError('function-typed object expected')

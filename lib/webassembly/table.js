@@ -21,14 +21,11 @@ module.exports = function defineTable (realm) {
       }
       const where = 'WebAssembly.Table()'
       dictionary(descriptor, `${where}: Argument 0`)
-      const addressType = descriptor.address
       const name = descriptor.element
       if (name === undefined) throw new TypeError(`${where}: Descriptor property 'element' is required`)
       const element = elementKind(name, where)
-      const { min, max } = limits(descriptor, where)
-      if (addressType !== undefined && `${addressType}` !== 'i32') {
-        throw new TypeError(`${where}: Property 'address' must be 'i32'`)
-      }
+      const { address: addressType, min, max } = limits(descriptor, where)
+      if (addressType === 'i64') throw new TypeError(`${where}: 64-bit tables are not supported by emvm`)
       if (max !== undefined && max < min) {
         throw new RangeError(`${where}: Property 'maximum': value ${max} is below the lower bound ${min}`)
       }

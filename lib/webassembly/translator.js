@@ -2,23 +2,30 @@
 
 // Modules built with the first encoding of wasm exceptions are translated by Binaryen, when it is installed.
 
+const path = require('node:path')
+const { pathToFileURL } = require('node:url')
+
 let binaryen
 
-const LOADED = Symbol.for('emvm.binaryen')
+// Beside emvm, beside the program, or where the process runs.
+function find () {
+  const paths = [__dirname, process.cwd()]
+  if (require.main && require.main.filename) paths.push(path.dirname(require.main.filename))
+  try {
+    return require.resolve('binaryen', { paths })
+  } catch {
+    return undefined
+  }
+}
 
-// Binaryen is an ES module with a top-level await: it can only be imported, so translation is asynchronous
-// unless it was loaded before.
+// Binaryen is an ES module with a top-level await: it can only be imported, so that `new WebAssembly.Module` of such
+// bytes works once it was loaded, and not before.
 async function load () {
   if (binaryen !== undefined) return binaryen
-  if (globalThis[LOADED]) return (binaryen = globalThis[LOADED])
-  try {
-    const imported = await import('binaryen')
-    binaryen = imported.default || imported
-  } catch (error) {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') throw error
-    binaryen = null
-  }
-  return binaryen
+  const found = find()
+  if (found === undefined) return (binaryen = null)
+  const imported = await import(pathToFileURL(found).href)
+  return (binaryen = imported.default || imported)
 }
 
 // Named one by one: `All` makes Binaryen write a compact import section that the engine does not read.

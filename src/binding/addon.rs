@@ -59,7 +59,7 @@ pub struct SandboxStats {
 
 #[napi(js_name = "Sandbox")]
 pub struct SandboxObject {
-    cell: Box<SandboxCell>,
+    pub(super) cell: Box<SandboxCell>,
     program: RefCell<Option<Arc<Program>>>,
     settings: RefCell<Option<Settings>>,
     /// Data of the raw functions; they hold this object, so it outlives them.
@@ -70,7 +70,7 @@ pub struct SandboxObject {
     reported: Cell<i64>,
 }
 
-fn pending() -> Error {
+pub(super) fn pending() -> Error {
     Error::from_status(Status::PendingException)
 }
 
@@ -100,9 +100,10 @@ impl SandboxObject {
         }
     }
 
-    /// Starts the module. `imports`: the functions of the user's imports, then of the program's own.
+    /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
+    /// program's own.
     #[napi]
-    pub fn start(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+    pub fn instantiate(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
@@ -115,15 +116,27 @@ impl SandboxObject {
             .map(|function| function.as_ref().map(keep))
             .collect();
         let made = Instance::new(program, settings, Host { js, js_imports });
-        let started = made.and_then(|instance| {
-            self.cell.set_instance(Some(instance));
-            self.cell.instance().map_or(Ok(()), Instance::start)
-        });
-        started.map_err(|error| {
+        let instance = made.map_err(|error| {
+            self.throw_start(env, error);
+            pending()
+        })?;
+        self.cell.set_instance(Some(instance));
+        self.report(env);
+        Ok(())
+    }
+
+    /// Runs the module's start-up; `main` too, unless told otherwise.
+    #[napi]
+    pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
+        if no_initial_run == Some(true) {
+            self.live(env)?.hold_main();
+        }
+        self.live(env)?.start().map_err(|error| {
             self.throw_start(env, error);
             self.cell.release();
             pending()
         })?;
+        self.follow(env)?;
         self.report(env);
         Ok(())
     }
@@ -301,7 +314,7 @@ impl SandboxObject {
         }
     }
 
-    fn live(&self, env: &Env) -> Result<&mut Instance> {
+    pub(super) fn live(&self, env: &Env) -> Result<&mut Instance> {
         self.cell.instance().ok_or_else(|| {
             errors::throw(
                 env.raw(),
@@ -312,7 +325,7 @@ impl SandboxObject {
         })
     }
 
-    fn follow(&self, env: &Env) -> Result<()> {
+    pub(super) fn follow(&self, env: &Env) -> Result<()> {
         let memory = self.live(env)?.runtime.wasm.memory();
         self.cell
             .buffer

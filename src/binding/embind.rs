@@ -4,13 +4,12 @@ use super::js::NapiJs;
 use super::raw::{self, get};
 use super::sandbox::{SandboxCell, enter};
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::invoke::{Passed, invoke};
+use crate::emscripten::embind::invoke::{Passed, Returned, invoke};
 use crate::emscripten::embind::registry::{Constant, Registry};
 use crate::emscripten::embind::{Out, describe, handles};
 use crate::emscripten::js::{HandleRef, Js, JsValue};
 use crate::engine::Unwind;
 use napi::sys;
-use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
@@ -33,12 +32,18 @@ struct Installed {
     operations: Box<[CallData]>,
 }
 
-type Arguments = SmallVec<[sys::napi_value; 16]>;
+/// How many arguments come without an allocation.
+const FEW: usize = 14;
 
-/// The arguments and the data of a callback.
-fn callback_info(env: sys::napi_env, info: sys::napi_callback_info) -> (Arguments, *mut c_void) {
-    let mut args = Arguments::from_elem(ptr::null_mut(), 16);
-    let mut count = args.len();
+/// Reads the arguments and the data of a callback and hands them on.
+#[inline]
+fn with_arguments<R>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    run: impl FnOnce(&[sys::napi_value], *const CallData) -> R,
+) -> R {
+    let mut few = [ptr::null_mut(); FEW];
+    let mut count = FEW;
     let mut data = ptr::null_mut();
     // SAFETY: there is room for `count` arguments.
     unsafe {
@@ -46,24 +51,27 @@ fn callback_info(env: sys::napi_env, info: sys::napi_callback_info) -> (Argument
             env,
             info,
             &mut count,
-            args.as_mut_ptr(),
+            few.as_mut_ptr(),
             ptr::null_mut(),
             &mut data,
         );
-        if count > args.len() {
-            args.resize(count, ptr::null_mut());
-            sys::napi_get_cb_info(
-                env,
-                info,
-                &mut count,
-                args.as_mut_ptr(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-            );
-        }
     }
-    args.truncate(count);
-    (args, data)
+    if count <= FEW {
+        return run(&few[..count], data.cast());
+    }
+    let mut many = vec![ptr::null_mut(); count];
+    // SAFETY: as above.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            many.as_mut_ptr(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+    }
+    run(&many, data.cast())
 }
 
 struct Raws<'a> {
@@ -110,19 +118,33 @@ fn give(js: &NapiJs, out: Out) -> JsValue {
 }
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (args, data) = callback_info(env, info);
-    // SAFETY: the data of this callback, which outlives the function (see `Installed`).
-    let (data, shared) = unsafe {
-        let data = &*data.cast::<CallData>();
-        (data, &*data.shared)
-    };
-    let passed = Raws { env, args: &args };
-    let call = |rt: &mut Runtime| {
-        let callable = &shared.reg.callables[data.index as usize];
-        invoke(rt, &shared.reg, callable, &passed).map(|out| give(&shared.js, out))
-    };
-    // SAFETY: the sandbox is alive, since `Installed` holds it.
-    unsafe { enter(env, data.cell, call) }
+    with_arguments(env, info, |args, data| {
+        // SAFETY: the data of this callback, which outlives the function (see `Installed`).
+        let (data, shared) = unsafe { (&*data, &*(*data).shared) };
+        let passed = Raws { env, args };
+        let call = |rt: &mut Runtime| {
+            let callable = &shared.reg.callables[data.index as usize];
+            match invoke(rt, &shared.reg, callable, &passed)? {
+                Returned::Out(out @ Out::Handle { .. }) if callable.gives_val(&shared.reg) => {
+                    // A number may be the val itself: the registers say that there is a handle, and hold its id.
+                    let id = give(&shared.js, out);
+                    shared
+                        .js
+                        .write_register(2, shared.js.to_f64(id).unwrap_or(-1.0));
+                    Ok(JsValue(shared.js.registers().map_or(0, |r| r as usize)))
+                }
+                Returned::Out(out) => Ok(give(&shared.js, out)),
+                Returned::Leaves(leaves) => {
+                    for (i, leaf) in leaves.into_iter().enumerate() {
+                        shared.js.write_register(i, leaf);
+                    }
+                    Ok(shared.js.undefined())
+                }
+            }
+        };
+        // SAFETY: the sandbox is alive, since the facade's owner holds it.
+        unsafe { enter(env, data.cell, call) }
+    })
 }
 
 /// What the facade can do with handles and the rest, by position in the list it gets.
@@ -189,16 +211,14 @@ const OPERATIONS: [(&str, Operation); 16] = [
 type Operation = fn(&mut Runtime, &NapiJs, &Raws) -> Result<JsValue, Unwind>;
 
 unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (args, data) = callback_info(env, info);
-    // SAFETY: as in `call`.
-    let (data, shared) = unsafe {
-        let data = &*data.cast::<CallData>();
-        (data, &*data.shared)
-    };
-    let passed = Raws { env, args: &args };
-    let operation = OPERATIONS[data.index as usize].1;
-    // SAFETY: as in `call`.
-    unsafe { enter(env, data.cell, |rt| operation(rt, &shared.js, &passed)) }
+    with_arguments(env, info, |args, data| {
+        // SAFETY: as in `call`.
+        let (data, shared) = unsafe { (&*data, &*(*data).shared) };
+        let passed = Raws { env, args };
+        let operation = OPERATIONS[data.index as usize].1;
+        // SAFETY: as in `call`.
+        unsafe { enter(env, data.cell, |rt| operation(rt, &shared.js, &passed)) }
+    })
 }
 
 /// What those who look into `$$` are shown.

@@ -41,8 +41,9 @@ const OPERATORS: &str = "(function (operator, left, right) { 'use strict'; switc
     case 8: return left.set(right); \
     case 9: return +left } })";
 
-/// Two numbers that cross with a call beside its result: id and key of a handle, or key and kind of a new one.
-pub const REGISTERS: usize = 4;
+/// Numbers that cross with a call beside its result: id and key of a handle, or key and kind of a new one, or all that
+/// a value object holds.
+pub const REGISTERS: usize = 32;
 
 /// JavaScript, for one sandbox.
 pub struct NapiJs {
@@ -128,7 +129,13 @@ impl NapiJs {
     #[cold]
     fn failure(&self, otherwise: impl FnOnce() -> Unwind) -> Unwind {
         match get!(napi_is_exception_pending, self.env) {
-            Some(true) => Unwind::Js(self.keep(opaque(raw::take_exception(self.env))).0),
+            Some(true) => {
+                let error = raw::take_exception(self.env);
+                // SAFETY: the cell lives longer than its instance, which holds this.
+                let cell = unsafe { &*self.cell };
+                super::crossing::restored(self.env, cell, error)
+                    .unwrap_or_else(|| Unwind::Js(self.keep(opaque(error)).0))
+            }
             _ => otherwise(),
         }
     }

@@ -17,6 +17,10 @@ pub fn undefined(env: sys::napi_env) -> sys::napi_value {
     get!(napi_get_undefined, env).unwrap_or(ptr::null_mut())
 }
 
+pub fn null(env: sys::napi_env) -> sys::napi_value {
+    get!(napi_get_null, env).unwrap_or(ptr::null_mut())
+}
+
 pub fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
     get!(
         napi_create_string_utf8,

@@ -28,6 +28,8 @@ pub struct SandboxCell {
     instance: UnsafeCell<Option<Instance>>,
     /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
     script_error: RefCell<Option<Reference>>,
+    /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
+    errno_error: RefCell<Option<Reference>>,
 }
 
 impl SandboxCell {
@@ -37,6 +39,7 @@ impl SandboxCell {
             buffer: MemoryBuffer::default(),
             instance: UnsafeCell::new(None),
             script_error: RefCell::new(None),
+            errno_error: RefCell::new(None),
         })
     }
 
@@ -61,11 +64,26 @@ impl SandboxCell {
         *self.script_error.borrow_mut() = Reference::new(self.env, function);
     }
 
+    pub fn set_errno_error(&self, function: sys::napi_value) {
+        *self.errno_error.borrow_mut() = Reference::new(self.env, function);
+    }
+
+    /// An error of the file system.
+    pub fn errno_error(&self, env: sys::napi_env, number: i32, name: &str, text: &str) -> sys::napi_value {
+        let args = [raw::number(env, number.into()), raw::string(env, name), raw::string(env, text)];
+        let made = self.errno_error.borrow().as_ref().and_then(|function| {
+            get!(napi_call_function, env, raw::undefined(env), function.value()?, 3, args.as_ptr())
+        });
+        let plain = || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
+        made.unwrap_or_else(plain)
+    }
+
     /// Gives up everything that lives in the JavaScript environment.
     pub fn release(&self) {
         self.buffer.detach(self.env);
         self.set_instance(None);
         self.script_error.borrow_mut().take();
+        self.errno_error.borrow_mut().take();
     }
 
     /// An error of one of the module's own classes.

@@ -22,8 +22,47 @@ pub struct Abi {
     pub std_string_utf8: bool,
     /// After a method-caller call, class-handle arguments are deleted by the host (up to 3.1.51).
     pub emval_deletes_args: bool,
+    /// Wide strings are converted as UTF-16/UTF-32 (from 1.39.8); before, unit by unit and without a NUL.
+    pub wide_string_codecs: bool,
+    pub exceptions: ExceptionLayout,
+    /// `_tzset_js` gets two buffers for the names (from 3.1.55), not an array of pointers to fill.
+    pub tz_buffers: bool,
+    /// Memory grows by doubling up to 512 MiB (up to 1.39.x), not by a fifth.
+    pub grows_by_doubling: bool,
+    /// The glue was built with ASSERTIONS.
+    pub assertions: bool,
     /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).
     pub finalizers: bool,
+    /// Built without a file system: a NUL ends a line of output, too.
+    pub no_filesystem: bool,
+    /// `readlink` gives an absolute path, made from the link's text (up to 3.1.72).
+    pub absolute_links: bool,
+    /// The process's umask counts when files are made (from 5.0.5).
+    pub applies_umask: bool,
+    /// The memory cannot grow by the module's own declaration: running out of it aborts instead of failing `malloc`.
+    pub fixed_memory: bool,
+    /// `emscripten_resize_heap` doubles the memory (up to 1.39.4); later it adds a fifth.
+    pub heap_doubles: bool,
+    /// `tm_yday` is reckoned from the time elapsed, an hour off in summer time (up to 3.1.24).
+    pub elapsed_yday: bool,
+    /// `strftime` miscounts weeks (up to 3.1.7).
+    pub old_weeks: bool,
+    /// Time zones are named by their offset, `UTC+0100` (from 3.1.64).
+    pub zone_offsets: bool,
+    /// `DYNAMICTOP_PTR`: where the end of the heap is kept, in modules whose `sbrk` is the host's (up to 1.38.45).
+    pub dynamic_top: Option<u32>,
+}
+
+/// Where the metadata of a C++ exception is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExceptionLayout {
+    /// up to 1.40.1: in a map of the host, keyed by the object's pointer
+    HostMap,
+    /// 2.0.0 to 3.1.8: 16 bytes before the object; catch clauses pass pointers to `CatchInfo`
+    Header16,
+    /// from 3.1.9: 24 bytes before the object
+    #[default]
+    Header24,
 }
 
 /// The layout of `struct stat`; emscripten-abi tells sizes and offsets.

@@ -1,11 +1,29 @@
 //! Which import is answered by which function.
 
-use super::{ImportFn, embind, emval, exceptions};
+use super::{
+    ImportFn, console, embind, emval, environment, exceptions, heap, leftovers, lifecycle, math, pthread, syscalls, system,
+    time,
+};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
 static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> = LazyLock::new(|| {
-    let all: &[&[(&str, ImportFn)]] = &[embind::IMPORTS, emval::IMPORTS, exceptions::IMPORTS];
+    let all: &[&[(&str, ImportFn)]] = &[
+        embind::IMPORTS,
+        emval::IMPORTS,
+        exceptions::IMPORTS,
+        syscalls::IMPORTS,
+        syscalls::WASI,
+        time::IMPORTS,
+        environment::IMPORTS,
+        heap::IMPORTS,
+        console::IMPORTS,
+        lifecycle::IMPORTS,
+        system::IMPORTS,
+        pthread::IMPORTS,
+        math::IMPORTS,
+        leftovers::IMPORTS,
+    ];
     all.iter().flat_map(|list| list.iter().copied()).collect()
 });
 
@@ -29,4 +47,31 @@ pub fn answer(name: &str) -> Option<ImportFn> {
 /// Letters of Emscripten's signature strings.
 fn is_signature(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b"vijfdp".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_import_has_two_answers() {
+        let lists = [
+            exceptions::IMPORTS,
+            syscalls::IMPORTS,
+            syscalls::WASI,
+            time::IMPORTS,
+            environment::IMPORTS,
+            heap::IMPORTS,
+            console::IMPORTS,
+            lifecycle::IMPORTS,
+            system::IMPORTS,
+            pthread::IMPORTS,
+            math::IMPORTS,
+            leftovers::IMPORTS,
+        ];
+        let mut names: Vec<_> = lists.iter().flat_map(|l| l.iter().map(|(name, _)| *name)).collect();
+        names.sort_unstable();
+        let twice: Vec<_> = names.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
 }

@@ -4,17 +4,28 @@
 //! current Emscripten spells it in the wasm, without fastcomp's additional leading underscore.
 
 pub mod abi;
+mod console;
 pub mod embind;
 pub mod emval;
+pub mod environment;
 pub mod exceptions;
 pub mod fs;
+pub mod functions;
+mod heap;
 mod imports;
 pub mod js;
 mod js_imports;
+mod leftovers;
+mod lifecycle;
+mod math;
 pub mod pool;
+mod printf;
 mod process;
+mod pthread;
 mod state;
-// pub mod syscalls;
+pub mod syscalls;
+mod system;
+mod time;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
@@ -39,6 +50,9 @@ pub struct Runtime {
     pub emval: emval::Emval,
     pub exceptions: exceptions::Exceptions,
     pub fs: fs::FileSystem,
+    pub functions: functions::TableFunctions,
+    /// Variables and arguments, as the user set them up.
+    pub env: environment::Environment,
     pub process: Process,
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
@@ -52,13 +66,17 @@ pub struct Runtime {
 impl Runtime {
     /// A runtime without a module yet.
     pub fn new(abi: Arc<Abi>, js: Rc<dyn js::Js>) -> Self {
+        let mut fs = fs::FileSystem::default();
+        fs.nul_ends_line = abi.no_filesystem;
         Self {
             wasm: Wasm::default(),
             abi,
             embind: embind::Embind::default(),
             emval: emval::Emval::default(),
             exceptions: exceptions::Exceptions::default(),
-            fs: fs::FileSystem::default(),
+            functions: functions::TableFunctions::default(),
+            fs,
+            env: environment::Environment::default(),
             process: Process::default(),
             js,
             js_imports: Vec::new(),

@@ -6,14 +6,49 @@ use crate::engine::{Raw, Unwind};
 /// The name a program finds in `argv[0]`.
 pub const PROGRAM: &str = "./this.program";
 
+/// A mapping made by the host (up to 3.1.4; later the C library keeps the list).
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping {
+    pub addr: u32,
+    pub len: u32,
+    pub flags: u32,
+    /// -1 for memory that belongs to no file.
+    pub fd: i32,
+    pub offset: u64,
+}
+
 /// Process-like state of one instance.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
+    pub mappings: Vec<Mapping>,
+    /// What the module set; `None` for the generation's default.
+    pub umask: Option<u32>,
+    /// Variables that the module set (`None`: removed), on top of the environment it was given.
+    pub variables: Vec<(String, Option<String>)>,
+    /// What `getenv` gave last, and where `__buildEnvironment` keeps its strings.
+    pub getenv_memory: u32,
+    pub environ_memory: Option<(u32, u32)>,
+    /// Microseconds at the first `clock()`.
+    pub clock_start: Option<u64>,
+    pub zone_set: bool,
+    /// Where `localtime` and `asctime` put their results.
+    pub tm_memory: u32,
+    /// Values of thread-specific keys; key `n` is at `n - 1`.
+    pub thread_values: Vec<u32>,
+    /// Functions to run at exit, with their arguments, of modules that leave the list to the host.
+    pub at_exit: Vec<(u32, u32)>,
     /// The last growth that was refused, in bytes: why a module that gives up now gave up.
     pub refused_growth: Option<u64>,
 }
 
 impl Runtime {
+    pub fn umask(&self) -> u32 {
+        self.process.umask.unwrap_or(if self.abi.applies_umask { 0o022 } else { 0o777 })
+    }
+    /// The bits that new files do not get.
+    pub fn creation_mask(&self) -> u32 {
+        if self.abi.applies_umask { self.umask() } else { 0 }
+    }
     /// Runs `main`, if the module has one, with `argv` made from `args`. Gives its status.
     pub fn run_main(&mut self, args: &[String]) -> Result<Option<i32>, Unwind> {
         let Some(main) = ["__main_argc_argv", "main"]
@@ -79,8 +114,11 @@ impl Runtime {
 
     /// Forgets the instance, but not what the user set up: another one of the same program is about to be linked.
     pub fn reset(&mut self) {
+        let js = self.js();
+        self.functions.reset(&*js);
         self.wasm = crate::engine::Wasm::default();
         self.exceptions = Default::default();
         self.process = Process::default();
+        self.fs.reset();
     }
 }

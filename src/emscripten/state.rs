@@ -17,38 +17,59 @@
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).
 
-use super::{Runtime, embind, emval, exceptions::Exceptions};
+use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs};
+use std::sync::Arc;
 
 /// The host's own state right after start-up.
-#[derive(Debug)]
 pub struct StateImage {
     exceptions: Exceptions,
     embind: embind::Image,
     emval: emval::Image,
+    /// The function table holds JavaScript functions, which belong to one sandbox.
+    has_functions: bool,
+    fs: Arc<fs::Image>,
+    /// Its files or devices are JavaScript functions.
+    fs_needs_host: bool,
+    process: Process,
+}
+
+impl std::fmt::Debug for StateImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateImage").finish_non_exhaustive()
+    }
 }
 
 impl StateImage {
     /// Holds nothing that belongs to one JavaScript thread or sandbox.
     pub fn is_shareable(&self) -> bool {
-        self.embind.is_portable() && self.emval.is_portable()
+        !self.fs_needs_host
+            && !self.has_functions
+            && self.embind.is_portable() && self.emval.is_portable()
     }
 }
 
 impl Runtime {
     pub fn snapshot_state(&mut self) -> StateImage {
+        self.functions.seal();
         StateImage {
             exceptions: self.exceptions.clone(),
+            fs: self.fs.snapshot(),
+            fs_needs_host: self.fs.needs_host(),
             embind: self.embind.snapshot(),
             emval: self.emval.snapshot(),
+            has_functions: !self.functions.is_empty(),
+            process: self.process.clone(),
         }
     }
 
     /// Puts the host's state back: the price is that of what changed.
     pub fn restore_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
-        self.embind
-            .restore(&image.embind, self.generation, &*self.js);
-        self.emval.restore(&image.emval, &*self.js);
+        let js = self.js();
+        self.functions.restore(&*js);
+        self.embind.restore(&image.embind, &*js);
+        self.emval.restore(&image.emval, &*js);
+        self.restore_system(image);
     }
 
     /// Continues on the state of another sandbox's start-up.
@@ -56,5 +77,12 @@ impl Runtime {
         self.exceptions.clone_from(&image.exceptions);
         self.embind.adopt(&image.embind, &self.wasm);
         self.emval.adopt(&image.emval);
+        self.restore_system(image);
+    }
+
+    /// Files, open descriptors, output not yet printed, and what the C library keeps on the host's side.
+    fn restore_system(&mut self, image: &StateImage) {
+        self.fs.restore(&image.fs);
+        self.process.clone_from(&image.process);
     }
 }

@@ -1,7 +1,9 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
 use super::interruption::InterruptionPoints;
+use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
+use std::sync::Arc;
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
 use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
@@ -11,6 +13,7 @@ use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
 pub struct Code {
     engine: Engine,
     module: Module,
+    pub(super) trampolines: Arc<Trampolines>,
 }
 
 /// Why there is no compiled code.
@@ -73,7 +76,11 @@ impl Code {
             }
         };
         let module = module.map_err(|e| CompileError(e.to_string()))?;
-        Ok(Self { engine, module })
+        Ok(Self {
+            engine,
+            module,
+            trampolines: Arc::default(),
+        })
     }
 
     /// The bytes that [`Code::load`] takes.
@@ -94,7 +101,11 @@ impl Code {
         // SAFETY: by the caller's promise.
         let module = unsafe { engine.deserialize_from_mmapped_file_unchecked(path) }
             .map_err(|e| CompileError(e.to_string()))?;
-        Ok(Self { engine, module })
+        Ok(Self {
+            engine,
+            module,
+            trampolines: Arc::default(),
+        })
     }
 
     pub fn module(&self) -> &Module {

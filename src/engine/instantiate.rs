@@ -156,6 +156,7 @@ unsafe fn instantiate<T: 'static>(
         config: VMConfig {
             wasm_stack_size: setup.stack,
         },
+        trampolines: setup.code.trampolines.clone(),
         ..Wasm::default()
     };
     if let Some(linear) = memories.into_iter().next() {

@@ -99,12 +99,17 @@ impl<'a> FunctionMiddleware<'a> for Points {
 /// The flag of a running instance, for other threads.
 pub struct InterruptFlag(std::ptr::NonNull<std::sync::atomic::AtomicI32>);
 
-// SAFETY: the flag is only written, atomically. Whoever holds one forgets it before its store goes (see `Interrupter`).
+// SAFETY: the flag is only accessed atomically. Whoever holds one forgets it before its store goes (see `Interrupter`).
 unsafe impl Send for InterruptFlag {}
 
 impl InterruptFlag {
     pub(super) fn new(global: std::ptr::NonNull<wasmer_vm::VMGlobalDefinition>) -> Self {
         Self(global.cast())
+    }
+
+    pub fn is_set(&self) -> bool {
+        // SAFETY: as in `set`.
+        unsafe { self.0.as_ref() }.load(std::sync::atomic::Ordering::Relaxed) != 0
     }
 
     /// Wasm traps at its next interruption point while the flag is set.

@@ -7,6 +7,7 @@ mod host_function;
 mod instantiate;
 mod interruption;
 mod raw;
+mod trampolines;
 mod tunables;
 mod unwind;
 pub mod vm;
@@ -19,6 +20,7 @@ pub use host_function::HostFn;
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
 pub use raw::Raw;
+pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
 

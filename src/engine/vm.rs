@@ -4,7 +4,7 @@
 //! needs the identity of functions (the address of their `VMCallerCheckedAnyfunc`), which `wasmer` hides.
 
 use super::Code;
-use super::interruption::{FLAG, START};
+use super::interruption::{FLAG, InterruptFlag, START};
 use crate::memory::{LinearHandle, collect_created};
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -157,6 +157,8 @@ pub struct Instantiated {
     /// In the order of the module's exports, without emvm's own.
     pub exports: Vec<VMExtern>,
     pub memories: Vec<LinearHandle>,
+    /// What stops the instance from another thread; to be forgotten before the store goes.
+    pub flag: Option<InterruptFlag>,
 }
 
 /// Instantiates `code` into the store; `start` runs its start function. Memories are capped at `cap` bytes.
@@ -181,10 +183,10 @@ pub unsafe fn instantiate(
             artifact.instantiate(code.engine().tunables(), imports, &mut *objects)
         });
         let mut handle = made?;
-        let (mut exports, mut start) = (Vec::with_capacity(info.exports.len()), None);
+        let (mut exports, mut start, mut flag) = (Vec::with_capacity(info.exports.len()), None, None);
         for (name, index) in &info.exports {
             match name.as_str() {
-                FLAG => {}
+                FLAG => flag = Some(handle.lookup_by_declaration(*index)),
                 START => start = Some(handle.lookup_by_declaration(*index)),
                 _ => exports.push(handle.lookup_by_declaration(*index)),
             }
@@ -193,7 +195,11 @@ pub unsafe fn instantiate(
         // Kept even when starting fails: its functions may already sit in imported tables.
         InternalStoreHandle::<VMInstance>::new(&mut *objects, handle);
         filled?;
-        keep(Instantiated { exports, memories })?;
+        let flag = match flag {
+            Some(VMExtern::Global(global)) => Some(InterruptFlag::new(global.get(&*objects).vmglobal())),
+            _ => None,
+        };
+        keep(Instantiated { exports, memories, flag })?;
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();
             let mut none = [RawValue::default()];

@@ -1,9 +1,11 @@
 //! The running wasm of one sandbox: its memory, table, exports, and the way in.
 
+use super::trampolines::Trampolines;
 use super::{Raw, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use wasmer::{Instance, Store, Table};
 use wasmer_types::FunctionType;
 use wasmer_vm::{
@@ -36,6 +38,8 @@ pub struct Wasm {
     pub(super) stack_pointer: Option<NonNull<VMGlobalDefinition>>,
     pub(super) interrupt: Option<NonNull<VMGlobalDefinition>>,
     pub(super) config: VMConfig,
+    /// Shared by the sandboxes of the program.
+    pub(super) trampolines: Arc<Trampolines>,
     /// How many calls into wasm are on the stack.
     pub(super) depth: u32,
     /// Tells instances apart: a [`Func`] is good for one of them.
@@ -78,6 +82,7 @@ impl Default for Wasm {
             config: VMConfig {
                 wasm_stack_size: None,
             },
+            trampolines: Arc::default(),
             depth: 0,
             epoch: 0,
             instance: None,
@@ -272,6 +277,18 @@ impl Wasm {
             }
             Unwind::from_trap(trap)
         })
+    }
+
+    /// The module's stack pointer, where it has one.
+    pub fn stack_pointer(&self) -> Option<u32> {
+        // SAFETY: globals live as long as the store.
+        self.stack_pointer.map(|g| unsafe { g.as_ref().val.u32 })
+    }
+    pub fn set_stack_pointer(&mut self, value: u32) {
+        if let Some(mut global) = self.stack_pointer {
+            // SAFETY: as above.
+            unsafe { global.as_mut().val.u32 = value };
+        }
     }
 
     /// The values of all mutable globals.

@@ -12,8 +12,8 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Stops the calls of one sandbox. Any thread may hold it, also longer than the sandbox.
 pub struct Interrupter {
-    /// `None` once the sandbox is gone. Held while the flag is written, so it cannot go in between.
-    flag: Mutex<Option<InterruptFlag>>,
+    /// One per wasm instance; empty once the sandbox is gone. Held while flags are written, so they cannot go in between.
+    flags: Mutex<Vec<InterruptFlag>>,
     /// The limit of one call.
     timeout: Option<Duration>,
     /// When the running call must end, in nanoseconds since [`EPOCH`]; 0: no call is running, or none is limited.
@@ -31,7 +31,7 @@ fn now() -> u64 {
 impl Interrupter {
     pub fn new(flag: Option<InterruptFlag>, timeout: Option<Duration>) -> Arc<Self> {
         let this = Arc::new(Self {
-            flag: Mutex::new(flag),
+            flags: Mutex::new(flag.into_iter().collect()),
             timeout,
             deadline: AtomicU64::new(0),
             asked: AtomicBool::new(false),
@@ -45,12 +45,24 @@ impl Interrupter {
 
     /// The sandbox has another wasm instance.
     pub fn rearm(&self, flag: Option<InterruptFlag>) {
-        *self.flag.lock() = flag;
+        *self.flags.lock() = flag.into_iter().collect();
     }
 
-    /// The wasm instance is about to go.
+    /// The sandbox has one more wasm instance.
+    pub fn add(&self, flag: InterruptFlag) {
+        self.flags.lock().push(flag);
+    }
+
+    /// The wasm instances are about to go.
     pub fn forget(&self) {
-        *self.flag.lock() = None;
+        self.flags.lock().clear();
+    }
+
+    /// Nothing to do when a call begins or ends.
+    pub fn is_idle(&self) -> bool {
+        self.timeout.is_none()
+            && !self.asked.load(Ordering::Relaxed)
+            && !self.expired.load(Ordering::Relaxed)
     }
 
     /// Stops the call that is running now. Without one, nothing happens.
@@ -60,7 +72,7 @@ impl Interrupter {
     }
 
     fn raise(&self) {
-        if let Some(flag) = &*self.flag.lock() {
+        for flag in &*self.flags.lock() {
             flag.set(true);
         }
     }
@@ -86,7 +98,7 @@ impl Interrupter {
         if !raised {
             return unwind;
         }
-        if let Some(flag) = &*self.flag.lock() {
+        for flag in &*self.flags.lock() {
             flag.set(false);
         }
         match (unwind, self.timeout) {

@@ -52,6 +52,11 @@ impl Instance {
         })
     }
 
+    /// `main` does not run at start. To be said before [`Instance::start`].
+    pub fn hold_main(&mut self) {
+        self.settings.no_initial_run = true;
+    }
+
     /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
     pub fn start(&mut self) -> Result<(), StartError> {
         self.image = self.program.image(&self.settings.image_key());

@@ -2,7 +2,7 @@
 
 use super::glue::{self, GlueFacts};
 use super::wasm_facts::{Signature, ValueType, WasmFacts};
-use crate::emscripten::abi::{Abi, StatLayout};
+use crate::emscripten::abi::{Abi, ExceptionLayout, StatLayout};
 use std::collections::HashMap;
 
 /// Evidence: signatures of imports by canonical name.
@@ -327,6 +327,34 @@ pub fn abi(
         embind_args_suffix: embind.map_or(!since(3_01_45), |e| e.args_suffix),
         std_string_utf8: embind.is_none_or(|e| e.utf8),
         emval_deletes_args: !since(3_01_52),
+        wide_string_codecs: since(1_39_08),
+        exceptions: match () {
+            () if since(3_01_09) => ExceptionLayout::Header24,
+            () if since(2_00_00) => ExceptionLayout::Header16,
+            () => ExceptionLayout::HostMap,
+        },
+        tz_buffers: since(3_01_55),
+        grows_by_doubling: !since(2_00_00),
+        assertions: evidence.assertions,
         finalizers: since(2_00_33),
+        no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
+        absolute_links: !since(3_01_73),
+        applies_umask: since(5_00_07),
+        fixed_memory: facts.memories.first().is_some_and(|m| m.max == Some(m.min)),
+        heap_doubles: range.to < 1_39_06,
+        elapsed_yday: !since(3_01_25),
+        old_weeks: !since(3_01_08),
+        zone_offsets: since(3_01_64),
+        dynamic_top: glue.and_then(|g| g.layout.dynamic).map(|(at, _)| at),
     }
 }
+
+/// Imports that open files: Emscripten leaves its file system out of programs without any of them.
+const OPENING: [&str; 6] = [
+    "__syscall5",
+    "__sys_open",
+    "__syscall_open",
+    "__sys_openat",
+    "__syscall_openat",
+    "path_open",
+];

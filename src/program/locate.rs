@@ -66,7 +66,7 @@ pub fn candidates(glue: &Path, names: &[String], looked_at: &mut Vec<PathBuf>) -
         .unwrap_or(Path::new("."));
     let mut places = Vec::new();
     for name in names {
-        places.push(folder.join(name));
+        places.push(folder.join(name.trim_start_matches("./")));
     }
     let stem = glue
         .file_name()

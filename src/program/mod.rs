@@ -4,10 +4,12 @@
 //! through all function bodies and is for programs that are about to be compiled.
 
 mod abi;
+pub mod esm;
 pub mod glue;
 mod locate;
 mod registry;
 pub mod wasm_code;
+pub mod wasm_custom;
 pub mod wasm_facts;
 
 pub use abi::Range as VersionRange;
@@ -37,6 +39,9 @@ pub struct Reading {
     /// Canonical names of function imports, from the glue or else from the wasm itself.
     pub import_names: HashMap<(String, String), String>,
     pub abi: Abi,
+    /// `DYNAMICTOP_PTR` and `DYNAMIC_BASE` of builds from 1.38.46 to 2.0.2, in which the host has to store the second
+    /// at the address that the first is, before constructors run. From the glue, else from the wasm's code.
+    pub dynamic: Option<(u32, u32)>,
     /// Emscripten's version as far as the evidence tells; 3.1.45 is `3_01_45`.
     pub versions: VersionRange,
     /// Content hash of the wasm and the glue's text: the program's key.
@@ -158,7 +163,9 @@ fn read_glue(
                     choices.push((bytes, WasmOrigin::Beside(place)));
                 }
             }
+            // Only data that glue loads: a wrapper around glue in another file is not glue.
             if choices.is_empty()
+                && glue::looks_like_emscripten(ast)
                 && let Some((place, wasm)) =
                     locate::in_required_files(path, &glue::relative_requires(ast))
             {
@@ -167,10 +174,16 @@ fn read_glue(
         }
     }
     if choices.is_empty() {
-        if !glue::looks_like_emscripten(ast) {
-            return Err(ReadError::NotEmscripten {
-                reason: "it is JavaScript, but has no WebAssembly and nothing of Emscripten's runtime in it".into(),
-            });
+        if glue::wasm_file_names(ast).is_empty() && !glue::looks_like_emscripten(ast) {
+            let mut reason = "it is JavaScript, but has no WebAssembly and nothing of Emscripten's runtime in it".to_string();
+            let requires = glue::relative_requires(ast);
+            if !requires.is_empty() {
+                let list = requires.into_iter().take(5).collect::<Vec<_>>().join(", ");
+                reason.push_str(&format!(
+                    "; it loads {list}: if one of these is the glue, open that"
+                ));
+            }
+            return Err(ReadError::NotEmscripten { reason });
         }
         return Err(ReadError::WasmMissing { looked_at });
     }
@@ -244,6 +257,10 @@ fn finish(
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
     let abi = abi::abi(&facts, &import_names, glue.as_ref());
+    let dynamic = match &glue {
+        Some(glue) => glue.layout.dynamic,
+        None => wasm_code::dynamic_top(&wasm, &facts),
+    };
     Reading {
         key: *hasher.finalize().as_bytes(),
         wasm,
@@ -252,9 +269,12 @@ fn finish(
         glue,
         import_names,
         abi,
+        dynamic,
         versions,
     }
 }
 
+#[cfg(test)]
+mod readings;
 #[cfg(test)]
 mod tests;

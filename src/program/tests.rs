@@ -1,202 +1,601 @@
-//! Readings of real files: `EMVM_SOURCES=a.js:b.js cargo test --lib print_readings -- --ignored --nocapture`.
+//! One small glue of each era, and sources that are no glue at all.
 
+use super::wasm_facts::ValueType;
 use super::*;
+use crate::emscripten::abi::{ExceptionLayout, StatLayout};
 
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
+/// A wasm whose imports are functions of the given signatures and whose exports are functions `() -> ()`.
+fn wasm(imports: &[(&str, &str, &str)], exports: &[&str]) -> Vec<u8> {
+    fn name(out: &mut Vec<u8>, name: &str) {
+        out.push(name.len() as u8);
+        out.extend(name.bytes());
+    }
+    fn section(out: &mut Vec<u8>, id: u8, count: usize, body: Vec<u8>) {
+        let mut size = body.len() + 1;
+        out.push(id);
+        while size >= 128 {
+            out.push((size & 127) as u8 | 128);
+            size >>= 7;
+        }
+        out.push(size as u8);
+        out.push(count as u8);
+        out.extend(body);
+    }
+    let mut out = b"\0asm\x01\0\0\0".to_vec();
+    let mut types = vec![0x60, 0, 0];
+    let mut entries = Vec::new();
+    for (index, (module, field, signature)) in imports.iter().enumerate() {
+        let letters: Vec<u8> = signature
+            .bytes()
+            .map(|b| match b {
+                b'i' => 0x7f,
+                b'j' => 0x7e,
+                b'f' => 0x7d,
+                _ => 0x7c,
+            })
+            .collect();
+        types.extend([0x60, letters.len() as u8]);
+        types.extend(letters);
+        types.push(0);
+        name(&mut entries, module);
+        name(&mut entries, field);
+        entries.extend([0, index as u8 + 1]);
+    }
+    section(&mut out, 1, imports.len() + 1, types);
+    section(&mut out, 2, imports.len(), entries);
+    section(&mut out, 3, exports.len(), vec![0; exports.len()]);
+    let mut list = Vec::new();
+    for (index, export) in exports.iter().enumerate() {
+        name(&mut list, export);
+        list.extend([0, (imports.len() + index) as u8]);
+    }
+    section(&mut out, 7, exports.len(), list);
+    section(
+        &mut out,
+        10,
+        exports.len(),
+        [2, 0, 0x0b].repeat(exports.len()),
+    );
+    out
 }
+
+const NATIVE: [&str; 12] = [
+    "emscripten_resize_heap",
+    "emscripten_memcpy_big",
+    "fd_write",
+    "__cxa_throw",
+    "abort",
+    "_embind_register_void",
+    "_embind_register_bool",
+    "_embind_register_emval",
+    "_emval_create_invoker",
+    "__syscall5",
+    "asm2wasm.f64-rem",
+    "emscripten_asm_const_int",
+];
+
+fn host() -> Host<'static> {
+    Host {
+        is_native: &|name| NATIVE.contains(&name) || name.starts_with("invoke_"),
+        provides: &|name| matches!(name, "UTF8ToString" | "FS"),
+        is_live: &glue::is_live_name,
+    }
+}
+
+fn read_js(text: &str, wasm: &[u8]) -> Reading {
+    let data = base64_simd::STANDARD.encode_to_string(wasm);
+    let text = text.replace(
+        "@WASM@",
+        &format!("data:application/octet-stream;base64,{data}"),
+    );
+    let source = SourceFile {
+        path: None,
+        bytes: text.into_bytes(),
+    };
+    read(&source, None, host()).expect("the glue reads")
+}
+
+fn names(reading: &Reading) -> Vec<(&str, &str)> {
+    let mut names: Vec<(&str, &str)> = reading
+        .import_names
+        .iter()
+        .map(|((_, field), name)| (field.as_str(), name.as_str()))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+const SHELL: &str = r#"var moduleOverrides={};var HEAPU8,HEAP32,wasmMemory;function preRun(){}function initRuntime(){callRuntimeCallbacks(__ATINIT__)}
+var runDependencies=0;var __ATINIT__=[];var wasmBinaryFile="@WASM@";function createWasm(){}"#;
 
 #[test]
-#[ignore = "prints readings of the files named in EMVM_SOURCES"]
-fn print_readings() {
-    let native = std::env::var("EMVM_NATIVE").unwrap_or_default();
-    let native: std::collections::HashSet<&str> = native.split(',').collect();
-    let provided = std::env::var("EMVM_PROVIDED").unwrap_or_default();
-    let provided: std::collections::HashSet<&str> = provided.split(',').collect();
-    let host = Host {
-        is_native: &|name| native.contains(name) || name.starts_with("invoke_"),
-        provides: &|name| provided.contains(name),
-        is_live: &glue::is_live_name,
-    };
-    for entry in std::env::var("EMVM_SOURCES").unwrap_or_default().split(':') {
-        let (path, wasm) = match entry.split_once('+') {
-            Some((path, wasm)) => (path, Some(SourceFile::load(wasm.as_ref()).unwrap())),
-            None => (entry, None),
-        };
-        let start = std::time::Instant::now();
-        let reading = SourceFile::load(path.as_ref()).and_then(|source| read(&source, wasm, host));
-        let millis = start.elapsed().as_secs_f64() * 1e3;
-        println!("== {path} {millis:.1} ms");
-        match reading {
-            Err(e) => println!("error: {e}"),
-            Ok(reading) => print(&reading),
-        }
-    }
-}
-
-fn print(reading: &Reading) {
-    println!(
-        "wasm {} bytes, {:?}",
-        reading.wasm.len(),
-        reading.wasm_origin
+fn era_1_38_unminified_with_post_js() {
+    let wasm = wasm(
+        &[
+            ("env", "__cxa_throw", "iii"),
+            ("env", "custom", "i"),
+            ("wasi_unstable", "fd_write", "iiii"),
+        ],
+        &["__wasm_call_ctors", "malloc", "dynCall_vi"],
     );
-    println!("versions {:?} {:?}", reading.versions, reading.abi);
-    if std::env::var("EMVM_CHECK").is_ok() {
-        let start = std::time::Instant::now();
-        let check = wasm_code::check(&reading.wasm);
-        println!(
-            "check {:.1} ms {check:?}",
-            start.elapsed().as_secs_f64() * 1e3
-        );
-        let start = std::time::Instant::now();
-        let code = wasm_code::read(&reading.wasm);
-        println!(
-            "code {:.1} ms {code:?}",
-            start.elapsed().as_secs_f64() * 1e3
-        );
-    }
-    let Some(glue) = &reading.glue else { return };
-    println!("names {:?}", glue.names);
-    let mut names: Vec<_> = glue.import_names.iter().collect();
-    names.sort();
-    println!(
-        "imports {}",
-        names
-            .iter()
-            .map(|(k, v)| format!("{}.{}={v}", k.0, k.1))
-            .collect::<Vec<_>>()
-            .join(" ")
+    let text = [
+        "(function(root,factory){module.exports=factory()}(this,function(){var cv=(function(){return(function(cv){cv=cv||{};",
+        "var Module=typeof cv!==\"undefined\"?cv:{};",
+        SHELL,
+        r#"var STACK_BASE=6997744,DYNAMIC_BASE=6997744,DYNAMICTOP_PTR=1754704;
+        var INITIAL_TOTAL_MEMORY=Module["TOTAL_MEMORY"]||134217728;
+        wasmMemory=new WebAssembly.Memory({"initial":INITIAL_TOTAL_MEMORY/65536,"maximum":1073741824/65536});
+        __ATINIT__.push({func:function(){___wasm_call_ctors()}});
+        function ___cxa_throw(){} function _fd_write(){}
+        var table={};function helper(x){return table[x]+HEAP32[x>>2]} table.size=1;
+        function _custom(x){return helper(x)}
+        var asmLibraryArg={"__cxa_throw":___cxa_throw,"custom":_custom,"fd_write":_fd_write,"memory":wasmMemory};
+        var asm=createWasm();Module["asm"]=asm;
+        var ___wasm_call_ctors=Module["___wasm_call_ctors"]=function(){return Module["asm"]["__wasm_call_ctors"].apply(null,arguments)};
+        var _malloc=Module["_malloc"]=function(){return Module["asm"]["malloc"].apply(null,arguments)};
+        Module["then"]=function(f){f(Module)};
+        function never(){Module["hidden"]=1}
+        function run(){} run();
+        if(typeof Module.FS==="undefined"&&typeof FS!=="undefined"){Module.FS=FS}
+        if(typeof cv==="undefined"){var cv=Module}
+        var count=0;function Point(x){this.x=x;count++}
+        Module["Point"]=Point;Module["make"]=function(){return new cv.Mat(_malloc(8))};
+        return cv})})();return cv(Module)}));"#,
+    ]
+    .concat();
+    let reading = read_js(&text, &wasm);
+    let glue = reading.glue.as_ref().unwrap();
+    assert_eq!(reading.wasm, wasm);
+    assert_eq!(glue.names, NameState::Recoverable);
+    assert_eq!(
+        names(&reading),
+        [
+            ("__cxa_throw", "__cxa_throw"),
+            ("custom", "custom"),
+            ("fd_write", "fd_write")
+        ]
     );
-    println!("missing {:?}", glue.missing_imports);
-    let mut exports: Vec<_> = glue.export_names.iter().collect();
-    exports.sort();
-    println!(
-        "exports {}",
-        exports
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect::<Vec<_>>()
-            .join(" ")
+    assert_eq!(glue.layout.dynamic, Some((1754704, 6997744)));
+    assert_eq!(glue.layout.total_memory, Some(134217728));
+    assert_eq!(glue.constructors, ["__wasm_call_ctors"]);
+    assert_eq!(glue.js_imports, ["custom"]);
+    assert_eq!(
+        glue.module_keys,
+        [
+            "asm",
+            "___wasm_call_ctors",
+            "_malloc",
+            "then",
+            "FS",
+            "Point",
+            "make"
+        ]
     );
-    println!("keys {}", glue.module_keys.join(" "));
-    println!("options {}", glue.module_options.join(" "));
-    println!("layout {:?}", glue.layout);
-    println!(
-        "constructors {:?} uses {:?} shape {:?} {:?}",
-        glue.constructors, glue.uses, glue.shape, glue.evidence
+    assert!(glue.shape.modularize && glue.shape.commonjs && !glue.shape.esm);
+    let fragment = glue.fragment.as_ref().unwrap();
+    assert!(fragment.has_extras && !fragment.has_pre && !fragment.replaces_module);
+    let source = &fragment.source;
+    assert!(source.contains("\"custom\": _custom"), "{source}");
+    assert!(
+        source.contains("function helper(x){return table[x]+$live.HEAP32[x>>2]}"),
+        "{source}"
     );
-    println!("wasm names {:?}", glue.wasm_names);
-    println!("js imports {:?}", glue.js_imports);
-    for (at, text) in &glue.em_asm {
-        println!("asm {at} {}", quoted(text));
-    }
-    if let Some(fragment) = &glue.fragment {
-        println!(
-            "free {}",
-            fragment
-                .free_names
-                .iter()
-                .map(|f| format!("{}:{:?}", f.name, f.role))
-                .collect::<Vec<_>>()
-                .join(" ")
-        );
-        println!(
-            "fragment pre {} extras {} {} bytes",
-            fragment.has_pre,
-            fragment.has_extras,
-            fragment.source.len()
-        );
-        println!("undeclared {:?}", undeclared(fragment));
-        if let Ok(folder) = std::env::var("EMVM_OUT") {
-            let name = blake3::Hash::from(reading.key).to_hex();
-            let path = std::path::Path::new(&folder).join(format!("{}.js", &name[..12]));
-            let names: Vec<&str> = fragment
-                .free_names
-                .iter()
-                .map(|f| f.name.as_str())
-                .collect();
-            std::fs::write(
-                &path,
-                format!(
-                    "module.exports = function({}){{\n{}}}\n",
-                    names.join(","),
-                    fragment.source
-                ),
-            )
-            .unwrap();
-            println!("written {}", path.display());
-        }
-    }
-}
-
-/// Names that a fragment uses but neither declares nor takes, in order.
-fn undeclared(fragment: &Fragment) -> Vec<String> {
-    let text = format!("async function f() {{\n{}\n}}", fragment.source);
-    let free: Vec<&str> = fragment
+    assert!(
+        source.contains("var table={};") && source.contains("table.size=1;"),
+        "{source}"
+    );
+    assert!(source.contains("var count;"), "{source}");
+    assert!(!source.contains("___cxa_throw"), "{source}");
+    let free: Vec<(&str, &Role)> = fragment
         .free_names
         .iter()
-        .map(|f| f.name.as_str())
+        .map(|f| (f.name.as_str(), &f.role))
         .collect();
-    glue::parse::with_ast(&text, |ast| {
-        let mut names: Vec<String> = ast
-            .scoping
-            .root_unresolved_references()
-            .keys()
-            .map(|name| name.to_string())
-            .filter(|name| !free.contains(&name.as_str()))
-            .collect();
-        names.sort();
-        names
-    })
-    .expect("the fragment parses")
+    assert_eq!(
+        free,
+        [
+            ("$live", &Role::Live),
+            ("FS", &Role::Provided("FS".into())),
+            ("Module", &Role::Module),
+            ("_malloc", &Role::Export("malloc".into())),
+            ("cv", &Role::Module),
+        ]
+    );
+    assert_eq!(
+        (reading.versions.from, reading.versions.to),
+        (1_38_46, 1_39_04)
+    );
+    assert!(!reading.abi.emval_even && reading.abi.embind_checks);
+    assert_eq!(reading.abi.stat, StatLayout::S88);
+    assert_eq!(reading.abi.exceptions, ExceptionLayout::HostMap);
 }
 
 #[test]
-#[ignore = "measures how much stack deep nesting takes: EMVM_DEPTH levels"]
-fn deep_nesting() {
-    let depth: usize = std::env::var("EMVM_DEPTH").unwrap().parse().unwrap();
-    for (open, close) in NESTS {
-        let text = format!("x={}1{}", open.repeat(depth), close.repeat(depth));
-        let text = match open.starts_with("if")
-            || open.starts_with('{')
-            || open.starts_with("function")
-            || open.starts_with("for")
-            || open.starts_with("label")
-            || open.starts_with("try")
-            || open.starts_with("while")
-        {
-            true => format!("{};{}", open.repeat(depth), close.repeat(depth)),
-            false => text,
+fn era_2_0_minified_names() {
+    let wasm = wasm(&[("a", "a", "iii"), ("a", "b", "i")], &["c", "d", "e"]);
+    let text = [
+        "var Module=typeof Module!==\"undefined\"?Module:{};",
+        SHELL,
+        r#"function _emscripten_memcpy_big(){} function _emscripten_resize_heap(){}
+        var asmLibraryArg={"a":_emscripten_memcpy_big,"b":_emscripten_resize_heap};var asm=createWasm();
+        var ___wasm_call_ctors=Module["___wasm_call_ctors"]=function(){return(___wasm_call_ctors=Module["___wasm_call_ctors"]=Module["asm"]["c"]).apply(null,arguments)};
+        var _malloc=Module["_malloc"]=function(){return(_malloc=Module["_malloc"]=Module["asm"]["d"]).apply(null,arguments)};
+        var stackSave=Module["stackSave"]=function(){return(stackSave=Module["stackSave"]=Module["asm"]["e"]).apply(null,arguments)};
+        function run(){} run();"#,
+    ]
+    .concat();
+    let reading = read_js(&text, &wasm);
+    let glue = reading.glue.as_ref().unwrap();
+    assert_eq!(
+        names(&reading),
+        [
+            ("a", "emscripten_memcpy_big"),
+            ("b", "emscripten_resize_heap")
+        ]
+    );
+    assert_eq!(glue.export_names["c"], "__wasm_call_ctors");
+    assert_eq!(glue.export_names["d"], "malloc");
+    assert_eq!(glue.export_names["e"], "stackSave");
+    assert_eq!(glue.fragment, None);
+    assert!(!glue.shape.modularize);
+}
+
+#[test]
+fn era_3_1_arrow_wrappers_and_init_runtime() {
+    let wasm = wasm(
+        &[("a", "a", "ii"), ("a", "b", "iiii")],
+        &["c", "d", "__indirect"],
+    );
+    let text = [
+        "async function M(moduleArg={}){var Module=moduleArg;",
+        SHELL,
+        r#"var wasmExports;var initRuntime=()=>{};function initRuntime2(){wasmExports["c"]()}
+        var ___cxa_throw=()=>{};var _fd_write=()=>{};
+        var wasmImports={/** @export */a:___cxa_throw,b:_fd_write};
+        wasmExports=await createWasm();
+        var _malloc=Module["_malloc"]=a0=>(_malloc=Module["_malloc"]=wasmExports["d"])(a0);
+        addOnInit(wasmExports["c"]);
+        function run(){} run();return Module}export default M;"#,
+    ]
+    .concat();
+    let reading = read_js(&text, &wasm);
+    let glue = reading.glue.as_ref().unwrap();
+    assert_eq!(names(&reading), [("a", "__cxa_throw"), ("b", "fd_write")]);
+    assert_eq!(glue.export_names["d"], "malloc");
+    assert_eq!(glue.export_names["c"], "__wasm_call_ctors");
+    assert_eq!(glue.export_names["__indirect"], "__indirect");
+    assert!(glue.shape.esm);
+    assert!(reading.versions.from >= 3_01_44);
+}
+
+#[test]
+fn era_4_0_assign_wasm_exports_em_asm_and_em_js() {
+    let wasm = wasm(
+        &[("a", "a", "iii"), ("a", "b", "ii"), ("a", "c", "i")],
+        &["d", "e"],
+    );
+    let text = [
+        "async function M(moduleArg={}){var Module=moduleArg;",
+        SHELL,
+        r#"var ASM_CONSTS={1024:($0,$1)=>{Module.seen=$0;console.log(UTF8ToString($1),HEAPU8[0])},2048:()=>{later({HEAPU8})}};
+        var queue=undefined;function init_queue(){queue=[]}init_queue();
+        function later(x){queue.push(x)}
+        function js_hook(x){return $self(x)}var $self=x=>x+runtime$1(x);
+        function runtime$1(x){return HEAPU8$1[x]}var HEAPU8$1;
+        var _emscripten_asm_const_int=(a,b,c)=>ASM_CONSTS[a]();
+        var __emval_create_invoker=()=>0;
+        var _malloc,wasmExports;function assignWasmExports(wasmExports){_malloc=Module["_malloc"]=wasmExports["e"]}
+        function initRuntime(){wasmExports["d"]()}
+        var wasmImports={a:_emscripten_asm_const_int,b:js_hook,c:__emval_create_invoker};
+        wasmExports=await createWasm();function run(){} run();
+        moduleRtn=Module;return moduleRtn}"#,
+    ]
+    .concat()
+    .replace("function initRuntime(){callRuntimeCallbacks(__ATINIT__)}", "");
+    let reading = read_js(&text, &wasm);
+    let glue = reading.glue.as_ref().unwrap();
+    assert_eq!(glue.js_imports, ["js_hook"]);
+    assert_eq!(glue.export_names["d"], "__wasm_call_ctors");
+    assert_eq!(glue.export_names["e"], "malloc");
+    assert_eq!(
+        glue.em_asm.keys().copied().collect::<Vec<_>>(),
+        [1024, 2048]
+    );
+    assert!(glue.em_asm[&1024].contains("$live.HEAPU8[0]"));
+    assert!(glue.em_asm[&2048].contains("{HEAPU8:$live.HEAPU8}"));
+    let fragment = glue.fragment.as_ref().unwrap();
+    let source = &fragment.source;
+    assert!(source.contains("init_queue();"), "{source}");
+    assert!(source.contains("return $live.HEAPU8[x]"), "{source}");
+    assert!(!fragment.has_extras, "{source}");
+    assert!(reading.abi.emval_even && reading.versions.from >= 4_00_11);
+}
+
+#[test]
+fn era_fastcomp_names_and_static_layout() {
+    // Imports a global, as fastcomp's output does.
+    let mut wasm = wasm(
+        &[
+            ("env", "___syscall5", "ii"),
+            ("env", "_abort", "i"),
+            ("asm2wasm", "f64-rem", "dd"),
+        ],
+        &["_malloc"],
+    );
+    let imports = 8 + 2 + wasm[9] as usize;
+    let global = b"\x03env\x0dDYNAMICTOP_PTR\x03\x7f\0";
+    let global: Vec<u8> = [&b"\x03env\x0e"[..], &global[5..]].concat();
+    wasm[imports + 1] += global.len() as u8;
+    wasm[imports + 2] += 1;
+    let end = imports + 2 + wasm[imports + 1] as usize - global.len();
+    wasm.splice(end..end, global);
+    let text = [
+        "var Module=Module||{};",
+        SHELL,
+        r#"var GLOBAL_BASE=1024;var STATIC_BASE,STATICTOP,STACK_BASE,STACKTOP,STACK_MAX,DYNAMIC_BASE,DYNAMICTOP_PTR;
+        function staticAlloc(size){} var TOTAL_STACK=Module["TOTAL_STACK"]||5242880;
+        STATIC_BASE=GLOBAL_BASE;STATICTOP=STATIC_BASE+8848;STATICTOP+=16;
+        DYNAMICTOP_PTR=staticAlloc(4);STACK_BASE=STACKTOP=alignMemory(STATICTOP);STACK_MAX=STACK_BASE+TOTAL_STACK;
+        DYNAMIC_BASE=alignMemory(STACK_MAX);HEAP32[DYNAMICTOP_PTR>>2]=DYNAMIC_BASE;
+        function ___syscall5(){} function _abort(){}
+        Module.asmLibraryArg={"___syscall5":___syscall5,"_abort":_abort};
+        var asm=Module["asm"];var _malloc=Module["_malloc"]=function(){return Module["asm"]["_malloc"].apply(null,arguments)};
+        function run(){} run();"#,
+    ]
+    .concat();
+    let reading = read_js(&text, &wasm);
+    let glue = reading.glue.as_ref().unwrap();
+    assert!(reading.abi.fastcomp);
+    assert_eq!(
+        names(&reading),
+        [
+            ("___syscall5", "__syscall5"),
+            ("_abort", "abort"),
+            ("f64-rem", "asm2wasm.f64-rem")
+        ]
+    );
+    assert!(glue.missing_imports.is_empty());
+    assert_eq!(glue.export_names["_malloc"], "malloc");
+    // 1024 + 8848 + 16 = 9888; the pointer takes 16 bytes of it, then the stack.
+    assert_eq!(glue.layout.dynamic, Some((9888, 5252784)));
+    assert_eq!(glue.layout.stack_base, Some(9904));
+    assert_eq!(
+        glue.layout.globals,
+        [("env".into(), "DYNAMICTOP_PTR".into(), 9888.0)]
+    );
+}
+
+#[test]
+fn closure_output_is_told_apart() {
+    let wasm = wasm(&[("a", "a", "i"), ("a", "b", "i")], &["c"]);
+    let reading = read_js(
+        r#"var M=function(a){a=a||{};var b=a;var w="@WASM@";function x(){}function y(){}var t={a:x,b:y};b._malloc=q.c;return b}"#,
+        &wasm,
+    );
+    let glue = reading.glue.as_ref().unwrap();
+    assert!(matches!(glue.names, NameState::Minified { .. }));
+    assert_eq!(glue.fragment, None);
+    assert_eq!(reading.wasm, wasm);
+}
+
+#[test]
+fn pre_js_and_module_replacement() {
+    let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
+    let text = [
+        r#"var Module=typeof Module!=="undefined"?Module:{};Module["preRun"]=function(){Module.api=api()};function api(){return 1}"#,
+        SHELL,
+        r#"function abort(){}var asmLibraryArg={"abort":abort};function run(){} run();Module=other();"#,
+    ]
+    .concat();
+    let reading = read_js(&text, &wasm);
+    let fragment = reading.glue.unwrap().fragment.unwrap();
+    assert!(fragment.has_pre && fragment.replaces_module);
+    assert!(
+        fragment.source.contains("function api(){return 1}"),
+        "{}",
+        fragment.source
+    );
+}
+
+#[test]
+fn abi_from_signatures_alone() {
+    let bare = |imports: &[(&str, &str, &str)]| {
+        let source = SourceFile {
+            path: None,
+            bytes: wasm(imports, &["malloc"]),
         };
-        eprint!("{open:?} ");
-        let result = glue::parse::with_ast(&text, |ast| ast.nodes.len());
-        eprintln!("{result:?}");
+        read(&source, None, host()).unwrap()
+    };
+    let old = bare(&[
+        ("env", "_embind_register_emval", "ii"),
+        ("env", "_embind_register_bool", "iiiii"),
+    ]);
+    assert!(old.abi.embind_args_suffix && !old.abi.emval_even && old.abi.emval_deletes_args);
+    let new = bare(&[("env", "_emval_create_invoker", "iii")]);
+    assert!(new.abi.emval_even && !new.abi.embind_counts && new.abi.time64);
+    assert_eq!(new.wasm_origin, WasmOrigin::Source);
+    assert_eq!(
+        new.import_names[&("env".into(), "_emval_create_invoker".into())],
+        "_emval_create_invoker"
+    );
+    assert_eq!(new.facts.functions[0].params[0], ValueType::I32);
+    assert_eq!(new.facts.functions[0].to_string(), "(iii)→v");
+    assert_ne!(old.key, new.key);
+}
+
+fn fails(bytes: &[u8]) -> ReadError {
+    let source = SourceFile {
+        path: None,
+        bytes: bytes.to_vec(),
+    };
+    read(&source, None, host()).expect_err("no module")
+}
+
+#[test]
+fn sources_that_are_none() {
+    assert_eq!(fails(b""), ReadError::Empty);
+    assert!(matches!(
+        fails(b"\0as"),
+        ReadError::InvalidWasm { offset: 3, .. }
+    ));
+    assert!(matches!(
+        fails(b"\x7fELF\0\0"),
+        ReadError::NotEmscripten { .. }
+    ));
+    assert!(matches!(
+        fails(b"var x = 1"),
+        ReadError::NotEmscripten { .. }
+    ));
+    assert!(matches!(
+        fails(b"function ( {"),
+        ReadError::NotEmscripten { .. }
+    ));
+    assert!(matches!(
+        fails(b"\xff\xfe\xfd"),
+        ReadError::NotEmscripten { .. }
+    ));
+    assert!(matches!(
+        fails(b"Module.onRuntimeInitialized=1"),
+        ReadError::WasmMissing { .. }
+    ));
+    for open in [
+        "(",
+        "[",
+        "{a:",
+        "!",
+        "a=>",
+        "if(a)",
+        "`${",
+        "class{static x=",
+    ] {
+        let text = format!("x={}", open.repeat(200_000));
+        assert!(
+            matches!(fails(text.as_bytes()), ReadError::NotEmscripten { .. }),
+            "{open}"
+        );
     }
 }
 
-const NESTS: [(&str, &str); 24] = [
-    ("(", ")"),
-    ("[", "]"),
-    ("{a:", "}"),
-    ("{", "}"),
-    ("f(", ")"),
-    ("!", ""),
-    ("a?b:", ""),
-    ("a=", ""),
-    ("1+", ""),
-    ("a=>", ""),
-    ("a=>{return ", "}"),
-    ("function(){return ", "}"),
-    ("function f(){", "}"),
-    ("class{static x=", "}"),
-    ("`${", "}`"),
-    ("if(a)", ""),
-    ("if(a){}else ", ""),
-    ("for(;;)", ""),
-    ("try{", "}catch{}"),
-    ("while(a){switch(b){case 1:", "}}"),
-    ("new ", ""),
-    ("await ", ""),
-    ("a.b(c).", "d"),
-    ("([{a:", "}])"),
+#[test]
+fn truncated_wasm_is_reported_wherever_it_ends() {
+    let whole = wasm(&[("env", "abort", "")], &["malloc", "free"]);
+    assert!(wasm_facts::read(&whole).is_ok() && wasm_code::check(&whole).is_ok());
+    let valid = |end: &usize| {
+        wasm_facts::read(&whole[..*end]).is_ok() && wasm_code::check(&whole[..*end]).is_ok()
+    };
+    // Without anything, with types, with imports: these are modules too.
+    assert_eq!((0..whole.len()).filter(valid).count(), 3);
+    let mut other = whole.clone();
+    other.extend([10, 4, 1, 2, 0, 0xff]);
+    assert!(matches!(
+        wasm_facts::read(&other),
+        Err(ReadError::InvalidWasm { .. })
+    ));
+}
+
+#[test]
+fn truncated_glue_never_panics() {
+    let wasm = wasm(&[("a", "a", "i")], &["c"]);
+    let data = base64_simd::STANDARD.encode_to_string(&wasm);
+    let text = format!(
+        "\u{feff}#!/usr/bin/env node\nvar Module={{}};{}var _x=()=>{{}};var wasmImports={{a:_x}};function run(){{}} run();Module.y={{z:1}};",
+        SHELL.replace(
+            "@WASM@",
+            &format!("data:application/octet-stream;base64,{data}")
+        )
+    );
+    for end in 0..text.len() {
+        let source = SourceFile {
+            path: None,
+            bytes: text.as_bytes()[..end].to_vec(),
+        };
+        let _ = read(&source, None, host());
+    }
+    assert!(read_js(&text, &wasm).glue.is_some());
+}
+
+#[test]
+fn finds_the_wasm_beside_the_glue() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("codec.js");
+    let text =
+        "var Module={};var wasmBinaryFile=\"impl.wasm\";function _x(){}var wasmImports={a:_x};";
+    let small = wasm(&[("a", "a", "i")], &["c"]);
+    std::fs::write(&path, text).unwrap();
+    let load = || SourceFile::load(&path).and_then(|source| read(&source, None, host()));
+    let ReadError::WasmMissing { looked_at } = load().unwrap_err() else {
+        panic!("it is not there yet")
+    };
+    assert_eq!(
+        looked_at,
+        [
+            folder.path().join("impl.wasm"),
+            folder.path().join("codec.wasm")
+        ]
+    );
+    std::fs::write(
+        folder.path().join("codec.wasm"),
+        wasm(&[("b", "q", "i")], &[]),
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("impl.wasm"), &small).unwrap();
+    let reading = load().unwrap();
+    assert_eq!(
+        reading.wasm_origin,
+        WasmOrigin::Beside(folder.path().join("impl.wasm"))
+    );
+    assert_eq!(reading.wasm, small);
+    assert!(matches!(
+        SourceFile::load(folder.path()),
+        Err(ReadError::IsDirectory { .. })
+    ));
+    let nothing = folder.path().join("nothing.js");
+    assert_eq!(
+        SourceFile::load(&nothing).unwrap_err(),
+        ReadError::NotFound { path: nothing }
+    );
+}
+
+/// Whatever nests as deep as is let through must not overflow the stack: that would end the process.
+#[test]
+fn deep_nesting_fits_the_stack() {
+    for depth in [500, 1_000, 1_400, 2_900, 5_900] {
+        nest(depth);
+    }
+}
+
+fn nest(depth: usize) {
+    for (prefix, open, close) in NESTS {
+        let text = format!("{prefix}{}1{}", open.repeat(depth), close.repeat(depth));
+        if let Err(e) = glue::parse::with_ast(&text, |ast| ast.nodes.len()) {
+            assert!(e.to_string().contains("levels deep"), "{open}: {e}");
+        }
+    }
+}
+
+const NESTS: [(&str, &str, &str); 24] = [
+    ("x=", "(", ")"),
+    ("x=", "[", "]"),
+    ("x=", "{a:", "}"),
+    ("", "{", "}"),
+    ("x=", "f(", ")"),
+    ("x=", "!", ""),
+    ("x=", "a?b:", ""),
+    ("x=", "a=", ""),
+    ("x=", "1+", ""),
+    ("x=", "a=>", ""),
+    ("x=", "a=>{return ", "}"),
+    ("x=", "function(){return ", "}"),
+    ("", "function f(){", "}"),
+    ("x=", "class{static x=", "}"),
+    ("x=", "`${", "}`"),
+    ("", "if(a)", ""),
+    ("", "if(a){}else ", ""),
+    ("", "for(;;)", ""),
+    ("", "try{", "}catch{}"),
+    ("", "while(a){switch(b){case 1:", "}}"),
+    ("x=", "new ", ""),
+    ("x=", "await ", ""),
+    ("x=a", ".b", ""),
+    ("x=", "([{a:", "}])"),
 ];

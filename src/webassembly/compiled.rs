@@ -5,7 +5,6 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Weak};
-use wasmer::sys::NativeEngineExt;
 use wasmer_types::ModuleInfo;
 
 /// A module ready to be instantiated.
@@ -14,6 +13,10 @@ pub struct Compiled {
     /// Whether its code can catch or throw wasm exceptions: host exceptions then take the slower, catchable way.
     pub exceptions: bool,
     pub bytes: usize,
+    /// Custom sections in order; the engine keeps one of each name.
+    pub sections: Vec<(String, Box<[u8]>)>,
+    /// The thunks of its function imports, by which of them are host functions.
+    pub thunks: Mutex<Option<(Vec<usize>, Arc<Compiled>)>>,
 }
 
 /// Why bytes did not become a module.
@@ -37,6 +40,21 @@ pub fn engine() -> &'static wasmer::Engine {
 }
 
 impl Compiled {
+    /// Code that was compiled of `bytes`.
+    pub fn of_code(code: Code, bytes: &[u8]) -> Self {
+        let info = code.module().info();
+        for signature in info.signatures.values() {
+            engine().as_sys().register_signature(signature);
+        }
+        let exceptions = !info.tags.is_empty() || uses_catch(bytes);
+        Self {
+            exceptions,
+            bytes: bytes.len(),
+            sections: custom_sections(bytes),
+            thunks: Mutex::default(),
+            code,
+        }
+    }
     pub fn info(&self) -> &ModuleInfo {
         self.code.module().info()
     }
@@ -75,16 +93,14 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
         };
         return Err(CompileFailure::Invalid(message));
     }
-    let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
-    let exceptions = !code.module().info().tags.is_empty() || uses_catch(bytes);
-    for signature in code.module().info().signatures.values() {
-        engine().as_sys().register_signature(signature);
+    if bytes.len() > MAX_BYTES {
+        return Err(CompileFailure::Invalid(format!(
+            "size > maximum module size ({MAX_BYTES}): {}",
+            bytes.len()
+        )));
     }
-    let compiled = Arc::new(Compiled {
-        code,
-        exceptions,
-        bytes: bytes.len(),
-    });
+    let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
+    let compiled = Arc::new(Compiled::of_code(code, bytes));
     let mut registry = REGISTRY.lock();
     if registry.by_content.len() > 1024 {
         registry
@@ -101,9 +117,29 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
     Ok(compiled)
 }
 
+/// The JavaScript API's own limit on the size of a module.
+const MAX_BYTES: usize = 1 << 30;
+
 /// Whether the bytes are a module the engine takes.
 pub fn validate(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\0asm") && wasmer::Module::validate(engine(), bytes).is_ok()
+    bytes.len() <= MAX_BYTES
+        && bytes.starts_with(b"\0asm")
+        && wasmer::Module::validate(engine(), bytes).is_ok()
+}
+
+fn custom_sections(bytes: &[u8]) -> Vec<(String, Box<[u8]>)> {
+    use wasmparser::{Parser, Payload};
+    let mut sections = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::CustomSection(section)) => {
+                sections.push((section.name().to_owned(), section.data().into()))
+            }
+            Err(_) => break,
+            _ => {}
+        }
+    }
+    sections
 }
 
 /// A module without tags can still catch what others throw (`catch_all`).

@@ -2,10 +2,12 @@
 
 mod compiled;
 mod store;
+mod thunks;
 mod trap;
 mod types;
 
 pub use compiled::{CompileFailure, Compiled, compile, validate};
 pub use store::{FuncRef, MemoryLimits, Store, StoreError};
+pub use thunks::{compile_thunks, host_type};
 pub use trap::{TrapReport, report};
 pub use types::{ExternKind, ValueKind};

@@ -3,6 +3,8 @@
 // The JavaScript function of each C++ function. It checks the number of arguments, takes class handles apart into the
 // two numbers that name them, and crosses into native code once.
 
+const { takeText, makeText, take, make, countLeaves, shapeOf } = require('./records')
+
 const CONSTRUCTOR = 2
 const METHOD = 1
 const GETTER = 3
@@ -13,8 +15,8 @@ const takesThis = (role) => role === METHOD || role === GETTER || role === SETTE
 // One factory per shape of signature; opencv has a few dozen for its thousand functions.
 const factories = new Map()
 
-function bodyOf ({ role, shape, check, handle }) {
-  const names = Array.from(shape, (_, i) => `a${i}`)
+function bodyOf ({ role, params, check, result, records }) {
+  const names = params.map((_, i) => `a${i}`)
   const passed = []
   let lines = ''
   if (check) lines += `if (arguments.length < required || arguments.length > ${names.length}) wrong(arguments.length)\n`
@@ -23,19 +25,32 @@ function bodyOf ({ role, shape, check, handle }) {
     passed.push('s.id', 's === NONE ? this : s.key')
   }
   names.forEach((name, i) => {
-    if (shape[i] !== 'h') return passed.push(name)
-    lines += `const s${i} = state(${name})\n`
-    passed.push(`s${i}.id`, `s${i} === NONE ? ${name} : s${i}.key`)
+    const kind = params[i]
+    if (kind === 'v') {
+      passed.push(name)
+    } else if (kind === 'h') {
+      lines += `const s${i} = state(${name})\n`
+      passed.push(`s${i}.id`, `s${i} === NONE ? ${name} : s${i}.key`)
+    } else {
+      const { test, leaves } = takeText(records, kind, name)
+      lines += `const t${i} = ${test}\n`
+      passed.push(`t${i} ? 1 : 0`, ...leaves.map((leaf, at) => `t${i} ? ${leaf} : ${at === 0 ? name : 0}`))
+    }
   })
   const call = `native(${passed.join(', ')})`
-  lines += handle ? `const r = ${call}\nreturn typeof r === 'number' ? wrap(r) : r` : `return ${call}`
+  if (result === 'v') lines += `return ${call}`
+  else if (result === 'h') lines += `const r = ${call}\nreturn typeof r === 'number' ? wrap(r) : r`
+  else if (result === 'e') lines += `const r = ${call}\nreturn r === registers ? wrap(registers[2]) : r`
+  else lines += `${call}\nreturn ${makeText(records, result)}`
   return `return function (${names.join(', ')}) {\n${lines}\n}`
 }
 
-const PARAMETERS = ['native', 'state', 'NONE', 'wrap', 'wrong', 'required']
+const PARAMETERS = ['native', 'state', 'NONE', 'wrap', 'wrong', 'required', 'registers']
 
 function factoryOf (kind) {
-  const key = `${takesThis(kind.role)} ${kind.shape} ${kind.check} ${kind.handle}`
+  const { role, params, check, result, records } = kind
+  const shape = (one) => typeof one === 'number' ? shapeOf(records, one) : one
+  const key = `${takesThis(role)} ${check} ${shape(result)} ${params.map(shape)}`
   const known = factories.get(key)
   if (known !== undefined) return known
   let made
@@ -44,47 +59,58 @@ function factoryOf (kind) {
     made = new Function(...PARAMETERS, bodyOf(kind))
   } catch {
     // Code generation from strings is disallowed.
-    made = plainFactory(kind)
+    return plainFactory(kind)
   }
   factories.set(key, made)
   return made
 }
 
 // The same without generating code.
-function plainFactory ({ role, shape, check, handle }) {
-  return (native, state, NONE, wrap, wrong, required) => function (...args) {
-    if (check && (args.length < required || args.length > shape.length)) wrong(args.length)
+function plainFactory ({ role, params, check, result, records }) {
+  return (native, state, NONE, wrap, wrong, required, registers) => function (...args) {
+    if (check && (args.length < required || args.length > params.length)) wrong(args.length)
     const passed = []
-    const take = (value) => {
+    const handle = (value) => {
       const s = state(value)
       passed.push(s.id, s === NONE ? value : s.key)
     }
-    if (takesThis(role)) take(this)
-    for (let i = 0; i < shape.length; i++) {
-      if (shape[i] === 'h') take(args[i])
-      else passed.push(args[i])
-    }
-    const result = native(...passed)
-    return handle && typeof result === 'number' ? wrap(result) : result
+    if (takesThis(role)) handle(this)
+    params.forEach((kind, i) => {
+      if (kind === 'v') return passed.push(args[i])
+      if (kind === 'h') return handle(args[i])
+      const leaves = []
+      if (take(records, kind, args[i], leaves)) passed.push(1, ...leaves)
+      else passed.push(0, args[i], ...Array(countLeaves(records, kind) - 1).fill(0))
+    })
+    const value = native(...passed)
+    if (result === 'v') return value
+    if (result === 'h') return typeof value === 'number' ? wrap(value) : value
+    if (result === 'e') return value === registers ? wrap(registers[2]) : value
+    return make(records, result, registers)
   }
 }
+
+const legal = (name) => name.replace(/[^a-zA-Z0-9_]/g, '$').replace(/^(?=\d)/, '_')
 
 function named (name, fn) {
   Object.defineProperty(fn, 'name', { configurable: true, value: name })
   return fn
 }
 
-// `[human, role, argc, required, shape, handle]` as native code describes it.
-function makeCall ([human, role, argc, required, shape, handle], native, { state, NONE, wrap, BindingError, checkCounts, argsSuffix }) {
+// `[human, role, argc, required, params, result]` as native code describes it.
+function makeCall ([human, role, argc, required, params, result], native, context) {
+  const { state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, generate } = context
   const accessor = role !== METHOD && role !== CONSTRUCTOR && role !== 0
   const check = checkCounts && required >= 0 && !accessor
   const wrong = (count) => {
     const expected = required === argc ? argc : `${required} to ${argc}`
     throw new BindingError(`function ${human} called with ${count} arguments, expected ${expected}${argsSuffix ? ' args!' : ''}`)
   }
-  const fn = factoryOf({ role, shape, check, handle: handle === 1 })(native, state, NONE, wrap, wrong, required)
+  const factory = (generate ? factoryOf : plainFactory)({ role, params, check, result, records })
+  const fn = factory(native, state, NONE, wrap, wrong, required, registers)
   fn.argCount = argc
-  return named(human, fn)
+  // Older generations make functions from text, which needs an identifier.
+  return named(argsSuffix ? legal(human) : human, fn)
 }
 
 // Overloads of one name, by the number of arguments: `[human, argc, callable, argc, callable, ...]`.
@@ -102,4 +128,4 @@ function makeOverloads ([human, ...entries], calls, BindingError) {
   return named(human, dispatch)
 }
 
-module.exports = { makeCall, makeOverloads, named, plainFactory }
+module.exports = { makeCall, makeOverloads, legal, named }

@@ -2,10 +2,9 @@
 
 // JavaScript classes and enums for the C++ ones that native code describes.
 
-const { named } = require('./calls')
+const { legal, named } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
-const legal = (name) => name.replace(/[^a-zA-Z0-9_]/g, '$').replace(/^(?=\d)/, '_')
 
 function makeClass (described, base, { calls, tables, BindingError, ClassHandle }) {
   const { name } = described

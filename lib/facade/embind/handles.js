@@ -4,6 +4,10 @@
 
 const CLASS = 2 ** 24
 
+// An own property that neither `Object.keys` nor `for ... in` sees, and that is cheap to make, unlike a non-enumerable
+// one. Reading it goes through proxies as reading embind's own `$$` does.
+const STATE = Symbol('emvm.handle')
+
 function makeHandles ({ operations, registers, owner, finalizers }) {
   class State {
     constructor (id, key, smart) {
@@ -12,6 +16,8 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
       this.smart = smart
       this.owner = owner
     }
+
+    [Symbol.for('nodejs.util.inspect.custom')] () { return { ptr: this.ptr } }
 
     // For those who look into it as embind's own fields.
     get ptr () { return peek(this)?.ptr }
@@ -36,8 +42,8 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
 
   function state (value) {
     if (value === null || value === undefined) return NONE
-    const s = value.$$
-    return s?.owner === owner ? s : NONE
+    const s = value[STATE]
+    return s !== undefined && s.owner === owner ? s : NONE
   }
 
   // A method of ClassHandle on something that is none, as V8 words it.
@@ -48,7 +54,6 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
   }
 
   const classes = []
-  const descriptor = { value: undefined, writable: true, enumerable: false, configurable: false }
 
   const registry = finalizers && new FinalizationRegistry(({ id, key }) => {
     try {
@@ -65,17 +70,31 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
     if (registry && s.smart) registry.unregister(object)
   }
 
+  const put = (object, s) => { object[STATE] = s }
+
   function make (prototype, id, key, smart) {
     const s = new State(id, key, smart)
     const object = Object.create(prototype)
-    descriptor.value = s
-    Object.defineProperty(object, '$$', descriptor)
+    put(object, s)
     attach(object, s)
     return object
   }
 
+  // What makes the objects of a class, faster than `Object.create`.
+  function maker (prototype) {
+    function Handle (s) { this[STATE] = s }
+    Handle.prototype = prototype
+    return Handle
+  }
+
   // A handle that a native function just returned by its id.
-  const wrap = (id) => make(classes[Math.floor(id / CLASS)].prototype, id, registers[0], registers[1] === 1)
+  function wrap (id) {
+    const s = new State(id, registers[0], registers[1] === 1)
+    const { Handle } = classes[Math.floor(id / CLASS)]
+    const object = new Handle(s)
+    if (s.smart) attach(object, s)
+    return object
+  }
 
   function ClassHandle () {}
 
@@ -106,9 +125,10 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
       return this
     }
   })
+  Object.defineProperty(ClassHandle.prototype, '$$', { configurable: true, get () { return this[STATE] } })
   if (Symbol.dispose) ClassHandle.prototype[Symbol.dispose] = ClassHandle.prototype.delete
 
-  return { ClassHandle, NONE, state, wrap, make, attach, detach, classes, descriptor }
+  return { ClassHandle, NONE, state, wrap, make, maker, put, attach, detach, classes }
 }
 
 module.exports = { makeHandles }

@@ -29,7 +29,7 @@ function makeInheriting ({ description, operations, handles, errors, argsSuffix 
       const s = inner.$$
       handles.detach(inner, s)
       inner.notifyOnDestruction()
-      Object.defineProperties(this, { $$: { value: s } })
+      handles.put(this, s)
       handles.attach(this, s)
       operations.registerInherited(index, s.id, s.key, this)
     }

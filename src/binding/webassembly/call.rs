@@ -99,12 +99,14 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     if !realm.is_live() {
         return Err(realm.stale());
     }
-    realm.depth.set(realm.depth.get() + 1);
+    realm.enter();
     // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
     let outcome = unsafe { vm::enter(cell.function.0, slots.as_mut_ptr()) };
-    realm.depth.set(realm.depth.get() - 1);
-    realm.sync_buffers();
+    let stopped = realm.leave(outcome.is_err());
     if let Err(trap) = outcome {
+        if stopped.is_some() {
+            return Err(realm.stopped(stopped));
+        }
         return Err(surface(realm, &trap));
     }
     if realm.depth.get() == 0 {
@@ -152,6 +154,10 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
         let Some((tag, payload)) = realm.with(|store| store.exception(exnref))? else {
             return Ok(env.throw_plain("internal error in emvm: an exception without a tag"));
         };
+        if realm.with(|store| store.is_js_tag(tag))? {
+            let raw = payload.first().copied().unwrap_or_default();
+            return Ok(env.throw(to_js(realm, raw, ValueKind::ExternRef)?));
+        }
         let kinds = realm.with(|store| tag_kinds(store, tag))?;
         let array = env.array(kinds.len());
         for (at, (raw, kind)) in payload.iter().zip(&kinds).enumerate() {
@@ -169,6 +175,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
         )?));
     }
     let report = report(trap);
+    realm.traps.set(realm.traps.get() + 1);
     let kind = match report.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
         _ => ErrorKind::Runtime,
@@ -200,15 +207,18 @@ pub struct Import {
     function: Ref,
     params: SmallVec<[ValueKind; 8]>,
     results: SmallVec<[ValueKind; 2]>,
+    /// Called through a thunk, which throws what it finds behind the results.
+    thunked: bool,
 }
 
 impl Import {
-    pub fn new(realm: &Realm, function: Js, ty: &FunctionType) -> Res<Self> {
+    pub fn new(realm: &Realm, function: Js, ty: &FunctionType, thunked: bool) -> Res<Self> {
         Ok(Self {
             realm,
             function: realm.keep_import(function)?,
             params: ty.params().iter().map(|ty| ValueKind::from(*ty)).collect(),
             results: ty.results().iter().map(|ty| ValueKind::from(*ty)).collect(),
+            thunked,
         })
     }
 }
@@ -219,7 +229,21 @@ pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
     let realm = unsafe { &*import.realm };
     realm.sync_buffers();
     let _scope = Scope::open(realm.env);
-    call_out(realm, import, slots).map_err(|Pending| leave(realm))
+    let outcome = call_out(realm, import, slots);
+    if import.thunked {
+        let exnref = match outcome {
+            Ok(()) => 0,
+            Err(Pending) => catch(realm)?,
+        };
+        // SAFETY: behind the results there is room for the exception.
+        unsafe {
+            *slots.add(import.results.len()) = RawValue {
+                u128: u128::from(exnref),
+            }
+        };
+        return Ok(());
+    }
+    outcome.map_err(|Pending| leave(realm, realm.env.take_exception()))
 }
 
 #[inline]
@@ -269,15 +293,19 @@ fn spread(realm: &Realm, result: Js, kinds: &[ValueKind], slots: *mut RawValue) 
     Ok(())
 }
 
-/// Turns the pending JavaScript exception into one that unwinds wasm.
+/// Turns the pending JavaScript exception into a wasm exception, where wasm may catch it.
 #[cold]
-fn leave(realm: &Realm) -> HostExit {
+fn catch(realm: &Realm) -> Result<u32, HostExit> {
     let value = realm.env.take_exception();
-    if let Ok(true) = realm.with(|store| store.exceptions)
-        && let Ok(Some(exnref)) = catchable(realm, value)
-    {
-        return HostExit::Throw(exnref);
+    match catchable(realm, value) {
+        Ok(Some(exnref)) => Ok(exnref),
+        _ => Err(leave(realm, value)),
     }
+}
+
+/// Unwinds all of wasm with a JavaScript exception.
+#[cold]
+fn leave(realm: &Realm, value: Js) -> HostExit {
     realm.set_in_flight(value);
     HostExit::Trap(Box::new(Crossing))
 }

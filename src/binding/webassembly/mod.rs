@@ -4,6 +4,7 @@ mod call;
 mod env;
 mod module;
 mod objects;
+mod program;
 mod realm;
 mod value;
 
@@ -13,10 +14,12 @@ use napi::{Error, sys};
 use napi_derive::napi;
 use realm::{Helpers, Realm};
 use std::ptr;
+use std::time::Duration;
 
 callback!(
-    /// A new realm; see `Helpers` for what it is given.
-    realm_create, 1, |env, a| {
+    /// `(helpers, memoryMax, timeout)`: a new realm, its limits in bytes and milliseconds; see `Helpers`.
+    realm_create,
+    3, |env, a| {
         let helper = |name| env.get(a[0], name).and_then(|value| env.keep(value));
         let helpers = Helpers {
             error: helper(c"error")?,
@@ -29,7 +32,13 @@ callback!(
             describe: helper(c"describe")?,
             holder: helper(c"holder")?,
         };
-        env.external(Realm::new(env, helpers))
+        let limit = |value| match env.kind(value) {
+            sys::ValueType::napi_number => env.to_f64(value).map(Some),
+            _ => Ok(None),
+        };
+        let cap = limit(a[1])?.map(|bytes| bytes as u64);
+        let timeout = limit(a[2])?.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
+        env.external(Realm::new(env, helpers, cap, timeout))
     }
 );
 callback!(realm_release, 1, |env, a| {
@@ -46,11 +55,29 @@ callback!(realm_depth, 1, |env, a| Ok(
     env.uint(Realm::of(env, a[0])?.depth.get())
 ));
 
+callback!(
+    /// `[calls, traps, timeouts]` so far.
+    realm_counters,
+    1,
+    |env, a| {
+        let realm = Realm::of(env, a[0])?;
+        let counters = [realm.calls.get(), realm.traps.get(), realm.timeouts.get()];
+        Ok(env.list(counters.into_iter().map(|count| env.number(count as f64)).collect::<Vec<_>>().into_iter()))
+    }
+);
+callback!(realm_interrupt, 1, |env, a| {
+    Realm::of(env, a[0])?.interrupter.interrupt();
+    Ok(env.undefined())
+});
+
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
     ("realmRelease", Some(realm_release)),
     ("realmIsLive", Some(realm_is_live)),
     ("realmDepth", Some(realm_depth)),
+    ("realmCounters", Some(realm_counters)),
+    ("realmInterrupt", Some(realm_interrupt)),
+    ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),
     ("moduleCompileAsync", Some(module::module_compile_async)),

@@ -4,7 +4,9 @@ use super::call::{self, Import};
 use super::env::{Env, Js, Ref, Res, callback};
 use super::realm::{ErrorKind, Realm};
 use crate::engine::vm::{self, InstantiateError};
-use crate::webassembly::{CompileFailure, Compiled, ExternKind, ValueKind, compile, validate};
+use crate::webassembly::{
+    CompileFailure, Compiled, ExternKind, ValueKind, compile, compile_thunks, host_type, validate,
+};
 use napi::sys;
 use std::ffi::c_void;
 use std::ptr;
@@ -21,17 +23,22 @@ callback!(module_validate, 1, |env, a| Ok(
     env.boolean(validate(&env.bytes(a[0])?))
 ));
 callback!(
-    /// `(bytes) -> module`, or `[legacy, message]` for what did not compile.
-    module_compile, 1, |env, a| settle(env, compile(&env.bytes(a[0])?))
+    /// `(bytes) -> module`, or `[why]` for what did not compile; followed by the bytes, as an ArrayBuffer, when
+    /// they use the first encoding of exceptions.
+    module_compile, 1, |env, a| {
+    let bytes = env.bytes(a[0])?;
+    settle(env, compile(&bytes), &bytes)
+}
 );
 
-fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>) -> Res<Js> {
-    let (legacy, message) = match outcome {
-        Ok(module) => return env.external(module),
-        Err(CompileFailure::LegacyExceptions(message)) => (true, message),
-        Err(CompileFailure::Invalid(message)) => (false, message),
-    };
-    Ok(env.list([env.boolean(legacy), env.string(&message)].into_iter()))
+fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]) -> Res<Js> {
+    match outcome {
+        Ok(module) => env.external(module),
+        Err(CompileFailure::Invalid(message)) => Ok(env.list([env.string(&message)].into_iter())),
+        Err(CompileFailure::LegacyExceptions(message)) => {
+            Ok(env.list([env.string(&message), env.array_buffer(bytes)?].into_iter()))
+        }
+    }
 }
 
 /// A compilation on a thread of libuv's pool.
@@ -85,7 +92,7 @@ unsafe extern "C" fn compiled(raw: sys::napi_env, status: sys::napi_status, data
         let outcome = job
             .outcome
             .unwrap_or_else(|| Err(CompileFailure::Invalid("compiling was cancelled".into())));
-        let outcome = settle(env, outcome)?;
+        let outcome = settle(env, outcome, &job.bytes)?;
         env.call(done, &[outcome])
     });
 }
@@ -131,8 +138,8 @@ callback!(module_custom_sections, 2, |env, a| {
     let module = module_of(env, a[0])?;
     let name = env.to_string(a[1])?;
     let mut sections = Vec::new();
-    for section in module.info().custom_sections(&name) {
-        sections.push(env.array_buffer(&section)?);
+    for (_, section) in module.sections.iter().filter(|(known, _)| *known == name) {
+        sections.push(env.array_buffer(section)?);
     }
     Ok(env.list(sections.into_iter()))
 });
@@ -149,28 +156,37 @@ fn kind_of(ty: &ExternType) -> ExternKind {
 
 callback!(
     /// `(realm, module, imports) -> [value, ...]` in the order of the exports: function objects, or numbers that name
-    /// the other kinds. An import is a JavaScript function, or the number of a wasm object (negative for functions).
+    /// the other kinds. An import is a JavaScript function, or the number of a wasm object.
     instantiate, 3, |env, a| {
         let realm = Realm::of(env, a[0])?;
         let module = module_of(env, a[1])?;
         let imports = link(realm, module, a[2])?;
+    if module.info().tables.values().any(|table| table.minimum > MAX_TABLE) {
+        return Err(realm.raise(
+            ErrorKind::Range,
+            "WebAssembly.Instance(): a table is larger than 10000000 elements",
+        ));
+    }
         let (objects, cap) = realm.with(|store| {
             store.keep_module(module);
             (store.objects_ptr(), store.memory_cap)
         })?;
         let mut exports = Vec::new();
-        realm.depth.set(realm.depth.get() + 1);
+        realm.enter();
         // SAFETY: `depth` keeps the realm from being released while the start function runs.
         let outcome = unsafe {
             vm::instantiate(&module.code, objects, &imports, cap, |made| {
                 exports = made.exports;
+                if let Some(flag) = made.flag {
+                    realm.interrupter.add(flag);
+                }
                 let kept = realm.with(|store| store.keep_linears(made.memories));
                 kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
             })
         };
-        realm.depth.set(realm.depth.get() - 1);
-        realm.sync_buffers();
+        let stopped = realm.leave(outcome.is_err());
         match outcome {
+            Err(_) if stopped.is_some() => Err(realm.stopped(stopped)),
             Ok(()) => {
                 realm.report();
                 show(realm, module, &exports)
@@ -189,12 +205,19 @@ callback!(
 fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     let mut imports = Vec::new();
+    let mut thunked = Vec::new();
     for (at, import) in module.info().imports().enumerate() {
         let value = env.get_index(given, at)?;
         let found = match import.ty() {
             ExternType::Function(ty) if env.is(value, sys::ValueType::napi_function) => {
-                let data = Import::new(realm, value, ty)?;
-                Some(realm.with(|store| store.host_function(ty.clone(), call::imported, data))?)
+                let data = Import::new(realm, value, ty, module.exceptions)?;
+                let ty = if module.exceptions {
+                    thunked.push((at, ty.clone()));
+                    host_type(ty)
+                } else {
+                    ty.clone()
+                };
+                Some(realm.with(|store| store.host_function(ty, call::imported, data))?)
             }
             ExternType::Function(ty) => {
                 let key = env.to_usize(value)?;
@@ -204,13 +227,8 @@ fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
                         .map(|function| function.signature.clone())
                 })?;
                 if known.as_ref() != Some(ty) {
-                    return Err(mismatch(
-                        realm,
-                        at,
-                        import.module(),
-                        import.name(),
-                        "imported function does not match the expected type",
-                    ));
+                    let what = "imported function does not match the expected type";
+                    return Err(mismatch(realm, at, import.module(), import.name(), what));
                 }
                 realm.with(|store| store.function_extern(key))?
             }
@@ -229,8 +247,82 @@ fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
             None => return Err(realm.stale()),
         }
     }
+    put_thunks(realm, module, &mut imports, &thunked)?;
     Ok(imports)
 }
+
+/// Puts wasm between the module and the host functions it imports, so that it can catch what they throw.
+fn put_thunks(
+    realm: &Realm,
+    module: &Compiled,
+    imports: &mut [VMExtern],
+    which: &[(usize, FunctionType)],
+) -> Res<()> {
+    if which.is_empty() {
+        return Ok(());
+    }
+    let places = which.iter().map(|(at, _)| *at).collect::<Vec<_>>();
+    let known = module
+        .thunks
+        .lock()
+        .clone()
+        .filter(|(known, _)| *known == places);
+    let thunks = match known {
+        Some((_, thunks)) => thunks,
+        None => {
+            let types = which.iter().map(|(_, ty)| ty.clone()).collect::<Vec<_>>();
+            match compile_thunks(&types) {
+                Ok(thunks) => {
+                    *module.thunks.lock() = Some((places.clone(), thunks.clone()));
+                    thunks
+                }
+                Err(_) => {
+                    return Err(realm.env.throw_plain(
+                        "internal error in emvm: the thunks of imports do not compile",
+                    ));
+                }
+            }
+        }
+    };
+    let hosts = places
+        .iter()
+        .map(|at| again(&imports[*at]))
+        .collect::<Vec<_>>();
+    let objects = realm.with(|store| {
+        store.keep_module(&thunks);
+        store.objects_ptr()
+    })?;
+    let mut made = Vec::new();
+    // SAFETY: the store is live and keeps the code; thunks have no start function.
+    let outcome = unsafe {
+        vm::instantiate(&thunks.code, objects, &hosts, None, |instance| {
+            made = instance.exports;
+            Ok(())
+        })
+    };
+    if outcome.is_err() || made.len() != places.len() {
+        return Err(realm
+            .env
+            .throw_plain("internal error in emvm: the thunks of imports do not link"));
+    }
+    for (at, thunk) in places.iter().zip(made) {
+        imports[*at] = thunk;
+    }
+    Ok(())
+}
+
+fn again(external: &VMExtern) -> VMExtern {
+    match external {
+        VMExtern::Function(handle) => VMExtern::Function(*handle),
+        VMExtern::Table(handle) => VMExtern::Table(*handle),
+        VMExtern::Memory(handle) => VMExtern::Memory(*handle),
+        VMExtern::Global(handle) => VMExtern::Global(*handle),
+        VMExtern::Tag(handle) => VMExtern::Tag(*handle),
+    }
+}
+
+/// The JavaScript API's own limit.
+const MAX_TABLE: u32 = 10_000_000;
 
 fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> super::env::Pending {
     realm.raise(

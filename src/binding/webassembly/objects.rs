@@ -256,3 +256,14 @@ callback!(
         Ok(env.address(realm.with(|store| store.memory_bytes())?))
     }
 );
+
+callback!(
+    /// `[resident, dirty]` bytes of all memories of the realm, where the system tells.
+    memory_residency,
+    1,
+    |env, a| {
+        let realm = Realm::of(env, a[0])?;
+        let (resident, dirty) = realm.with(|store| store.residency())?;
+        Ok(env.list([env.address(resident), env.address(dirty)].into_iter()))
+    }
+);

@@ -2,6 +2,8 @@
 
 use super::env::{Env, Js, Pending, Ref, Res};
 use crate::engine::vm::{MemoryPlace, MemorySpan};
+use crate::engine::Unwind;
+use crate::instance::Interrupter;
 use crate::webassembly::{FuncRef, Store, ValueKind};
 use napi::sys;
 use rustc_hash::FxHashMap;
@@ -10,19 +12,22 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 use wasmer_types::FunctionType;
 
 /// The kinds of error that `lib/webassembly` makes for us.
 #[derive(Clone, Copy)]
 #[repr(i32)]
 pub enum ErrorKind {
-    Compile,
     Link,
     Runtime,
     StackOverflow,
     Range,
     Stale,
     Busy,
+    Timeout,
+    Interrupted,
 }
 
 /// JavaScript functions that the realm calls; they never run user code but where said.
@@ -75,6 +80,12 @@ pub struct Realm {
     store: UnsafeCell<Option<Store>>,
     /// How many calls into wasm are on the stack.
     pub depth: Cell<u32>,
+    /// Stops what runs too long.
+    pub interrupter: Arc<Interrupter>,
+    /// Calls from JavaScript with no wasm on the stack, traps, and calls that ran too long.
+    pub calls: Cell<u64>,
+    pub traps: Cell<u64>,
+    pub timeouts: Cell<u64>,
     functions: RefCell<FxHashMap<usize, Ref>>,
     cells: RefCell<Vec<Box<FunctionCell>>>,
     ranges: RefCell<Vec<FunctionRange>>,
@@ -89,12 +100,18 @@ pub struct Realm {
 }
 
 impl Realm {
-    pub fn new(env: Env, helpers: Helpers) -> Rc<Self> {
+    pub fn new(env: Env, helpers: Helpers, memory_cap: Option<u64>, timeout: Option<Duration>) -> Rc<Self> {
+        let mut store = Store::default();
+        store.memory_cap = memory_cap;
         Rc::new(Self {
             env,
             helpers,
-            store: UnsafeCell::new(Some(Store::default())),
+            store: UnsafeCell::new(Some(store)),
             depth: Cell::new(0),
+            interrupter: Interrupter::new(None, timeout),
+            calls: Cell::new(0),
+            traps: Cell::new(0),
+            timeouts: Cell::new(0),
             functions: RefCell::default(),
             cells: RefCell::default(),
             ranges: RefCell::default(),
@@ -142,6 +159,52 @@ impl Realm {
         ) {
             Ok(error) => env.throw(error),
             Err(pending) => pending,
+        }
+    }
+
+    // Calls.
+
+    /// A call into wasm begins.
+    #[inline]
+    pub fn enter(&self) {
+        let depth = self.depth.get();
+        if depth == 0 {
+            self.calls.set(self.calls.get() + 1);
+            if !self.interrupter.is_idle() {
+                self.interrupter.begin();
+            }
+        }
+        self.depth.set(depth + 1);
+    }
+    /// It has ended: why it was stopped, if it was.
+    #[inline]
+    pub fn leave(&self, failed: bool) -> Option<Unwind> {
+        let depth = self.depth.get() - 1;
+        self.depth.set(depth);
+        self.sync_buffers();
+        if depth > 0 || self.interrupter.is_idle() {
+            return None;
+        }
+        let ended = failed.then(Unwind::out_of_bounds);
+        match self.interrupter.end(ended) {
+            stopped @ Some(Unwind::Timeout { .. } | Unwind::Interrupted) => stopped,
+            _ => None,
+        }
+    }
+    #[cold]
+    pub fn stopped(&self, why: Option<Unwind>) -> Pending {
+        self.timeouts.set(self.timeouts.get() + 1);
+        let env = self.env;
+        // What the stopped frames threw on their way out is nobody's any more.
+        let _ = self.take_in_flight();
+        self.forget_exceptions();
+        match why {
+            Some(Unwind::Timeout { limit, elapsed }) => {
+                let detail = env.list([env.number(limit), env.number(elapsed)].into_iter());
+                let message = format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms");
+                self.raise_with(ErrorKind::Timeout, &message, detail)
+            }
+            _ => self.raise(ErrorKind::Interrupted, "the call was interrupted"),
         }
     }
 
@@ -373,6 +436,7 @@ impl Realm {
             ));
         }
         self.drop_buffers(|_| true);
+        self.interrupter.forget();
         // SAFETY: no wasm frame is live and no reference into the store is held.
         let store = unsafe { (*self.store.get()).take() };
         if self.escaped.get() {

@@ -101,6 +101,22 @@ pub fn number_of(raw: Raw, ty: Type) -> f64 {
     }
 }
 
+/// A number or a boolean as a number: unsigned integers come as signed ones.
+#[inline]
+fn number_from_wire(kind: &TypeKind, raw: Raw, wasm: Type) -> f64 {
+    match kind {
+        TypeKind::Int {
+            size,
+            signed: false,
+            ..
+        } if wasm == Type::I32 => {
+            let shift = 32 - 8 * size.min(&4);
+            f64::from(raw.u32() << shift >> shift)
+        }
+        _ => number_of(raw, wasm),
+    }
+}
+
 /// A wasm value as JavaScript.
 #[inline]
 pub fn from_wire(
@@ -111,14 +127,7 @@ pub fn from_wire(
     wasm: Type,
 ) -> Result<Out, Unwind> {
     Ok(Out::Js(match &reg.ty(ty).kind {
-        TypeKind::Int { size, signed, .. } => rt.js.number(if wasm != Type::I32 {
-            number_of(raw, wasm)
-        } else if *signed {
-            f64::from(raw.i32())
-        } else {
-            let shift = 32 - 8 * size.min(&4);
-            f64::from(raw.u32() << shift >> shift)
-        }),
+        kind @ TypeKind::Int { .. } => rt.js.number(number_from_wire(kind, raw, wasm)),
         TypeKind::Float { .. } => rt.js.number(number_of(raw, wasm)),
         TypeKind::Bool { .. } => rt.js.boolean(number_of(raw, wasm) != 0.0),
         TypeKind::Pointer(index) => return pointers::from_wire(rt, reg, *index, raw.u32()),
@@ -130,7 +139,7 @@ pub fn from_wire(
         },
         TypeKind::StdString { utf8 } => strings::std_string_from_wire(rt, raw.u32(), *utf8)?,
         TypeKind::WideString { unit } => strings::wide_from_wire(rt, raw.u32(), *unit)?,
-        TypeKind::Emval { .. } => rt.emval_take(raw.u32())?,
+        TypeKind::Emval { .. } => return rt.emval_take_out(raw.u32()),
         TypeKind::MemoryView(_) => return read_value(rt, reg, ty, raw.u32()),
         TypeKind::Enum(index) => enum_from_wire(rt, reg, *index, number_of(raw, wasm))?,
         TypeKind::Record(index) => record_from_wire(rt, reg, *index, raw.u32())?,
@@ -236,6 +245,60 @@ fn record_from_wire(
     }
     call_i32(rt, record.destroy, &[ptr])?;
     Ok(object)
+}
+
+/// The numbers and booleans in a value object.
+pub type Leaves = SmallVec<[f64; 8]>;
+
+/// Reads a value object of numbers depth first, and destroys the C++ one.
+pub fn leaves_from_wire(
+    rt: &mut Runtime,
+    reg: &Registry,
+    index: u32,
+    ptr: u32,
+    leaves: &mut Leaves,
+) -> Result<(), Unwind> {
+    let record = &reg.records[index as usize];
+    for field in &record.fields {
+        let (raw, wasm) = call_getter(rt, field.getter, field.getter_context, ptr)?;
+        match &reg.ty(field.get_type).kind {
+            TypeKind::Record(inner) => leaves_from_wire(rt, reg, *inner, raw.u32(), leaves)?,
+            kind => leaves.push(number_from_wire(kind, raw, wasm)),
+        }
+    }
+    call_i32(rt, record.destroy, &[ptr]).map(drop)
+}
+
+/// Makes a value object of values that the facade took out of a JavaScript one.
+pub fn record_from_leaves<P: super::invoke::Passed>(
+    rt: &mut Runtime,
+    reg: &Registry,
+    index: u32,
+    passed: &P,
+    at: &mut usize,
+    destructors: &mut Destructors,
+) -> Result<u32, Unwind> {
+    let record = &reg.records[index as usize];
+    let ptr = call_i32(rt, record.construct, &[])?;
+    for field in &record.fields {
+        let mut inner = Destructors::new();
+        let wire = match reg.ty(field.set_type).kind {
+            TypeKind::Record(nested) => {
+                let nested = record_from_leaves(rt, reg, nested, passed, at, &mut inner)?;
+                Wire::Number(f64::from(nested))
+            }
+            _ => {
+                *at += 1;
+                let value = Arg::Value(passed.value(*at - 1));
+                to_wire(rt, reg, field.set_type, value, &mut inner)?
+            }
+        };
+        let wasm = setter_type(rt, field.setter)?;
+        call_setter(rt, field.setter, field.setter_context, ptr, wire.raw(wasm))?;
+        run_destructors(rt, inner)?;
+    }
+    destructors.push(Destructor::Call(record.destroy, ptr));
+    Ok(ptr)
 }
 
 fn record_to_wire(

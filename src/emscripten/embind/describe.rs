@@ -18,6 +18,10 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
     json.list(&reg.callables, |json, callable| {
         callable_json(json, reg, callable)
     });
+    json.0.push_str("],\"records\":[");
+    json.list(reg.records.iter().enumerate(), |json, record| {
+        record_json(json, reg, record)
+    });
     json.0.push_str("],\"tables\":[");
     json.list(&reg.tables, |json, table| {
         json.0.push('[');
@@ -59,36 +63,63 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
     json.0
 }
 
-/// `[human, role, argc, required, parameters, result]`; parameters: `h` for class handles, `v` for other values.
+/// `[human, role, argc, required, parameters, result]`. A parameter or result: `h` for class handles, a record's index for
+/// value objects taken apart, `e` for results that may be a handle or anything else, `v` for other values.
 fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
     json.0.push('[');
     json.text(&callable.human);
-    let (required, shape, handle) = match &callable.state {
-        State::Bound(plan) => {
-            let shape: String = plan
-                .args
-                .iter()
-                .map(|p| if p.handle { 'h' } else { 'v' })
-                .collect();
-            let handle = plan.result_wasm.is_some()
-                && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
-            (plan.required, shape, handle)
-        }
-        // Calling throws before the arguments are looked at, and before they are counted.
-        State::Unbound { .. } => (u32::MAX, "v".repeat(callable.argc as usize), false),
-    };
     let role = callable.role as u32;
-    let required = if required == u32::MAX {
-        -1
-    } else {
-        i64::from(required)
+    let _ = write!(json.0, ",{role},{},", callable.argc);
+    let State::Bound(plan) = &callable.state else {
+        // Calling throws before the arguments are looked at, and before they are counted.
+        json.0.push_str("-1,[");
+        json.list(0..callable.argc, |json, _| json.0.push_str("\"v\""));
+        json.0.push_str("],\"v\"]");
+        return;
     };
-    let _ = write!(
-        json.0,
-        ",{role},{},{required},\"{shape}\",{}]",
-        callable.argc,
-        u8::from(handle)
-    );
+    let _ = write!(json.0, "{},[", plan.required);
+    let record = |ty: TypeIdx| match reg.ty(ty).kind {
+        TypeKind::Record(record) => record.to_string(),
+        _ => "\"v\"".into(),
+    };
+    json.list(plan.args.iter(), |json, param| match param.passing {
+        Passing::Value => json.0.push_str("\"v\""),
+        Passing::Handle => json.0.push_str("\"h\""),
+        Passing::Leaves(_) => json.0.push_str(&record(param.ty)),
+    });
+    json.0.push_str("],");
+    let handle =
+        plan.result_wasm.is_some() && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
+    if callable.gives_val(reg) {
+        json.0.push_str("\"e\"");
+    } else if handle {
+        json.0.push_str("\"h\"");
+    } else if plan.leaves.is_some() {
+        json.0.push_str(&record(plan.result));
+    } else {
+        json.0.push_str("\"v\"");
+    }
+    json.0.push(']');
+}
+
+/// `[isArray, name, leaf, name, leaf, ...]`; a leaf: `n` for numbers, `b` for booleans, a record's index. `null` for
+/// records that hold something else.
+fn record_json(json: &mut Json, reg: &Registry, (index, record): (usize, &Record)) {
+    if reg.leaves(index as u32).is_none() {
+        json.0.push_str("null");
+        return;
+    }
+    let _ = write!(json.0, "[{}", u8::from(record.is_array));
+    for field in &record.fields {
+        json.0.push(',');
+        json.text(&field.name);
+        let _ = match reg.ty(field.get_type).kind {
+            TypeKind::Record(inner) => write!(json.0, ",{inner}"),
+            TypeKind::Bool { .. } => write!(json.0, ",\"b\""),
+            _ => write!(json.0, ",\"n\""),
+        };
+    }
+    json.0.push(']');
 }
 
 fn class_json(json: &mut Json, class: &Class) {

@@ -78,13 +78,13 @@ pub fn find(rt: &Runtime, handle: HandleRef) -> Result<u32, Gone> {
 #[cold]
 fn gone(rt: &Runtime, handle: HandleRef) -> Gone {
     let generation = generation_of(handle);
-    if generation == rt.embind.generation || generation == 0 {
+    if generation == rt.generation || generation == 0 {
         return Gone::Deleted;
     }
     Gone::Stale(Unwind::Stale {
         class: class_name(&rt.embind.reg, handle).to_owned(),
         generation,
-        current: rt.embind.generation,
+        current: rt.generation,
     })
 }
 
@@ -100,6 +100,7 @@ pub fn require(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
 }
 
 fn occupy(rt: &mut Runtime, mut handle: Handle) -> Result<HandleRef, Unwind> {
+    let generation = rt.generation;
     let embind = &mut rt.embind;
     let serial = match embind.handles.next_free() {
         Some(slot) => embind.handles.get(slot).map_or(1, |h| h.serial + 1),
@@ -113,7 +114,7 @@ fn occupy(rt: &mut Runtime, mut handle: Handle) -> Result<HandleRef, Unwind> {
     }
     let class = embind.reg.pointer(handle.pointer).class;
     handle.serial = serial;
-    handle.key = embind.generation << SERIAL_BITS | u64::from(serial);
+    handle.key = generation << SERIAL_BITS | u64::from(serial);
     let key = handle.key;
     let slot = embind.handles.insert(handle);
     embind.live += 1;

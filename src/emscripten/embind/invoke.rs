@@ -1,8 +1,11 @@
 //! One call from JavaScript into C++.
 
-use super::convert::{Arg, Destructors, from_wire, run_destructor, run_destructors, to_wire};
+use super::convert::{
+    Arg, Destructors, Leaves, from_wire, leaves_from_wire, record_from_leaves, run_destructor,
+    run_destructors, to_wire,
+};
 use super::funcs::unknown_function;
-use super::registry::{Callable, Plan, Registry, Role, State, This};
+use super::registry::{Callable, Passing, Plan, Registry, Role, State, This, TypeKind};
 use super::{Out, pointers, resolve};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
@@ -28,13 +31,20 @@ pub trait Passed {
     }
 }
 
+/// What a call gives back.
+pub enum Returned {
+    Out(Out),
+    /// The numbers in a value object.
+    Leaves(Leaves),
+}
+
 /// Calls one of the module's functions.
 pub fn invoke<P: Passed>(
     rt: &mut Runtime,
     reg: &Registry,
     callable: &Callable,
     passed: &P,
-) -> Result<Out, Unwind> {
+) -> Result<Returned, Unwind> {
     let plan = match &callable.state {
         State::Bound(plan) => plan,
         State::Unbound { message, types } => {
@@ -50,7 +60,8 @@ pub fn invoke<P: Passed>(
     let converted = arguments(rt, reg, callable, plan, passed, &mut raws, &mut destructors);
     // An argument that cannot be converted leaves the earlier ones behind, as in embind.
     converted?;
-    let result = rt.call(func, &raws)?;
+    rt.wasm.enter(func, &mut raws)?;
+    let result = raws[0];
     if !destructors.is_empty() {
         if plan.lifo {
             run_destructors(rt, destructors)?;
@@ -61,8 +72,16 @@ pub fn invoke<P: Passed>(
         }
     }
     match plan.result_wasm {
-        Some(wasm) => from_wire(rt, reg, plan.result, result, wasm),
-        None => Ok(Out::Js(rt.js.undefined())),
+        Some(_) if plan.leaves.is_some() => {
+            let TypeKind::Record(record) = reg.ty(plan.result).kind else {
+                return Err(Unwind::Bug("leaves of what is no value object".into()));
+            };
+            let mut leaves = Leaves::new();
+            leaves_from_wire(rt, reg, record, result.u32(), &mut leaves)?;
+            Ok(Returned::Leaves(leaves))
+        }
+        Some(wasm) => from_wire(rt, reg, plan.result, result, wasm).map(Returned::Out),
+        None => Ok(Returned::Out(Out::Js(rt.js.undefined()))),
     }
 }
 
@@ -103,12 +122,28 @@ fn arguments<P: Passed>(
         }
     }
     for param in &plan.args {
-        let arg = if param.handle {
-            at += 2;
-            passed.handle(at - 2)
-        } else {
-            at += 1;
-            Arg::Value(passed.value(at - 1))
+        let arg = match param.passing {
+            Passing::Value => {
+                at += 1;
+                Arg::Value(passed.value(at - 1))
+            }
+            Passing::Handle => {
+                at += 2;
+                passed.handle(at - 2)
+            }
+            Passing::Leaves(count) => {
+                let first = at + 1;
+                at = first + count as usize;
+                if passed.number(first - 1) == 1.0
+                    && let TypeKind::Record(record) = reg.ty(param.ty).kind
+                {
+                    let mut next = first;
+                    let ptr = record_from_leaves(rt, reg, record, passed, &mut next, destructors)?;
+                    raws.push(Raw::from_u32(ptr));
+                    continue;
+                }
+                Arg::Value(passed.value(first))
+            }
         };
         let wire = to_wire(rt, reg, param.ty, arg, destructors)?;
         debug_assert!(param.wasm != Type::V128);

@@ -63,8 +63,6 @@ pub struct Embind {
     malloc: Option<Func>,
     free: Option<Func>,
 
-    /// The number of the instance; 0 until the image is taken.
-    generation: u64,
     handles: Pool<Handle>,
     counts: Pool<u32>,
     /// How many handles are live.
@@ -107,18 +105,15 @@ impl Image {
 }
 
 impl Embind {
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
     /// Handles that were never deleted, by class name.
     pub fn live_handles(&self) -> u32 {
         self.live
     }
-    /// Class name and handle of each live handle of this generation (the image's own are left out).
-    pub fn live(&self) -> Vec<(String, HandleRef)> {
+    /// Class name and handle of each live handle of a generation (the image's own are left out).
+    pub fn live(&self, generation: u64) -> Vec<(String, HandleRef)> {
         self.handles
             .iter()
-            .filter(|(_, h)| h.key != 0 && h.key >> 16 == self.generation)
+            .filter(|(_, h)| h.key != 0 && h.key >> 16 == generation)
             .map(|(slot, h)| {
                 let class = self.reg.pointer(h.pointer).class;
                 let id = (u64::from(class) << 24 | u64::from(slot)) as f64;
@@ -166,10 +161,9 @@ impl Embind {
         id
     }
 
-    /// The state now, which ends registration and begins generation 1. Later changes are noted, so that going back costs what they cost.
+    /// The state now, which ends registration. Later changes are noted, so that going back costs what they cost.
     pub fn snapshot(&mut self) -> Image {
         self.closed = true;
-        self.generation = 1;
         self.builder = resolve::Builder::default();
         self.func_index = FxHashMap::default();
         self.image_delay = self.delay;
@@ -186,9 +180,8 @@ impl Embind {
         }
     }
 
-    /// Goes back to the image and begins `generation`. JavaScript values kept since are released.
-    pub fn restore(&mut self, image: &Image, generation: u64, js: &dyn Js) {
-        self.generation = generation;
+    /// Goes back to the image. JavaScript values kept since are released.
+    pub fn restore(&mut self, image: &Image, js: &dyn Js) {
         self.handles.restore(&image.handles, drop);
         self.counts.restore(&image.counts, drop);
         self.live = image.live;
@@ -218,7 +211,7 @@ impl Embind {
 
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
     /// register the same in the same order, so that the facade stays right.
-    pub fn start_over(&mut self, generation: u64, js: &dyn Js) {
+    pub fn start_over(&mut self, js: &dyn Js) {
         for constant in &self.reg.constants {
             if let Constant::Js(reference) = constant {
                 js.release(*reference);
@@ -228,16 +221,12 @@ impl Embind {
         self.inherited
             .values()
             .for_each(|instance| js.release(instance.object));
-        *self = Self {
-            generation,
-            ..Self::default()
-        };
+        *self = Self::default();
     }
 
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
     pub fn adopt(&mut self, image: &Image, wasm: &Wasm) {
         self.closed = true;
-        self.generation = 1;
         self.reg = Arc::clone(&image.reg);
         self.funcs = image
             .reg

@@ -237,6 +237,8 @@ pub struct Plan {
     pub lifo: bool,
     /// The smallest number of arguments, when trailing ones are optional.
     pub required: u32,
+    /// The result is a value object of that many numbers and booleans, which cross without JavaScript objects.
+    pub leaves: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -252,8 +254,18 @@ pub enum This {
 pub struct Param {
     pub ty: TypeIdx,
     pub wasm: wasmer_types::Type,
-    /// Class handles come as two numbers, all else as one value.
-    pub handle: bool,
+    pub passing: Passing,
+}
+
+/// How an argument crosses from JavaScript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    Value,
+    /// Two numbers: see `invoke::Passed`.
+    Handle,
+    /// A flag, then that many values: the numbers and booleans in a value object, depth first. Without the flag, the
+    /// first value is whatever was passed.
+    Leaves(u32),
 }
 
 /// A symbol on the module object.
@@ -307,6 +319,19 @@ pub struct Registry {
     pub funcs: Vec<(u32, String)>,
 }
 
+impl Callable {
+    /// The result is an `emscripten::val`: any value, or a class handle.
+    pub fn gives_val(&self, reg: &Registry) -> bool {
+        match &self.state {
+            State::Bound(plan) => {
+                plan.result_wasm.is_some()
+                    && matches!(reg.ty(plan.result).kind, TypeKind::Emval { .. })
+            }
+            State::Unbound { .. } => false,
+        }
+    }
+}
+
 impl Registry {
     pub fn type_of_raw(&self, raw: u32) -> Option<TypeIdx> {
         self.by_raw.get(&raw).copied()
@@ -349,6 +374,28 @@ impl Registry {
             at = class.base;
         }
         None
+    }
+    /// How many numbers and booleans a value object consists of, when it consists of nothing else.
+    pub fn leaves(&self, record: u32) -> Option<u32> {
+        let mut count = 0;
+        for field in &self.records[record as usize].fields {
+            if field.get_type != field.set_type {
+                return None;
+            }
+            count += match self.ty(field.get_type).kind {
+                TypeKind::Bool { .. } | TypeKind::Int { .. } | TypeKind::Float { .. } => 1,
+                TypeKind::Record(inner) => self.leaves(inner)?,
+                _ => return None,
+            };
+        }
+        (count != 0).then_some(count)
+    }
+    /// As [`Registry::leaves`], for any type, and up to a limit.
+    pub fn leaves_of_type(&self, ty: TypeIdx, most: u32) -> Option<u32> {
+        match self.ty(ty).kind {
+            TypeKind::Record(record) => self.leaves(record).filter(|n| *n <= most),
+            _ => None,
+        }
     }
     /// Whether the conversion leaves something to be undone after the call, and how embind decides it:
     /// `None` decides at run time and forces the stack form.

@@ -735,7 +735,7 @@ fn plan(
         .map(|(ty, wasm)| Param {
             ty: *ty,
             wasm: *wasm,
-            handle: matches!(reg.ty(*ty).kind, TypeKind::Pointer(_)),
+            passing: passing(reg, *ty),
         })
         .collect();
     let optional = args
@@ -751,10 +751,29 @@ fn plan(
         args: params.into_boxed_slice(),
         result,
         result_wasm: if returns { resolved.result } else { None },
+        leaves: if returns {
+            reg.leaves_of_type(result, MOST_RESULT_LEAVES)
+        } else {
+            None
+        },
         lifo: destroyed
             .iter()
             .any(|ty| reg.static_destructor(*ty).is_none()),
     })
+}
+
+/// Larger value objects cross as objects.
+const MOST_ARGUMENT_LEAVES: u32 = 8;
+/// As many as the binding has registers for.
+pub const MOST_RESULT_LEAVES: u32 = 32;
+
+fn passing(reg: &Registry, ty: TypeIdx) -> Passing {
+    match reg.ty(ty).kind {
+        TypeKind::Pointer(_) => Passing::Handle,
+        _ => reg
+            .leaves_of_type(ty, MOST_ARGUMENT_LEAVES)
+            .map_or(Passing::Value, Passing::Leaves),
+    }
 }
 
 fn bind_accessor(

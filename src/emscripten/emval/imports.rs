@@ -3,7 +3,8 @@
 use super::Value;
 use super::callers::{self, Kind as CallKind, Target};
 use crate::emscripten::embind::convert::{Arg, Destructors, read_value, run_destructor, to_wire};
-use crate::emscripten::embind::require_type;
+use crate::emscripten::embind::registry::TypeKind;
+use crate::emscripten::embind::{Out, require_type};
 use crate::emscripten::js::{JsValue, Kind, Operator, throw};
 use crate::emscripten::{ImportFn, Runtime};
 use crate::engine::{Args, Unwind};
@@ -82,8 +83,7 @@ fn incref(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn decref(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    rt.emval_decref(a.u32(0));
-    Ok(())
+    rt.emval_decref(a.u32(0))
 }
 
 /// Symbols are read where they are used: their text is constant.
@@ -166,9 +166,20 @@ fn array_to_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn take_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let ty = require_type(rt, a.u32(0), "_emval_take_value")?;
+    if let TypeKind::MemoryView(kind) = rt.embind.reg.ty(ty).kind {
+        let at = a.u32(1);
+        let (count, data) = (rt.wasm.read_u32(at)?, rt.wasm.read_u32(at.wrapping_add(4))?);
+        a.ret_u32(rt.emval_insert(Value::View(kind, data, count)));
+        return Ok(());
+    }
     let reg = Arc::clone(&rt.embind.reg);
-    let value = read_value(rt, &reg, ty, a.u32(1))?.into_js(rt)?;
-    give(rt, a, value)
+    match read_value(rt, &reg, ty, a.u32(1))? {
+        Out::Js(value) => give(rt, a, value),
+        Out::Handle { handle, smart } => {
+            a.ret_u32(rt.emval_insert(Value::Handle(handle, smart)));
+            Ok(())
+        }
+    }
 }
 
 /// What was looked up by name stays a name until the facade is there.
@@ -177,7 +188,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         0 => None,
         at => Some(latin1(rt, at)?),
     };
-    if rt.embind.generation() == 0 {
+    if rt.generation == 0 {
         a.ret_u32(rt.emval_insert(Value::Global(name.map(String::into_boxed_str))));
         return Ok(());
     }
@@ -188,7 +199,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let name = latin1(rt, a.u32(0))?;
-    if rt.embind.generation() == 0 {
+    if rt.generation == 0 {
         a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str())));
         return Ok(());
     }

@@ -11,7 +11,8 @@ pub use imports::IMPORTS;
 
 use super::Runtime;
 use super::embind::convert::Destructor;
-use super::js::{Js, JsRef, JsValue, Kind};
+use super::embind::{Out, handles};
+use super::js::{HandleRef, Js, JsRef, JsValue, Kind, ViewKind};
 use super::pool::{Pool, PoolImage};
 use crate::engine::Unwind;
 use callers::Caller;
@@ -30,6 +31,10 @@ pub enum Value {
     /// `Module[name]`: looked up when used, since the facade is made after start-up.
     ModuleProperty(Box<str>),
     Js(JsRef),
+    /// A class handle whose JavaScript object nobody has asked for yet; `true`: it is finalized when collected.
+    Handle(HandleRef, bool),
+    /// A view of linear memory that nobody has looked at yet: element type, address, count.
+    View(ViewKind, u32, u32),
     /// What `_emval_run_destructors` is to do.
     Destructors(Vec<Destructor>),
 }
@@ -193,6 +198,10 @@ impl Runtime {
     }
     /// The value behind a handle.
     pub fn emval_value(&mut self, handle: u32) -> Result<JsValue, Unwind> {
+        self.emval_look(handle, false)
+    }
+    /// `last`: the handle goes after this look.
+    fn emval_look(&mut self, handle: u32, last: bool) -> Result<JsValue, Unwind> {
         let index = match self.entry_of(handle) {
             Ok(index) => index,
             Err(which) => {
@@ -217,14 +226,51 @@ impl Runtime {
                 let name = name.clone();
                 js.module_property(self, &name)
             }
+            Some(Value::View(kind, at, count)) => {
+                let (kind, at, count) = (*kind, *at, *count);
+                let view = js.view(self, kind, at, count)?;
+                // Whoever looks again must see the same object, unless this is the last look.
+                if let Some(entry) = self.emval.entries.get_mut(index)
+                    && !last
+                {
+                    entry.value = Value::Js(js.keep(view));
+                }
+                Ok(view)
+            }
+            Some(Value::Handle(handle, smart)) => {
+                let (handle, smart) = (*handle, *smart);
+                let object = js.make_handle(self, handle, smart)?;
+                if let Some(entry) = self.emval.entries.get_mut(index) {
+                    entry.value = Value::Js(js.keep(object));
+                }
+                Ok(object)
+            }
             Some(Value::Destructors(_)) => Ok(js.array()),
             Some(Value::Vacant) | None => Err(self.deleted_val(handle)),
         }
     }
+    /// The value behind a handle that JavaScript consumes; a class handle without an object stays one.
+    pub fn emval_take_out(&mut self, handle: u32) -> Result<Out, Unwind> {
+        if let Ok(index) = self.entry_of(handle)
+            && let Some(entry) = self.emval.entries.get(index)
+            && let Value::Handle(object, smart) = entry.value
+            && entry.refs == 1
+        {
+            self.emval.entries.remove(index, Entry::default());
+            return Ok(Out::Handle {
+                handle: object,
+                smart,
+            });
+        }
+        self.emval_take(handle).map(Out::Js)
+    }
     /// The value behind a handle that JavaScript consumes.
     pub fn emval_take(&mut self, handle: u32) -> Result<JsValue, Unwind> {
-        let value = self.emval_value(handle)?;
-        self.emval_decref(handle);
+        let alone = self
+            .entry_of(handle)
+            .is_ok_and(|index| self.emval.entries.get(index).is_some_and(|e| e.refs == 1));
+        let value = self.emval_look(handle, alone)?;
+        self.emval_decref(handle)?;
         Ok(value)
     }
     pub(super) fn emval_incref(&mut self, handle: u32) {
@@ -234,22 +280,26 @@ impl Runtime {
             entry.refs = entry.refs.saturating_add(1);
         }
     }
-    pub(super) fn emval_decref(&mut self, handle: u32) {
+    pub(super) fn emval_decref(&mut self, handle: u32) -> Result<(), Unwind> {
         let Ok(index) = self.entry_of(handle) else {
-            return;
+            return Ok(());
         };
         match self.emval.entries.get_mut(index) {
             Some(entry) if entry.refs > 1 => entry.refs -= 1,
             Some(entry) if entry.refs == 1 => {
                 let gone = self.emval.entries.remove(index, Entry::default());
-                if let Value::Js(reference) = gone.value
-                    && !self.emval.image_refs.contains(&reference)
-                {
-                    self.js.release(reference);
+                match gone.value {
+                    Value::Js(reference) if !self.emval.image_refs.contains(&reference) => {
+                        self.js.release(reference);
+                    }
+                    // What the collector would do with an object that nobody has any more.
+                    Value::Handle(object, true) => handles::finalize(self, object)?,
+                    _ => {}
                 }
             }
             _ => {}
         }
+        Ok(())
     }
     /// The list behind a destructors handle, which is consumed.
     fn emval_take_destructors(&mut self, handle: u32) -> Result<Vec<Destructor>, Unwind> {
@@ -260,7 +310,7 @@ impl Runtime {
             Some(Value::Destructors(list)) => list.clone(),
             _ => return Err(self.deleted_val(handle)),
         };
-        self.emval_decref(handle);
+        self.emval_decref(handle)?;
         Ok(list)
     }
 }

@@ -131,6 +131,10 @@ impl FileSystem {
         };
         self.with_host(|h| h.line(stream, &String::from_utf8_lossy(&line)))
     }
+    /// One call of the host's line function, past the terminals: what is unfinished there stays there.
+    pub fn print(&mut self, stream: Stdio, text: &str) -> Result<()> {
+        self.with_host(|h| h.line(stream, text))
+    }
     /// Sends out an unfinished line.
     pub(super) fn flush_line(&mut self, stream: Stdio) -> Result<()> {
         if self.state.rest().lines[stream as usize].is_empty() {

@@ -192,6 +192,13 @@ impl FileSystem {
         self.register(dev, Device::Custom(id));
     }
 
+    /// Whether files or devices live in the host: they belong to one sandbox.
+    pub fn needs_host(&self) -> bool {
+        let custom = |device: &Device| matches!(device, Device::Custom(_));
+        let lazy = |node: &super::node::Node| matches!(node.body, Body::Lazy(_));
+        self.state.rest().devices.values().any(custom) || self.state.nodes().any(lazy)
+    }
+
     pub fn analyze_path(&self, given: &str, dont_resolve_last_link: bool) -> Analysis {
         let mut out = Analysis::default();
         match self.walk(given, !dont_resolve_last_link) {

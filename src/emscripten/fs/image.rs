@@ -11,6 +11,12 @@ pub struct Image {
     rest: Rest,
 }
 
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Image({}, {} nodes)", self.id, self.nodes.len())
+    }
+}
+
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<Image>()

@@ -104,7 +104,7 @@ pub fn openat(rt: &mut Runtime, w: &mut Words) -> Outcome {
     open_path(rt, &path, flags, mode)
 }
 fn open_path(rt: &mut Runtime, path: &str, flags: u32, mode: i32) -> Outcome {
-    let mode = mode as u32 & !rt.process.imported_umask();
+    let mode = mode as u32 & !rt.creation_mask();
     Ok(rt.fs.open(path, flags, mode)?)
 }
 pub fn close(rt: &mut Runtime, w: &mut Words) -> Outcome {

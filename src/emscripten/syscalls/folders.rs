@@ -3,7 +3,7 @@
 use super::arguments::{Fail, Outcome, Words};
 use super::layout;
 use crate::emscripten::Runtime;
-use crate::emscripten::fs::{Errno, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, now_ms};
+use crate::emscripten::fs::{self, Errno, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, now_ms};
 
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
 const AT_REMOVEDIR: u32 = 0x200;
@@ -64,7 +64,7 @@ fn make_dir(rt: &mut Runtime, path: String, mode: u32) -> Outcome {
         "" => path.as_str(),
         trimmed => trimmed,
     };
-    rt.fs.make_dir(path, mode & !rt.process.imported_umask())?;
+    rt.fs.make_dir(path, mode & !rt.creation_mask())?;
     Ok(0)
 }
 fn make_node(rt: &mut Runtime, path: &str, mode: u32, dev: u32) -> Outcome {
@@ -72,14 +72,18 @@ fn make_node(rt: &mut Runtime, path: &str, mode: u32, dev: u32) -> Outcome {
         S_IFREG | S_IFCHR | S_IFIFO | 0o060000 | 0o140000 => {}
         _ => return Err(Errno::EINVAL.into()),
     }
-    rt.fs.mknod(path, mode & !rt.process.imported_umask(), dev)?;
+    rt.fs.mknod(path, mode & !rt.creation_mask(), dev)?;
     Ok(0)
 }
 fn read_link(rt: &mut Runtime, path: &str, buf: u32, size: i32) -> Outcome {
     if size <= 0 {
         return Err(Errno::EINVAL.into());
     }
-    let target = rt.fs.readlink(path)?;
+    let mut target = rt.fs.readlink(path)?;
+    if rt.abi.absolute_links {
+        let link = rt.fs.real_path(path, false)?;
+        target = fs::resolve(fs::dirname(&link), &target);
+    }
     let len = target.len().min(size as usize);
     rt.wasm.bytes_mut(buf, len as u32)?.copy_from_slice(&target.as_bytes()[..len]);
     Ok(len as i32)

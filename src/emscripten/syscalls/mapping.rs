@@ -102,18 +102,17 @@ pub fn msync(rt: &mut Runtime, w: &mut Words) -> Outcome {
 }
 
 /// `_mmap_js`, from 3.1.5:
-/// 8 words `(addr, len, prot, flags, fd, offset, allocated*, builtin)` up to 3.1.11 give the address;
-/// 6 `(len, prot, flags, fd, offset, allocated*)` up to about 3.1.24 too;
+/// `(addr, len, prot, flags, fd, offset, allocated*)` up to 3.1.11 gives the address;
+/// `(len, prot, flags, fd, offset, allocated*)` up to about 3.1.24 too;
 /// later `(len, prot, flags, fd, offset, allocated*, addr*)` gives 0, its offset one i32, one i64 or two halves.
 pub fn mmap_js(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let count = w.count();
-    let first = count == 8 && rt.abi.stat == StatLayout::S88;
-    let halves = count == 8 && !first;
+    let first = count >= 7 && rt.abi.stat == StatLayout::S88;
     if first && w.u32() != 0 {
         return Err(Errno::EINVAL.into());
     }
     let (len, prot, flags, fd) = (w.u32(), w.u32(), w.u32(), w.i32());
-    let offset = offset(w, halves)?;
+    let offset = offset(w, count == 8 && !first)?;
     let (allocated, addr) = (w.u32(), w.u32());
     let ptr = rt.map_file(fd, len, prot, flags, offset)?;
     rt.wasm.write_u32(allocated, 1)?;

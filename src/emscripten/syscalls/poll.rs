@@ -36,7 +36,7 @@ pub fn select(rt: &mut Runtime, w: &mut Words) -> Outcome {
     // What makes a descriptor ready to be read, written, or exceptional.
     let wanted = [POLLIN | POLLHUP, POLLOUT | POLLERR, 0];
     let mut total = 0;
-    for word in 0..nfds.div_ceil(32) as u32 {
+    for word in 0..(nfds as u32).div_ceil(32) {
         let mut result = [0u32; 3];
         for bit in 0..32 {
             let fd = (word * 32 + bit) as i32;

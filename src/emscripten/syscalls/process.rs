@@ -76,7 +76,9 @@ pub fn getgroups32(rt: &mut Runtime, w: &mut Words) -> Outcome {
     }
 }
 pub fn umask(rt: &mut Runtime, w: &mut Words) -> Outcome {
-    Ok(rt.process.set_umask(w.u32()) as i32)
+    let old = rt.umask();
+    rt.process.umask = Some(w.u32());
+    Ok(old as i32)
 }
 pub fn exit(_: &mut Runtime, w: &mut Words) -> Outcome {
     Err(Unwind::Exit(w.i32()).into())

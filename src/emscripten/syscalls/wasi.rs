@@ -126,7 +126,7 @@ fn clock_time_get(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (clock, _precision, to) = (w.u32(), w.i64(), w.u32());
     let nanos = match clock {
         0 => (time::date_now() * 1e6).round() as u64,
-        1..=3 => rt.process.clock.nanos(),
+        1..=3 => time::monotonic_nanos(),
         _ => return Err(Errno::EINVAL.into()),
     };
     rt.wasm.write_u64(to, nanos)?;

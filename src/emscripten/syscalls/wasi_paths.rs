@@ -200,7 +200,7 @@ pub fn poll_oneoff(rt: &mut Runtime, w: &mut Words) -> Outcome {
                 if rt.wasm.read_u16(at.wrapping_add(40))? & 1 != 0 {
                     let now = match clock {
                         0 => (time::date_now() * 1e6) as u64,
-                        _ => rt.process.clock.nanos(),
+                        _ => time::monotonic_nanos(),
                     };
                     nanos = nanos.saturating_sub(now);
                 }

@@ -197,7 +197,7 @@ impl Constants {
             }
             "staticAlloc" => {
                 let top = *self.numbers.get("STATICTOP")?;
-                let next = f64::from((int(top) + int(first?) + 15) & -16);
+                let next = f64::from(int(top).wrapping_add(int(first?)).wrapping_add(15) & -16);
                 self.numbers.insert("STATICTOP".into(), next);
                 Some(top)
             }

@@ -22,6 +22,8 @@ pub struct Evidence {
     pub embind: Option<Embind>,
     /// Built with ASSERTIONS.
     pub assertions: bool,
+    /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
+    pub no_initial_run: bool,
     /// Bounds on the version from the names that the runtime gives its own parts.
     pub from: Option<u32>,
     pub to: Option<u32>,
@@ -86,7 +88,6 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
             }
             AstKind::BindingIdentifier(id) => match id.name.as_str() {
                 "__embind_register_std_string" => has_embind = true,
-                "stdStringIsUTF8" => embind.utf8 = true,
                 name => {
                     if let Some((_, from, to)) = NAMES.iter().find(|(n, ..)| *n == name) {
                         out.from = Some(out.from.unwrap_or(0).max(*from));
@@ -94,6 +95,15 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     }
                 }
             },
+            AstKind::VariableDeclarator(d)
+                if d.id
+                    .get_binding_identifier()
+                    .is_some_and(|id| id.name == "stdStringIsUTF8") =>
+            {
+                // EMBIND_STD_STRING_IS_UTF8=0 leaves `false`; else it is a comparison with the type's name, or `true`.
+                let off = matches!(&d.init, Some(Expression::BooleanLiteral(b)) if !b.value);
+                embind.utf8 = !off;
+            }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
                 out.emval_undefined = emval_case(case)
             }
@@ -139,6 +149,14 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                             | "checkIncomingModuleAPI"
                     )
                 });
+            }
+            AstKind::VariableDeclarator(d)
+                if d.id
+                    .get_binding_identifier()
+                    .is_some_and(|id| id.name == "shouldRunNow") =>
+            {
+                let text = d.init.as_ref().map_or("", |init| ast.slice(init.span()));
+                out.no_initial_run = matches!(text, "false" | "!1");
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_time(&id.name)) => {
                 time(ast.slice(f.span), &mut out)

@@ -4,6 +4,7 @@ mod constants;
 mod evidence;
 mod facts;
 mod fragments;
+mod module_keys;
 mod names;
 mod nesting;
 mod packed;
@@ -45,12 +46,16 @@ pub struct GlueFacts {
     /// Properties that the glue puts on `Module` for its users during start-up, in order of appearance. May hold
     /// `then`, which a facade must not have.
     pub module_keys: Vec<String>,
+    /// Properties of `Module` that are exports: the property -> the export's name in the wasm.
+    pub export_keys: HashMap<String, String>,
     /// Options that the glue reads from `Module`.
     pub module_options: Vec<String>,
     /// JavaScript cut out of the glue, see [`Fragment`].
     pub fragment: Option<Fragment>,
     /// Imports answered by the fragment, by canonical name.
     pub js_imports: Vec<String>,
+    /// Imports that neither the native host nor the fragment answers.
+    pub unanswered_imports: Vec<String>,
     /// `EM_ASM` bodies: address (or index, before addresses were used) -> the function expression's text.
     pub em_asm: BTreeMap<u32, String>,
     pub layout: Layout,
@@ -131,6 +136,7 @@ pub fn read(ast: &Ast<'_>, facts: &WasmFacts, host: Host<'_>) -> GlueFacts {
     let fragments = fragments::cut(ast, facts, factory, table.as_ref(), &exports, &out, host);
     out.em_asm = fragments.em_asm;
     out.js_imports = fragments.imports;
+    out.unanswered_imports = fragments.unanswered;
     out.fragment = fragments.fragment;
     out
 }

@@ -229,6 +229,8 @@ pub struct ExportNames {
     pub names: HashMap<String, String>,
     /// Variables of the factory that hold an export (or call it): name of the export they hold.
     pub symbols: HashMap<SymbolId, String>,
+    /// Properties of `Module` that hold an export: property -> export.
+    pub keys: HashMap<String, String>,
     /// Exports called with nothing around them in `initRuntime`, in order: constructors.
     pub called_at_start: Vec<String>,
 }
@@ -275,6 +277,9 @@ pub fn export_names(
             continue;
         };
         let holder = holder_of(ast, node.id(), span);
+        for key in holder.keys {
+            out.keys.insert(key, (*export).to_string());
+        }
         if let Some(symbol) = holder.symbol {
             out.symbols.insert(symbol, (*export).to_string());
         }
@@ -322,6 +327,7 @@ fn is_exports_object(object: &Expression<'_>) -> bool {
 
 #[derive(Default)]
 struct Holder {
+    keys: Vec<String>,
     name: Option<String>,
     symbol: Option<SymbolId>,
     at_start: bool,
@@ -340,7 +346,10 @@ fn holder_of(ast: &Ast<'_>, node: NodeId, span: Span) -> Holder {
                     if holder.symbol.is_none() {
                         holder.symbol = ast.symbol(id);
                     }
-                } else if let Some((_, key)) = target_member(&a.left) {
+                } else if let Some((object, key)) = target_member(&a.left) {
+                    if super::parse::is_identifier(object, "Module") {
+                        holder.keys.push(key.to_string());
+                    }
                     holder.name.get_or_insert_with(|| key.to_string());
                 }
             }

@@ -35,7 +35,7 @@ fn plain_template<'b>(template: &'b TemplateLiteral<'_>) -> Option<&'b str> {
     }
 }
 
-fn from_text(text: &str) -> Option<Vec<u8>> {
+pub fn from_text(text: &str) -> Option<Vec<u8>> {
     if text.len() < 8 {
         return None;
     }
@@ -81,15 +81,14 @@ pub fn find_in_file(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let clean: std::borrow::Cow<'_, [u8]> =
-        if text.bytes().any(|b| b.is_ascii_whitespace() || b == b'=') {
-            text.bytes()
-                .filter(|b| !b.is_ascii_whitespace() && *b != b'=')
-                .collect::<Vec<u8>>()
-                .into()
-        } else {
-            text.as_bytes().into()
-        };
+    if let Ok(bytes) = base64_simd::STANDARD.decode_to_vec(text) {
+        return Some(bytes);
+    }
+    // Without padding, or in lines.
+    let clean: Vec<u8> = text
+        .bytes()
+        .filter(|b| !b.is_ascii_whitespace() && *b != b'=')
+        .collect();
     base64_simd::STANDARD_NO_PAD.decode_to_vec(&clean).ok()
 }
 

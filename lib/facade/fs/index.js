@@ -1,0 +1,270 @@
+'use strict'
+
+// Emscripten's `FS` over the sandbox's file system. All state is native, so a recycle puts it back.
+
+const { UnsupportedError } = require('../../errors')
+const modes = require('./modes')
+const { makeDevices } = require('./devices')
+const { makeMounts } = require('./mounts')
+const { makeNodes, statOf, dirname, join } = require('./nodes')
+const { makeStreams } = require('./streams')
+
+const NUMBERS = {
+  EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENOENT: [44, 2], ENOTDIR: [54, 20], ENOTTY: [59, 25]
+}
+// The first version whose `FS.readlink` gives the link's text as it is.
+const LINK_TEXT = 30174
+
+class ErrnoError extends Error {
+  constructor (errno, node) {
+    super('FS error')
+    this.name = 'ErrnoError'
+    this.errno = errno
+    if (node !== undefined) this.node = node
+  }
+}
+
+function makeFS ({ facade, strings, out, err }) {
+  const { sandbox, facts } = facade
+  const nodes = makeNodes(sandbox)
+  const { FSNode } = nodes
+
+  function fail (code) {
+    const error = new ErrnoError(NUMBERS[code][facts.linuxErrno ? 1 : 0])
+    error.code = code
+    throw error
+  }
+
+  sandbox.setErrnoError((errno, code) => {
+    const error = new ErrnoError(errno)
+    error.code = code
+    return error
+  })
+
+  const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : String(given)
+  const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
+  const nodeAt = (path) => new FSNode(path)
+  const devices = makeDevices({ facade, out, err, ErrnoError })
+  const streams = makeStreams({ sandbox, nodes, strings, fail, pathOf })
+  const mounts = makeMounts({ sandbox, nodeAt, fail })
+
+  function lookupPath (given, opts = {}) {
+    const path = pathOf(given)
+    if (opts.parent) {
+      const parent = sandbox.fsRealPath(dirname(absolute(path)), true)
+      return { path: parent, node: nodeAt(parent) }
+    }
+    try {
+      const found = sandbox.fsRealPath(path, Boolean(opts.follow))
+      return { path: found, node: nodeAt(found) }
+    } catch (error) {
+      if (!opts.noent_okay || error.code !== 'ENOENT') throw error
+      return { path: absolute(path), node: undefined }
+    }
+  }
+
+  function made (path) {
+    return nodeAt(sandbox.fsRealPath(path, false))
+  }
+
+  function analyzePath (given, dontResolveLastLink) {
+    const found = sandbox.fsAnalyze(pathOf(given), Boolean(dontResolveLastLink))
+    const { isRoot, exists, error, parentExists } = found
+    const name = found.name === undefined ? null : found.name
+    const path = found.path === undefined ? null : found.path
+    const parentPath = found.parentPath === undefined ? null : found.parentPath
+    return {
+      isRoot,
+      exists,
+      error,
+      name,
+      path,
+      object: exists ? nodeAt(path) : null,
+      parentExists,
+      parentPath,
+      parentObject: parentExists ? nodeAt(parentPath) : null
+    }
+  }
+
+  function readlink (path) {
+    const text = sandbox.fsReadlink(pathOf(path))
+    if (!facts.hasGlue || facts.versionMax >= LINK_TEXT || text.startsWith('/')) return text
+    return normalize(join(sandbox.fsRealPath(dirname(absolute(pathOf(path))), true), text))
+  }
+
+  function createDevice (parent, name, input, output) {
+    const id = devices.device({ input, output })
+    const dev = sandbox.fsCreateDevice(pathOf(parent), name, id, Boolean(input), Boolean(output))
+    registered.set(dev, { stream_ops: {} })
+    return made(join(pathOf(parent), name))
+  }
+
+  const registered = new Map()
+  function registerDevice (dev, ops) {
+    sandbox.fsRegisterDevice(dev, devices.device({ ops }))
+    registered.set(dev, { stream_ops: ops })
+  }
+
+  function bytesOfData (data) {
+    if (typeof data === 'string') return Uint8Array.from(data, (c) => c.charCodeAt(0) & 0xff)
+    return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : Uint8Array.from(data || [])
+  }
+
+  function createDataFile (parent, name, data, canRead, canWrite) {
+    return made(sandbox.fsCreateDataFile(pathOf(parent), name || '', bytesOfData(data), Boolean(canRead), Boolean(canWrite)))
+  }
+
+  function createLazyFile (parent, name, source, canRead, canWrite) {
+    const id = devices.lazy(source)
+    return made(sandbox.fsCreateLazyFile(pathOf(parent), name, id, Boolean(canRead), Boolean(canWrite)))
+  }
+
+  function createPreloadedFile (parent, name, source, canRead, canWrite, onload, onerror, dontCreateFile, canOwn, preFinish) {
+    if (typeof source === 'string') {
+      throw new UnsupportedError(`FS.createPreloadedFile cannot fetch '${source}': read the file yourself and give its bytes, or use the \`mounts\` option`)
+    }
+    if (preFinish) preFinish()
+    if (!dontCreateFile) createDataFile(parent, name, source, canRead, canWrite)
+    if (onload) onload()
+  }
+
+  // Standard streams of one's own, as functions of bytes.
+  function init (input, output, error) {
+    const replace = (name, fd, flags, from, to) => {
+      if (!from && !to) return
+      sandbox.fsUnlink(`/dev/${name}`)
+      createDevice('/dev', name, from, to)
+      sandbox.fsClose(fd)
+      sandbox.fsOpen(`/dev/${name}`, flags, 0)
+    }
+    replace('stdin', 0, modes.O.RDONLY, input)
+    replace('stdout', 1, modes.O.WRONLY, null, output)
+    replace('stderr', 2, modes.O.WRONLY, null, error)
+  }
+  init.initialized = true
+
+  const FS = {
+    ErrnoError,
+    FSNode,
+    genericErrors: {},
+    MAX_OPEN_FDS: 4096,
+    initialized: true,
+    devices: [],
+    ...modes.tests,
+    flagModes: modes.flagModes,
+    modeStringToFlags: modes.modeStringToFlags,
+    flagsToPermissionString: modes.flagsToPermissionString,
+    getMode: modes.getMode,
+    major: modes.major,
+    minor: modes.minor,
+    makedev: modes.makedev,
+    ...streams.api,
+    ...mounts.api,
+    init,
+    quit: () => {},
+    ensureErrnoError: () => {},
+
+    lookupPath,
+    lookupNode: (parent, name) => lookupPath(join(pathOf(parent), name)).node,
+    getPath: (node) => node.path,
+    isRoot: (node) => node.path === '/',
+    analyzePath,
+    findObject: (path, dontResolveLastLink) => analyzePath(path, dontResolveLastLink).object,
+    cwd: () => sandbox.fsCwd(),
+    chdir: (path) => sandbox.fsChdir(pathOf(path)),
+    readdir: (path) => sandbox.fsReaddir(pathOf(path)),
+    stat: (path, dontFollow) => statOf(sandbox.fsStat(pathOf(path), !dontFollow)),
+    lstat: (path) => statOf(sandbox.fsStat(pathOf(path), false)),
+    fstat: (fd) => statOf(sandbox.fsFstat(fd)),
+    statfs (path) {
+      const [bsize, blocks, bfree, files, ffree, fsid, flags, namelen] = sandbox.fsStatfs(pathOf(path))
+      return { bsize, frsize: bsize, blocks, bfree, bavail: bfree, files, ffree, fsid, flags, namelen }
+    },
+
+    create (path, mode = 0o666) {
+      sandbox.fsMknod(pathOf(path), (mode & 0o7777) | modes.S_IFREG, 0)
+      return made(path)
+    },
+    mkdir (path, mode = 0o777) {
+      sandbox.fsMkdir(pathOf(path), mode & 0o1777)
+      return made(path)
+    },
+    mkdirTree: (path, mode = 0o777) => sandbox.fsMkdirTree(pathOf(path), mode & 0o1777),
+    mknod (path, mode, dev) {
+      sandbox.fsMknod(pathOf(path), mode, dev || 0)
+      return made(path)
+    },
+    mkdev (path, mode, dev) {
+      const [bits, number] = dev === undefined ? [0o666, mode] : [mode, dev]
+      sandbox.fsMknod(pathOf(path), bits | modes.S_IFCHR, number)
+      return made(path)
+    },
+    symlink (target, path) {
+      sandbox.fsSymlink(target, pathOf(path))
+      return made(path)
+    },
+    link: (from, to) => sandbox.fsLink(pathOf(from), pathOf(to)),
+    readlink,
+    rename: (from, to) => sandbox.fsRename(pathOf(from), pathOf(to)),
+    unlink: (path) => sandbox.fsUnlink(pathOf(path)),
+    rmdir: (path) => sandbox.fsRmdir(pathOf(path)),
+    truncate: (path, length) => sandbox.fsTruncate(pathOf(path), length),
+    chmod: (path, mode, dontFollow) => sandbox.fsChmod(pathOf(path), mode & 0o7777, !dontFollow),
+    lchmod: (path, mode) => sandbox.fsChmod(pathOf(path), mode & 0o7777, false),
+    chown: (path, uid, gid, dontFollow) => sandbox.fsChown(pathOf(path), !dontFollow),
+    lchown: (path) => sandbox.fsChown(pathOf(path), false),
+    utime: (path, atime, mtime, dontFollow) => sandbox.fsUtime(pathOf(path), Number(atime), Number(mtime), !dontFollow),
+
+    registerDevice,
+    getDevice: (dev) => registered.get(dev),
+    createDevice,
+    createPath: (parent, path) => sandbox.fsCreatePath(pathOf(parent), path),
+    createFile: (parent, name, properties, canRead, canWrite) =>
+      made(sandbox.fsCreateFile(pathOf(parent), name || '', Boolean(canRead), Boolean(canWrite))),
+    createDataFile,
+    createLazyFile,
+    createPreloadedFile,
+    forceLoadFile: () => true,
+
+    get currentPath () { return sandbox.fsCwd() },
+    get root () { return nodeAt('/') },
+    get ignorePermissions () { return ignoring },
+    set ignorePermissions (ignore) {
+      ignoring = Boolean(ignore)
+      sandbox.fsIgnorePermissions(ignoring)
+    }
+  }
+  let ignoring = false
+
+  const refuseTracking = () => {
+    throw new UnsupportedError('FS.trackingDelegate is not called by the native host: use host: \'glue\'')
+  }
+  Object.defineProperty(FS, 'trackingDelegate', { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
+
+  return {
+    attach: () => sandbox.setFsHost(devices.host),
+    api: {
+      FS,
+      FS_createPath: FS.createPath,
+      FS_createDataFile: createDataFile,
+      FS_createPreloadedFile: createPreloadedFile,
+      FS_preloadFile: createPreloadedFile,
+      FS_createLazyFile: createLazyFile,
+      FS_createDevice: createDevice,
+      FS_unlink: FS.unlink
+    }
+  }
+}
+
+// `.` and `..` taken out of an absolute path.
+function normalize (path) {
+  const parts = []
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue
+    if (part === '..') parts.pop()
+    else parts.push(part)
+  }
+  return `/${parts.join('/')}`
+}
+
+module.exports = { makeFS, ErrnoError }

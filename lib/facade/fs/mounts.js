@@ -1,0 +1,72 @@
+'use strict'
+
+// `FS.mount`: memory only. Real folders come in by the `mounts` option, where they can be confined.
+
+const { UnsupportedError } = require('../../errors')
+
+const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', 'LZ4']
+
+function makeMounts ({ sandbox, nodeAt, fail }) {
+  const filesystems = Object.fromEntries(NAMES.map((name) => [name, { name }]))
+  let points = new Set()
+  let pointsOf = -1
+
+  function mounted () {
+    if (pointsOf !== sandbox.generation) {
+      points = new Set()
+      pointsOf = sandbox.generation
+    }
+    return points
+  }
+
+  function mount (type, opts, mountpoint) {
+    if (type !== filesystems.MEMFS) {
+      const name = NAMES.find((known) => filesystems[known] === type) || 'that file system'
+      throw new UnsupportedError(`FS.mount of ${name} is not possible here: give real folders in the \`mounts\` option of open(), or use host: 'glue'`)
+    }
+    const path = sandbox.fsRealPath(mountpoint, true)
+    if (path === '/' || mounted().has(path)) fail('EBUSY')
+    const inside = sandbox.fsReaddir(path).filter((name) => name !== '.' && name !== '..')
+    if (inside.length > 0) {
+      throw new UnsupportedError(`FS.mount of MEMFS at '${path}' would hide the ${inside.length} entries in it: mount on an empty folder`)
+    }
+    mounted().add(path)
+    return nodeAt(path)
+  }
+
+  function unmount (mountpoint) {
+    const path = sandbox.fsRealPath(mountpoint, true)
+    if (!mounted().delete(path)) fail('EINVAL')
+    empty(path)
+  }
+
+  function empty (folder) {
+    for (const name of sandbox.fsReaddir(folder)) {
+      if (name === '.' || name === '..') continue
+      const path = `${folder}/${name}`
+      const [, , mode] = sandbox.fsStat(path, false)
+      if ((mode & 0o170000) === 0o040000) {
+        empty(path)
+        sandbox.fsRmdir(path)
+      } else sandbox.fsUnlink(path)
+    }
+  }
+
+  // There is nothing to write back: memory is all there is.
+  function syncfs (populate, callback) {
+    const done = typeof populate === 'function' ? populate : callback
+    if (done) done(null)
+  }
+
+  return {
+    api: {
+      filesystems,
+      mount,
+      unmount,
+      syncfs,
+      isMountpoint: (node) => node.path === '/' || mounted().has(node.path)
+    }
+  }
+}
+
+module.exports = { makeMounts }

@@ -1,0 +1,173 @@
+'use strict'
+
+// How a program starts, ends and prints, as far as JavaScript sees it.
+
+const { AbortError, ExitError } = require('../errors')
+
+class ExitStatus {
+  constructor (status) {
+    this.name = 'ExitStatus'
+    this.message = `Program terminated with exit(${status})`
+    this.status = status
+  }
+}
+
+function makeLifecycle ({ facade }) {
+  const { sandbox, options, module } = facade
+  const out = options.print || console.log
+  const err = options.printErr || console.warn
+  const warned = new Set()
+  const queues = { preRun: [], init: [], preMain: [], exit: [], postRun: [] }
+  const dependencies = new Set()
+  let dependencyCount = 0
+
+  function abort (what) {
+    const text = what === undefined ? '' : String(what)
+    throw new AbortError(`Aborted(${text})`)
+  }
+
+  function assert (condition, text) {
+    if (!condition) abort(`Assertion failed${text ? `: ${text}` : ''}`)
+  }
+
+  function warnOnce (text) {
+    if (warned.has(text)) return
+    warned.add(text)
+    err(text)
+  }
+
+  function exit (status) {
+    throw new ExitError(`the module called exit(${status})`, { status: status | 0 })
+  }
+
+  function statusOf (error) {
+    if (error === 'unwind') return 0
+    if (error instanceof ExitStatus) return error.status
+    return error !== null && typeof error === 'object' && error.code === 'EMVM_ERR_EXIT' ? error.status : undefined
+  }
+
+  // Runs main with these arguments and gives its status.
+  function callMain (args = []) {
+    try {
+      return sandbox.callMain(Array.from(args, String))
+    } catch (error) {
+      const status = statusOf(error)
+      if (status === undefined) throw error
+      return status
+    }
+  }
+
+  function handleException (error) {
+    const status = statusOf(error)
+    if (status === undefined) throw error
+    return status
+  }
+
+  function callUserCallback (fn) {
+    try {
+      fn()
+    } catch (error) {
+      handleException(error)
+    }
+  }
+
+  // A timer of a past generation must not run in the next one.
+  function safeSetTimeout (fn, ms) {
+    const generation = sandbox.generation
+    return setTimeout(() => {
+      if (sandbox.generation === generation) callUserCallback(fn)
+    }, ms)
+  }
+
+  function addRunDependency (id) {
+    dependencyCount++
+    if (id) dependencies.add(id)
+    if (typeof module.monitorRunDependencies === 'function') module.monitorRunDependencies(dependencyCount)
+  }
+
+  function removeRunDependency (id) {
+    dependencyCount--
+    if (id) dependencies.delete(id)
+    if (typeof module.monitorRunDependencies === 'function') module.monitorRunDependencies(dependencyCount)
+  }
+
+  function getUniqueRunDependency (id) {
+    let unique = id
+    while (dependencies.has(unique)) unique = id + Math.random()
+    return unique
+  }
+
+  // Emscripten runs each queue last-in first-out, but for constructors.
+  function adder (name) {
+    return (fn) => { queues[name].unshift(fn) }
+  }
+
+  function runQueue (name) {
+    const queue = queues[name]
+    while (queue.length > 0) queue.shift()(module)
+  }
+
+  function listed (name) {
+    const value = module[name]
+    if (value === undefined) return []
+    return typeof value === 'function' ? [value] : [...value]
+  }
+
+  // What pre-js put into the module object or queued; the file system and memory are there, constructors have not run.
+  function beforeConstructors () {
+    for (const fn of [...listed('preInit'), ...listed('preRun')]) fn(module)
+    runQueue('preRun')
+    runQueue('init')
+  }
+
+  function afterStart () {
+    runQueue('preMain')
+    for (const fn of listed('postRun')) fn(module)
+    runQueue('postRun')
+  }
+
+  return {
+    api: {
+      abort,
+      out,
+      err,
+      print: out,
+      printErr: err,
+      callMain,
+      run: () => {},
+      ExitStatus,
+      addRunDependency,
+      removeRunDependency,
+      addOnPreRun: adder('preRun'),
+      addOnInit: adder('init'),
+      addOnPreMain: adder('preMain'),
+      addOnExit: adder('exit'),
+      addOnPostRun: adder('postRun')
+    },
+    own: {
+      assert,
+      warnOnce,
+      _exit: exit,
+      exitJS: exit,
+      quit_: exit,
+      exitRuntime: () => {},
+      handleException,
+      callUserCallback,
+      safeSetTimeout,
+      getUniqueRunDependency,
+      runtimeKeepalivePush: () => {},
+      runtimeKeepalivePop: () => {},
+      keepRuntimeAlive: () => true,
+      maybeExit: () => {},
+      __ATPRERUN__: queues.preRun,
+      __ATINIT__: queues.init,
+      __ATMAIN__: queues.preMain,
+      __ATEXIT__: queues.exit,
+      __ATPOSTRUN__: queues.postRun
+    },
+    beforeConstructors,
+    afterStart
+  }
+}
+
+module.exports = { makeLifecycle, ExitStatus }

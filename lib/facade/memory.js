@@ -1,0 +1,70 @@
+'use strict'
+
+// What changes while a module runs, as getters: its memory, its exports, how far it has come.
+
+function makeMemory ({ facade, table }) {
+  const { sandbox, facts } = facade
+
+  const wasmMemory = {
+    get buffer () { return sandbox.buffer() },
+    grow (pages) { return sandbox.growMemory(pages) }
+  }
+  Object.defineProperty(wasmMemory, Symbol.toStringTag, { value: 'WebAssembly.Memory' })
+
+  let exported
+  // By the names that the wasm has, which a glue's own JavaScript uses, and by their canonical ones.
+  function wasmExports () {
+    if (exported !== undefined) return exported
+    const object = {}
+    const list = facts.exports.filter(({ item }) => item.kind === 'function')
+    const functions = facade.rawFunctions(list.map(({ name }) => name))
+    if (functions.every((fn) => fn === undefined)) return object
+    const set = (key, fn) => { if (!(key in object)) object[key] = fn }
+    list.forEach(({ field }, i) => set(field, functions[i]))
+    for (const { field, name, item } of facts.exports) {
+      const value = item.kind === 'memory' ? wasmMemory : item.kind === 'table' ? table.wasmTable : undefined
+      if (value === undefined) continue
+      set(field, value)
+      set(name, value)
+    }
+    for (const { field, item } of facts.exports) if (item.kind === 'global') set(field, { value: item.value })
+    list.forEach(({ name }, i) => set(name, functions[i]))
+    exported = object
+    return object
+  }
+
+  let view
+  const state = { noExitRuntime: true, runtimeKeepaliveCounter: 0, tempRet0: 0, EXITSTATUS: 0, ABORT: false, DYNAMICTOP: 0 }
+  const started = () => sandbox.generation > 0 || facade.started === true
+  const live = {
+    get wasmMemory () { return wasmMemory },
+    get buffer () { return sandbox.buffer() },
+    get HEAP_DATA_VIEW () {
+      const buffer = sandbox.buffer()
+      if (view === undefined || view.buffer !== buffer) view = new DataView(buffer)
+      return view
+    },
+    get calledRun () { return started() },
+    set calledRun (value) {},
+    get runtimeInitialized () { return started() },
+    set runtimeInitialized (value) {},
+    get runtimeExited () { return false },
+    set runtimeExited (value) {}
+  }
+  for (const name of Object.keys(state)) {
+    Object.defineProperty(live, name, { enumerable: true, get: () => state[name], set: (value) => { state[name] = value } })
+  }
+
+  return {
+    live,
+    api: {
+      get wasmMemory () { return wasmMemory },
+      get buffer () { return sandbox.buffer() },
+      get calledRun () { return started() },
+      get wasmExports () { return wasmExports() },
+      get asm () { return wasmExports() }
+    }
+  }
+}
+
+module.exports = { makeMemory }

@@ -1,0 +1,157 @@
+'use strict'
+
+// One generation of the glue host: a store of wasm objects, the surroundings, and the module the glue made in them.
+
+const vm = require('node:vm')
+const { createNamespace } = require('../webassembly')
+const { StartError } = require('../errors')
+const { Surroundings } = require('./surroundings')
+const { ReadyHook, hide, offered, settle } = require('./shape')
+
+const START_LIMIT = 60000
+
+class Generation {
+  // `program` is what is shared by all generations: see `GlueProgram`.
+  constructor (program, options) {
+    this.program = program
+    this.options = options
+    this.namespace = createNamespace({
+      memoryMax: options.memory.max,
+      timeout: options.timeout,
+      imports: options.imports
+    })
+    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args })
+    this.module = undefined
+  }
+
+  async start () {
+    try {
+      this.module = await this.#withinLimit((said) => this.#run(said))
+      if (this.module !== null && typeof this.module === 'object' && typeof this.module.then === 'function') hide(this.module, 'then')
+      if (this.options.warmUp) await this.options.warmUp(this.module)
+      return this
+    } catch (error) {
+      this.end()
+      throw error
+    }
+  }
+
+  async #run (said) {
+    const hook = new ReadyHook()
+    const options = this.#moduleOptions()
+    hook.install(options)
+    const offer = await this.#evaluate(options, said)
+    if (offer === undefined || offer === null) {
+      throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
+    }
+    return settle(offer, options, { hook, pending: () => this.namespace.pending, said })
+  }
+
+  // Runs the glue's text.
+  async #evaluate (options, said) {
+    const { source } = this.program
+    const { overrides } = this.surroundings
+    const initial = {}
+    const module = { exports: initial, filename: source.file, id: source.file, loaded: false, children: [], paths: [] }
+    let exported
+    const own = {
+      ...overrides,
+      require: source.require,
+      module,
+      exports: initial,
+      __dirname: source.folder,
+      __filename: source.file,
+      Module: options
+    }
+    const emvm = {
+      modules: source.modules,
+      meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => new URL(id, source.url).href },
+      import: (specifier) => source.import(specifier),
+      exports: (getters) => { exported = getters },
+      exportAll: (namespace) => { exported = Object.assign(exported || {}, namespace) }
+    }
+    const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
+    const body = source.compile(context)
+    let result = body.call(initial, emvm, ...source.names.map((name) => own[name]))
+    if (source.body.awaits) {
+      said('the glue\'s top-level await')
+      result = await result
+    }
+    return offered({ module, initial, exported, result })
+  }
+
+  // What the glue gets as its `Module`.
+  #moduleOptions () {
+    const { module = {}, print, printErr, env, args, stdin } = this.options
+    const options = { ...module }
+    if (print && !options.print) options.print = print
+    if (printErr && !options.printErr) options.printErr = printErr
+    if (args && args.length > 0 && !options.arguments) options.arguments = [...args]
+    if (stdin !== undefined && !options.stdin) options.stdin = reader(stdin)
+    if (env && Object.keys(env).length > 0) {
+      const preRun = options.preRun === undefined ? [] : [].concat(options.preRun)
+      options.preRun = [(instance) => { if (instance && instance.ENV) Object.assign(instance.ENV, env) }, ...preRun]
+    }
+    // The glue need not look for a wasm that is compiled already.
+    if (!options.instantiateWasm && (this.options.wasm !== undefined || !options.wasmBinary)) {
+      options.wasmBinary = this.program.marker.slice(0)
+    }
+    return options
+  }
+
+  async #withinLimit (work) {
+    let waiting = 'the glue'
+    let timer
+    const limit = this.options.timeout === undefined ? START_LIMIT : Math.max(this.options.timeout, 1000)
+    const late = new Promise((resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new StartError(`the module was not ready after ${limit} ms: still waiting for ${waiting}`))
+      }, limit)
+    })
+    try {
+      return await Promise.race([work((what) => { waiting = what }), late])
+    } catch (cause) {
+      if (cause instanceof StartError || (cause && typeof cause.code === 'string' && cause.code.startsWith('EMVM_ERR'))) throw cause
+      const message = cause && cause.message !== undefined ? cause.message : String(cause)
+      throw new StartError(`the module's start-up failed: ${message}`, { cause })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  get heapBytes () { return this.namespace.memoryBytes }
+  get busy () { return this.namespace.depth > 0 }
+
+  // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
+  end () {
+    this.surroundings.end()
+    this.namespace.release()
+    this.module = undefined
+  }
+}
+
+function makeContext (overrides) {
+  const world = {}
+  for (const key of [
+    'console', 'Buffer', 'performance', 'TextDecoder', 'TextEncoder', 'URL', 'URLSearchParams', 'crypto', 'atob', 'btoa',
+    'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'MessageChannel', 'Response', 'Request',
+    'Headers', 'Blob'
+  ]) {
+    if (key in globalThis) world[key] = globalThis[key]
+  }
+  const context = vm.createContext(world)
+  for (const key of Object.keys(overrides)) if (key !== 'globalThis' && key !== 'global') world[key] = overrides[key]
+  // In a context the global object is the realm's own.
+  overrides.globalThis = overrides.global = world.global = vm.runInContext('globalThis', context)
+  return context
+}
+
+// Emscripten asks for one byte at a time, and takes null for the end.
+function reader (stdin) {
+  if (typeof stdin === 'function') return stdin
+  const bytes = typeof stdin === 'string' ? Buffer.from(stdin) : stdin
+  let at = 0
+  return () => at < bytes.length ? bytes[at++] : null
+}
+
+module.exports = { Generation }

@@ -1,0 +1,195 @@
+'use strict'
+
+// The glue host: the package's own JavaScript, run anew for each generation, over emvm's `WebAssembly`.
+
+const { load } = require('../binding')
+const { register, isExported } = require('../webassembly')
+const { BusyError, NotReadyError, UnsupportedError } = require('../errors')
+const { GlueSource } = require('./source')
+const { Generation } = require('./generation')
+
+const IDLE_MS = 1
+
+// What all generations share: the compiled glue and the compiled wasm.
+class GlueProgram {
+  constructor (source, marker, unregister) {
+    this.source = source
+    this.marker = new Uint8Array(marker)
+    this.unregister = unregister
+  }
+
+  static async of (opened) {
+    const source = await GlueSource.of(opened)
+    const [module, marker] = load().webassemblyModule(opened.program)
+    return new GlueProgram(source, marker, register(new Uint8Array(marker), module))
+  }
+}
+
+class GlueHost {
+  constructor (program, options, first) {
+    this.kind = 'glue'
+    this.program = program
+    this.options = options
+    this.current = first
+    this.generation = 1
+    this.standby = null
+    this.timer = null
+    this.disposed = false
+    this.recycles = 0
+    this.peak = 0
+    this.micros = []
+    this.since = process.hrtime.bigint()
+    this.totals = { calls: 0, traps: 0, timeouts: 0 }
+    this.#prepareSoon()
+  }
+
+  get exports () { return this.current.module }
+  get busy () { return this.current.busy }
+  get heapBytes () { return this.current.heapBytes }
+
+  // The next generation, where one stands by; without, there is nothing to give at once.
+  recycle () {
+    if (!(this.standby instanceof Generation)) {
+      throw new NotReadyError('no fresh instance stands by yet: use `await vm.isReady()`, or recycle less often')
+    }
+    const started = process.hrtime.bigint()
+    const module = this.#swap(this.standby)
+    this.#timed(started)
+    return module
+  }
+
+  // The next generation, made now when none stands by.
+  async recycleAsync () {
+    const started = process.hrtime.bigint()
+    if (this.busy) throw busy('recycle')
+    const next = this.standby instanceof Generation ? this.standby : await (this.standby ?? this.#make())
+    if (this.disposed) {
+      next.end()
+      return undefined
+    }
+    const module = this.#swap(next)
+    this.#timed(started)
+    return module
+  }
+
+  #make () {
+    return new Generation(this.program, this.options).start()
+  }
+
+  #swap (next) {
+    if (this.busy) throw busy('recycle')
+    const past = this.current
+    this.peak = Math.max(this.peak, past.heapBytes)
+    for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
+    past.end()
+    this.current = next
+    this.standby = null
+    this.generation++
+    this.recycles++
+    this.since = process.hrtime.bigint()
+    this.#prepareSoon()
+    return next.module
+  }
+
+  #timed (started) {
+    const micros = Number(process.hrtime.bigint() - started) / 1e3
+    this.micros.push(micros)
+    if (this.micros.length > 1000) this.micros.shift()
+  }
+
+  // A standby is made when the program has nothing better to do; neither it nor its timer keeps the process alive.
+  prepare () {
+    if (this.disposed || this.standby) return
+    const made = this.#make().then((next) => {
+      if (this.standby === made) this.standby = next
+      if (this.disposed) next.end()
+      return next
+    }, (error) => {
+      // The next recycle tries again, and then shows why.
+      if (this.standby === made) this.standby = null
+      throw error
+    })
+    made.catch(() => {})
+    this.standby = made
+  }
+
+  #prepareSoon () {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.prepare(), IDLE_MS)
+    this.timer.unref()
+  }
+
+  sinceRecycle () {
+    const { calls, traps } = this.current.namespace.counters
+    return { ageMs: Number(process.hrtime.bigint() - this.since) / 1e6, calls, traps }
+  }
+
+  stats () {
+    const now = this.current.namespace.counters
+    const sorted = [...this.micros].sort((a, b) => a - b)
+    const at = (share) => sorted.length === 0 ? 0 : sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
+    const heapBytes = this.heapBytes
+    return {
+      generation: this.generation,
+      recycles: this.recycles,
+      calls: this.totals.calls + now.calls,
+      traps: this.totals.traps + now.traps,
+      timeouts: this.totals.timeouts + now.timeouts,
+      heapBytes,
+      heapPeakBytes: Math.max(this.peak, heapBytes),
+      ...this.current.namespace.residency,
+      last: this.micros.at(-1) ?? 0,
+      p50: at(0.5),
+      p99: at(0.99),
+      max: sorted.at(-1) ?? 0
+    }
+  }
+
+  // The glue keeps its own books: emvm cannot see them.
+  leaks () { return [] }
+  interrupt () { this.current.namespace.interrupt() }
+
+  // Whether a value is dead after the next recycle.
+  owns (value) {
+    if (value === this.exports && value !== undefined) return true
+    if (typeof value === 'function') return isExported(value)
+    return ArrayBuffer.isView(value) && this.current.namespace.ownsBuffer(value.buffer)
+  }
+
+  dispose () {
+    if (this.busy) throw busy('dispose of')
+    this.disposed = true
+    clearTimeout(this.timer)
+    const { standby } = this
+    this.standby = null
+    if (standby instanceof Generation) standby.end()
+    this.current.end()
+    this.program.unregister()
+  }
+}
+
+const busy = (what) => new BusyError(`the module is on the stack: ${what} it after the running call has returned`)
+
+async function startGlue (opened, options) {
+  if (options.mounts && Object.keys(options.mounts).length > 0) {
+    throw new UnsupportedError('`mounts` need the native host: Emscripten\'s own file system is in memory. ' +
+      'Write the files with FS.writeFile, in `warmUp` or for each generation.')
+  }
+  const { memory, uses } = opened.facts
+  if ((uses && uses.pthreads) || (memory && memory.shared)) {
+    throw new UnsupportedError('this module uses threads (shared memory), which emvm does not run: use a build without -pthread')
+  }
+  const program = await GlueProgram.of(opened)
+  try {
+    const first = await new Generation(program, options).start()
+    return new GlueHost(program, options, first)
+  } catch (error) {
+    program.unregister()
+    throw error
+  }
+}
+
+// For those who want the glue host alone: an instance with `exports`, `recycle()`, `prepare()` and `dispose()`.
+const openGlue = startGlue
+
+module.exports = { startGlue, openGlue, GlueHost }

@@ -1,0 +1,79 @@
+'use strict'
+
+// A program's glue, compiled once: a function whose parameters shadow what the glue may see.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const vm = require('node:vm')
+const { createRequire, isBuiltin } = require('node:module')
+const { pathToFileURL } = require('node:url')
+const { load } = require('../binding')
+const { StartError } = require('../errors')
+
+// Names that mean something of the realm's own to the glue. Nothing else of the caller's is shadowed.
+const SHADOWED = [
+  'WebAssembly', 'process', 'require', 'module', 'exports', '__dirname', '__filename', 'Module', 'globalThis', 'global',
+  'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'fetch'
+]
+// Read at the end of a script that makes a variable of its own.
+const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'
+
+class GlueSource {
+  constructor (file, body, modules) {
+    this.file = file
+    this.body = body
+    this.modules = modules
+    this.require = createRequire(file)
+    this.url = pathToFileURL(file).href
+    this.folder = path.dirname(file)
+    this.names = SHADOWED.filter((name) => body.module || !body.declares.includes(name))
+    this.compiled = null
+  }
+
+  // The function, and the names of its parameters. A context has a function of its own.
+  compile (context) {
+    if (!context && this.compiled) return this.compiled
+    const parameters = ['__emvm', ...this.names]
+    const source = this.#wrap()
+    const options = {
+      filename: this.file,
+      lineOffset: -1,
+      ...(context && { parsingContext: context }),
+      ...(this.cachedData && !context && { cachedData: this.cachedData })
+    }
+    const compiled = vm.compileFunction(source, parameters, options)
+    if (!context) this.compiled = compiled
+    return compiled
+  }
+
+  #wrap () {
+    const { source, module, awaits } = this.body
+    // A module's declarations may have the names of parameters: they need a scope of their own.
+    if (module) return `"use strict"; return (${awaits ? 'async ' : ''}function () {\n${source}\n}).call(undefined);`
+    if (awaits) return `return (async function () {\n${source}${RESULT}\n}).call(this);`
+    return `\n${source}${RESULT}`
+  }
+
+  // `import(specifier)` in the glue.
+  import (specifier) {
+    const text = `${specifier}`
+    if (/^(node|file|data):/.test(text) || isBuiltin(text)) return import(text)
+    if (text.startsWith('.') || path.isAbsolute(text)) return import(pathToFileURL(path.resolve(this.folder, text)).href)
+    return import(pathToFileURL(this.require.resolve(text)).href)
+  }
+
+  static async of ({ program, path: given, bytes }) {
+    const file = path.resolve(given ?? 'glue.js')
+    const text = bytes ?? await fs.promises.readFile(file)
+    const body = await load().glueBody(program, text)
+    const source = new GlueSource(file, body, [])
+    try {
+      source.modules = await Promise.all(body.imports.map((specifier) => source.import(specifier)))
+    } catch (cause) {
+      throw new StartError(`the glue's imports cannot be loaded: ${cause.message}`, { cause })
+    }
+    return source
+  }
+}
+
+module.exports = { GlueSource }

@@ -1,0 +1,132 @@
+'use strict'
+
+// What the glue finds around it: a `process`, timers, `fetch`, `require` and a global object that are this
+// generation's own and end with it.
+
+const { EventEmitter } = require('node:events')
+const fs = require('node:fs')
+const path = require('node:path')
+const { fileURLToPath } = require('node:url')
+const { ExitError } = require('../errors')
+
+class Surroundings {
+  constructor (source, { WebAssembly, args }) {
+    this.source = source
+    this.alive = true
+    this.timers = new Set()
+    this.overrides = Object.assign(Object.create(null), {
+      WebAssembly,
+      process: this.#process(args),
+      ...this.#timers(),
+      fetch: (input, init) => this.#fetch(input, init)
+    })
+    const world = this.#world()
+    Object.assign(this.overrides, { globalThis: world, global: world })
+  }
+
+  // Nothing of this generation runs any more.
+  end () {
+    this.alive = false
+    for (const clear of this.timers) clear()
+    this.timers.clear()
+    this.events.removeAllListeners()
+  }
+
+  // The program's `process`: the real one, except for listeners, the exit code and `exit`.
+  #process (args) {
+    const events = this.events = new EventEmitter()
+    events.setMaxListeners(0)
+    const own = Object.create(process)
+    const define = (key, value) => Object.defineProperty(own, key, { value, writable: true, configurable: true, enumerable: true })
+    for (const key of ['on', 'once', 'off', 'addListener', 'removeListener', 'prependListener', 'prependOnceListener', 'removeAllListeners']) {
+      define(key, (...rest) => { events[key](...rest); return own })
+    }
+    for (const key of ['emit', 'listeners', 'rawListeners', 'listenerCount', 'eventNames']) {
+      define(key, (...rest) => events[key](...rest))
+    }
+    define('argv', [process.argv[0], this.source.file, ...(args || [])])
+    define('exitCode', undefined)
+    const exit = (code) => {
+      const status = code ?? own.exitCode ?? 0
+      throw new ExitError(`the module called exit(${status})`, { status: Number(status) })
+    }
+    define('exit', exit)
+    define('reallyExit', exit)
+    define('abort', () => exit(134))
+    define('nextTick', (callback, ...rest) => process.nextTick(() => { if (this.alive) callback(...rest) }))
+    return own
+  }
+
+  #timers () {
+    const guard = (set, clear, again) => (callback, ...rest) => {
+      if (typeof callback !== 'function') return set(callback, ...rest)
+      if (!this.alive) return undefined
+      const forget = () => clear(timer)
+      const timer = set((...values) => {
+        if (!again) this.timers.delete(forget)
+        if (this.alive) callback(...values)
+      }, ...rest)
+      this.timers.add(forget)
+      forget.timer = timer
+      return timer
+    }
+    const unguard = (clear) => (timer) => {
+      for (const forget of this.timers) {
+        if (forget.timer === timer) {
+          this.timers.delete(forget)
+          break
+        }
+      }
+      clear(timer)
+    }
+    return {
+      setTimeout: guard(setTimeout, clearTimeout, false),
+      clearTimeout: unguard(clearTimeout),
+      setInterval: guard(setInterval, clearInterval, true),
+      clearInterval: unguard(clearInterval),
+      setImmediate: guard(setImmediate, clearImmediate, false),
+      clearImmediate: unguard(clearImmediate),
+      queueMicrotask: (callback) => queueMicrotask(() => { if (this.alive) callback() })
+    }
+  }
+
+  // Glue from before Node 18 takes Node's `fetch` for a browser's and gives it the path of its wasm.
+  async #fetch (input, init) {
+    const file = this.#fileOf(input)
+    if (file === undefined) return fetch(input, init)
+    const bytes = await fs.promises.readFile(file)
+    const type = file.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream'
+    return new Response(bytes, { headers: { 'content-type': type } })
+  }
+
+  #fileOf (input) {
+    const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input && input.url
+    if (typeof url !== 'string') return undefined
+    if (url.startsWith('file:')) return fileURLToPath(url)
+    if (/^[a-z][a-z0-9+.-]+:/i.test(url)) return undefined
+    return path.resolve(this.source.folder, url)
+  }
+
+  // The global object as the glue sees it: reads fall through to the caller's, writes stay here.
+  #world () {
+    const own = this.overrides
+    return new Proxy(globalThis, {
+      get: (target, key) => key in own ? own[key] : Reflect.get(target, key),
+      set: (target, key, value) => { own[key] = value; return true },
+      has: (target, key) => key in own || Reflect.has(target, key),
+      defineProperty: (target, key, descriptor) => {
+        own[key] = 'value' in descriptor ? descriptor.value : descriptor.get && descriptor.get.call(own)
+        return true
+      },
+      deleteProperty: (target, key) => { delete own[key]; return true },
+      getOwnPropertyDescriptor: (target, key) => {
+        if (key in own) return { value: own[key], writable: true, enumerable: true, configurable: true }
+        const descriptor = Reflect.getOwnPropertyDescriptor(target, key)
+        if (descriptor) descriptor.configurable = true
+        return descriptor
+      }
+    })
+  }
+}
+
+module.exports = { Surroundings }

@@ -1,0 +1,70 @@
+//! What the glue host takes from a program: its compiled code, and its glue as a function body.
+
+use super::env::{Env, Js, Pending};
+use crate::binding::program::ProgramHandle;
+use crate::program::{Program, esm};
+use crate::webassembly::Compiled;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use std::sync::Arc;
+
+/// A program's code as the WebAssembly namespace knows it: `[module, marker]`. Bytes equal to the marker stand for it.
+#[napi]
+pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Array<'static>> {
+    let reading = program.program.reading();
+    let compiled = Compiled::of_code(program.program.code().clone(), &reading.wasm);
+    let env = Env(env.raw());
+    let made = || -> std::result::Result<Js, Pending> {
+        let module = env.external(Arc::new(compiled))?;
+        let marker = env.array_buffer(&esm::marker(&reading.key))?;
+        Ok(env.list([module, marker].into_iter()))
+    };
+    match made() {
+        // SAFETY: an array of this environment, in the scope of the call.
+        Ok(array) => unsafe { Array::from_napi_value(env.0, array) },
+        Err(Pending) => Err(Error::from_status(Status::PendingException)),
+    }
+}
+
+/// Glue as a function body; see `src/program/esm.rs`.
+#[napi(object)]
+pub struct GlueBody {
+    pub source: String,
+    pub module: bool,
+    pub awaits: bool,
+    pub imports: Vec<String>,
+    pub declares: Vec<String>,
+    pub cut: u32,
+}
+
+pub struct BodyTask {
+    program: Arc<Program>,
+    text: Vec<u8>,
+}
+
+impl Task for BodyTask {
+    type Output = esm::Body;
+    type JsValue = GlueBody;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        let reading = self.program.reading();
+        esm::body(&self.text, &reading.wasm, &reading.key).map_err(|e| Error::from_reason(e.to_string()))
+    }
+
+    fn resolve(&mut self, _: napi::Env, body: Self::Output) -> Result<Self::JsValue> {
+        Ok(GlueBody {
+            source: body.source,
+            module: body.module,
+            awaits: body.awaits,
+            imports: body.imports,
+            declares: body.declares,
+            cut: body.cut as u32,
+        })
+    }
+}
+
+/// Makes a function body of a glue file, off the main thread.
+#[napi(ts_return_type = "Promise<GlueBody>")]
+pub fn glue_body(program: &ProgramHandle, text: Uint8Array) -> AsyncTask<BodyTask> {
+    AsyncTask::new(BodyTask { program: program.program.clone(), text: text.to_vec() })
+}

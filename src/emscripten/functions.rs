@@ -1,0 +1,246 @@
+//! JavaScript functions in the function table, by signature: what `addFunction` and `removeFunction` do.
+//!
+//! A store never frees a host function, so those that no longer stand for anything are used again.
+
+use super::js::{Js, JsRef, JsValue};
+use super::{Runtime, from_js, to_js};
+use crate::engine::{self, Args, Func, Unwind};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use wasmer_types::{FunctionType, Type};
+
+/// The JavaScript functions of one sandbox's table.
+#[derive(Default)]
+pub struct TableFunctions {
+    slots: Vec<Slot>,
+    /// Slots that stand for nothing, by signature.
+    idle: FxHashMap<FunctionType, Vec<u32>>,
+    /// Table indices that were given back, used again last in first out.
+    free: Vec<u32>,
+    sealed_free: Vec<u32>,
+    /// Slots changed since the image was taken.
+    touched: Vec<u32>,
+}
+
+struct Slot {
+    func: Func,
+    ty: FunctionType,
+    /// Where it is in the table.
+    index: u32,
+    function: Option<JsRef>,
+    /// What it stood for when the image was taken.
+    sealed: Option<JsRef>,
+}
+
+const NO_ROOM: &str = "Unable to grow wasm table. Set ALLOW_TABLE_GROWTH.";
+
+impl TableFunctions {
+    /// Whether the image that is about to be taken holds JavaScript functions.
+    pub fn is_empty(&self) -> bool {
+        self.slots.iter().all(|slot| slot.function.is_none())
+    }
+
+    /// Whether a table entry is one of these functions.
+    pub fn contains(&self, func: Func) -> bool {
+        self.slots.iter().any(|slot| slot.func == func)
+    }
+
+    fn position(&self, func: Func) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.func == func && slot.function.is_some())
+    }
+
+    /// What is there now is what [`TableFunctions::restore`] brings back.
+    pub fn seal(&mut self) {
+        for slot in &mut self.slots {
+            slot.sealed = slot.function;
+        }
+        self.sealed_free.clone_from(&self.free);
+        self.touched.clear();
+    }
+
+    pub fn restore(&mut self, js: &dyn Js) {
+        for at in std::mem::take(&mut self.touched) {
+            let slot = &mut self.slots[at as usize];
+            if slot.function == slot.sealed {
+                continue;
+            }
+            if let Some(function) = slot.function.take() {
+                js.release(function);
+            }
+            slot.function = slot.sealed;
+            if slot.sealed.is_none() {
+                self.idle.entry(slot.ty.clone()).or_default().push(at);
+            }
+        }
+        if self.free != self.sealed_free {
+            self.free.clone_from(&self.sealed_free);
+        }
+    }
+
+    /// The wasm instance goes, and all functions with it.
+    pub fn reset(&mut self, js: &dyn Js) {
+        for slot in std::mem::take(self).slots {
+            for function in slot.function.iter().chain(slot.sealed.iter().filter(|s| slot.function != Some(**s))) {
+                js.release(*function);
+            }
+        }
+    }
+
+    fn vacate(&mut self, at: usize, js: &dyn Js) {
+        let slot = &mut self.slots[at];
+        let Some(function) = slot.function.take() else { return };
+        self.touched.push(at as u32);
+        // A function of the image comes back with the next generation, in this very slot.
+        if slot.sealed.is_none() {
+            js.release(function);
+            self.idle.entry(slot.ty.clone()).or_default().push(at as u32);
+        }
+    }
+}
+
+/// The type of a signature in Emscripten's letters: the result first (`v` for none), then the parameters.
+pub fn signature(letters: &str) -> Option<FunctionType> {
+    let ty = |letter| {
+        Some(match letter {
+            b'i' | b'p' => Type::I32,
+            b'j' => Type::I64,
+            b'f' => Type::F32,
+            b'd' => Type::F64,
+            _ => return None,
+        })
+    };
+    let (result, params) = letters.as_bytes().split_first()?;
+    let params: Option<Vec<_>> = params.iter().map(|letter| ty(*letter)).collect();
+    let results = if *result == b'v' { Vec::new() } else { vec![ty(*result)?] };
+    Some(FunctionType::new(params?, results))
+}
+
+impl Runtime {
+    /// Puts a JavaScript function into the table and gives its index: the old one when it is there already.
+    pub fn add_function(&mut self, function: JsValue, ty: Option<&FunctionType>) -> Result<u32, Unwind> {
+        let js = self.js();
+        let same = |slot: &&Slot| slot.function.is_some_and(|kept| js.strict_equals(js.value(kept), function));
+        if let Some(slot) = self.functions.slots.iter().find(same) {
+            return Ok(slot.index);
+        }
+        let Some(ty) = ty else {
+            return Err(Unwind::script("TypeError", "Missing signature argument to addFunction"));
+        };
+        let index = self.empty_entry()?;
+        self.put_function(index, function, ty)?;
+        Ok(index)
+    }
+
+    /// Puts an exported function into the table: the index it has already, if any.
+    pub fn add_exported(&mut self, name: &str) -> Result<u32, Unwind> {
+        let func = self.wasm.export(name);
+        if let Some(index) = (0..self.wasm.table_len()).find(|i| func.is_some() && self.wasm.table_get(*i) == func) {
+            return Ok(index);
+        }
+        let index = self.empty_entry()?;
+        self.wasm.table_set(index, func);
+        Ok(index)
+    }
+
+    /// Sets an entry to a JavaScript function of this type.
+    pub fn put_function(&mut self, index: u32, function: JsValue, ty: &FunctionType) -> Result<(), Unwind> {
+        self.vacate_entry(index);
+        let at = match self.functions.idle.get_mut(ty).and_then(Vec::pop) {
+            Some(at) => at,
+            None => self.make_slots(ty)?,
+        };
+        let kept = self.js.keep(function);
+        let slot = &mut self.functions.slots[at as usize];
+        slot.function = Some(kept);
+        slot.index = index;
+        let func = slot.func;
+        self.functions.touched.push(at);
+        if !self.wasm.table_set(index, Some(func)) {
+            let js = self.js();
+            self.functions.vacate(at as usize, &*js);
+            return Err(out_of_range(index, self.wasm.table_len()));
+        }
+        Ok(())
+    }
+
+    /// Sets an entry to an exported function, or to none.
+    pub fn put_exported(&mut self, index: u32, name: Option<&str>) -> Result<(), Unwind> {
+        self.vacate_entry(index);
+        let func = name.and_then(|name| self.wasm.export(name));
+        if self.wasm.table_set(index, func) { Ok(()) } else { Err(out_of_range(index, self.wasm.table_len())) }
+    }
+
+    /// Takes a function out of the table; its index may be used again.
+    pub fn remove_function(&mut self, index: u32) -> Result<(), Unwind> {
+        self.put_exported(index, None)?;
+        self.functions.free.push(index);
+        Ok(())
+    }
+
+    fn vacate_entry(&mut self, index: u32) {
+        let js = self.js();
+        if let Some(at) = self.wasm.table_get(index).and_then(|func| self.functions.position(func)) {
+            self.functions.vacate(at, &*js);
+        }
+    }
+
+    fn empty_entry(&mut self) -> Result<u32, Unwind> {
+        if let Some(index) = self.functions.free.pop() {
+            return Ok(index);
+        }
+        self.wasm.table_grow().ok_or_else(|| Unwind::script("RangeError", NO_ROOM))
+    }
+
+    fn make_slots(&mut self, ty: &FunctionType) -> Result<u32, Unwind> {
+        let first = self.functions.slots.len() as u32;
+        let made = engine::table_functions(self, ty, call_slot, first).map_err(|e| Unwind::script("TypeError", e))?;
+        let slot = |func| Slot { func, ty: ty.clone(), index: 0, function: None, sealed: None };
+        self.functions.slots.extend(made.into_iter().map(slot));
+        let last = self.functions.slots.len() as u32;
+        self.functions.idle.entry(ty.clone()).or_default().extend((first + 1..last).rev());
+        Ok(first)
+    }
+}
+
+fn out_of_range(index: u32, len: u32) -> Unwind {
+    Unwind::script("RangeError", format!("table index {index} is out of range: the table has {len} entries"))
+}
+
+/// wasm calls a JavaScript function of the table: numbers as numbers, i64 as bigint.
+fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let Some(function) = rt.functions.slots.get(a.index() as usize).and_then(|slot| slot.function) else {
+        let kind = engine::TrapKind::IndirectCall;
+        return Err(Unwind::Trap { kind, stack: Vec::new() });
+    };
+    let js = rt.js();
+    let scope = js.open_scope();
+    let called = call(rt, a, &*js, function);
+    js.close_scope(scope);
+    called
+}
+
+fn call(rt: &mut Runtime, a: &mut Args, js: &dyn Js, function: JsRef) -> Result<(), Unwind> {
+    let args: SmallVec<[JsValue; 8]> =
+        a.ty().params().iter().zip(a.raw()).map(|(ty, raw)| to_js(js, *ty, *raw)).collect();
+    let result = js.call(rt, js.value(function), js.undefined(), &args)?;
+    if let Some(ty) = a.ty().results().first().copied() {
+        let raw = from_js(rt, ty, result)?;
+        a.ret_raw(raw);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_in_letters() {
+        let ty = signature("vijfdp").expect("known letters");
+        assert_eq!(ty.params(), [Type::I32, Type::I64, Type::F32, Type::F64, Type::I32]);
+        assert!(ty.results().is_empty());
+        assert_eq!(signature("j").expect("known letter").results(), [Type::I64]);
+        assert_eq!(signature(""), None);
+        assert_eq!(signature("iv"), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! How a program ends, and what keeps it alive.
+
+use super::{ImportFn, Runtime};
+use crate::engine::{Args, Raw, Unwind};
+
+/// A C string, or a stand-in when the pointer is null.
+fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
+    if ptr == 0 { Ok(otherwise.to_owned()) } else { rt.c_string(ptr) }
+}
+
+fn abort(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::Abort(String::new()))
+}
+fn assert_fail(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let condition = rt.c_string(args.u32(0))?;
+    let file = text_or(rt, args.u32(1), "unknown filename")?;
+    let function = text_or(rt, args.u32(3), "unknown function")?;
+    let line = args.i32(2);
+    Err(Unwind::Abort(format!("Assertion failed: {condition}, at: {file},{line},{function}")))
+}
+/// `__assert_func(file, line, function, condition)`.
+fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let condition = rt.c_string(args.u32(3))?;
+    let file = text_or(rt, args.u32(0), "unknown filename")?;
+    let function = text_or(rt, args.u32(2), "unknown function")?;
+    let line = args.i32(1);
+    Err(Unwind::Abort(format!("Assertion failed: {condition}, at: {file},{line},{function}")))
+}
+fn stack_overflow(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::Abort(format!("stack overflow (Attempt to set SP to 0x{:08x})", args.u32(0))))
+}
+fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    const TEXTS: [&str; 4] = [
+        "trap!",
+        "segmentation fault",
+        "alignment fault",
+        "invalid function pointer called",
+    ];
+    Err(Unwind::Abort(TEXTS[N].to_owned()))
+}
+
+/// `exit(status)`: functions registered for it run where the module hands them out, unfinished lines are printed.
+fn exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let status = args.i32(0);
+    while let Some((function, argument)) = rt.process.at_exit.pop() {
+        rt.call_indirect(function, &[Raw::from_u32(argument)])?;
+    }
+    if rt.wasm.export("__funcs_on_exit").is_some() {
+        rt.call_export("__funcs_on_exit", &[])?;
+    }
+    // A print function that fails must not keep a program from ending.
+    let _ = rt.fs.flush_lines();
+    Err(Unwind::Exit(status))
+}
+fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::Exit(args.i32(0)))
+}
+/// `atexit(f)`, `__cxa_atexit(f, argument, dso)`. Emscripten runs none of them unless the runtime exits.
+fn atexit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    rt.process.at_exit.push((args.u32(0), args.u32(1)));
+    args.ret_i32(0);
+    Ok(())
+}
+fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    Err(Unwind::KeepAlive)
+}
+/// The count that keeps a runtime alive decides only whether `main`'s return ends it; here it never does.
+fn keepalive(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(0);
+    Ok(())
+}
+fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let (function, signal) = (args.u32(0), args.i32(1));
+    rt.call_indirect(function, &[Raw::from_i32(signal)]).map(drop)
+}
+/// `raise` and `kill` of builds whose signals are the host's.
+fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    rt.set_errno(super::fs::Errno::EPERM)?;
+    args.ret_i32(-1);
+    Ok(())
+}
+fn signal(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(0);
+    Ok(())
+}
+
+pub const IMPORTS: &[(&str, ImportFn)] = &[
+    ("abort", abort),
+    ("_abort_js", abort),
+    ("__assert_fail", assert_fail),
+    ("__assert_func", assert_func),
+    ("__handle_stack_overflow", stack_overflow),
+    ("abortStackOverflow", stack_overflow),
+    ("llvm_trap", aborts::<0>),
+    ("segfault", aborts::<1>),
+    ("alignfault", aborts::<2>),
+    ("abortFnPtrError", aborts::<3>),
+    ("exit", exit),
+    ("_exit", exit_at_once),
+    ("_Exit", exit_at_once),
+    ("__exit", exit_at_once),
+    ("emscripten_force_exit", exit),
+    ("atexit", atexit),
+    ("__cxa_atexit", atexit),
+    ("__cxa_thread_atexit", atexit),
+    ("__cxa_thread_atexit_impl", atexit),
+    ("emscripten_exit_with_live_runtime", live_runtime),
+    ("emscripten_unwind_to_js_event_loop", live_runtime),
+    ("_emscripten_runtime_keepalive_clear", keepalive),
+    ("emscripten_runtime_keepalive_push", keepalive),
+    ("emscripten_runtime_keepalive_pop", keepalive),
+    ("emscripten_runtime_keepalive_check", keepalive),
+    ("__call_sighandler", call_sighandler),
+    ("kill", no_signals),
+    ("killpg", no_signals),
+    ("raise", no_signals),
+    ("signal", signal),
+    ("sigaction", signal),
+    ("__sigaction", signal),
+    ("sigemptyset", signal),
+    ("sigaddset", signal),
+    ("sigprocmask", signal),
+    ("siginterrupt", signal),
+];

@@ -1,0 +1,282 @@
+//! What a program may ask of the system it runs on, and odds and ends of the C library that old builds leave to the host.
+
+use super::fs::Errno;
+use super::process::PROGRAM;
+use super::{ImportFn, Runtime};
+use crate::engine::{Args, Unwind};
+
+/// `-1`, with errno set.
+fn fail(rt: &mut Runtime, args: &mut Args, errno: Errno) -> Result<(), Unwind> {
+    rt.set_errno(errno)?;
+    args.ret_i32(-1);
+    Ok(())
+}
+fn answer<const N: i32>(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(N);
+    Ok(())
+}
+
+const POSIX_VERSION: i32 = 200_809;
+const PAGE: i32 = 16384;
+
+/// Emscripten's table, by musl's numbers.
+fn sysconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let value = match args.i32(0) {
+        30 => PAGE,
+        85 => {
+            let limit = if rt.abi.fixed_memory { rt.wasm.memory().len() as u64 } else { rt.wasm.max_bytes() };
+            (limit / PAGE as u64) as i32
+        }
+        132 | 133 | 12 | 137 | 138 | 15 | 235 | 16 | 17 | 18 | 19 | 20 | 149 | 13 | 10 | 236 | 153 | 9 | 21
+        | 22 | 159 | 154 | 14 | 77 | 78 | 139 | 82 | 68 | 67 | 164 | 11 | 29 | 47 | 48 | 95 | 52 | 51 | 46 => {
+            POSIX_VERSION
+        }
+        27 | 246 | 127 | 128 | 23 | 24 | 160 | 161 | 181 | 182 | 242 | 183 | 184 | 243 | 244 | 245 | 165
+        | 178 | 179 | 49 | 50 | 168 | 169 | 175 | 170 | 171 | 172 | 97 | 76 | 32 | 173 | 35 | 80 | 81 | 79 => -1,
+        176 | 177 | 7 | 155 | 8 | 157 | 125 | 126 | 92 | 93 | 129 | 130 | 131 | 94 | 91 => 1,
+        74 | 60 | 69 | 70 | 4 => 1024,
+        31 | 42 | 72 => 32,
+        87 | 26 | 33 => i32::MAX,
+        34 | 1 => 47839,
+        38 | 36 => 99,
+        43 | 37 => 2048,
+        0 => 2_097_152,
+        3 => 65536,
+        28 => 32768,
+        44 => 32767,
+        75 => 16384,
+        39 => 1000,
+        89 => 700,
+        71 => 256,
+        40 => 255,
+        2 => 100,
+        180 => 64,
+        25 => 20,
+        5 => 16,
+        6 => 6,
+        73 => 4,
+        84 => cores(),
+        83 => cores(),
+        _ => return fail(rt, args, Errno::EINVAL),
+    };
+    args.ret_i32(value);
+    Ok(())
+}
+fn cores() -> i32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as i32)
+}
+fn num_logical_cores(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(cores());
+    Ok(())
+}
+/// `fpathconf(fd, name)`, `pathconf(path, name)`: Emscripten's table.
+fn pathconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let value = match args.i32(1) {
+        0 => 32000,
+        1..=3 => 255,
+        4 | 5 | 16 | 17 | 18 => 4096,
+        6 | 7 | 20 => 1,
+        8 => 0,
+        9 | 10 | 11 | 12 | 14 | 15 | 19 => -1,
+        13 => 64,
+        _ => return fail(rt, args, Errno::EINVAL),
+    };
+    args.ret_i32(value);
+    Ok(())
+}
+fn confstr(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let (name, buf, len) = (args.i32(0), args.u32(1), args.u32(2));
+    let value = match name {
+        // _CS_PATH
+        0 => "/",
+        1 => "POSIX_V6_ILP32_OFF32\nPOSIX_V6_ILP32_OFFBIG",
+        2 => "glibc 2.14",
+        3 => "",
+        _ => {
+            rt.set_errno(Errno::EINVAL)?;
+            args.ret_i32(0);
+            return Ok(());
+        }
+    };
+    if len != 0 && buf != 0 {
+        rt.write_c_string(buf, value, len)?;
+    }
+    args.ret_i32(value.len() as i32 + 1);
+    Ok(())
+}
+
+fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let (buf, len) = (args.u32(0), args.u32(1));
+    if len > 256 {
+        return fail(rt, args, Errno::EIO);
+    }
+    let filled = getrandom::fill(rt.wasm.bytes_mut(buf, len)?);
+    match filled {
+        Ok(()) => args.ret_i32(0),
+        Err(_) => return fail(rt, args, Errno::EIO),
+    }
+    Ok(())
+}
+/// `emscripten_random()`, `emscripten_math_random()`: from 0 to 1.
+fn random(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let bits = getrandom::u64().map_err(|e| Unwind::Bug(format!("no entropy: {e}")))?;
+    args.ret((bits >> 11) as f64 / (1u64 << 53) as f64);
+    Ok(())
+}
+/// No shell: asked for one it says so, a command is refused.
+fn system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    if args.u32(0) == 0 {
+        args.ret_i32(0);
+        return Ok(());
+    }
+    fail(rt, args, Errno::ENOSYS)
+}
+/// `_emscripten_system` gives the error number itself.
+fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let refused = if args.u32(0) == 0 { 0 } else { -rt.errno(Errno::ENOSYS) };
+    args.ret_i32(refused);
+    Ok(())
+}
+/// `fork`, `execl` and the like.
+fn no_processes(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    fail(rt, args, Errno::ENOSYS)
+}
+fn no_children(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    fail(rt, args, Errno::ECHILD)
+}
+fn set_errno(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let value = args.i32(0);
+    if rt.wasm.export("__errno_location").is_some() {
+        let at = rt.call_export("__errno_location", &[])?.u32();
+        rt.wasm.write_i32(at, value)?;
+    }
+    args.ret_i32(value);
+    Ok(())
+}
+fn get_progname(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    rt.write_c_string(args.u32(0), PROGRAM, args.u32(1)).map(drop)
+}
+
+/// `_emscripten_fs_load_embedded_files`: records `{ name*, length, data* }` until a null name.
+fn load_embedded_files(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let mut at = args.u32(0);
+    loop {
+        let name = rt.wasm.read_u32(at)?;
+        if name == 0 {
+            return Ok(());
+        }
+        let (len, data) = (rt.wasm.read_u32(at.wrapping_add(4))?, rt.wasm.read_u32(at.wrapping_add(8))?);
+        at = at.wrapping_add(12);
+        let name = rt.c_string(name)?;
+        let path = super::fs::resolve("/", &name);
+        let stored = rt.fs.create_path("/", super::fs::dirname(&path)).and_then(|_| {
+            let bytes = rt.wasm.bytes(data, len).map_err(|_| Errno::EFAULT)?;
+            rt.fs.create_data_file("/", &path[1..], bytes, true, true)
+        });
+        if let Err(errno) = stored {
+            return Err(Unwind::Abort(format!("embedded file {name} could not be made: {errno}")));
+        }
+    }
+}
+/// `utime(path, { access, modification }*)`.
+fn utime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    set_times(rt, args, 4, 0)
+}
+/// `utimes(path, timeval[2])`.
+fn utimes(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    set_times(rt, args, 8, 4)
+}
+/// Old builds only: seconds are 32 bits wide.
+fn set_times(rt: &mut Runtime, args: &mut Args, stride: u32, micros: u32) -> Result<(), Unwind> {
+    let path = rt.c_string(args.u32(0))?;
+    let at = args.u32(1);
+    let time = |i: u32| -> Result<i64, Unwind> {
+        if at == 0 {
+            return Ok(super::fs::now_ms());
+        }
+        let seconds = i64::from(rt.wasm.read_i32(at.wrapping_add(i * stride))?);
+        let extra = if micros == 0 { 0 } else { rt.wasm.read_i32(at.wrapping_add(i * stride + micros))? };
+        Ok(seconds * 1000 + i64::from(extra / 1000))
+    };
+    let (atime, mtime) = (time(0)?, time(1)?);
+    match rt.fs.utime(&path, Some(atime), Some(mtime), true) {
+        Ok(()) => args.ret_i32(0),
+        Err(errno) => return fail(rt, args, errno),
+    }
+    Ok(())
+}
+/// A position in the program, for stack traces of sanitizers: unknown.
+fn nothing(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(0);
+    Ok(())
+}
+fn getpagesize(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(PAGE);
+    Ok(())
+}
+fn compiler_setting(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    args.ret_i32(0);
+    Ok(())
+}
+
+pub const IMPORTS: &[(&str, ImportFn)] = &[
+    ("sysconf", sysconf),
+    ("fpathconf", pathconf),
+    ("pathconf", pathconf),
+    ("confstr", confstr),
+    ("getpagesize", getpagesize),
+    ("emscripten_num_logical_cores", num_logical_cores),
+    ("getentropy", getentropy),
+    ("emscripten_random", random),
+    ("emscripten_math_random", random),
+    ("system", system),
+    ("_emscripten_system", emscripten_system),
+    ("fork", no_processes),
+    ("vfork", no_processes),
+    ("posix_spawn", no_processes),
+    ("popen", no_processes),
+    ("execl", no_processes),
+    ("execle", no_processes),
+    ("execlp", no_processes),
+    ("execv", no_processes),
+    ("execve", no_processes),
+    ("execvp", no_processes),
+    ("__execvpe", no_processes),
+    ("fexecve", no_processes),
+    ("wait", no_children),
+    ("waitpid", no_children),
+    ("wait3", no_children),
+    ("wait4", no_children),
+    ("waitid", no_children),
+    ("__setErrNo", set_errno),
+    ("setErrNo", set_errno),
+    ("_emscripten_get_progname", get_progname),
+    ("_emscripten_fs_load_embedded_files", load_embedded_files),
+    ("emscripten_has_asyncify", answer::<0>),
+    ("emscripten_get_compiler_setting", compiler_setting),
+    ("emscripten_debugger", nothing),
+    ("emscripten_pc_get_function", nothing),
+    ("emscripten_pc_get_file", nothing),
+    ("emscripten_pc_get_line", nothing),
+    ("emscripten_pc_get_column", nothing),
+    ("emscripten_stack_snapshot", nothing),
+    ("emscripten_stack_unwind_buffer", nothing),
+    ("emscripten_return_address", nothing),
+    ("emscripten_get_callstack", nothing),
+    ("emscripten_is_main_browser_thread", answer::<1>),
+    ("emscripten_is_main_runtime_thread", answer::<1>),
+    ("getloadavg", answer::<-1>),
+    ("utime", utime),
+    ("utimes", utimes),
+    ("flock", answer::<0>),
+    ("setgroups", nothing),
+    ("__lock", nothing),
+    ("__unlock", nothing),
+    ("__lockfile", nothing),
+    ("__unlockfile", nothing),
+    ("arc4random", |_, args| {
+        let bits = getrandom::u32().map_err(|e| Unwind::Bug(format!("no entropy: {e}")))?;
+        args.ret_u32(bits);
+        Ok(())
+    }),
+];

@@ -1,0 +1,435 @@
+//! `struct tm`: local and universal time, in the signatures of every generation.
+
+use super::calendar::{Fields, Zone, clip, join, split};
+use crate::emscripten::Runtime;
+use crate::emscripten::fs::now_ms;
+use crate::engine::{Args, Unwind};
+
+pub const SIZE: u32 = 44;
+const GMTOFF: u32 = 36;
+const ZONE: u32 = 40;
+
+/// The nine numbers at its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tm {
+    pub sec: i32,
+    pub min: i32,
+    pub hour: i32,
+    pub mday: i32,
+    pub mon: i32,
+    pub year: i32,
+    pub wday: i32,
+    pub yday: i32,
+    pub isdst: i32,
+}
+
+impl Tm {
+    fn new(f: &Fields, summer: bool) -> Self {
+        Tm {
+            sec: f.second as i32,
+            min: f.minute as i32,
+            hour: f.hour as i32,
+            mday: f.day as i32,
+            mon: f.month as i32,
+            year: (f.year - 1900) as i32,
+            wday: f.weekday as i32,
+            yday: f.year_day as i32,
+            isdst: i32::from(summer),
+        }
+    }
+    pub fn read(rt: &Runtime, at: u32) -> Result<Self, Unwind> {
+        let word = |i: u32| rt.wasm.read_i32(at.wrapping_add(4 * i));
+        Ok(Tm {
+            sec: word(0)?,
+            min: word(1)?,
+            hour: word(2)?,
+            mday: word(3)?,
+            mon: word(4)?,
+            year: word(5)?,
+            wday: word(6)?,
+            yday: word(7)?,
+            isdst: word(8)?,
+        })
+    }
+    pub fn write(&self, rt: &mut Runtime, at: u32) -> Result<(), Unwind> {
+        let words = [
+            self.sec, self.min, self.hour, self.mday, self.mon, self.year, self.wday, self.yday,
+            self.isdst,
+        ];
+        for (i, word) in words.into_iter().enumerate() {
+            rt.wasm.write_i32(at.wrapping_add(4 * i as u32), word)?;
+        }
+        Ok(())
+    }
+    fn parts(&self) -> [i64; 6] {
+        [
+            i64::from(self.year) + 1900,
+            i64::from(self.mon),
+            i64::from(self.mday),
+            i64::from(self.hour),
+            i64::from(self.min),
+            i64::from(self.sec),
+        ]
+    }
+}
+
+/// `mktime`: the time of a local clock reading, which is brought into range. `None` when no date can hold it.
+pub(super) fn make(tm: &Tm, zone: &Zone) -> Option<(i64, Tm)> {
+    let [year, month, day, hour, minute, second] = tm.parts();
+    let mut ms = zone.date(year, month, day, hour, minute, second)?;
+    let guessed = zone.minutes_west(ms);
+    let (winter, summer) = zone.seasons(zone.local(ms).year);
+    let dst_offset = winter.min(summer);
+    let mut isdst = tm.isdst;
+    if isdst < 0 {
+        isdst = i32::from(winter != summer && dst_offset == guessed);
+    } else if (isdst > 0) != (dst_offset == guessed) {
+        // The hour that comes twice, or a caller that reckons in the other time.
+        let meant = if isdst > 0 {
+            dst_offset
+        } else {
+            winter.max(summer)
+        };
+        ms = clip(ms + (meant - guessed) * 60_000)?;
+    }
+    Some((
+        ms,
+        Tm {
+            isdst,
+            ..Tm::new(&zone.local(ms), false)
+        },
+    ))
+}
+
+/// Days of 24 hours since the year began by the local clock.
+fn elapsed_yday(zone: &Zone, ms: i64) -> i32 {
+    let start = zone.date(zone.local(ms).year, 0, 1, 0, 0, 0).unwrap_or(ms);
+    ((ms - start) / 86_400_000) as i32
+}
+
+/// A `time_t` argument at the front: by value (as i64, or in halves), or behind a pointer. Gives seconds, and the index of
+/// the next argument.
+fn time_argument(rt: &Runtime, args: &Args) -> Result<(i64, usize), Unwind> {
+    if args.is_i64(0) {
+        return Ok((args.i64(0), 1));
+    }
+    if args.len() >= 3 {
+        let mut next = 0;
+        return Ok((args.i64_legal(&mut next), next));
+    }
+    Ok((read_time(rt, args.u32(0))?, 1))
+}
+fn read_time(rt: &Runtime, at: u32) -> Result<i64, Unwind> {
+    match rt.abi.time64 {
+        true => rt.wasm.read_i64(at),
+        false => Ok(i64::from(rt.wasm.read_i32(at)?)),
+    }
+}
+fn in_range(seconds: i64) -> Option<i64> {
+    seconds.checked_mul(1000).and_then(clip)
+}
+
+fn write_utc(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> {
+    let Some(ms) = in_range(seconds) else {
+        return Ok(false);
+    };
+    Tm::new(&split(ms), false).write(rt, at)?;
+    Ok(true)
+}
+fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> {
+    let Some(ms) = in_range(seconds) else {
+        return Ok(false);
+    };
+    let zone = Zone::system();
+    let mut tm = Tm::new(&zone.local(ms), zone.is_summer(ms));
+    if rt.abi.elapsed_yday {
+        tm.yday = elapsed_yday(&zone, ms);
+    }
+    tm.write(rt, at)?;
+    rt.wasm.write_i32(
+        at.wrapping_add(GMTOFF),
+        (-zone.minutes_west(ms) * 60) as i32,
+    )?;
+    Ok(true)
+}
+
+pub fn gmtime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let (seconds, next) = time_argument(rt, args)?;
+    let fine = write_utc(rt, seconds, args.u32(next))?;
+    args.ret_i32(i32::from(!fine));
+    Ok(())
+}
+pub fn localtime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let (seconds, next) = time_argument(rt, args)?;
+    let fine = write_local(rt, seconds, args.u32(next))?;
+    args.ret_i32(i32::from(!fine));
+    Ok(())
+}
+/// Returns seconds: as i64, as i32, or in halves with the high one in the second return register.
+fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) {
+    if !args.returns_i64() && rt.abi.time64 {
+        rt.exceptions.set_temp_ret0((seconds >> 32) as u32);
+        args.ret_i32(seconds as i32);
+    } else {
+        args.ret_i64(seconds);
+    }
+}
+pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let at = args.u32(0);
+    let seconds = match make(&Tm::read(rt, at)?, &Zone::system()) {
+        Some((ms, mut tm)) => {
+            if rt.abi.elapsed_yday {
+                tm.yday = elapsed_yday(&Zone::system(), ms);
+            }
+            tm.write(rt, at)?;
+            ms.div_euclid(1000)
+        }
+        None => -1,
+    };
+    return_time(rt, args, seconds);
+    Ok(())
+}
+pub fn timegm_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let at = args.u32(0);
+    let tm = Tm::read(rt, at)?;
+    let [year, month, day, hour, minute, second] = tm.parts();
+    let seconds = match join(year, month, day, hour, minute, second).and_then(clip) {
+        Some(ms) => {
+            let fields = Tm::new(&split(ms), false);
+            Tm {
+                wday: fields.wday,
+                yday: fields.yday,
+                ..tm
+            }
+            .write(rt, at)?;
+            ms.div_euclid(1000)
+        }
+        None => -1,
+    };
+    return_time(rt, args, seconds);
+    Ok(())
+}
+
+/// Standard and summer name, with the offset of standard time in minutes west and whether there is summer time.
+fn zone_names(rt: &Runtime) -> (i64, bool, String, String) {
+    let zone = Zone::system();
+    let year = zone.local(now_ms()).year;
+    let (winter, summer) = zone.seasons(year);
+    let name = |month: i64, west: i64| {
+        if rt.abi.zone_offsets {
+            let (sign, minutes) = if west >= 0 { ('-', west) } else { ('+', -west) };
+            return format!("UTC{sign}{:02}{:02}", minutes / 60, minutes % 60);
+        }
+        zone.long_name(zone.date(year, month, 1, 0, 0, 0).unwrap_or(0))
+    };
+    let (winter_name, summer_name) = (name(0, winter), name(6, summer));
+    let (standard, daylight) = if summer < winter {
+        (winter_name, summer_name)
+    } else {
+        (summer_name, winter_name)
+    };
+    (winter.max(summer), winter != summer, standard, daylight)
+}
+
+/// `_tzset_js(timezone*, daylight*, tzname**)`, from 3.1.55 on `(timezone*, daylight*, standard, summer)`.
+pub fn tzset_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let (timezone, daylight) = (args.u32(0), args.u32(1));
+    let (west, has_summer, standard, summer) = zone_names(rt);
+    rt.wasm.write_i32(timezone, (west * 60) as i32)?;
+    rt.wasm.write_i32(daylight, i32::from(has_summer))?;
+    if args.len() >= 4 {
+        rt.write_c_string(args.u32(2), &standard, 17)?;
+        rt.write_c_string(args.u32(3), &summer, 17)?;
+        return Ok(());
+    }
+    write_names(rt, args.u32(2), &standard, &summer)
+}
+fn write_names(rt: &mut Runtime, tzname: u32, standard: &str, summer: &str) -> Result<(), Unwind> {
+    for (i, name) in [standard, summer].into_iter().enumerate() {
+        let ptr = rt.malloc(name.len() as u32 + 1)?;
+        rt.write_c_string(ptr, name, u32::MAX)?;
+        rt.wasm.write_u32(tzname.wrapping_add(4 * i as u32), ptr)?;
+    }
+    Ok(())
+}
+/// `tzset()` of 1.38: the variables are behind exported functions.
+pub fn tzset(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    set_zone(rt)
+}
+fn set_zone(rt: &mut Runtime) -> Result<(), Unwind> {
+    if rt.process.zone_set || rt.wasm.export("_get_tzname").is_none() {
+        return Ok(());
+    }
+    rt.process.zone_set = true;
+    let (west, has_summer, standard, summer) = zone_names(rt);
+    let timezone = rt.call_export("_get_timezone", &[])?.u32();
+    rt.wasm.write_i32(timezone, (west * 60) as i32)?;
+    let daylight = rt.call_export("_get_daylight", &[])?.u32();
+    rt.wasm.write_i32(daylight, i32::from(has_summer))?;
+    let tzname = rt.call_export("_get_tzname", &[])?.u32();
+    write_names(rt, tzname, &standard, &summer)
+}
+
+/// Memory for results that old C calls give by address: made once, by the module's own allocator.
+fn static_memory(rt: &mut Runtime) -> Result<u32, Unwind> {
+    if rt.process.tm_memory == 0 {
+        let ptr = rt.malloc(2 * SIZE + 8)?;
+        rt.process.tm_memory = ptr;
+        rt.write_c_string(ptr + 2 * SIZE, "GMT", 4)?;
+    }
+    Ok(rt.process.tm_memory)
+}
+fn gmtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
+    let seconds = read_time(rt, time)?;
+    if !write_utc(rt, seconds, to)? {
+        return Ok(0);
+    }
+    let gmt = static_memory(rt)? + 2 * SIZE;
+    rt.wasm.write_i32(to.wrapping_add(GMTOFF), 0)?;
+    rt.wasm.write_u32(to.wrapping_add(ZONE), gmt)?;
+    Ok(to)
+}
+fn localtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
+    set_zone(rt)?;
+    let seconds = read_time(rt, time)?;
+    if !write_local(rt, seconds, to)? {
+        return Ok(0);
+    }
+    let isdst = rt.wasm.read_u32(to.wrapping_add(32))?;
+    let zone = match rt.wasm.export("_get_tzname") {
+        Some(_) => {
+            let tzname = rt.call_export("_get_tzname", &[])?.u32();
+            rt.wasm.read_u32(tzname.wrapping_add(4 * isdst))?
+        }
+        None => static_memory(rt)? + 2 * SIZE,
+    };
+    rt.wasm.write_u32(to.wrapping_add(ZONE), zone)?;
+    Ok(to)
+}
+pub fn gmtime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let to = static_memory(rt)?;
+    let result = gmtime_to(rt, args.u32(0), to)?;
+    args.ret_u32(result);
+    Ok(())
+}
+pub fn gmtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let result = gmtime_to(rt, args.u32(0), args.u32(1))?;
+    args.ret_u32(result);
+    Ok(())
+}
+pub fn localtime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let to = static_memory(rt)?;
+    let result = localtime_to(rt, args.u32(0), to)?;
+    args.ret_u32(result);
+    Ok(())
+}
+pub fn localtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let result = localtime_to(rt, args.u32(0), args.u32(1))?;
+    args.ret_u32(result);
+    Ok(())
+}
+
+const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+fn ascii(tm: &Tm) -> String {
+    let name = |list: &[&'static str], i: i32| list.get(i as usize).copied().unwrap_or("???");
+    format!(
+        "{} {}{:>3} {:02}:{:02}:{:02} {}\n",
+        name(&DAYS, tm.wday),
+        name(&MONTHS, tm.mon),
+        tm.mday,
+        tm.hour,
+        tm.min,
+        tm.sec,
+        1900 + i64::from(tm.year)
+    )
+}
+fn asctime_to(rt: &mut Runtime, tm: u32, to: u32) -> Result<(), Unwind> {
+    let text = ascii(&Tm::read(rt, tm)?);
+    rt.write_c_string(to, &text, 26).map(drop)
+}
+pub fn asctime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    asctime_to(rt, args.u32(0), args.u32(1))?;
+    args.ret_u32(args.u32(1));
+    Ok(())
+}
+pub fn asctime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let to = static_memory(rt)? + SIZE;
+    asctime_to(rt, args.u32(0), to)?;
+    args.ret_u32(to);
+    Ok(())
+}
+pub fn ctime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let memory = static_memory(rt)?;
+    ctime_to(rt, args.u32(0), memory + SIZE)?;
+    args.ret_u32(memory + SIZE);
+    Ok(())
+}
+pub fn ctime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    ctime_to(rt, args.u32(0), args.u32(1))?;
+    args.ret_u32(args.u32(1));
+    Ok(())
+}
+fn ctime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<(), Unwind> {
+    let tm = static_memory(rt)?;
+    localtime_to(rt, time, tm)?;
+    asctime_to(rt, tm, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tm(year: i32, mon: i32, mday: i32, hour: i32, min: i32, isdst: i32) -> Tm {
+        Tm {
+            year: year - 1900,
+            mon,
+            mday,
+            hour,
+            min,
+            isdst,
+            ..Tm::default()
+        }
+    }
+
+    #[test]
+    fn mktime_in_zones() {
+        let utc = Zone::named("UTC");
+        let (ms, out) = make(&tm(2024, 1, 29, 12, 30, -1), &utc).unwrap();
+        assert_eq!(
+            (ms / 1000, out.wday, out.yday, out.isdst),
+            (1_709_209_800, 4, 59, 0)
+        );
+        // Out of range: the 32nd of January.
+        let (_, out) = make(&tm(2024, 0, 32, 24, 0, -1), &utc).unwrap();
+        assert_eq!((out.mon, out.mday, out.hour), (1, 2, 0));
+
+        let new_york = Zone::named("America/New_York");
+        let (summer, out) = make(&tm(2024, 6, 4, 12, 0, -1), &new_york).unwrap();
+        assert_eq!((summer / 1000, out.isdst), (1_720_108_800, 1));
+        // A caller that insists on standard time in summer is an hour later.
+        let (insisted, out) = make(&tm(2024, 6, 4, 12, 0, 0), &new_york).unwrap();
+        assert_eq!((insisted - summer, out.hour), (3_600_000, 13));
+        // The hour that comes twice, told apart by isdst.
+        let (first, _) = make(&tm(2024, 10, 3, 1, 30, 1), &new_york).unwrap();
+        let (second, _) = make(&tm(2024, 10, 3, 1, 30, 0), &new_york).unwrap();
+        assert_eq!(second - first, 3_600_000);
+        assert!(make(&tm(300_000, 0, 1, 0, 0, -1), &utc).is_none());
+    }
+
+    #[test]
+    fn asctime_text() {
+        let sample = Tm {
+            wday: 4,
+            ..tm(2024, 1, 29, 8, 5, 0)
+        };
+        assert_eq!(ascii(&sample), "Thu Feb 29 08:05:00 2024\n");
+        assert_eq!(
+            ascii(&Tm { mday: 3, ..sample }),
+            "Thu Feb  3 08:05:00 2024\n"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Which statements of the factory are pre-js and post-js.
+
+use crate::program::glue::names::Factory;
+use crate::program::glue::parse::{
+    Ast, contains, identifier, is_identifier, target_identifier, target_member,
+};
+use oxc_ast::AstKind;
+use oxc_ast::ast::{Expression, Statement};
+use oxc_semantic::NodeId;
+use oxc_span::GetSpan;
+use std::collections::HashSet;
+
+/// Indices of the factory's statements that are pre-js and post-js.
+#[derive(Default)]
+pub struct Windows {
+    pub pre: Vec<usize>,
+    pub post: Vec<usize>,
+}
+
+impl Windows {
+    pub fn find(ast: &Ast<'_>, factory: &Factory<'_>, body: &[Statement<'_>]) -> Windows {
+        let mut windows = Windows::default();
+        let run = body.iter().rposition(is_run);
+        if let Some(run) = run {
+            for (index, statement) in body.iter().enumerate().skip(run + 1) {
+                if matches!(statement, Statement::ReturnStatement(_)) {
+                    break;
+                }
+                let empty = matches!(statement, Statement::EmptyStatement(_));
+                if !empty && !is_epilogue(ast, factory, statement) {
+                    windows.post.push(index);
+                }
+            }
+        }
+        let names: Vec<HashSet<&str>> = body.iter().take(200).map(declared_names).collect();
+        let position = |wanted: &[&str]| {
+            names
+                .iter()
+                .position(|n| wanted.iter().any(|w| n.contains(w)))
+        };
+        let module = position(&["Module"]);
+        let shell = position(&["moduleOverrides", "ENVIRONMENT_IS_WEB", "arguments_"]);
+        let overrides = position(&["moduleOverrides", "arguments_"]);
+        let environment = names
+            .iter()
+            .rposition(|n| n.iter().any(|name| name.starts_with("ENVIRONMENT_IS_")));
+        let first = module.zip(shell).map(|(from, to)| from + 1..to);
+        let second = environment.zip(overrides).map(|(from, to)| from + 1..to);
+        for index in first.into_iter().chain(second).flatten() {
+            let Some(statement) = body.get(index) else {
+                continue;
+            };
+            if !windows.pre.contains(&index) && adds_to_module(ast, factory, statement) {
+                windows.pre.push(index);
+            }
+        }
+        windows.pre.sort_unstable();
+        windows
+    }
+}
+
+fn declared_names<'b>(statement: &'b Statement<'_>) -> HashSet<&'b str> {
+    match statement {
+        Statement::VariableDeclaration(d) => d
+            .declarations
+            .iter()
+            .filter_map(|d| d.id.get_binding_identifier())
+            .map(|id| id.name.as_str())
+            .collect(),
+        Statement::ExpressionStatement(e) => match &e.expression {
+            Expression::AssignmentExpression(a) => target_identifier(&a.left)
+                .map(|id| id.name.as_str())
+                .into_iter()
+                .collect(),
+            _ => HashSet::new(),
+        },
+        _ => HashSet::new(),
+    }
+}
+
+/// `run();`, alone or at the end of a chain such as `createWasm().then(() => run())`.
+fn is_run(statement: &Statement<'_>) -> bool {
+    let Statement::ExpressionStatement(e) = statement else {
+        return false;
+    };
+    let last = match &e.expression {
+        Expression::SequenceExpression(s) => s.expressions.last(),
+        other => Some(other),
+    };
+    let Some(Expression::CallExpression(call)) = last.map(|e| e.without_parentheses()) else {
+        return false;
+    };
+    identifier(&call.callee).is_some_and(|id| id.name == "run")
+}
+
+/// What Emscripten itself writes after post-js.
+fn is_epilogue(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_>) -> bool {
+    const OWN: [&str; 6] = [
+        "moduleRtn",
+        "moduleArg",
+        "readyPromise",
+        "readyPromiseResolve",
+        "readyPromiseReject",
+        "define",
+    ];
+    const LOADERS: [&str; 3] = ["module", "exports", "define"];
+    let script = matches!(factory.node, AstKind::Program(_));
+    let span = statement.span();
+    matches!(
+        statement,
+        Statement::ExportDefaultDeclaration(_)
+            | Statement::ExportNamedDeclaration(_)
+            | Statement::ExportAllDeclaration(_)
+            | Statement::ImportDeclaration(_)
+    ) || ast.references_in(span).any(|id| {
+        let name = id.name.as_str();
+        OWN.contains(&name) || (script && LOADERS.contains(&name) && ast.symbol(id).is_none())
+    })
+}
+
+/// The statement assigns a property of `Module` (in place, not in some function it declares), and is not one that
+/// Emscripten writes itself.
+fn adds_to_module(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_>) -> bool {
+    let span = statement.span();
+    let text = ast.slice(span);
+    if [
+        "readyPromise",
+        "Module[\"ready\"]",
+        "Module.ready",
+        "moduleRtn",
+        "moduleArg",
+    ]
+    .iter()
+    .any(|own| text.contains(own))
+    {
+        return false;
+    }
+    ast.nodes.iter().any(|n| match n.kind() {
+        AstKind::AssignmentExpression(a) if contains(span, a.span) => {
+            target_member(&a.left).is_some_and(|(object, _)| is_identifier(object, "Module"))
+                && ast.enclosing_function(n.id()).is_none_or(|f| {
+                    f.span() == factory.node.span()
+                        || !contains(span, f.span())
+                        || iife(ast, n.id())
+                })
+        }
+        _ => false,
+    })
+}
+
+/// Whether the nearest function around a node is called on the spot.
+fn iife(ast: &Ast<'_>, node: NodeId) -> bool {
+    let mut inside = false;
+    for kind in ast.ancestors(node) {
+        match kind {
+            AstKind::Function(_) | AstKind::ArrowFunctionExpression(_) if !inside => inside = true,
+            AstKind::ParenthesizedExpression(_) | AstKind::StaticMemberExpression(_) if inside => {}
+            AstKind::CallExpression(_) => return inside,
+            _ if inside => return false,
+            _ => {}
+        }
+    }
+    false
+}
