@@ -27,8 +27,7 @@ test('the main job prints its table and writes the picture', () => {
 
 test('warm-up finds its template in each generation', () => {
   const [same, mirrored] = [...run('warm-up.js').matchAll(/generation \d+: (\d+) of (\d+)/g)].map(([, good, all]) => Number(good) / Number(all))
-  assert.ok(same > 0.5, `${same}`)
-  assert.ok(mirrored >= 0)
+  assert.ok(same > 0.1 && same > mirrored, `${same}, ${mirrored}`)
 })
 
 test('the server answers requests that overlap', async (t) => {

@@ -1,6 +1,7 @@
 //! From an [`Unwind`] to the error that JavaScript sees.
 
 use super::raw::{self, Reference, get};
+use super::crossing;
 use super::sandbox::SandboxCell;
 use crate::engine::{TrapKind, Unwind};
 use napi::sys;
@@ -93,6 +94,21 @@ fn trap_text(kind: TrapKind) -> &'static str {
 
 /// The JavaScript value to throw for an unwound call of a sandbox.
 pub fn of_unwind(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi_value {
+    let marker = match &unwind {
+        Unwind::Cpp(ptr) => Some(Unwind::Cpp(*ptr)),
+        Unwind::WasmException(ptr) => Some(Unwind::WasmException(*ptr)),
+        Unwind::Exit(status) => Some(Unwind::Exit(*status)),
+        Unwind::LongJmp => Some(Unwind::LongJmp),
+        _ => None,
+    };
+    let error = describe(env, cell, unwind);
+    if let Some(unwind) = marker {
+        crossing::mark(env, cell, &unwind, error);
+    }
+    error
+}
+
+fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi_value {
     match unwind {
         Unwind::Js(key) => cell
             .take_js_error(key)

@@ -129,7 +129,13 @@ impl NapiJs {
     #[cold]
     fn failure(&self, otherwise: impl FnOnce() -> Unwind) -> Unwind {
         match get!(napi_is_exception_pending, self.env) {
-            Some(true) => Unwind::Js(self.keep(opaque(raw::take_exception(self.env))).0),
+            Some(true) => {
+                let error = raw::take_exception(self.env);
+                // SAFETY: the cell lives longer than its instance, which holds this.
+                let cell = unsafe { &*self.cell };
+                super::crossing::restored(self.env, cell, error)
+                    .unwrap_or_else(|| Unwind::Js(self.keep(opaque(error)).0))
+            }
             _ => otherwise(),
         }
     }

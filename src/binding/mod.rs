@@ -2,6 +2,7 @@
 
 mod addon;
 mod capabilities;
+mod crossing;
 mod embind;
 mod errors;
 mod exports;

@@ -35,12 +35,18 @@ pub struct Abi {
     pub finalizers: bool,
     /// Built without a file system: a NUL ends a line of output, too.
     pub no_filesystem: bool,
+    /// `readlink` gives an absolute path, made from the link's text (up to 3.1.72).
+    pub absolute_links: bool,
     /// The process's umask counts when files are made (from 5.0.5).
     pub applies_umask: bool,
     /// The memory cannot grow by the module's own declaration: running out of it aborts instead of failing `malloc`.
     pub fixed_memory: bool,
     /// `emscripten_resize_heap` doubles the memory (up to 1.39.4); later it adds a fifth.
     pub heap_doubles: bool,
+    /// `tm_yday` is reckoned from the time elapsed, an hour off in summer time (up to 3.1.24).
+    pub elapsed_yday: bool,
+    /// `strftime` miscounts weeks (up to 3.1.7).
+    pub old_weeks: bool,
     /// Time zones are named by their offset, `UTC+0100` (from 3.1.64).
     pub zone_offsets: bool,
     /// `DYNAMICTOP_PTR`: where the end of the heap is kept, in modules whose `sbrk` is the host's (up to 1.38.45).

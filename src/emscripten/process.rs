@@ -119,5 +119,6 @@ impl Runtime {
         self.wasm = crate::engine::Wasm::default();
         self.exceptions = Default::default();
         self.process = Process::default();
+        self.fs.reset();
     }
 }

@@ -79,6 +79,9 @@ pub fn runtime(
 ) -> Result<Box<Runtime>, StartError> {
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
     runtime.js_imports = host.js_imports;
+    let variables = settings.env.iter().cloned();
+    runtime.env.set_variables(variables.map(|(n, v)| (n, Some(v))).collect());
+    runtime.env.set_args(settings.args.clone());
     link(&mut runtime, program, settings)?;
     Ok(runtime)
 }

@@ -338,9 +338,12 @@ pub fn abi(
         assertions: evidence.assertions,
         finalizers: since(2_00_33),
         no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
+        absolute_links: !since(3_01_73),
         applies_umask: since(5_00_07),
         fixed_memory: facts.memories.first().is_some_and(|m| m.max == Some(m.min)),
         heap_doubles: range.to < 1_39_06,
+        elapsed_yday: !since(3_01_25),
+        old_weeks: !since(3_01_08),
         zone_offsets: since(3_01_64),
         dynamic_top: glue.and_then(|g| g.layout.dynamic).map(|(at, _)| at),
     }

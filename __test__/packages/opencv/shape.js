@@ -8,8 +8,11 @@ function kindOf (object, key) {
   return typeof descriptor.value
 }
 
+// What each function has of its own by its mode, and embind's bookkeeping for overloads.
+const BOOKKEEPING = new Set(['arguments', 'caller', 'length', 'name', 'prototype', 'argCount', 'numArguments', 'overloadTable', 'className'])
+
 function keysOf (object) {
-  return Object.fromEntries(Object.getOwnPropertyNames(object).sort().map((key) => [key, kindOf(object, key)]))
+  return Object.fromEntries(Object.getOwnPropertyNames(object).filter((key) => !BOOKKEEPING.has(key)).sort().map((key) => [key, kindOf(object, key)]))
 }
 
 function prototypesOf (fn) {
@@ -25,7 +28,6 @@ function describeModule (cv) {
     module: Object.fromEntries(Object.keys(cv).sort().map((key) => [key, typeof cv[key]])),
     classes: Object.fromEntries(functions.map((key) => [key, {
       name: cv[key].name,
-      length: cv[key].length,
       statics: keysOf(cv[key]),
       prototypes: prototypesOf(cv[key])
     }]))

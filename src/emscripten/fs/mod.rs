@@ -52,7 +52,7 @@ pub enum Seek {
 const MAX_LINK: usize = 4095;
 
 /// What the in-memory files of one sandbox may hold together, unless told otherwise.
-const DEFAULT_LIMIT: u64 = 4 << 30;
+const DEFAULT_LIMIT: u64 = 2 << 30;
 
 /// One sandbox's file system.
 pub struct FileSystem {
@@ -70,7 +70,7 @@ pub struct FileSystem {
 
 /// The part of the state that is small enough to be restored as a whole.
 #[derive(Clone)]
-pub(self) struct Rest {
+struct Rest {
     free: Vec<Ino>,
     next_id: u32,
     streams: Streams,
@@ -103,6 +103,13 @@ impl Default for FileSystem {
 }
 
 impl FileSystem {
+    /// Back to the tree that Emscripten starts with. What the user set up stays.
+    pub fn reset(&mut self) {
+        self.state = State::new();
+        self.base = None;
+        self.create_defaults();
+        self.attach_mounts();
+    }
     pub fn set_host(&mut self, host: Box<dyn Host>) {
         self.host = Some(host);
     }

@@ -38,7 +38,11 @@ pub fn is_leap(year: i64) -> bool {
 fn days_to_month(year: i64, month: i64) -> i64 {
     let (year, month) = (year + month.div_euclid(12), month.rem_euclid(12));
     // Years that begin in March put the leap day at their end.
-    let (y, m) = if month < 2 { (year - 1, month + 10) } else { (year, month - 2) };
+    let (y, m) = if month < 2 {
+        (year - 1, month + 10)
+    } else {
+        (year, month - 2)
+    };
     let era = y.div_euclid(400);
     let of_era = y.rem_euclid(400);
     let days = of_era * 365 + of_era / 4 - of_era / 100 + (m * 153 + 2) / 5;
@@ -55,7 +59,11 @@ pub fn split(ms: i64) -> Fields {
     let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (0, month + 2) } else { (1, month - 10) };
+    let (year, month) = if month < 10 {
+        (0, month + 2)
+    } else {
+        (1, month - 10)
+    };
     let year = year_of_era + era * 400 + year;
     Fields {
         year,
@@ -71,10 +79,15 @@ pub fn split(ms: i64) -> Fields {
 
 /// Puts a time together from parts that may be out of range, as `Date.UTC` does, years 0 to 99 meaning 1900 to 1999.
 pub fn join(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
-    let year = if (0..100).contains(&year) { year + 1900 } else { year };
+    let year = if (0..100).contains(&year) {
+        year + 1900
+    } else {
+        year
+    };
     let days = days_to_month(year, month) + day - 1;
     let seconds = hour * 3600 + minute * 60 + second;
-    days.checked_mul(DAY_MS)?.checked_add(seconds.checked_mul(1000)?)
+    days.checked_mul(DAY_MS)?
+        .checked_add(seconds.checked_mul(1000)?)
 }
 
 /// A time zone, by default the one that JavaScript sees.
@@ -89,7 +102,10 @@ impl Zone {
         Zone(TimeZone::get(name).unwrap())
     }
     fn timestamp(ms: i64) -> Timestamp {
-        let (min, max) = (Timestamp::MIN.as_millisecond() + 1, Timestamp::MAX.as_millisecond());
+        let (min, max) = (
+            Timestamp::MIN.as_millisecond() + 1,
+            Timestamp::MAX.as_millisecond(),
+        );
         Timestamp::from_millisecond(ms.clamp(min, max)).unwrap_or_default()
     }
     /// Seconds east of UTC at a time.
@@ -110,7 +126,16 @@ impl Zone {
             let f = split(local_ms);
             let year = i16::try_from(f.year).ok()?;
             let (month, day) = (f.month as i8 + 1, f.day as i8);
-            DateTime::new(year, month, day, f.hour as i8, f.minute as i8, f.second as i8, 0).ok()
+            DateTime::new(
+                year,
+                month,
+                day,
+                f.hour as i8,
+                f.minute as i8,
+                f.second as i8,
+                0,
+            )
+            .ok()
         };
         match civil().and_then(|c| self.0.to_ambiguous_timestamp(c).compatible().ok()) {
             Some(time) => time.as_millisecond() + local_ms.rem_euclid(1000),
@@ -118,13 +143,24 @@ impl Zone {
         }
     }
     /// `new Date(year, month, day, hour, minute, second)`.
-    pub fn date(&self, year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
+    pub fn date(
+        &self,
+        year: i64,
+        month: i64,
+        day: i64,
+        hour: i64,
+        minute: i64,
+        second: i64,
+    ) -> Option<i64> {
         let local = join(year, month, day, hour, minute, second)?;
         clip(local).and_then(|local| clip(self.from_local(local)))
     }
     /// Minutes west in January and in July of a year.
     pub fn seasons(&self, year: i64) -> (i64, i64) {
-        let at = |month| self.date(year, month, 1, 0, 0, 0).map_or(0, |ms| self.minutes_west(ms));
+        let at = |month| {
+            self.date(year, month, 1, 0, 0, 0)
+                .map_or(0, |ms| self.minutes_west(ms))
+        };
         (at(0), at(6))
     }
     /// Whether summer time is on, by Emscripten's rule: the smaller of the two offsets, where they differ.
@@ -132,9 +168,54 @@ impl Zone {
         let (winter, summer) = self.seasons(self.local(ms).year);
         winter != summer && self.minutes_west(ms) == winter.min(summer)
     }
+    /// The name that JavaScript's `Date` prints in parentheses, where it is a usual one; else the abbreviation.
+    pub fn long_name(&self, ms: i64) -> String {
+        let short = self.abbreviation(ms);
+        let region = self
+            .0
+            .iana_name()
+            .unwrap_or("")
+            .split('/')
+            .next()
+            .unwrap_or("");
+        let known = match (&*short, region) {
+            ("UTC", _) => "Coordinated Universal Time",
+            ("GMT", _) => "Greenwich Mean Time",
+            ("BST", "Europe") => "British Summer Time",
+            ("IST", "Europe") => "Irish Standard Time",
+            ("WET", _) => "Western European Standard Time",
+            ("WEST", _) => "Western European Summer Time",
+            ("CET", _) => "Central European Standard Time",
+            ("CEST", _) => "Central European Summer Time",
+            ("EET", _) => "Eastern European Standard Time",
+            ("EEST", _) => "Eastern European Summer Time",
+            ("MSK", _) => "Moscow Standard Time",
+            ("EST", "America" | "US") => "Eastern Standard Time",
+            ("EDT", "America" | "US") => "Eastern Daylight Time",
+            ("CST", "America" | "US") => "Central Standard Time",
+            ("CDT", "America" | "US") => "Central Daylight Time",
+            ("MST", "America" | "US") => "Mountain Standard Time",
+            ("MDT", "America" | "US") => "Mountain Daylight Time",
+            ("PST", "America" | "US") => "Pacific Standard Time",
+            ("PDT", "America" | "US") => "Pacific Daylight Time",
+            ("IST", "Asia") if self.offset(ms) == 19_800 => "India Standard Time",
+            ("CST", "Asia") => "China Standard Time",
+            ("JST", _) => "Japan Standard Time",
+            ("KST", _) => "Korean Standard Time",
+            ("AEST", _) => "Australian Eastern Standard Time",
+            ("AEDT", _) => "Australian Eastern Daylight Time",
+            ("NZST", _) => "New Zealand Standard Time",
+            ("NZDT", _) => "New Zealand Daylight Time",
+            _ => return short,
+        };
+        known.to_owned()
+    }
     /// The usual abbreviation at a time, such as `CET`.
     pub fn abbreviation(&self, ms: i64) -> String {
-        self.0.to_offset_info(Self::timestamp(ms)).abbreviation().to_owned()
+        self.0
+            .to_offset_info(Self::timestamp(ms))
+            .abbreviation()
+            .to_owned()
     }
 }
 
@@ -149,12 +230,19 @@ mod tests {
             let f = split(ms);
             let year = f.year;
             if !(0..100).contains(&year) {
-                assert_eq!(join(year, f.month, f.day, f.hour, f.minute, f.second), Some(ms), "{f:?}");
+                assert_eq!(
+                    join(year, f.month, f.day, f.hour, f.minute, f.second),
+                    Some(ms),
+                    "{f:?}"
+                );
             }
             assert!(f.year_day >= 0 && f.year_day < 366);
         }
         let f = split(951_782_400_000);
-        assert_eq!((f.year, f.month, f.day, f.weekday, f.year_day), (2000, 1, 29, 2, 59));
+        assert_eq!(
+            (f.year, f.month, f.day, f.weekday, f.year_day),
+            (2000, 1, 29, 2, 59)
+        );
         assert_eq!(split(-1).second, 59);
         assert_eq!(join(70, 0, 1, 0, 0, 0), Some(0));
         assert_eq!(join(2000, 14, 0, 25, 61, 61), join(2001, 2, 1, 2, 2, 1));
@@ -166,10 +254,16 @@ mod tests {
         let berlin = Zone::named("Europe/Berlin");
         // 2024-03-31 02:30 does not exist: an hour later by the clock.
         let skipped = berlin.date(2024, 2, 31, 2, 30, 0).unwrap();
-        assert_eq!((berlin.local(skipped).hour, berlin.local(skipped).minute), (3, 30));
+        assert_eq!(
+            (berlin.local(skipped).hour, berlin.local(skipped).minute),
+            (3, 30)
+        );
         // 2024-10-27 02:30 comes twice: the first, in summer time.
         let twice = berlin.date(2024, 9, 27, 2, 30, 0).unwrap();
-        assert_eq!((berlin.minutes_west(twice), berlin.is_summer(twice)), (-120, true));
+        assert_eq!(
+            (berlin.minutes_west(twice), berlin.is_summer(twice)),
+            (-120, true)
+        );
         assert_eq!(berlin.seasons(2024), (-60, -120));
         assert_eq!(berlin.abbreviation(twice), "CEST");
         let sydney = Zone::named("Australia/Sydney");
@@ -177,6 +271,9 @@ mod tests {
         assert!(sydney.is_summer(january));
         assert!(!Zone::named("Asia/Kolkata").is_summer(january));
         assert_eq!(Zone::named("Asia/Kolkata").minutes_west(january), -330);
-        assert_eq!(Zone::named("UTC").date(2024, 0, 1, 0, 0, 0), Some(1_704_067_200_000));
+        assert_eq!(
+            Zone::named("UTC").date(2024, 0, 1, 0, 0, 0),
+            Some(1_704_067_200_000)
+        );
     }
 }

@@ -99,7 +99,11 @@ fn clock_getres(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn clock_settime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let refused = if args.u32(0) == CLOCK_REALTIME { Errno::EPERM } else { Errno::EINVAL };
+    let refused = if args.u32(0) == CLOCK_REALTIME {
+        Errno::EPERM
+    } else {
+        Errno::EINVAL
+    };
     fail(rt, args, refused)
 }
 fn stime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -122,7 +126,11 @@ fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     // TIME_UTC
     if base == 1 {
         let ms = super::fs::now_ms();
-        rt.write_time(to, ms.div_euclid(1000), ms.rem_euclid(1000) as u32 * 1_000_000)?;
+        rt.write_time(
+            to,
+            ms.div_euclid(1000),
+            ms.rem_euclid(1000) as u32 * 1_000_000,
+        )?;
         args.ret_i32(1);
     } else {
         rt.set_errno(Errno::EINVAL)?;
@@ -132,7 +140,11 @@ fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 fn gettimeofday(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let ms = super::fs::now_ms();
-    rt.write_time(args.u32(0), ms.div_euclid(1000), ms.rem_euclid(1000) as u32 * 1000)?;
+    rt.write_time(
+        args.u32(0),
+        ms.div_euclid(1000),
+        ms.rem_euclid(1000) as u32 * 1000,
+    )?;
     args.ret_i32(0);
     Ok(())
 }
@@ -144,13 +156,17 @@ fn ftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     } else {
         rt.wasm.write_i32(at, ms.div_euclid(1000) as i32)?;
     }
-    rt.wasm.write_u16(at.wrapping_add(size), ms.rem_euclid(1000) as u16)?;
+    rt.wasm
+        .write_u16(at.wrapping_add(size), ms.rem_euclid(1000) as u16)?;
     rt.wasm.write_u32(at.wrapping_add(size + 2), 0)?;
     args.ret_i32(0);
     Ok(())
 }
 fn time(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs() as i64;
     let to = args.u32(0);
     if to != 0 {
         if rt.abi.time64 {
@@ -198,10 +214,19 @@ fn emscripten_sleep_ms(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> 
 fn nanosleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (request, left) = (args.u32(0), args.u32(1));
     let (seconds, nanos) = match rt.abi.time64 {
-        true => (rt.wasm.read_i64(request)?, rt.wasm.read_u32(request.wrapping_add(8))?),
-        false => (i64::from(rt.wasm.read_i32(request)?), rt.wasm.read_u32(request.wrapping_add(4))?),
+        true => (
+            rt.wasm.read_i64(request)?,
+            rt.wasm.read_u32(request.wrapping_add(8))?,
+        ),
+        false => (
+            i64::from(rt.wasm.read_i32(request)?),
+            rt.wasm.read_u32(request.wrapping_add(4))?,
+        ),
     };
-    let Some(seconds) = u64::try_from(seconds).ok().filter(|_| nanos < 1_000_000_000) else {
+    let Some(seconds) = u64::try_from(seconds)
+        .ok()
+        .filter(|_| nanos < 1_000_000_000)
+    else {
         return fail(rt, args, Errno::EINVAL);
     };
     rt.sleep(Duration::new(seconds, nanos))?;

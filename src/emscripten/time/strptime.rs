@@ -7,11 +7,28 @@ use crate::emscripten::Runtime;
 use crate::engine::{Args, Unwind};
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
-const DAYS: [&str; 7] =
-    ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const DAYS: [&str; 7] = [
+    "sunday",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+];
 
 pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (buf, format, at) = (args.u32(0), args.u32(1), args.u32(2));
@@ -22,7 +39,8 @@ pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         None => args.ret_u32(0),
         Some(parsed) => {
             parsed.tm.write(rt, at)?;
-            rt.wasm.write_i32(at.wrapping_add(36), parsed.offset.unwrap_or(offset))?;
+            rt.wasm
+                .write_i32(at.wrapping_add(36), parsed.offset.unwrap_or(offset))?;
             args.ret_u32(buf.wrapping_add(parsed.length as u32));
         }
     }
@@ -120,7 +138,11 @@ fn parse(text: &str, pattern: &str, before: &Tm, zone: &Zone) -> Option<Parsed> 
         yday: at.year_day as i32,
         isdst: 0,
     };
-    Some(Parsed { tm, offset: found.offset, length })
+    Some(Parsed {
+        tm,
+        offset: found.offset,
+        length,
+    })
 }
 
 fn expand(pattern: &str) -> String {
@@ -239,8 +261,19 @@ fn read<'a>(mut text: &'a str, pattern: &str, found: &mut Found) -> Option<&'a s
 }
 
 /// A number of `min` to `max` digits between two values; a digit that would break the range is left alone.
-fn digits<'a>(text: &'a str, min: usize, max: usize, low: i64, high: i64, value: &mut i64) -> Option<&'a str> {
-    let run = text.bytes().take(max).take_while(u8::is_ascii_digit).count();
+fn digits<'a>(
+    text: &'a str,
+    min: usize,
+    max: usize,
+    low: i64,
+    high: i64,
+    value: &mut i64,
+) -> Option<&'a str> {
+    let run = text
+        .bytes()
+        .take(max)
+        .take_while(u8::is_ascii_digit)
+        .count();
     (min..=run).rev().find_map(|count| {
         let number: i64 = text[..count].parse().ok()?;
         (low..=high).contains(&number).then(|| {
@@ -251,7 +284,10 @@ fn digits<'a>(text: &'a str, min: usize, max: usize, low: i64, high: i64, value:
 }
 /// A full name, or its first three letters.
 fn name<'a>(text: &'a str, names: &[&str], value: &mut i64) -> Option<&'a str> {
-    let starts = |prefix: &str| text.get(..prefix.len()).is_some_and(|t| t.eq_ignore_ascii_case(prefix));
+    let starts = |prefix: &str| {
+        text.get(..prefix.len())
+            .is_some_and(|t| t.eq_ignore_ascii_case(prefix))
+    };
     let (index, length) = names.iter().enumerate().find_map(|(i, name)| match name {
         name if starts(name) => Some((i, name.len())),
         name if starts(&name[..3]) => Some((i, 3)),
@@ -262,7 +298,10 @@ fn name<'a>(text: &'a str, names: &[&str], value: &mut i64) -> Option<&'a str> {
 }
 fn half_of_day(text: &str) -> Option<(bool, &str)> {
     for (prefix, pm) in [("a.m.", false), ("p.m.", true), ("am", false), ("pm", true)] {
-        if text.get(..prefix.len()).is_some_and(|t| t.eq_ignore_ascii_case(prefix)) {
+        if text
+            .get(..prefix.len())
+            .is_some_and(|t| t.eq_ignore_ascii_case(prefix))
+        {
             return Some((pm, &text[prefix.len()..]));
         }
     }
@@ -287,13 +326,25 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str, pattern: &str) -> Option<(Tm, usize)> {
-        parse(text, pattern, &Tm { mday: 1, ..Tm::default() }, &Zone::named("UTC")).map(|p| (p.tm, p.length))
+        parse(
+            text,
+            pattern,
+            &Tm {
+                mday: 1,
+                ..Tm::default()
+            },
+            &Zone::named("UTC"),
+        )
+        .map(|p| (p.tm, p.length))
     }
 
     #[test]
     fn common_forms() {
         let (tm, used) = parsed("2024-02-29 13:05:09rest", "%Y-%m-%d %H:%M:%S").unwrap();
-        assert_eq!((tm.year, tm.mon, tm.mday, tm.hour, tm.min, tm.sec), (124, 1, 29, 13, 5, 9));
+        assert_eq!(
+            (tm.year, tm.mon, tm.mday, tm.hour, tm.min, tm.sec),
+            (124, 1, 29, 13, 5, 9)
+        );
         assert_eq!((tm.wday, tm.yday, used), (4, 59, 19));
         let (tm, _) = parsed("Sat Aug 03 01:05:09 PM 2013", "%a %b %d %r %Y").unwrap();
         assert_eq!((tm.mon, tm.mday, tm.hour), (7, 3, 13));

@@ -52,8 +52,10 @@ impl Tm {
         })
     }
     pub fn write(&self, rt: &mut Runtime, at: u32) -> Result<(), Unwind> {
-        let words =
-            [self.sec, self.min, self.hour, self.mday, self.mon, self.year, self.wday, self.yday, self.isdst];
+        let words = [
+            self.sec, self.min, self.hour, self.mday, self.mon, self.year, self.wday, self.yday,
+            self.isdst,
+        ];
         for (i, word) in words.into_iter().enumerate() {
             rt.wasm.write_i32(at.wrapping_add(4 * i as u32), word)?;
         }
@@ -83,10 +85,26 @@ pub(super) fn make(tm: &Tm, zone: &Zone) -> Option<(i64, Tm)> {
         isdst = i32::from(winter != summer && dst_offset == guessed);
     } else if (isdst > 0) != (dst_offset == guessed) {
         // The hour that comes twice, or a caller that reckons in the other time.
-        let meant = if isdst > 0 { dst_offset } else { winter.max(summer) };
+        let meant = if isdst > 0 {
+            dst_offset
+        } else {
+            winter.max(summer)
+        };
         ms = clip(ms + (meant - guessed) * 60_000)?;
     }
-    Some((ms, Tm { isdst, ..Tm::new(&zone.local(ms), false) }))
+    Some((
+        ms,
+        Tm {
+            isdst,
+            ..Tm::new(&zone.local(ms), false)
+        },
+    ))
+}
+
+/// Days of 24 hours since the year began by the local clock.
+fn elapsed_yday(zone: &Zone, ms: i64) -> i32 {
+    let start = zone.date(zone.local(ms).year, 0, 1, 0, 0, 0).unwrap_or(ms);
+    ((ms - start) / 86_400_000) as i32
 }
 
 /// A `time_t` argument at the front: by value (as i64, or in halves), or behind a pointer. Gives seconds, and the index of
@@ -112,15 +130,26 @@ fn in_range(seconds: i64) -> Option<i64> {
 }
 
 fn write_utc(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> {
-    let Some(ms) = in_range(seconds) else { return Ok(false) };
+    let Some(ms) = in_range(seconds) else {
+        return Ok(false);
+    };
     Tm::new(&split(ms), false).write(rt, at)?;
     Ok(true)
 }
 fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> {
-    let Some(ms) = in_range(seconds) else { return Ok(false) };
+    let Some(ms) = in_range(seconds) else {
+        return Ok(false);
+    };
     let zone = Zone::system();
-    Tm::new(&zone.local(ms), zone.is_summer(ms)).write(rt, at)?;
-    rt.wasm.write_i32(at.wrapping_add(GMTOFF), (-zone.minutes_west(ms) * 60) as i32)?;
+    let mut tm = Tm::new(&zone.local(ms), zone.is_summer(ms));
+    if rt.abi.elapsed_yday {
+        tm.yday = elapsed_yday(&zone, ms);
+    }
+    tm.write(rt, at)?;
+    rt.wasm.write_i32(
+        at.wrapping_add(GMTOFF),
+        (-zone.minutes_west(ms) * 60) as i32,
+    )?;
     Ok(true)
 }
 
@@ -148,7 +177,10 @@ fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) {
 pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let at = args.u32(0);
     let seconds = match make(&Tm::read(rt, at)?, &Zone::system()) {
-        Some((ms, tm)) => {
+        Some((ms, mut tm)) => {
+            if rt.abi.elapsed_yday {
+                tm.yday = elapsed_yday(&Zone::system(), ms);
+            }
             tm.write(rt, at)?;
             ms.div_euclid(1000)
         }
@@ -164,7 +196,12 @@ pub fn timegm_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let seconds = match join(year, month, day, hour, minute, second).and_then(clip) {
         Some(ms) => {
             let fields = Tm::new(&split(ms), false);
-            Tm { wday: fields.wday, yday: fields.yday, ..tm }.write(rt, at)?;
+            Tm {
+                wday: fields.wday,
+                yday: fields.yday,
+                ..tm
+            }
+            .write(rt, at)?;
             ms.div_euclid(1000)
         }
         None => -1,
@@ -183,11 +220,14 @@ fn zone_names(rt: &Runtime) -> (i64, bool, String, String) {
             let (sign, minutes) = if west >= 0 { ('-', west) } else { ('+', -west) };
             return format!("UTC{sign}{:02}{:02}", minutes / 60, minutes % 60);
         }
-        zone.abbreviation(zone.date(year, month, 1, 0, 0, 0).unwrap_or(0))
+        zone.long_name(zone.date(year, month, 1, 0, 0, 0).unwrap_or(0))
     };
     let (winter_name, summer_name) = (name(0, winter), name(6, summer));
-    let (standard, daylight) =
-        if summer < winter { (winter_name, summer_name) } else { (summer_name, winter_name) };
+    let (standard, daylight) = if summer < winter {
+        (winter_name, summer_name)
+    } else {
+        (summer_name, winter_name)
+    };
     (winter.max(summer), winter != summer, standard, daylight)
 }
 
@@ -290,8 +330,9 @@ pub fn localtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 fn ascii(tm: &Tm) -> String {
     let name = |list: &[&'static str], i: i32| list.get(i as usize).copied().unwrap_or("???");
@@ -343,14 +384,25 @@ mod tests {
     use super::*;
 
     fn tm(year: i32, mon: i32, mday: i32, hour: i32, min: i32, isdst: i32) -> Tm {
-        Tm { year: year - 1900, mon, mday, hour, min, isdst, ..Tm::default() }
+        Tm {
+            year: year - 1900,
+            mon,
+            mday,
+            hour,
+            min,
+            isdst,
+            ..Tm::default()
+        }
     }
 
     #[test]
     fn mktime_in_zones() {
         let utc = Zone::named("UTC");
         let (ms, out) = make(&tm(2024, 1, 29, 12, 30, -1), &utc).unwrap();
-        assert_eq!((ms / 1000, out.wday, out.yday, out.isdst), (1_709_209_800, 4, 59, 0));
+        assert_eq!(
+            (ms / 1000, out.wday, out.yday, out.isdst),
+            (1_709_209_800, 4, 59, 0)
+        );
         // Out of range: the 32nd of January.
         let (_, out) = make(&tm(2024, 0, 32, 24, 0, -1), &utc).unwrap();
         assert_eq!((out.mon, out.mday, out.hour), (1, 2, 0));
@@ -370,8 +422,14 @@ mod tests {
 
     #[test]
     fn asctime_text() {
-        let sample = Tm { wday: 4, ..tm(2024, 1, 29, 8, 5, 0) };
+        let sample = Tm {
+            wday: 4,
+            ..tm(2024, 1, 29, 8, 5, 0)
+        };
         assert_eq!(ascii(&sample), "Thu Feb 29 08:05:00 2024\n");
-        assert_eq!(ascii(&Tm { mday: 3, ..sample }), "Thu Feb  3 08:05:00 2024\n");
+        assert_eq!(
+            ascii(&Tm { mday: 3, ..sample }),
+            "Thu Feb  3 08:05:00 2024\n"
+        );
     }
 }

@@ -1,0 +1,37 @@
+'use strict'
+
+// Runs a job on a fixture's own JavaScript under plain Node and prints what came of it as JSON:
+//   node --no-experimental-fetch plain.js <fixture.js> <job.js> [argument as JSON]
+
+const path = require('node:path')
+
+const [file, jobFile, argument] = process.argv.slice(2)
+const lines = []
+const write = process.stdout.write.bind(process.stdout)
+console.log = (...args) => { lines.push(`out ${args.join(' ')}`) }
+console.warn = console.error = (...args) => { lines.push(`err ${args.join(' ')}`) }
+// Emscripten's exit() ends the process: here it only ends the call.
+process.exit = (status) => { throw Object.assign(new Error(`exit ${status}`), { name: 'ExitStatus', status }) }
+async function load () {
+  const given = require(path.resolve(file))
+  if (typeof given === 'function') return given()
+  // Until start-up is over functions may be there that do not work yet.
+  while (!given.calledRun) await new Promise((resolve) => setTimeout(resolve, 1))
+  return given
+}
+
+// Linked modules read their options from the global `Module`, so jobs may ask for some.
+async function main () {
+  const { job, before } = require(path.resolve(jobFile))
+  if (before) before(argument === undefined ? undefined : JSON.parse(argument))
+  const module = await load()
+  const start = lines.splice(0)
+  const result = await job(module, { lines, argument: argument === undefined ? undefined : JSON.parse(argument) })
+  process.exitCode = 0
+  write(JSON.stringify({ start, result, lines }))
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error && error.stack ? error.stack : error}\n`)
+  process.exitCode = 7
+})
