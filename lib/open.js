@@ -6,6 +6,7 @@ const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
+const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
 async function openProgram (source, options) {
@@ -23,9 +24,19 @@ async function openProgram (source, options) {
     const [phase, done, total] = progress
     options.onProgress({ phase, done, total })
   })
-  const program = await load().openProgram(spec, report)
+  let program = await load().openProgram(spec, report)
+  if (program.legacy) program = await openTranslated(spec, program, report)
   if (program.code !== undefined) throw errors.fromNative(program)
   return { program, facts: JSON.parse(program.facts()), path, bytes }
+}
+
+// Modules with the first encoding of wasm exceptions are translated, where Binaryen is installed.
+async function openTranslated ({ wasmPath, ...spec }, { legacy, ...failure }, report) {
+  const wasmBytes = await translate(legacy)
+  if (wasmBytes) return load().openProgram({ ...spec, wasmBytes }, report)
+  const message = `${failure.message} (the first encoding of WebAssembly exceptions): install the \`binaryen\` package ` +
+    'beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
+  return { ...failure, message }
 }
 
 async function open (source, given) {

@@ -26,6 +26,8 @@ pub struct SourceSpec {
 pub struct Failure {
     pub code: String,
     pub message: String,
+    /// The wasm, when it uses the first encoding of exceptions, which a translator can turn into the current one.
+    pub legacy: Option<Buffer>,
 }
 
 /// A compiled program, shared by all sandboxes and threads of the process.
@@ -81,9 +83,15 @@ fn open(files: Files, cache: Option<&Cache>, progress: Option<Box<Progress>>) ->
         None => read(&files.source, files.wasm),
     };
     let reading = reading.map_err(failure)?;
-    Program::get(reading, cache, progress).map_err(|e| Failure {
-        code: "EMVM_ERR_INVALID_WASM".into(),
-        message: e.to_string(),
+    let wasm = reading.wasm.clone();
+    Program::get(reading, cache, progress).map_err(|e| {
+        let message = e.to_string();
+        let legacy = message.contains("legacy") && message.contains("exceptions");
+        Failure {
+            code: "EMVM_ERR_INVALID_WASM".into(),
+            message,
+            legacy: legacy.then(|| wasm.into()),
+        }
     })
 }
 
@@ -109,6 +117,7 @@ fn failure(error: ReadError) -> Failure {
     Failure {
         code: code.into(),
         message: error.to_string(),
+        legacy: None,
     }
 }
 
