@@ -44,7 +44,8 @@ impl StateImage {
     pub fn is_shareable(&self) -> bool {
         !self.fs_needs_host
             && !self.has_functions
-            && self.embind.is_portable() && self.emval.is_portable()
+            && self.embind.is_portable()
+            && self.emval.is_portable()
     }
 }
 
