@@ -324,6 +324,7 @@ pub fn abi(
         },
         embind_checks: embind.map_or(evidence.assertions || !since(3_00_00), |e| e.checks),
         embind_counts: embind.map_or(evidence.assertions || !since(3_01_68), |e| e.counts),
+        embind_bare_fields: embind.is_some_and(|e| e.bare_fields),
         embind_args_suffix: embind.map_or(!since(3_01_45), |e| e.args_suffix),
         std_string_utf8: embind.is_none_or(|e| e.utf8),
         emval_deletes_args: !since(3_01_52),

@@ -50,6 +50,7 @@ pub struct Embind {
     pub checks: bool,
     pub counts: bool,
     pub args_suffix: bool,
+    pub bare_fields: bool,
     pub utf8: bool,
 }
 
@@ -239,6 +240,9 @@ fn text(value: &str, embind: &mut Embind) {
     }
     if value.contains(" args!") {
         embind.args_suffix = true;
+    }
+    if value == "Missing field" {
+        embind.bare_fields = true;
     }
 }
 
