@@ -12,8 +12,6 @@ const { makeStreams } = require('./streams')
 const NUMBERS = {
   EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENOENT: [44, 2], ENOTDIR: [54, 20], ENOTTY: [59, 25]
 }
-// The first version whose `FS.readlink` gives the link's text as it is.
-const LINK_TEXT = 30173
 
 class ErrnoError extends Error {
   constructor (errno, node) {
@@ -88,7 +86,7 @@ function makeFS ({ facade, strings, out, err }) {
 
   function readlink (path) {
     const text = sandbox.fsReadlink(pathOf(path))
-    if (!facts.hasGlue || facts.versionMax >= LINK_TEXT || text.startsWith('/')) return text
+    if (!facts.absoluteLinks || text.startsWith('/')) return text
     return normalize(join(sandbox.fsRealPath(dirname(absolute(pathOf(path))), true), text))
   }
 
