@@ -73,7 +73,8 @@ exports.job = (m, { lines }) => {
   say('dangling', () => { FS.symlink('/none', '/dangling'); return attempt(() => FS.stat('/dangling')) })
 
   const stream = FS.open('/s', 'w+')
-  say('stream', () => [stream.fd, stream.path, stream.position, typeof stream.flags, FS.isFile(stream.node.mode)])
+  // The number is left out: Emscripten leaves descriptors open when reading a file fails.
+  say('stream', () => [typeof stream.fd, stream.path, stream.position, typeof stream.flags, FS.isFile(stream.node.mode)])
   say('stream write', () => [FS.write(stream, new Uint8Array([65, 66, 67, 68]), 0, 4), FS.write(stream, new Uint8Array([0, 69, 70]), 1, 2), stream.position])
   say('stream at', () => FS.write(stream, new Uint8Array([120]), 0, 1, 1))
   const buffer = new Uint8Array(8)
@@ -84,14 +85,14 @@ exports.job = (m, { lines }) => {
   say('stream position', () => { stream.position = 2; return FS.read(stream, buffer, 0, 1) && buffer[0] })
   say('stream negative', () => FS.read(stream, buffer, 0, -1))
   say('stream ftruncate', () => { FS.ftruncate(stream.fd, 3); return text('/s') })
-  say('getStream', () => [FS.getStream(stream.fd) === stream, FS.streams[stream.fd] === stream, FS.getStream(500) == null, FS.streams.length])
+  say('getStream', () => [FS.getStream(stream.fd) === stream, FS.streams[stream.fd] === stream, FS.getStream(500) == null])
   say('stream close', () => { FS.close(stream); return FS.isClosed(stream) })
   say('closed twice', () => FS.close(stream))
   say('read closed', () => FS.read(stream, buffer, 0, 1))
   const reader = FS.open('/s', 'r')
   say('write to a reader', () => FS.write(reader, buffer, 0, 1))
   FS.close(reader)
-  say('exclusive', () => FS.open('/s', 'wx'))
+  say('exclusive', () => FS.open('/s', 0o301))
   say('no such', () => FS.open('/none', 'r+'))
 
   say('analyze', () => ['/a.txt', '/dir', '/', '/none', '/no/where', '/link', 'dir/m/../m', '/dangling'].map((path) => {

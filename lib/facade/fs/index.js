@@ -6,7 +6,7 @@ const { UnsupportedError } = require('../../errors')
 const modes = require('./modes')
 const { makeDevices } = require('./devices')
 const { makeMounts } = require('./mounts')
-const { makeNodes, statOf, dirname, join } = require('./nodes')
+const { makeNodes, statOf, dirname, basename, join } = require('./nodes')
 const { makeStreams } = require('./streams')
 
 const NUMBERS = {
@@ -65,12 +65,26 @@ function makeFS ({ facade, strings, out, err }) {
     return nodeAt(sandbox.fsRealPath(path, false))
   }
 
+  function parentOf (path) {
+    try {
+      return sandbox.fsRealPath(dirname(absolute(path)), true)
+    } catch {
+      return null
+    }
+  }
+
   function analyzePath (given, dontResolveLastLink) {
     const found = sandbox.fsAnalyze(pathOf(given), Boolean(dontResolveLastLink))
-    const { isRoot, exists, error, parentExists } = found
-    const name = found.name === undefined ? null : found.name
+    const { isRoot, exists, error } = found
     const path = found.path === undefined ? null : found.path
-    const parentPath = found.parentPath === undefined ? null : found.parentPath
+    let { name = null, parentPath = null } = found
+    if (!exists) {
+      // A link to nothing counts under its own name.
+      const parent = parentOf(pathOf(given))
+      parentPath = parent
+      name = parent === null ? null : basename(pathOf(given))
+    }
+    const parentExists = parentPath !== null
     return {
       isRoot,
       exists,
