@@ -38,9 +38,9 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true } 
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
     const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle })
-    classes.push({ ...made, Handle: handles.maker(made.prototype) })
+    classes.push({ ...made, Handle: handles.maker(made) })
   }
-  const enums = description.enums.map(makeEnum)
+  const enums = description.enums.map((entry) => makeEnum(entry, argsSuffix))
 
   operations.setHooks([
     (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
@@ -72,6 +72,7 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true } 
   const helpers = {
     ...errors,
     count_emval_handles: () => operations.countEmvals(),
+    get_first_emval: () => operations.firstEmval(),
     getInheritedInstanceCount: () => operations.inheritedCount(),
     getLiveInheritedInstances: () => operations.inheritedObjects(),
     flushPendingDeletes: () => operations.flush(),

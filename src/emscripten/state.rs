@@ -47,7 +47,8 @@ impl StateImage {
         !self.is_seen
             && !self.fs_needs_host
             && !self.has_functions
-            && self.embind.is_portable() && self.emval.is_portable()
+            && self.embind.is_portable()
+            && self.emval.is_portable()
     }
 }
 

@@ -2,6 +2,8 @@
 
 // JavaScript objects of C++ classes. What they stand for lives in native code; `$$` names it by two numbers.
 
+const { named } = require('./calls')
+
 const CLASS = 2 ** 24
 
 // An own property that neither `Object.keys` nor `for ... in` sees, and that is cheap to make, unlike a non-enumerable
@@ -81,10 +83,11 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
   }
 
   // What makes the objects of a class, faster than `Object.create`.
-  function maker (prototype) {
+  function maker ({ name, prototype }) {
     function Handle (s) { this[STATE] = s }
     Handle.prototype = prototype
-    return Handle
+    // Stack traces name it.
+    return named(name, Handle)
   }
 
   // A handle that a native function just returned by its id.

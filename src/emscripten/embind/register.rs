@@ -244,6 +244,9 @@ fn expose_function(
     callable: CallableId,
     argc: u32,
 ) -> Result<(), Unwind> {
+    // Older generations looked in the wrong place for a duplicate of a function that had no overloads yet, and let the
+    // second registration win.
+    let lenient = rt.abi.embind_args_suffix;
     let reg = rt.embind.registry_mut();
     let duplicate = || {
         Unwind::binding(format!(
@@ -261,7 +264,9 @@ fn expose_function(
             }
             table.by_argc.insert(argc, callable);
         }
-        Some(Public::Function { argc: had, .. }) if had == argc => return Err(duplicate()),
+        Some(Public::Function { argc: had, .. }) if had == argc && !lenient => {
+            return Err(duplicate());
+        }
         Some(other) => {
             let mut table = OverloadTable {
                 human: name.to_owned(),
