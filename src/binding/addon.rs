@@ -5,7 +5,7 @@ use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
 use crate::emscripten::js::JsValue;
-use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
+use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
 use napi::{JsValue as _, sys};
@@ -23,6 +23,14 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
+/// A real folder that the module sees at a path of its own.
+#[napi(object)]
+pub struct MountSpec {
+    pub at: String,
+    pub path: String,
+    pub readonly: bool,
+}
+
 /// Options of a sandbox that its instance sees.
 #[napi(object)]
 #[derive(Default)]
@@ -32,6 +40,11 @@ pub struct SandboxSettings {
     pub stack: Option<u32>,
     pub env: Option<HashMap<String, String>>,
     pub args: Option<Vec<String>>,
+    pub mounts: Option<Vec<MountSpec>>,
+    /// Bytes of standard input.
+    pub stdin: Option<Uint8Array>,
+    /// `navigator.languages[0]`, where there is one.
+    pub language: Option<String>,
     pub lenient: Option<bool>,
     pub no_initial_run: Option<bool>,
     /// Canonical names of imports that the user answers, in the order of their functions.
@@ -86,6 +99,18 @@ impl SandboxObject {
             stack: settings.stack.map(|bytes| bytes as usize),
             env: environment,
             args: settings.args.unwrap_or_default(),
+            mounts: settings
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(|mount| MountPoint {
+                    at: mount.at,
+                    path: mount.path.into(),
+                    readonly: mount.readonly,
+                })
+                .collect(),
+            stdin: settings.stdin.map(|bytes| bytes.to_vec().into()),
+            language: settings.language,
             lenient: settings.lenient.unwrap_or(false),
             no_initial_run: settings.no_initial_run.unwrap_or(false),
             user_imports: settings.user_imports.unwrap_or_default(),
@@ -376,6 +401,12 @@ impl SandboxObject {
                     &[("imports", names)],
                 );
                 errors::throw_value(env, error);
+            }
+            StartError::Mount { at, path, reason } => {
+                let shown = path.display();
+                let text = format!("Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}.");
+                let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
             }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
             StartError::Memory(text) => {

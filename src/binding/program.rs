@@ -277,6 +277,7 @@ fn facts(program: &Program) -> Value {
             "unsignedPointers": g.evidence.unsigned_pointers,
             "codePoints": g.evidence.code_points,
         })),
+        "absoluteLinks": program.abi().absolute_links,
         "noInitialRun": glue.is_some_and(|g| g.evidence.no_initial_run),
         "linuxErrno": program.abi().linux_errno,
         "memory": memory.map(|m| json!({ "min": m.min, "max": m.max, "shared": m.shared, "memory64": m.memory64, "imported": m.imported })),

@@ -33,6 +33,8 @@ pub struct Abi {
     pub grows_by_doubling: bool,
     /// The glue was built with ASSERTIONS.
     pub assertions: bool,
+    /// The return of `main` ends the program (EXIT_RUNTIME).
+    pub exit_runtime: bool,
     /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).
     pub finalizers: bool,
     /// Built without a file system: a NUL ends a line of output, too.

@@ -337,6 +337,7 @@ pub fn abi(
         tz_buffers: since(3_01_55),
         grows_by_doubling: !since(2_00_00),
         assertions: evidence.assertions,
+        exit_runtime: evidence.exit_runtime,
         finalizers: since(2_00_33),
         no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
         absolute_links: !since(3_01_73),
