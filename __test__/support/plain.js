@@ -27,6 +27,7 @@ async function main () {
   const module = await load()
   const start = lines.splice(0)
   const result = await job(module, { lines, argument: argument === undefined ? undefined : JSON.parse(argument) })
+  process.exitCode = 0
   write(JSON.stringify({ start, result, lines }))
 }
 

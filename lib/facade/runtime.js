@@ -15,11 +15,12 @@ const { makeLifecycle } = require('./lifecycle')
 const { makeMemory } = require('./memory')
 const { makeFS } = require('./fs')
 
-// The first version in which a lone surrogate is written as it is.
-const SURROGATES_KEPT = 40012
+// What a bare wasm gets: the conventions of current Emscripten.
+const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 
 function makeRuntime (facade) {
   const { sandbox, facts, heap, options } = facade
+  const conventions = facts.conventions || CURRENT
   const functionExports = new Set(facts.exports.filter(({ item }) => item.kind === 'function').map(({ name }) => name))
   const hasExport = (name) => functionExports.has(name)
   const names = new WeakMap()
@@ -41,13 +42,14 @@ function makeRuntime (facade) {
     return late
   }
 
-  const strings = makeStrings({ heap, pairs: facts.hasGlue && facts.versionMax < SURROGATES_KEPT })
+  const strings = makeStrings({ heap, pairs: conventions.codePoints === false })
   const lifecycle = makeLifecycle({ facade })
   const table = makeTable({ facade, nameOf })
   const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
   const values = makeValues({
     heap,
-    bigints: usesBigInts(facts),
+    int64: conventions.int64 || (usesBigInts(facts) ? 'BigInt' : 'Low'),
+    unsigned: conventions.unsignedPointers !== false,
     abort: lifecycle.api.abort,
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
@@ -127,7 +129,7 @@ function isView (value, sandbox) {
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.
 function usesBigInts (facts) {
-  if (!facts.hasGlue || facts.versionMin >= 40000) return true
+  if (facts.versionMin >= 40000) return true
   return [...facts.imports, ...facts.exports.map(({ item }) => item)].some(({ signature }) => /i64/.test(signature || ''))
 }
 

@@ -233,6 +233,11 @@ fn facts(program: &Program) -> Value {
         "versionMin": reading.versions.from,
         "versionMax": reading.versions.to,
         "assertions": glue.is_some_and(|g| g.evidence.assertions),
+        "conventions": glue.map(|g| json!({
+            "int64": g.evidence.int64.map(|kind| format!("{kind:?}")),
+            "unsignedPointers": g.evidence.unsigned_pointers,
+            "codePoints": g.evidence.code_points,
+        })),
         "noInitialRun": glue.is_some_and(|g| g.evidence.no_initial_run),
         "linuxErrno": program.abi().linux_errno,
         "memory": memory.map(|m| json!({ "min": m.min, "max": m.max, "shared": m.shared, "memory64": m.memory64, "imported": m.imported })),

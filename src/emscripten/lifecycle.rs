@@ -5,7 +5,11 @@ use crate::engine::{Args, Raw, Unwind};
 
 /// A C string, or a stand-in when the pointer is null.
 fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
-    if ptr == 0 { Ok(otherwise.to_owned()) } else { rt.c_string(ptr) }
+    if ptr == 0 {
+        Ok(otherwise.to_owned())
+    } else {
+        rt.c_string(ptr)
+    }
 }
 
 fn abort(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -16,7 +20,9 @@ fn assert_fail(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let file = text_or(rt, args.u32(1), "unknown filename")?;
     let function = text_or(rt, args.u32(3), "unknown function")?;
     let line = args.i32(2);
-    Err(Unwind::Abort(format!("Assertion failed: {condition}, at: {file},{line},{function}")))
+    Err(Unwind::Abort(format!(
+        "Assertion failed: {condition}, at: {file},{line},{function}"
+    )))
 }
 /// `__assert_func(file, line, function, condition)`.
 fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -24,10 +30,15 @@ fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let file = text_or(rt, args.u32(0), "unknown filename")?;
     let function = text_or(rt, args.u32(2), "unknown function")?;
     let line = args.i32(1);
-    Err(Unwind::Abort(format!("Assertion failed: {condition}, at: {file},{line},{function}")))
+    Err(Unwind::Abort(format!(
+        "Assertion failed: {condition}, at: {file},{line},{function}"
+    )))
 }
 fn stack_overflow(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    Err(Unwind::Abort(format!("stack overflow (Attempt to set SP to 0x{:08x})", args.u32(0))))
+    Err(Unwind::Abort(format!(
+        "stack overflow (Attempt to set SP to 0x{:08x})",
+        args.u32(0)
+    )))
 }
 fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     const TEXTS: [&str; 4] = [
@@ -71,7 +82,8 @@ fn keepalive(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (function, signal) = (args.u32(0), args.i32(1));
-    rt.call_indirect(function, &[Raw::from_i32(signal)]).map(drop)
+    rt.call_indirect(function, &[Raw::from_i32(signal)])
+        .map(drop)
 }
 /// `raise` and `kill` of builds whose signals are the host's.
 fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {

@@ -13,7 +13,7 @@ const NUMBERS = {
   EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENOENT: [44, 2], ENOTDIR: [54, 20], ENOTTY: [59, 25]
 }
 // The first version whose `FS.readlink` gives the link's text as it is.
-const LINK_TEXT = 30174
+const LINK_TEXT = 30173
 
 class ErrnoError extends Error {
   constructor (errno, node) {

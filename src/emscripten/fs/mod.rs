@@ -52,7 +52,7 @@ pub enum Seek {
 const MAX_LINK: usize = 4095;
 
 /// What the in-memory files of one sandbox may hold together, unless told otherwise.
-const DEFAULT_LIMIT: u64 = 4 << 30;
+const DEFAULT_LIMIT: u64 = 2 << 30;
 
 /// One sandbox's file system.
 pub struct FileSystem {

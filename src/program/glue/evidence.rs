@@ -24,9 +24,24 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
+    /// What `getValue(ptr, 'i64')` gives.
+    pub int64: Option<Int64>,
+    /// `getValue(ptr, '*')` gives pointers as unsigned numbers.
+    pub unsigned_pointers: Option<bool>,
+    /// A lone surrogate is written as it is; before that it took the next code unit with it.
+    pub code_points: Option<bool>,
     /// Bounds on the version from the names that the runtime gives its own parts.
     pub from: Option<u32>,
     pub to: Option<u32>,
+}
+
+/// How JavaScript gets a 64-bit integer out of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Int64 {
+    /// Its low 32 bits.
+    Low,
+    Number,
+    BigInt,
 }
 
 /// What embind's JavaScript in the glue does.
@@ -161,10 +176,15 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
             AstKind::VariableDeclarator(d)
                 if d.id
                     .get_binding_identifier()
-                    .is_some_and(|id| id.name == "shouldRunNow") =>
+                    .is_some_and(|id| is_telling(&id.name)) =>
             {
                 let text = d.init.as_ref().map_or("", |init| ast.slice(init.span()));
-                out.no_initial_run = matches!(text, "false" | "!1");
+                let name = d.id.get_binding_identifier().map_or("", |id| id.name.as_str());
+                told(name, text, &mut out);
+            }
+            AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_telling(&id.name)) => {
+                let name = f.id.as_ref().map_or("", |id| id.name.as_str());
+                told(name, ast.slice(f.span), &mut out);
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_time(&id.name)) => {
                 time(ast.slice(f.span), &mut out)
@@ -194,6 +214,31 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
         out.time64 = Some(layout != StatLayout::S88);
     }
     out
+}
+
+/// Parts of the runtime whose text says how they behave.
+fn is_telling(name: &str) -> bool {
+    matches!(name, "shouldRunNow" | "getValue" | "stringToUTF8Array")
+}
+
+fn told(name: &str, text: &str, out: &mut Evidence) {
+    match name {
+        "shouldRunNow" => out.no_initial_run = matches!(text, "false" | "!1"),
+        "stringToUTF8Array" => out.code_points = Some(text.contains("codePointAt")),
+        _ => {
+            let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+            out.int64 = Some(if plain.contains("Number(HEAP64") {
+                Int64::Number
+            } else if plain.contains("HEAP64[") {
+                Int64::BigInt
+            } else {
+                Int64::Low
+            });
+            // Where `*` has no case of its own it was made `i32`.
+            let star = ["case'*':", "case\"*\":", "case`*`:"].iter().find_map(|case| plain.split_once(case));
+            out.unsigned_pointers = Some(star.is_some_and(|(_, after)| after.starts_with("returnHEAPU32")));
+        }
+    }
 }
 
 fn text(value: &str, embind: &mut Embind) {
