@@ -176,3 +176,21 @@ test('without code generation from strings', () => {
   assert.deepStrictEqual(JSON.parse(plain.stdout), JSON.parse(generated.stdout))
   assert.deepStrictEqual(JSON.parse(plain.stdout)[1], { w: 3, in: [1, false] })
 })
+
+test('leaks are those of this generation, with their places when asked for', async (t) => {
+  const vm = await opened(t, { trackLeaks: true, warmUp: (m) => { void new m.Animal('warm') } })
+  const m = vm.exports
+  assert.deepStrictEqual(vm.leaks(), [])
+  const here = () => new m.Animal('leak')
+  here()
+  here()
+  new m.Animal('fine').delete()
+  const dog = new m.Dog('dog').clone()
+  assert.ok(dog)
+  const [animals, dogs] = vm.leaks()
+  assert.deepStrictEqual([animals.className, animals.count, animals.stacks.length], ['Animal', 2, 2])
+  assert.match(animals.stacks[0], /^ +at .*embind\.test\.js/m)
+  assert.deepStrictEqual([dogs.className, dogs.count], ['Dog', 2])
+  await vm.isReady()
+  assert.deepStrictEqual(vm.leaks(), [])
+})
