@@ -73,6 +73,8 @@ function makeRuntime (facade) {
   })
   for (const name of functionExports) if (name.startsWith('dynCall_')) api[name] = lateExport(name)
   Object.assign(api, exceptionHelpers({ sandbox, hasExport, lateExport }))
+  api.setTempRet0 = hasExport('setTempRet0') ? lateExport('setTempRet0') : (value) => sandbox.setTempRet0(Number(value))
+  api.getTempRet0 = hasExport('getTempRet0') ? lateExport('getTempRet0') : () => sandbox.getTempRet0()
 
   const own = {
     ...lifecycle.own,

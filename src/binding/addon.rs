@@ -212,6 +212,19 @@ impl SandboxObject {
         Ok(())
     }
 
+    /// The high half of a 64-bit result that was split in two, where the host keeps it.
+    #[napi]
+    pub fn set_temp_ret0(&self, env: &Env, value: f64) -> Result<()> {
+        let value = crate::emscripten::to_int32(value) as u32;
+        self.live(env)?.runtime.exceptions.set_temp_ret0(value);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn get_temp_ret0(&self, env: &Env) -> Result<i32> {
+        Ok(self.live(env)?.runtime.exceptions.temp_ret0() as i32)
+    }
+
     /// Stops the call that is running now.
     #[napi]
     pub fn interrupt(&self) {
