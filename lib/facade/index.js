@@ -41,12 +41,17 @@ class Facade {
     this.started = true
     this.#attachExports()
     this.runtime.attachEmbind()
+    if (this.facts.awaitsWasm) this.#initialized()
     if (this.fragment.extras) await this.fragment.extras()
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
+    if (!this.facts.awaitsWasm) this.#initialized()
+    this.runtime.afterStart()
+  }
+
+  #initialized () {
     const { onRuntimeInitialized } = this.module
     if (typeof onRuntimeInitialized === 'function') onRuntimeInitialized.call(this.module)
-    this.runtime.afterStart()
   }
 
   // Raw functions by canonical name; each holds the sandbox.

@@ -279,6 +279,7 @@ fn facts(program: &Program) -> Value {
         })),
         "absoluteLinks": program.abi().absolute_links,
         "noInitialRun": glue.is_some_and(|g| g.evidence.no_initial_run),
+        "awaitsWasm": glue.is_some_and(|g| g.evidence.awaits_wasm),
         "linuxErrno": program.abi().linux_errno,
         "memory": memory.map(|m| json!({ "min": m.min, "max": m.max, "shared": m.shared, "memory64": m.memory64, "imported": m.imported })),
         "restorable": program.restorable().err(),

@@ -230,6 +230,8 @@ function makeFS ({ facade, strings, out, err }) {
     registerDevice,
     getDevice: (dev) => registered.get(dev),
     createDevice,
+    createFolder: (parent, name, canRead, canWrite) => FS.mkdir(`${pathOf(parent)}/${name}`, modes.getMode(canRead, canWrite)),
+    createLink: (parent, name, target) => FS.symlink(target, `${pathOf(parent)}/${name}`),
     createPath: (parent, path) => sandbox.fsCreatePath(pathOf(parent), path),
     createFile: (parent, name, properties, canRead, canWrite) =>
       made(sandbox.fsCreateFile(pathOf(parent), name || '', Boolean(canRead), Boolean(canWrite))),
@@ -258,6 +260,8 @@ function makeFS ({ facade, strings, out, err }) {
     api: {
       FS,
       FS_createPath: FS.createPath,
+      FS_createFolder: FS.createFolder,
+      FS_createLink: FS.createLink,
       FS_createDataFile: createDataFile,
       FS_createPreloadedFile: createPreloadedFile,
       FS_preloadFile: createPreloadedFile,

@@ -222,6 +222,7 @@ fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Func
     } else {
         text(rt, signature)?
     };
+    let index = rt.abi.table_index(&signature, index);
     Ok(rt.embind.add_function(&rt.wasm, index, signature))
 }
 

@@ -24,8 +24,13 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
+<<<<<<< HEAD
     /// Built with EXIT_RUNTIME: the return of `main` ends the program.
     pub exit_runtime: bool,
+=======
+    /// The glue awaits its wasm, so `onRuntimeInitialized` is called before post-js and not after it.
+    pub awaits_wasm: bool,
+>>>>>>> pack
     /// What `getValue(ptr, 'i64')` gives.
     pub int64: Option<Int64>,
     /// `getValue(ptr, '*')` gives pointers as unsigned numbers.
@@ -94,6 +99,9 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     t.value.cooked.as_ref().map_or("", |s| s.as_str()),
                     &mut embind,
                 );
+            }
+            AstKind::AwaitExpression(a) => {
+                out.awaits_wasm |= ast.slice(a.span).contains("createWasm");
             }
             AstKind::BinaryExpression(b) => {
                 // `typeof value != "boolean"` is how embind checks numbers.
