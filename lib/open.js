@@ -37,7 +37,7 @@ async function compiled (spec, report) {
   // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
   const translated = await translate(await native.readWasm(spec), spec.path)
   if (translated === undefined) {
-    failure.message += ' (wasm exceptions in their first encoding): install `binaryen` beside emvm, which translates them'
+    failure.message += ' (the first encoding of WebAssembly exceptions): install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
     throw errors.fromNative(failure)
   }
   const again = await native.openProgram({ ...spec, translated }, report)

@@ -105,7 +105,7 @@ function makeRuntime (facade) {
   let embind = null
   function attachEmbind () {
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name))
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks })
   }
 
   return {
@@ -119,8 +119,8 @@ function makeRuntime (facade) {
     afterStart: lifecycle.afterStart,
     // Raw functions of exports, for those who are given one and need to know which.
     remember: (fn, name) => names.set(fn, name),
-    leaks: () => embind && embind.leaks ? embind.leaks() : [],
-    owns: (value) => Boolean(embind && embind.owns && embind.owns(value)) || isView(value, sandbox)
+    leaks: () => embind ? embind.leaks() : [],
+    owns: (value) => Boolean(embind && embind.owns(value)) || isView(value, sandbox)
   }
 }
 

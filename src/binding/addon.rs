@@ -4,6 +4,7 @@ use super::exports::{self, ExportSite};
 use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
+use crate::emscripten::embind::signatures;
 use crate::emscripten::js::JsValue;
 use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
@@ -228,6 +229,30 @@ impl SandboxObject {
         }
     }
 
+    /// The number with which another thread can stop this sandbox's calls: see `interruptByKey`.
+    #[napi(getter)]
+    pub fn interrupt_key(&self) -> u32 {
+        self.cell
+            .instance()
+            .map_or(0, |instance| instance.interrupter.key())
+    }
+
+    /// Takes back an interruption that came after the call it was meant for.
+    #[napi]
+    pub fn settle_interrupt(&self) {
+        if let Some(instance) = self.cell.instance() {
+            instance.interrupter.settle();
+        }
+    }
+
+    /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
+    #[napi]
+    pub fn embind_signatures(&self) -> String {
+        self.cell.instance().map_or_else(String::new, |instance| {
+            signatures::signatures(&instance.runtime.embind.reg)
+        })
+    }
+
     #[napi(getter)]
     pub fn generation(&self) -> f64 {
         self.cell
@@ -444,4 +469,10 @@ impl Drop for SandboxObject {
     fn drop(&mut self) {
         self.cell.release();
     }
+}
+
+/// Stops the calls of another thread's sandbox, found by its `interruptKey`. Tells whether there is one.
+#[napi]
+pub fn interrupt_by_key(key: u32) -> bool {
+    crate::instance::Interrupter::interrupt_by_key(key)
 }

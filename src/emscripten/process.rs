@@ -122,6 +122,8 @@ impl Runtime {
         let js = self.js();
         self.functions.reset(&*js);
         self.wasm = crate::engine::Wasm::default();
+        self.embind.start_over(&*js);
+        self.emval.start_over(&*js);
         self.exceptions = Default::default();
         self.process = Process::default();
         self.fs.reset();

@@ -279,6 +279,7 @@ fn call(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if a.ty().results().first() == Some(&Type::I32) {
         let function = rt.emval_value(a.u32(0))?;
         let pack = unprepared(rt, a.u32(1), a.u32(2), a.u32(3))?;
+        callers::require_function(&*js, function, "handle.apply")?;
         let value = js.call(rt, function, js.undefined(), &pack)?;
         return give(rt, a, value);
     }

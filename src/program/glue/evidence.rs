@@ -52,7 +52,10 @@ pub struct Embind {
     pub checks: bool,
     pub counts: bool,
     pub args_suffix: bool,
+    pub bare_fields: bool,
     pub utf8: bool,
+    /// Handles of smart pointers are destroyed when collected.
+    pub finalizers: bool,
 }
 
 /// Names of the runtime with the versions that have them.
@@ -120,6 +123,12 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                 // EMBIND_STD_STRING_IS_UTF8=0 leaves `false`; else it is a comparison with the type's name, or `true`.
                 let off = matches!(&d.init, Some(Expression::BooleanLiteral(b)) if !b.value);
                 embind.utf8 = !off;
+            }
+            AstKind::IdentifierReference(id) if id.name == "FinalizationRegistry" => {
+                embind.finalizers = true
+            }
+            AstKind::StaticMemberExpression(m) if m.property.name == "FinalizationRegistry" => {
+                embind.finalizers = true
             }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
                 out.emval_undefined = emval_case(case)
@@ -245,6 +254,9 @@ fn text(value: &str, embind: &mut Embind) {
     }
     if value.contains(" args!") {
         embind.args_suffix = true;
+    }
+    if value == "Missing field" {
+        embind.bare_fields = true;
     }
 }
 
