@@ -60,8 +60,9 @@ async function startNative ({ program, facts, path }, options) {
   }
   const sandbox = new native.Sandbox(program, settings)
   try {
+    sandbox.instantiate()
     const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
-    sandbox.instantiate(facade.importFunctions())
+    sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
     await facade.afterStart()

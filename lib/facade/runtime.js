@@ -64,6 +64,8 @@ function makeRuntime (facade) {
       ...table.api,
       ...lifecycle.api,
       ...files.api,
+      getTempRet0: () => sandbox.tempRet0(),
+      setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
       preloadPlugins: [],
       preloadedImages: {},

@@ -126,28 +126,37 @@ impl SandboxObject {
         }
     }
 
-    /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
-    /// program's own.
+    /// Instantiates the module; nothing of it runs yet, so its imports may come later.
     #[napi]
-    pub fn instantiate(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+    pub fn instantiate(&self, env: &Env) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
         *self.js.borrow_mut() = Some(js.clone());
-        let keep =
-            |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
-        let js_imports = imports
-            .iter()
-            .map(|function| function.as_ref().map(keep))
-            .collect();
-        let made = Instance::new(program, settings, Host { js, js_imports });
-        let instance = made.map_err(|error| {
+        let host = Host {
+            js,
+            js_imports: Vec::new(),
+        };
+        let instance = Instance::new(program, settings, host).map_err(|error| {
             self.throw_start(env, error);
             pending()
         })?;
         self.cell.set_instance(Some(instance));
         self.report(env);
+        Ok(())
+    }
+
+    /// The functions of the user's imports, then of the program's own, in the order of their names.
+    #[napi]
+    pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+        let runtime = &mut self.live(env)?.runtime;
+        let js = runtime.js();
+        let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
+        runtime.js_imports = imports
+            .iter()
+            .map(|function| function.as_ref().map(keep))
+            .collect();
         Ok(())
     }
 

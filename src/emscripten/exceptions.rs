@@ -112,7 +112,8 @@ impl Runtime {
         Ok(())
     }
 
-    fn set_high_result(&mut self, value: u32) -> Result<(), Unwind> {
+    /// The high word of a 64-bit result, wherever this build looks for it.
+    pub fn set_high_result(&mut self, value: u32) -> Result<(), Unwind> {
         self.exceptions.temp_ret0 = value;
         for name in ["setTempRet0", "_emscripten_tempret_set"] {
             if let Some(func) = self.wasm.export(name) {

@@ -155,7 +155,7 @@ function makeFS ({ facade, strings, out, err }) {
   }
   init.initialized = true
 
-  const FS = {
+  const FS = Object.defineProperties({
     ErrnoError,
     FSNode,
     genericErrors: {},
@@ -170,7 +170,6 @@ function makeFS ({ facade, strings, out, err }) {
     major: modes.major,
     minor: modes.minor,
     makedev: modes.makedev,
-    ...streams.api,
     ...mounts.api,
     init,
     quit: () => {},
@@ -247,7 +246,7 @@ function makeFS ({ facade, strings, out, err }) {
       ignoring = Boolean(ignore)
       sandbox.fsIgnorePermissions(ignoring)
     }
-  }
+  }, Object.getOwnPropertyDescriptors(streams.api))
   let ignoring = false
 
   const refuseTracking = () => {
