@@ -51,11 +51,12 @@ pub fn invoke<P: Passed>(
             return Err(resolve::throw_unbound(rt, message, types));
         }
     };
-    let Some(func) = rt.embind.resolved(plan.func).map(|r| r.func) else {
+    let Some((func, pointer)) = rt.embind.resolved(plan.func).map(|r| (r.func, r.pointer)) else {
         return Err(unknown_function(rt, plan.func));
     };
     let mut destructors = Destructors::new();
     let mut raws = SmallVec::<[Raw; 12]>::new();
+    raws.extend(pointer.map(Raw::from_u32));
     raws.push(Raw::from_u32(plan.context));
     let converted = arguments(rt, reg, callable, plan, passed, &mut raws, &mut destructors);
     // An argument that cannot be converted leaves the earlier ones behind, as in embind.

@@ -222,7 +222,9 @@ fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Func
     } else {
         text(rt, signature)?
     };
-    Ok(rt.embind.add_function(&rt.wasm, index, signature))
+    Ok(rt
+        .embind
+        .add_function(&rt.wasm, rt.abi.fastcomp, index, signature))
 }
 
 fn optional_function(
