@@ -19,7 +19,7 @@ const { makeFS } = require('./fs')
 const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 
 function makeRuntime (facade) {
-  const { sandbox, facts, heap, options } = facade
+  const { sandbox, facts, heap } = facade
   const conventions = facts.conventions || CURRENT
   const functionExports = new Set(facts.exports.filter(({ item }) => item.kind === 'function').map(({ name }) => name))
   const hasExport = (name) => functionExports.has(name)
@@ -64,7 +64,6 @@ function makeRuntime (facade) {
       ...table.api,
       ...lifecycle.api,
       ...files.api,
-      ENV: environment(options),
       noExitRuntime: true,
       preloadPlugins: [],
       preloadedImages: {},
@@ -131,19 +130,6 @@ function isView (value, sandbox) {
 function usesBigInts (facts) {
   if (facts.versionMin >= 40000) return true
   return [...facts.imports, ...facts.exports.map(({ item }) => item)].some(({ signature }) => /i64/.test(signature || ''))
-}
-
-function environment ({ env = {} }) {
-  return {
-    USER: 'web_user',
-    LOGNAME: 'web_user',
-    PATH: '/',
-    PWD: '/',
-    HOME: '/home/web_user',
-    LANG: 'C.UTF-8',
-    _: './this.program',
-    ...env
-  }
 }
 
 function exceptionHelpers ({ sandbox, hasExport, lateExport }) {

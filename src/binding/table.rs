@@ -101,6 +101,13 @@ impl SandboxObject {
         self.unwrap(env, found)
     }
 
+    /// The environment of the module, in place of the one it was opened with; `null` removes a default.
+    #[napi]
+    pub fn set_variables(&self, env: &Env, names: Vec<String>, values: Vec<Option<String>>) -> Result<()> {
+        self.live(env)?.runtime.env.set_variables(names.into_iter().zip(values).collect());
+        Ok(())
+    }
+
     /// Runs `main` and gives its status.
     #[napi(ts_return_type = "number")]
     pub fn call_main(&self, env: &Env, args: Vec<String>) -> Result<Unknown<'_>> {

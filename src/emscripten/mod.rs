@@ -57,6 +57,8 @@ pub struct Runtime {
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
     pub js_imports: Vec<Option<js::JsRef>>,
+    /// One of them was called.
+    pub ran_javascript: bool,
     /// Imports that nobody answers: module, name, signature.
     pub missing: Vec<(String, String, String)>,
     /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
@@ -80,6 +82,7 @@ impl Runtime {
             process: Process::default(),
             js,
             js_imports: Vec::new(),
+            ran_javascript: false,
             missing: Vec::new(),
             generation: 0,
         }

@@ -351,6 +351,9 @@ fn record_to_wire(
                 TypeKind::Emval { optional: true }
             );
             if !optional && !js.has_named(rt, value, &field.name)? {
+                if rt.abi.embind_bare_fields {
+                    return Err(Unwind::script("TypeError", "Missing field"));
+                }
                 let gap = if rt.abi.embind_args_suffix { "  " } else { " " };
                 return Err(Unwind::script(
                     "TypeError",

@@ -13,6 +13,7 @@ mod pointers;
 mod register;
 pub mod registry;
 mod resolve;
+pub mod signatures;
 mod strings;
 
 pub use register::IMPORTS;

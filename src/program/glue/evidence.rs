@@ -24,6 +24,8 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
+    /// Built with EXIT_RUNTIME: the return of `main` ends the program.
+    pub exit_runtime: bool,
     /// What `getValue(ptr, 'i64')` gives.
     pub int64: Option<Int64>,
     /// `getValue(ptr, '*')` gives pointers as unsigned numbers.
@@ -50,6 +52,7 @@ pub struct Embind {
     pub checks: bool,
     pub counts: bool,
     pub args_suffix: bool,
+    pub bare_fields: bool,
     pub utf8: bool,
     /// Handles of smart pointers are destroyed when collected.
     pub finalizers: bool,
@@ -218,12 +221,16 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
 
 /// Parts of the runtime whose text says how they behave.
 fn is_telling(name: &str) -> bool {
-    matches!(name, "shouldRunNow" | "getValue" | "stringToUTF8Array")
+    matches!(name, "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array")
 }
 
 fn told(name: &str, text: &str, out: &mut Evidence) {
     match name {
         "shouldRunNow" => out.no_initial_run = matches!(text, "false" | "!1"),
+        "noExitRuntime" => {
+            let default = text.rsplit(['|', '?']).next().unwrap_or_default().trim();
+            out.exit_runtime = matches!(default, "false" | "!1");
+        }
         "stringToUTF8Array" => out.code_points = Some(text.contains("codePointAt")),
         _ => {
             let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -247,6 +254,9 @@ fn text(value: &str, embind: &mut Embind) {
     }
     if value.contains(" args!") {
         embind.args_suffix = true;
+    }
+    if value == "Missing field" {
+        embind.bare_fields = true;
     }
 }
 
