@@ -1,12 +1,10 @@
 //! One call from JavaScript into C++.
 
-use super::convert::{
-    Arg, Destructors, Leaves, from_wire, leaves_from_wire, record_from_leaves, run_destructor,
-    run_destructors, to_wire,
-};
+use super::convert::{Arg, Destructors, from_wire, run_destructor, run_destructors, to_wire};
 use super::funcs::unknown_function;
+use super::records::{Leaves, leaves_from_wire, record_from_leaves};
 use super::registry::{Callable, Passing, Plan, Registry, Role, State, This, TypeKind};
-use super::{Out, pointers, resolve};
+use super::{Out, names, pointers};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
 use crate::engine::{Raw, Unwind};
@@ -48,7 +46,7 @@ pub fn invoke<P: Passed>(
     let plan = match &callable.state {
         State::Bound(plan) => plan,
         State::Unbound { message, types } => {
-            return Err(resolve::throw_unbound(rt, message, types));
+            return Err(names::throw_unbound(rt, message, types));
         }
     };
     let Some((func, pointer)) = rt.embind.resolved(plan.func).map(|r| (r.func, r.pointer)) else {

@@ -9,7 +9,12 @@ pub mod describe;
 mod funcs;
 pub mod handles;
 pub mod invoke;
+mod members;
+mod names;
+pub mod numbers;
+mod plan;
 mod pointers;
+pub mod records;
 mod register;
 pub mod registry;
 mod resolve;
@@ -256,7 +261,7 @@ pub(super) fn require_type(rt: &mut Runtime, raw: u32, human: &str) -> Result<Ty
     match rt.embind.reg.type_of_raw(raw) {
         Some(index) => Ok(index),
         None => {
-            let name = resolve::type_name(rt, raw)?;
+            let name = names::type_name(rt, raw)?;
             Err(Unwind::binding(format!("{human} has unknown type {name}")))
         }
     }
