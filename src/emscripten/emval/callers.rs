@@ -2,7 +2,8 @@
 
 use super::Value;
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::convert::{Arg, Destructors, Wire, read_value, to_wire};
+use crate::emscripten::embind::convert::{Arg, Destructors, read_value, to_wire};
+use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::{Registry, TypeIdx, TypeKind};
 use crate::emscripten::embind::{Out, handles, require_type};
 use crate::emscripten::js::{HandleRef, Js, JsValue, Kind as ValueKind};

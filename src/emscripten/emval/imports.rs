@@ -265,7 +265,7 @@ fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// The number that the import returns: i64 where it is declared so.
-fn give_wire(a: &mut Args, wire: crate::emscripten::embind::convert::Wire) {
+fn give_wire(a: &mut Args, wire: crate::emscripten::embind::numbers::Wire) {
     if a.ty().results().first() == Some(&Type::I64) {
         a.ret_i64(wire.i64());
     } else {
