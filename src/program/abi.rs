@@ -311,7 +311,6 @@ pub fn abi(
     let embind = evidence.embind;
     Abi {
         fastcomp,
-        pointer_tables: HashMap::new(),
         linux_errno: evidence.linux_errno.unwrap_or(range.to <= 1_38_46),
         stat: evidence.stat.unwrap_or(match () {
             () if since(3_01_42) => StatLayout::S96,

@@ -6,7 +6,6 @@
 mod abi;
 pub mod files;
 pub mod esm;
-mod function_pointers;
 pub mod glue;
 mod locate;
 mod registry;
@@ -258,10 +257,7 @@ fn finish(
     hasher.update(&wasm);
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
-    let mut abi = abi::abi(&facts, &import_names, glue.as_ref());
-    if abi.fastcomp {
-        abi.pointer_tables = function_pointers::read(&wasm, &facts);
-    }
+    let abi = abi::abi(&facts, &import_names, glue.as_ref());
     let dynamic = match &glue {
         Some(glue) => glue.layout.dynamic,
         None => wasm_code::dynamic_top(&wasm, &facts),

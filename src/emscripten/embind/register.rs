@@ -224,14 +224,9 @@ fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Func
     } else {
         text(rt, signature)?
     };
-<<<<<<< HEAD
-    let index = rt.abi.table_index(&signature, index);
-    Ok(rt.embind.add_function(&rt.wasm, index, signature))
-=======
     Ok(rt
         .embind
         .add_function(&rt.wasm, rt.abi.fastcomp, index, signature))
->>>>>>> embind
 }
 
 fn optional_function(

@@ -24,13 +24,10 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
-<<<<<<< HEAD
     /// Built with EXIT_RUNTIME: the return of `main` ends the program.
     pub exit_runtime: bool,
-=======
     /// The glue awaits its wasm, so `onRuntimeInitialized` is called before post-js and not after it.
     pub awaits_wasm: bool,
->>>>>>> pack
     /// What `getValue(ptr, 'i64')` gives.
     pub int64: Option<Int64>,
     /// `getValue(ptr, '*')` gives pointers as unsigned numbers.
