@@ -21,6 +21,7 @@ class NativeHost {
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()
+    if (this.facade.keepsState) this.facade.renew()
     return this.exports
   }
 

@@ -50,6 +50,21 @@ class Facade {
     this.runtime.afterStart()
   }
 
+  // JavaScript of the package's own that keeps state belongs to its generation.
+  get keepsState () {
+    const { fragment } = this.facts
+    return Boolean(fragment && fragment.keepsState)
+  }
+
+  // A recycle has replaced the instance: that JavaScript is made anew, its old objects are stale.
+  renew () {
+    this.fragment.guard.dead = true
+    this.fragment = evaluate(this)
+    this.sandbox.setImports(this.importFunctions())
+    if (this.fragment.extras) this.fragment.extras()
+    delete this.module.then
+  }
+
   #initialized () {
     const { onRuntimeInitialized } = this.module
     if (typeof onRuntimeInitialized === 'function') onRuntimeInitialized.call(this.module)

@@ -75,8 +75,6 @@ function makeRuntime (facade) {
   })
   for (const name of functionExports) if (name.startsWith('dynCall_')) api[name] = lateExport(name)
   Object.assign(api, exceptionHelpers({ sandbox, hasExport, lateExport }))
-  api.setTempRet0 = hasExport('setTempRet0') ? lateExport('setTempRet0') : (value) => sandbox.setTempRet0(Number(value))
-  api.getTempRet0 = hasExport('getTempRet0') ? lateExport('getTempRet0') : () => sandbox.getTempRet0()
 
   const own = {
     ...lifecycle.own,
@@ -121,6 +119,7 @@ function makeRuntime (facade) {
     afterStart: lifecycle.afterStart,
     // Raw functions of exports, for those who are given one and need to know which.
     remember: (fn, name) => names.set(fn, name),
+    rename: (fn, known) => { if (names.has(known)) names.set(fn, names.get(known)) },
     leaks: () => embind ? embind.leaks() : [],
     owns: (value) => Boolean(embind && embind.owns(value)) || isView(value, sandbox)
   }

@@ -152,6 +152,9 @@ impl SandboxObject {
     pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
         let runtime = &mut self.live(env)?.runtime;
         let js = runtime.js();
+        for old in std::mem::take(&mut runtime.js_imports).into_iter().flatten() {
+            js.release(old);
+        }
         let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
         runtime.js_imports = imports
             .iter()
@@ -219,19 +222,6 @@ impl SandboxObject {
         self.program.take();
         self.report(env);
         Ok(())
-    }
-
-    /// The high half of a 64-bit result that was split in two, where the host keeps it.
-    #[napi]
-    pub fn set_temp_ret0(&self, env: &Env, value: f64) -> Result<()> {
-        let value = crate::emscripten::to_int32(value) as u32;
-        self.live(env)?.runtime.exceptions.set_temp_ret0(value);
-        Ok(())
-    }
-
-    #[napi]
-    pub fn get_temp_ret0(&self, env: &Env) -> Result<i32> {
-        Ok(self.live(env)?.runtime.exceptions.temp_ret0() as i32)
     }
 
     /// Stops the call that is running now.
