@@ -7,6 +7,7 @@ const path = require('node:path')
 const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { StartError } = require('../errors')
+const { withCache } = require('./webidl')
 
 const NOTHING = { imports: {}, asm: {}, pre: null, extras: null }
 
@@ -32,7 +33,7 @@ function evaluate (facade) {
   let make
   try {
     // eslint-disable-next-line no-new-func
-    make = new Function(...fragment.freeNames.map(({ name }) => name), fragment.source)
+    make = new Function(...fragment.freeNames.map(({ name }) => name), withCache(fragment.source))
   } catch (cause) {
     throw new StartError(`the JavaScript that the package adds to its module does not compile: ${cause.message}`, { cause })
   }

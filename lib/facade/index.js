@@ -6,6 +6,7 @@
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
 const { evaluate } = require('./fragment')
+const { followGenerations } = require('./webidl')
 
 class Facade {
   // What raw functions belong to: a function that the user keeps must keep the sandbox.
@@ -43,6 +44,7 @@ class Facade {
     this.#attachExports()
     this.runtime.attachEmbind()
     if (this.fragment.extras) await this.fragment.extras()
+    if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
     const { onRuntimeInitialized } = this.module
