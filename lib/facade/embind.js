@@ -3,6 +3,7 @@
 // embind's part of the module object: classes, functions, enums and constants, made once per sandbox from what native
 // code describes. No state is kept here, so that a recycle has nothing to put back.
 
+const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
 const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
@@ -24,7 +25,7 @@ function makeErrors () {
 // `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
 function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false } = {}) {
   const errors = makeErrors()
-  sandbox.setScriptError((name, message) => new (errors[name] || BUILTIN[name] || Error)(message))
+  sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
   const native = sandbox.embind()
   if (!native) return null
   const description = JSON.parse(native.description)

@@ -44,6 +44,7 @@ class Facade {
     this.runtime.attachEmbind()
     if (this.facts.awaitsWasm) this.#initialized()
     if (this.fragment.extras) await this.fragment.extras()
+    if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
     if (!this.facts.awaitsWasm) this.#initialized()

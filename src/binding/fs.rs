@@ -230,7 +230,7 @@ impl SandboxObject {
     /// The object whose functions are the terminals, devices and lazy files: out, err, stdin, open, close, read, write, load.
     #[napi]
     pub fn set_fs_host(&self, env: &Env, host: Unknown) -> Result<()> {
-        let object = Reference::new(env.raw(), host.raw())
+        let object = Reference::weak(env.raw(), host.raw())
             .ok_or_else(|| Error::from_reason("not an object"))?;
         let runtime = &mut self.live(env)?.runtime;
         let script = ScriptHost {

@@ -61,11 +61,11 @@ impl SandboxCell {
     }
 
     pub fn set_script_error(&self, function: sys::napi_value) {
-        *self.script_error.borrow_mut() = Reference::new(self.env, function);
+        *self.script_error.borrow_mut() = Reference::weak(self.env, function);
     }
 
     pub fn set_errno_error(&self, function: sys::napi_value) {
-        *self.errno_error.borrow_mut() = Reference::new(self.env, function);
+        *self.errno_error.borrow_mut() = Reference::weak(self.env, function);
     }
 
     /// An error of the file system.

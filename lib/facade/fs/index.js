@@ -3,6 +3,7 @@
 // Emscripten's `FS` over the sandbox's file system. All state is native, so a recycle puts it back.
 
 const { UnsupportedError } = require('../../errors')
+const { keep } = require('../keep')
 const modes = require('./modes')
 const { makeDevices } = require('./devices')
 const { makeMounts } = require('./mounts')
@@ -33,11 +34,11 @@ function makeFS ({ facade, strings, out, err }) {
     throw error
   }
 
-  sandbox.setErrnoError((errno, code) => {
+  sandbox.setErrnoError(keep(sandbox, (errno, code) => {
     const error = new ErrnoError(errno)
     error.code = code
     return error
-  })
+  }))
 
   const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : String(given)
   const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
@@ -255,7 +256,7 @@ function makeFS ({ facade, strings, out, err }) {
   Object.defineProperty(FS, 'trackingDelegate', { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
 
   return {
-    attach: () => sandbox.setFsHost(devices.host),
+    attach: () => sandbox.setFsHost(keep(sandbox, devices.host)),
     api: {
       FS,
       FS_createPath: FS.createPath,
