@@ -25,9 +25,20 @@ async function openProgram (source, options) {
     options.onProgress({ phase, done, total })
   })
   let program = await load().openProgram(spec, report)
-  if (program.legacy) program = await openTranslated(spec, program, report)
-  if (program.code !== undefined) throw errors.fromNative(program)
-  return { program, facts: JSON.parse(program.facts()), path, bytes }
+  const original = program.legacy
+  if (original) program = await openTranslated(spec, program, report)
+  if (program.code !== undefined) {
+    const failure = errors.fromNative(program)
+    if (options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(program.message)) return withoutProgram(failure, path, bytes)
+    throw failure
+  }
+  return { program, facts: JSON.parse(program.facts()), path, bytes, original }
+}
+
+// Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
+function withoutProgram (failure, path, bytes) {
+  const facts = { hasGlue: true, imports: [], minified: failure.message, uses: {} }
+  return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
 // Modules with the first encoding of wasm exceptions are translated, where Binaryen is installed.
