@@ -24,8 +24,20 @@ async function openProgram (source, options) {
     const [phase, done, total] = progress
     options.onProgress({ phase, done, total })
   })
-  const program = await compiled(spec, report)
-  return { program, facts: JSON.parse(program.facts()), path, bytes }
+  try {
+    const program = await compiled(spec, report)
+    return { program, facts: JSON.parse(program.facts()), path, bytes }
+  } catch (failure) {
+    const hides = options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(failure.message)
+    if (!hides) throw failure
+    return withoutProgram(failure, path, bytes)
+  }
+}
+
+// Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
+function withoutProgram (failure, path, bytes) {
+  const facts = { hasGlue: true, imports: [], minified: failure.message, uses: {} }
+  return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
 async function compiled (spec, report) {

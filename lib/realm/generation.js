@@ -96,7 +96,7 @@ class Generation {
       options.preRun = [(instance) => { if (instance && instance.ENV) Object.assign(instance.ENV, env) }, ...preRun]
     }
     // The glue need not look for a wasm that is compiled already.
-    if (!options.instantiateWasm && (this.options.wasm !== undefined || !options.wasmBinary)) {
+    if (this.program.marker && !options.instantiateWasm && (this.options.wasm !== undefined || !options.wasmBinary)) {
       options.wasmBinary = this.program.marker.slice(0)
     }
     return options
