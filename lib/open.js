@@ -6,6 +6,7 @@ const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
+const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
 async function openProgram (source, options) {
@@ -23,9 +24,25 @@ async function openProgram (source, options) {
     const [phase, done, total] = progress
     options.onProgress({ phase, done, total })
   })
-  const program = await load().openProgram(spec, report)
-  if (program.code !== undefined) throw errors.fromNative(program)
+  const program = await compiled(spec, report)
   return { program, facts: JSON.parse(program.facts()), path, bytes }
+}
+
+async function compiled (spec, report) {
+  const native = load()
+  const program = await native.openProgram(spec, report)
+  if (program.code === undefined) return program
+  const { feature, ...failure } = program
+  if (feature === undefined || !feature.includes('legacy_exceptions')) throw errors.fromNative(failure)
+  // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
+  const translated = await translate(await native.readWasm(spec), spec.path)
+  if (translated === undefined) {
+    failure.message += ' (the first encoding of WebAssembly exceptions): install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
+    throw errors.fromNative(failure)
+  }
+  const again = await native.openProgram({ ...spec, translated }, report)
+  if (again.code === undefined) return again
+  throw errors.fromNative({ code: again.code, message: again.message })
 }
 
 async function open (source, given) {

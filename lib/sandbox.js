@@ -42,6 +42,10 @@ class Sandbox {
   get host () { return this.#host.kind }
   get name () { return this.#name }
 
+  // For the pool: how another thread stops this one's calls, and taking back what came too late.
+  get interruptKey () { return this.#host.interruptKey }
+  settleInterrupt () { this.#host.settleInterrupt() }
+
   // Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module.
   isReady (options) {
     try {

@@ -18,6 +18,8 @@ class Facade {
     this.heap = new Heap(sandbox)
     this.module = Object.create(Object.prototype)
     this.runtime = makeRuntime(this)
+    // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
+    this.runtime.attachFiles()
     this.fragment = evaluate(this)
   }
 
@@ -31,7 +33,6 @@ class Facade {
   beforeStart () {
     this.#attachHeap()
     this.#attachRuntime()
-    this.runtime.attachFiles()
     if (this.fragment.pre) this.fragment.pre()
     this.runtime.beforeConstructors()
   }

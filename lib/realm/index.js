@@ -148,6 +148,8 @@ class GlueHost {
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
   interrupt () { this.current.namespace.interrupt() }
+  get interruptKey () { return this.current.namespace.interruptKey }
+  settleInterrupt () { this.current.namespace.settleInterrupt() }
 
   // Whether a value is dead after the next recycle.
   owns (value) {

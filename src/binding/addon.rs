@@ -4,8 +4,9 @@ use super::exports::{self, ExportSite};
 use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
+use crate::emscripten::embind::signatures;
 use crate::emscripten::js::JsValue;
-use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
+use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
 use napi::{JsValue as _, sys};
@@ -23,6 +24,14 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
+/// A real folder that the module sees at a path of its own.
+#[napi(object)]
+pub struct MountSpec {
+    pub at: String,
+    pub path: String,
+    pub readonly: bool,
+}
+
 /// Options of a sandbox that its instance sees.
 #[napi(object)]
 #[derive(Default)]
@@ -32,6 +41,11 @@ pub struct SandboxSettings {
     pub stack: Option<u32>,
     pub env: Option<HashMap<String, String>>,
     pub args: Option<Vec<String>>,
+    pub mounts: Option<Vec<MountSpec>>,
+    /// Bytes of standard input.
+    pub stdin: Option<Uint8Array>,
+    /// `navigator.languages[0]`, where there is one.
+    pub language: Option<String>,
     pub lenient: Option<bool>,
     pub no_initial_run: Option<bool>,
     /// Canonical names of imports that the user answers, in the order of their functions.
@@ -86,6 +100,18 @@ impl SandboxObject {
             stack: settings.stack.map(|bytes| bytes as usize),
             env: environment,
             args: settings.args.unwrap_or_default(),
+            mounts: settings
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(|mount| MountPoint {
+                    at: mount.at,
+                    path: mount.path.into(),
+                    readonly: mount.readonly,
+                })
+                .collect(),
+            stdin: settings.stdin.map(|bytes| bytes.to_vec().into()),
+            language: settings.language,
             lenient: settings.lenient.unwrap_or(false),
             no_initial_run: settings.no_initial_run.unwrap_or(false),
             user_imports: settings.user_imports.unwrap_or_default(),
@@ -100,28 +126,37 @@ impl SandboxObject {
         }
     }
 
-    /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
-    /// program's own.
+    /// Instantiates the module; nothing of it runs yet, so its imports may come later.
     #[napi]
-    pub fn instantiate(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+    pub fn instantiate(&self, env: &Env) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
         *self.js.borrow_mut() = Some(js.clone());
-        let keep =
-            |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
-        let js_imports = imports
-            .iter()
-            .map(|function| function.as_ref().map(keep))
-            .collect();
-        let made = Instance::new(program, settings, Host { js, js_imports });
-        let instance = made.map_err(|error| {
+        let host = Host {
+            js,
+            js_imports: Vec::new(),
+        };
+        let instance = Instance::new(program, settings, host).map_err(|error| {
             self.throw_start(env, error);
             pending()
         })?;
         self.cell.set_instance(Some(instance));
         self.report(env);
+        Ok(())
+    }
+
+    /// The functions of the user's imports, then of the program's own, in the order of their names.
+    #[napi]
+    pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+        let runtime = &mut self.live(env)?.runtime;
+        let js = runtime.js();
+        let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
+        runtime.js_imports = imports
+            .iter()
+            .map(|function| function.as_ref().map(keep))
+            .collect();
         Ok(())
     }
 
@@ -186,12 +221,49 @@ impl SandboxObject {
         Ok(())
     }
 
+    /// The high half of a 64-bit result that was split in two, where the host keeps it.
+    #[napi]
+    pub fn set_temp_ret0(&self, env: &Env, value: f64) -> Result<()> {
+        let value = crate::emscripten::to_int32(value) as u32;
+        self.live(env)?.runtime.exceptions.set_temp_ret0(value);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn get_temp_ret0(&self, env: &Env) -> Result<i32> {
+        Ok(self.live(env)?.runtime.exceptions.temp_ret0() as i32)
+    }
+
     /// Stops the call that is running now.
     #[napi]
     pub fn interrupt(&self) {
         if let Some(instance) = self.cell.instance() {
             instance.interrupter.interrupt();
         }
+    }
+
+    /// The number with which another thread can stop this sandbox's calls: see `interruptByKey`.
+    #[napi(getter)]
+    pub fn interrupt_key(&self) -> u32 {
+        self.cell
+            .instance()
+            .map_or(0, |instance| instance.interrupter.key())
+    }
+
+    /// Takes back an interruption that came after the call it was meant for.
+    #[napi]
+    pub fn settle_interrupt(&self) {
+        if let Some(instance) = self.cell.instance() {
+            instance.interrupter.settle();
+        }
+    }
+
+    /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
+    #[napi]
+    pub fn embind_signatures(&self) -> String {
+        self.cell.instance().map_or_else(String::new, |instance| {
+            signatures::signatures(&instance.runtime.embind.reg)
+        })
     }
 
     #[napi(getter)]
@@ -377,6 +449,12 @@ impl SandboxObject {
                 );
                 errors::throw_value(env, error);
             }
+            StartError::Mount { at, path, reason } => {
+                let shown = path.display();
+                let text = format!("Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}.");
+                let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
+            }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
             StartError::Memory(text) => {
                 let limit = raw::undefined(env);
@@ -404,4 +482,10 @@ impl Drop for SandboxObject {
     fn drop(&mut self) {
         self.cell.release();
     }
+}
+
+/// Stops the calls of another thread's sandbox, found by its `interruptKey`. Tells whether there is one.
+#[napi]
+pub fn interrupt_by_key(key: u32) -> bool {
+    crate::instance::Interrupter::interrupt_by_key(key)
 }

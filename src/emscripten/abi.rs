@@ -33,6 +33,8 @@ pub struct Abi {
     pub grows_by_doubling: bool,
     /// The glue was built with ASSERTIONS.
     pub assertions: bool,
+    /// The return of `main` ends the program (EXIT_RUNTIME).
+    pub exit_runtime: bool,
     /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).
     pub finalizers: bool,
     /// Built without a file system: a NUL ends a line of output, too.
@@ -53,25 +55,6 @@ pub struct Abi {
     pub zone_offsets: bool,
     /// `DYNAMICTOP_PTR`: where the end of the heap is kept, in modules whose `sbrk` is the host's (up to 1.38.45).
     pub dynamic_top: Option<u32>,
-    /// By signature; only fastcomp has them.
-    pub pointer_tables: std::collections::HashMap<String, PointerTable>,
-}
-
-/// Where the functions of one signature lie in the table: a pointer counts within them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PointerTable {
-    pub mask: u32,
-    pub offset: u32,
-}
-
-impl Abi {
-    /// The entry of the table that a function pointer means.
-    pub fn table_index(&self, signature: &str, pointer: u32) -> u32 {
-        match self.pointer_tables.get(signature) {
-            Some(table) => (pointer & table.mask).wrapping_add(table.offset),
-            None => pointer,
-        }
-    }
 }
 
 /// Where the metadata of a C++ exception is.

@@ -2,8 +2,9 @@
 
 use crate::engine::{InterruptFlag, Unwind};
 use parking_lot::{Condvar, Mutex};
+use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,17 @@ pub struct Interrupter {
     deadline: AtomicU64,
     asked: AtomicBool,
     expired: AtomicBool,
+    /// The number under which other JavaScript threads find it.
+    key: OnceLock<u32>,
+}
+
+/// The interrupters that were given a key.
+static KEYED: LazyLock<Mutex<Keyed>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Keyed {
+    last: u32,
+    interrupters: FxHashMap<u32, Weak<Interrupter>>,
 }
 
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -36,6 +48,7 @@ impl Interrupter {
             deadline: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             expired: AtomicBool::new(false),
+            key: OnceLock::new(),
         });
         if timeout.is_some() {
             WATCHDOG.watch(&this);
@@ -77,6 +90,31 @@ impl Interrupter {
         }
     }
 
+    /// Takes back what was asked of a call that has ended meanwhile, so that it does not hit the next one.
+    pub fn settle(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+        for flag in &*self.flags.lock() {
+            flag.set(false);
+        }
+    }
+
+    /// The number under which [`Interrupter::interrupt_by_key`] finds this one, from any thread.
+    pub fn key(self: &Arc<Self>) -> u32 {
+        *self.key.get_or_init(|| {
+            let mut keyed = KEYED.lock();
+            keyed.last += 1;
+            let key = keyed.last;
+            keyed.interrupters.insert(key, Arc::downgrade(self));
+            key
+        })
+    }
+
+    /// Tells whether there is one.
+    pub fn interrupt_by_key(key: u32) -> bool {
+        let found = KEYED.lock().interrupters.get(&key).and_then(Weak::upgrade);
+        found.map(|interrupter| interrupter.interrupt()).is_some()
+    }
+
     /// An outermost call begins.
     pub fn begin(&self) {
         if let Some(timeout) = self.timeout {
@@ -112,6 +150,14 @@ impl Interrupter {
             }
             (Some(Unwind::Trap { .. }), _) => Some(Unwind::Interrupted),
             (other, _) => other,
+        }
+    }
+}
+
+impl Drop for Interrupter {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.get() {
+            KEYED.lock().interrupters.remove(key);
         }
     }
 }
@@ -184,4 +230,23 @@ fn raise_expired(watched: &mut Vec<Weak<Interrupter>>) -> bool {
         true
     });
     running
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_finds_its_interrupter_as_long_as_it_lives() {
+        let interrupter = Interrupter::new(None, None);
+        let key = interrupter.key();
+        assert_eq!(interrupter.key(), key);
+        assert_ne!(Interrupter::new(None, None).key(), key);
+        assert!(Interrupter::interrupt_by_key(key));
+        assert!(!interrupter.is_idle());
+        interrupter.settle();
+        assert!(interrupter.is_idle());
+        drop(interrupter);
+        assert!(!Interrupter::interrupt_by_key(key));
+    }
 }

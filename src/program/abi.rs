@@ -311,7 +311,6 @@ pub fn abi(
     let embind = evidence.embind;
     Abi {
         fastcomp,
-        pointer_tables: HashMap::new(),
         linux_errno: evidence.linux_errno.unwrap_or(range.to <= 1_38_46),
         stat: evidence.stat.unwrap_or(match () {
             () if since(3_01_42) => StatLayout::S96,
@@ -338,7 +337,8 @@ pub fn abi(
         tz_buffers: since(3_01_55),
         grows_by_doubling: !since(2_00_00),
         assertions: evidence.assertions,
-        finalizers: since(2_00_33),
+        exit_runtime: evidence.exit_runtime,
+        finalizers: embind.map_or(since(2_00_33), |e| e.finalizers),
         no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
         absolute_links: !since(3_01_73),
         applies_umask: since(5_00_07),

@@ -4,8 +4,8 @@
 //! through all function bodies and is for programs that are about to be compiled.
 
 mod abi;
+pub mod files;
 pub mod esm;
-mod function_pointers;
 pub mod glue;
 mod locate;
 mod registry;
@@ -16,7 +16,7 @@ pub mod wasm_facts;
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::Kind;
-pub use registry::Program;
+pub use registry::{OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;
@@ -257,10 +257,7 @@ fn finish(
     hasher.update(&wasm);
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
-    let mut abi = abi::abi(&facts, &import_names, glue.as_ref());
-    if abi.fastcomp {
-        abi.pointer_tables = function_pointers::read(&wasm, &facts);
-    }
+    let abi = abi::abi(&facts, &import_names, glue.as_ref());
     let dynamic = match &glue {
         Some(glue) => glue.layout.dynamic,
         None => wasm_code::dynamic_top(&wasm, &facts),

@@ -69,6 +69,16 @@ callback!(realm_interrupt, 1, |env, a| {
     Realm::of(env, a[0])?.interrupter.interrupt();
     Ok(env.undefined())
 });
+callback!(
+    /// The number with which another thread can stop the realm's calls.
+    realm_interrupt_key,
+    1,
+    |env, a| Ok(env.uint(Realm::of(env, a[0])?.interrupter.key()))
+);
+callback!(realm_settle_interrupt, 1, |env, a| {
+    Realm::of(env, a[0])?.interrupter.settle();
+    Ok(env.undefined())
+});
 
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
@@ -77,6 +87,8 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmDepth", Some(realm_depth)),
     ("realmCounters", Some(realm_counters)),
     ("realmInterrupt", Some(realm_interrupt)),
+    ("realmInterruptKey", Some(realm_interrupt_key)),
+    ("realmSettleInterrupt", Some(realm_settle_interrupt)),
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),

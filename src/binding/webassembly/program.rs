@@ -2,7 +2,7 @@
 
 use super::env::{Env, Js, Pending};
 use crate::binding::program::ProgramHandle;
-use crate::program::{Program, esm};
+use crate::program::{Program, WasmOrigin, esm};
 use crate::webassembly::Compiled;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -48,7 +48,8 @@ impl Task for BodyTask {
 
     fn compute(&mut self) -> Result<Self::Output> {
         let reading = self.program.reading();
-        esm::body(&self.text, &reading.wasm, &reading.key).map_err(|e| Error::from_reason(e.to_string()))
+        let given = reading.wasm_origin == WasmOrigin::Given;
+        esm::body(&self.text, &reading.wasm, given, &reading.key).map_err(|e| Error::from_reason(e.to_string()))
     }
 
     fn resolve(&mut self, _: napi::Env, body: Self::Output) -> Result<Self::JsValue> {

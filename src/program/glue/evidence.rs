@@ -24,6 +24,8 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
+    /// Built with EXIT_RUNTIME: the return of `main` ends the program.
+    pub exit_runtime: bool,
     /// The glue awaits its wasm, so `onRuntimeInitialized` is called before post-js and not after it.
     pub awaits_wasm: bool,
     /// What `getValue(ptr, 'i64')` gives.
@@ -54,6 +56,8 @@ pub struct Embind {
     pub args_suffix: bool,
     pub bare_fields: bool,
     pub utf8: bool,
+    /// Handles of smart pointers are destroyed when collected.
+    pub finalizers: bool,
 }
 
 /// Names of the runtime with the versions that have them.
@@ -124,6 +128,12 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                 // EMBIND_STD_STRING_IS_UTF8=0 leaves `false`; else it is a comparison with the type's name, or `true`.
                 let off = matches!(&d.init, Some(Expression::BooleanLiteral(b)) if !b.value);
                 embind.utf8 = !off;
+            }
+            AstKind::IdentifierReference(id) if id.name == "FinalizationRegistry" => {
+                embind.finalizers = true
+            }
+            AstKind::StaticMemberExpression(m) if m.property.name == "FinalizationRegistry" => {
+                embind.finalizers = true
             }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
                 out.emval_undefined = emval_case(case)
@@ -216,12 +226,16 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
 
 /// Parts of the runtime whose text says how they behave.
 fn is_telling(name: &str) -> bool {
-    matches!(name, "shouldRunNow" | "getValue" | "stringToUTF8Array")
+    matches!(name, "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array")
 }
 
 fn told(name: &str, text: &str, out: &mut Evidence) {
     match name {
         "shouldRunNow" => out.no_initial_run = matches!(text, "false" | "!1"),
+        "noExitRuntime" => {
+            let default = text.rsplit(['|', '?']).next().unwrap_or_default().trim();
+            out.exit_runtime = matches!(default, "false" | "!1");
+        }
         "stringToUTF8Array" => out.code_points = Some(text.contains("codePointAt")),
         _ => {
             let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
