@@ -23,6 +23,12 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
+/// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
+#[napi]
+pub fn interrupt(id: f64) -> bool {
+    crate::instance::Interrupter::interrupt_by_id(id as u64)
+}
+
 /// Options of a sandbox that its instance sees.
 #[napi(object)]
 #[derive(Default)]
@@ -102,7 +108,7 @@ impl SandboxObject {
 
     /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
     /// program's own.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn instantiate(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
@@ -115,6 +121,7 @@ impl SandboxObject {
             .iter()
             .map(|function| function.as_ref().map(keep))
             .collect();
+        let _held = self.cell.hold();
         let made = Instance::new(program, settings, Host { js, js_imports });
         let instance = made.map_err(|error| {
             self.throw_start(env, error);
@@ -126,12 +133,15 @@ impl SandboxObject {
     }
 
     /// Runs the module's start-up; `main` too, unless told otherwise.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
         }
-        self.live(env)?.start().map_err(|error| {
+        let held = self.cell.hold();
+        let started = self.live(env)?.start();
+        drop(held);
+        started.map_err(|error| {
             self.throw_start(env, error);
             self.cell.release();
             pending()
@@ -142,8 +152,11 @@ impl SandboxObject {
     }
 
     /// Takes the image that every generation starts from; this one becomes generation 1.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_image(&self, env: &Env, private: bool) -> Result<()> {
+        if self.cell.is_busy() {
+            return Err(self.busy(env, "take the image"));
+        }
         let taken = self.live(env)?.take_image(private);
         self.follow(env)?;
         taken.map_err(|error| {
@@ -153,12 +166,14 @@ impl SandboxObject {
     }
 
     /// Replaces the instance by a fresh one.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn recycle(&self, env: &Env) -> Result<()> {
         let instance = self.live(env)?;
-        if instance.is_busy() {
+        if self.cell.is_busy() {
             return Err(self.busy(env, "recycle"));
         }
+        // Start-up may run JavaScript, where the program is started anew.
+        let _held = self.cell.hold();
         self.cell.buffer.detach(env.raw());
         match instance.recycle() {
             Ok(()) => Ok(()),
@@ -171,13 +186,9 @@ impl SandboxObject {
     }
 
     /// Gives everything back.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn dispose(&self, env: &Env) -> Result<()> {
-        if self
-            .cell
-            .instance()
-            .is_some_and(|instance| instance.is_busy())
-        {
+        if self.cell.is_busy() {
             return Err(self.busy(env, "dispose"));
         }
         self.cell.release();
@@ -194,6 +205,14 @@ impl SandboxObject {
         }
     }
 
+    /// The number that `interrupt(id)` takes in any thread.
+    #[napi(getter)]
+    pub fn interrupt_id(&self) -> f64 {
+        self.cell
+            .instance()
+            .map_or(0.0, |instance| instance.interrupter.id() as f64)
+    }
+
     #[napi(getter)]
     pub fn generation(&self) -> f64 {
         self.cell
@@ -203,9 +222,7 @@ impl SandboxObject {
 
     #[napi(getter)]
     pub fn busy_now(&self) -> bool {
-        self.cell
-            .instance()
-            .is_some_and(|instance| instance.is_busy())
+        self.cell.is_busy()
     }
 
     /// Bytes of linear memory.
@@ -378,12 +395,10 @@ impl SandboxObject {
                 errors::throw_value(env, error);
             }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
-            StartError::Memory(text) => {
-                let limit = raw::undefined(env);
-                errors::throw_value(
-                    env,
-                    errors::make(env, "EMVM_ERR_MEMORY", &text, &[("limit", limit)]),
-                );
+            StartError::Memory { text, requested, limit } => {
+                let limit = limit.map_or_else(|| raw::undefined(env), |bytes| raw::number(env, bytes as f64));
+                let fields = [("limit", limit), ("requested", raw::number(env, requested as f64))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_MEMORY", &text, &fields));
             }
             StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),
             StartError::Unwound(unwind) => {

@@ -62,7 +62,28 @@ impl Instance {
         self.image = self.program.image(&self.settings.image_key());
         match &self.image {
             Some(image) => image.apply(&mut self.runtime),
-            None => startup::run(&mut self.runtime, &self.program, &self.settings),
+            None => self.run(),
+        }
+    }
+
+    /// Runs constructors and `main`: one call, as far as limits go.
+    fn run(&mut self) -> Result<(), StartError> {
+        self.interrupter.begin();
+        let ran = startup::run(&mut self.runtime, &self.program, &self.settings);
+        let unwind = match ran {
+            Err(StartError::Unwound(unwind)) => Some(unwind),
+            Err(other) => {
+                self.interrupter.end(None);
+                return Err(other);
+            }
+            Ok(()) => None,
+        };
+        match self.interrupter.end(unwind) {
+            None => Ok(()),
+            Some(unwind) => {
+                self.note(&unwind);
+                Err(StartError::Unwound(self.runtime.explain(unwind)))
+            }
         }
     }
 
@@ -110,9 +131,12 @@ impl Instance {
                 self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
             }
             None => {
-                let next = startup::again(&mut self.runtime, &self.program, &self.settings);
-                next.map_err(RecycleError::Failed)?;
+                // The flag lives in the store that is about to go.
+                self.interrupter.forget();
+                startup::again(&mut self.runtime, &self.program, &self.settings)
+                    .map_err(RecycleError::Failed)?;
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
+                self.run().map_err(RecycleError::Failed)?;
             }
         }
         self.stats.recycled(started.elapsed());
