@@ -35,8 +35,7 @@ class NativeHost {
   stats () { return this.sandbox.stats() }
   leaks () { return this.facade.runtime.leaks() }
   interrupt () { this.sandbox.interrupt() }
-  get interruptKey () { return this.sandbox.interruptKey }
-  settleInterrupt () { this.sandbox.settleInterrupt() }
+  get interruptId () { return this.sandbox.interruptId }
 
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }

@@ -224,7 +224,7 @@ class Pool extends EventEmitter {
       if (at !== -1) this.#queue.splice(at, 1)
       return
     }
-    task.control.stop((key) => load().interruptByKey(key))
+    task.control.stop((id) => load().interrupt(id))
     task.after(this.#options.grace, () => {
       this.#stats.counts.workersLost++
       task.kill.abort()
@@ -250,7 +250,7 @@ class Pool extends EventEmitter {
   destroy () {
     if (this.#destroyed === null) {
       for (const task of [...this.#queue, ...this.#running]) {
-        if (task.running) task.control.stop((key) => load().interruptByKey(key))
+        if (task.running) task.control.stop((id) => load().interrupt(id))
         if (!task.settled) task.reject(destroyed())
       }
       this.#queue.length = 0

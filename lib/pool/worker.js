@@ -100,7 +100,7 @@ module.exports = async function work ({ task, payload, control: shared }) {
     moved.add(transferableOf(value))
     return value
   }
-  if (!control.begin(vm.interruptKey, now())) return { ...report, stopped: true }
+  if (!control.begin(vm.interruptId, now())) return { ...report, stopped: true }
   control.onStop(() => stopping.abort())
   report.began = control.startedAt
   const started = performance.now()
@@ -119,7 +119,6 @@ module.exports = async function work ({ task, payload, control: shared }) {
   }
   report.runMs = performance.now() - started
   if (control.end()) {
-    vm.settleInterrupt()
     stopping.abort()
     report.stopped = true
   }

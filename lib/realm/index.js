@@ -150,8 +150,7 @@ class GlueHost {
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
   interrupt () { this.current.namespace.interrupt() }
-  get interruptKey () { return this.current.namespace.interruptKey }
-  settleInterrupt () { this.current.namespace.settleInterrupt() }
+  get interruptId () { return this.current.namespace.interruptId }
 
   // Whether a value is dead after the next recycle.
   owns (value) {

@@ -24,6 +24,12 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
+/// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
+#[napi]
+pub fn interrupt(id: f64) -> bool {
+    crate::instance::Interrupter::interrupt_by_id(id as u64)
+}
+
 /// A real folder that the module sees at a path of its own.
 #[napi(object)]
 pub struct MountSpec {
@@ -127,13 +133,14 @@ impl SandboxObject {
     }
 
     /// Instantiates the module; nothing of it runs yet, so its imports may come later.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn instantiate(&self, env: &Env) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
         *self.js.borrow_mut() = Some(js.clone());
+        let _held = self.cell.hold();
         let host = Host {
             js,
             js_imports: Vec::new(),
@@ -164,12 +171,15 @@ impl SandboxObject {
     }
 
     /// Runs the module's start-up; `main` too, unless told otherwise.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
         }
-        self.live(env)?.start().map_err(|error| {
+        let held = self.cell.hold();
+        let started = self.live(env)?.start();
+        drop(held);
+        started.map_err(|error| {
             self.throw_start(env, error);
             self.cell.release();
             pending()
@@ -180,8 +190,11 @@ impl SandboxObject {
     }
 
     /// Takes the image that every generation starts from; this one becomes generation 1.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_image(&self, env: &Env, private: bool) -> Result<()> {
+        if self.cell.is_busy() {
+            return Err(self.busy(env, "take the image"));
+        }
         let taken = self.live(env)?.take_image(private);
         self.follow(env)?;
         taken.map_err(|error| {
@@ -191,12 +204,14 @@ impl SandboxObject {
     }
 
     /// Replaces the instance by a fresh one.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn recycle(&self, env: &Env) -> Result<()> {
         let instance = self.live(env)?;
-        if instance.is_busy() {
+        if self.cell.is_busy() {
             return Err(self.busy(env, "recycle"));
         }
+        // Start-up may run JavaScript, where the program is started anew.
+        let _held = self.cell.hold();
         self.cell.buffer.detach(env.raw());
         match instance.recycle() {
             Ok(()) => Ok(()),
@@ -209,13 +224,9 @@ impl SandboxObject {
     }
 
     /// Gives everything back.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn dispose(&self, env: &Env) -> Result<()> {
-        if self
-            .cell
-            .instance()
-            .is_some_and(|instance| instance.is_busy())
-        {
+        if self.cell.is_busy() {
             return Err(self.busy(env, "dispose"));
         }
         self.cell.release();
@@ -232,20 +243,12 @@ impl SandboxObject {
         }
     }
 
-    /// The number with which another thread can stop this sandbox's calls: see `interruptByKey`.
+    /// The number that `interrupt(id)` takes in any thread.
     #[napi(getter)]
-    pub fn interrupt_key(&self) -> u32 {
+    pub fn interrupt_id(&self) -> f64 {
         self.cell
             .instance()
-            .map_or(0, |instance| instance.interrupter.key())
-    }
-
-    /// Takes back an interruption that came after the call it was meant for.
-    #[napi]
-    pub fn settle_interrupt(&self) {
-        if let Some(instance) = self.cell.instance() {
-            instance.interrupter.settle();
-        }
+            .map_or(0.0, |instance| instance.interrupter.id() as f64)
     }
 
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
@@ -265,9 +268,7 @@ impl SandboxObject {
 
     #[napi(getter)]
     pub fn busy_now(&self) -> bool {
-        self.cell
-            .instance()
-            .is_some_and(|instance| instance.is_busy())
+        self.cell.is_busy()
     }
 
     /// Bytes of linear memory.
@@ -446,12 +447,10 @@ impl SandboxObject {
                 errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
             }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
-            StartError::Memory(text) => {
-                let limit = raw::undefined(env);
-                errors::throw_value(
-                    env,
-                    errors::make(env, "EMVM_ERR_MEMORY", &text, &[("limit", limit)]),
-                );
+            StartError::Memory { text, requested, limit } => {
+                let limit = limit.map_or_else(|| raw::undefined(env), |bytes| raw::number(env, bytes as f64));
+                let fields = [("limit", limit), ("requested", raw::number(env, requested as f64))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_MEMORY", &text, &fields));
             }
             StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),
             StartError::Unwound(unwind) => {
@@ -472,10 +471,4 @@ impl Drop for SandboxObject {
     fn drop(&mut self) {
         self.cell.release();
     }
-}
-
-/// Stops the calls of another thread's sandbox, found by its `interruptKey`. Tells whether there is one.
-#[napi]
-pub fn interrupt_by_key(key: u32) -> bool {
-    crate::instance::Interrupter::interrupt_by_key(key)
 }

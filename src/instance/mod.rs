@@ -69,7 +69,28 @@ impl Instance {
                 if self.program.restorable().is_err() {
                     self.files = Some(self.runtime.fs.snapshot());
                 }
-                startup::run(&mut self.runtime, &self.program, &self.settings)
+                self.run()
+            }
+        }
+    }
+
+    /// Runs constructors and `main`: one call, as far as limits go.
+    fn run(&mut self) -> Result<(), StartError> {
+        self.interrupter.begin();
+        let ran = startup::run(&mut self.runtime, &self.program, &self.settings);
+        let unwind = match ran {
+            Err(StartError::Unwound(unwind)) => Some(unwind),
+            Err(other) => {
+                self.interrupter.end(None);
+                return Err(other);
+            }
+            Ok(()) => None,
+        };
+        match self.interrupter.end(unwind) {
+            None => Ok(()),
+            Some(unwind) => {
+                self.note(&unwind);
+                Err(StartError::Unwound(self.runtime.explain(unwind)))
             }
         }
     }
@@ -118,10 +139,13 @@ impl Instance {
                 self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
             }
             None => {
+                // The flag lives in the store that is about to go.
+                self.interrupter.forget();
                 let files = self.files.as_deref();
-                let next = startup::again(&mut self.runtime, &self.program, &self.settings, files);
-                next.map_err(RecycleError::Failed)?;
+                startup::again(&mut self.runtime, &self.program, &self.settings, files)
+                    .map_err(RecycleError::Failed)?;
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
+                self.run().map_err(RecycleError::Failed)?;
             }
         }
         self.stats.recycled(started.elapsed());

@@ -59,8 +59,12 @@ pub enum StartError {
     /// Imports that nobody answers: module, canonical name, signature.
     Missing(Vec<(String, String, String)>),
     Link(String),
-    /// The module needs more memory than it may have.
-    Memory(String),
+    /// The module needs more memory than it may have. Bytes.
+    Memory {
+        text: String,
+        requested: u64,
+        limit: Option<u64>,
+    },
     System(memory::Error),
     /// A folder that cannot be mounted.
     Mount {
@@ -126,7 +130,7 @@ pub fn runtime(
     Ok(runtime)
 }
 
-/// A fresh instance in place of the old one, for programs that cannot be restored in place.
+/// A fresh instance in place of the old one, for programs that cannot be restored in place: nothing of it has run yet.
 pub fn again(
     runtime: &mut Box<Runtime>,
     program: &Program,
@@ -137,8 +141,7 @@ pub fn again(
     if let Some(files) = files {
         runtime.fs.restore(files);
     }
-    link(runtime, program, settings)?;
-    run(runtime, program, settings)
+    link(runtime, program, settings)
 }
 
 fn link(
@@ -200,7 +203,12 @@ fn link(
                 .collect(),
         ),
         InstantiateError::Link(text) => StartError::Link(text),
-        InstantiateError::Memory(text) => StartError::Memory(text),
+        InstantiateError::Memory(text) => {
+            let declared = program.reading().facts.memories.iter();
+            let declared = declared.map(|memory| memory.min.saturating_mul(65536)).max();
+            let requested = declared.unwrap_or(0).max(layout.total_memory.unwrap_or(0).into());
+            StartError::Memory { text, requested, limit: settings.memory_max }
+        }
         InstantiateError::Unwound(unwind) => StartError::Unwound(unwind),
     });
     linked?;
