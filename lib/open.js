@@ -63,7 +63,11 @@ async function open (source, given) {
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
   const start = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await start(opened, options)
+  const host = await start(opened, options).catch((cause) => {
+    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none.
+    const { hidden } = opened.program
+    throw hidden === undefined ? cause : Object.assign(hidden, { cause })
+  })
   return new Sandbox(host, options, opened)
 }
 

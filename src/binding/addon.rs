@@ -316,6 +316,12 @@ impl SandboxObject {
         })
     }
 
+    /// `(error) => void`: told of traps, aborts and time-outs of outermost calls.
+    #[napi]
+    pub fn set_fault_hook(&self, function: Unknown) {
+        self.cell.set_fault_hook(function.raw());
+    }
+
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
     pub fn set_script_error(&self, function: Unknown) {
