@@ -15,6 +15,9 @@ module.exports = {
   capabilities,
   Sandbox,
   ...errors,
+  get Pool () {
+    return require('./lib/pool').Pool
+  },
   get WebAssembly () {
     return require('./lib/webassembly').WebAssembly
   }

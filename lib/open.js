@@ -24,15 +24,14 @@ async function openProgram (source, options) {
     const [phase, done, total] = progress
     options.onProgress({ phase, done, total })
   })
-  let program = await load().openProgram(spec, report)
-  const original = program.legacy
-  if (original) program = await openTranslated(spec, program, report)
-  if (program.code !== undefined) {
-    const failure = errors.fromNative(program)
-    if (options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(program.message)) return withoutProgram(failure, path, bytes)
-    throw failure
+  try {
+    const program = await compiled(spec, report)
+    return { program, facts: JSON.parse(program.facts()), path, bytes }
+  } catch (failure) {
+    const hides = options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(failure.message)
+    if (!hides) throw failure
+    return withoutProgram(failure, path, bytes)
   }
-  return { program, facts: JSON.parse(program.facts()), path, bytes, original }
 }
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
@@ -41,13 +40,21 @@ function withoutProgram (failure, path, bytes) {
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
-// Modules with the first encoding of wasm exceptions are translated, where Binaryen is installed.
-async function openTranslated ({ wasmPath, ...spec }, { legacy, ...failure }, report) {
-  const wasmBytes = await translate(legacy)
-  if (wasmBytes) return load().openProgram({ ...spec, wasmBytes }, report)
-  const message = `${failure.message} (the first encoding of WebAssembly exceptions): install the \`binaryen\` package ` +
-    'beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
-  return { ...failure, message }
+async function compiled (spec, report) {
+  const native = load()
+  const program = await native.openProgram(spec, report)
+  if (program.code === undefined) return program
+  const { feature, ...failure } = program
+  if (feature === undefined || !feature.includes('legacy_exceptions')) throw errors.fromNative(failure)
+  // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
+  const translated = await translate(await native.readWasm(spec), spec.path)
+  if (translated === undefined) {
+    failure.message += ' (the first encoding of WebAssembly exceptions): install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
+    throw errors.fromNative(failure)
+  }
+  const again = await native.openProgram({ ...spec, translated }, report)
+  if (again.code === undefined) return again
+  throw errors.fromNative({ code: again.code, message: again.message })
 }
 
 async function open (source, given) {
@@ -56,7 +63,11 @@ async function open (source, given) {
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
   const start = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await start(opened, options)
+  const host = await start(opened, options).catch((cause) => {
+    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none.
+    const { hidden } = opened.program
+    throw hidden === undefined ? cause : Object.assign(hidden, { cause })
+  })
   return new Sandbox(host, options, opened)
 }
 

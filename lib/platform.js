@@ -2,6 +2,8 @@
 
 // Which prebuilt binary fits this process. Names are napi-rs's: `<platform>-<arch>[-<abi>]`.
 
+const fs = require('node:fs')
+
 const TRIPLES = {
   'linux-x64-gnu': 'x86_64-unknown-linux-gnu',
   'linux-x64-musl': 'x86_64-unknown-linux-musl',
@@ -13,6 +15,9 @@ const TRIPLES = {
 }
 
 function isMusl () {
+  // The report below takes long: it is asked only where musl's loader is there at all.
+  const names = { x64: 'x86_64', arm64: 'aarch64' }
+  if (!fs.existsSync(`/lib/ld-musl-${names[process.arch]}.so.1`)) return false
   const { report } = process
   if (!report || typeof report.getReport !== 'function') return false
   // Collecting network interfaces would make the report do slow DNS look-ups.

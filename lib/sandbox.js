@@ -7,6 +7,8 @@ const { BusyError, DisposedError, EmvmError, StaleHandleError } = require('./err
 const channels = {
   open: channel('emvm:open'),
   recycle: channel('emvm:recycle'),
+  trap: channel('emvm:trap'),
+  timeout: channel('emvm:timeout'),
   dispose: channel('emvm:dispose')
 }
 
@@ -30,6 +32,7 @@ class Sandbox {
     this.#name = `${opened.path || 'wasm'}#${++count}`
     this.isReady = this.isReady.bind(this)
     Object.defineProperty(this, 'isReady', { enumerable: false })
+    host.onFault = ({ code, message }) => this.#publish(code === 'EMVM_ERR_TIMEOUT' ? 'timeout' : 'trap', { code, message })
     this.#publish('open')
   }
 
@@ -41,6 +44,9 @@ class Sandbox {
   get generation () { return this.#host.generation }
   get host () { return this.#host.kind }
   get name () { return this.#name }
+
+  // For the pool: how another thread stops this one's calls, and taking back what came too late.
+  get interruptId () { return this.#host.interruptId }
 
   // Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module.
   isReady (options) {
@@ -93,7 +99,7 @@ class Sandbox {
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#host.owns(given)) {
         throw new StaleHandleError(
-          'run() was given back an object of the instance that is being replaced: return plain data (copy views with .slice())',
+          `run() was given back a ${nameOf(given)} of the instance that is being replaced: return plain data (copy views with .slice())`,
           { generation: this.generation })
       }
       return given
@@ -162,10 +168,10 @@ class Sandbox {
     if (this.#disposed) throw new DisposedError('the sandbox was disposed: open another one')
   }
 
-  #publish (event) {
+  #publish (event, more) {
     const target = channels[event]
     if (!target.hasSubscribers) return
-    target.publish({ name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats() })
+    target.publish({ name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats(), ...more })
   }
 }
 
@@ -173,6 +179,10 @@ function abortable (signal, host) {
   const stop = () => host.interrupt()
   signal.addEventListener('abort', stop, { once: true })
   return () => signal.removeEventListener('abort', stop)
+}
+
+function nameOf (value) {
+  return (value && value.constructor && value.constructor.name) || 'value'
 }
 
 function nothing () {}

@@ -150,6 +150,7 @@ class GlueHost {
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
   interrupt () { this.current.namespace.interrupt() }
+  get interruptId () { return this.current.namespace.interruptId }
 
   // Whether a value is dead after the next recycle.
   owns (value) {

@@ -119,6 +119,7 @@ function createNamespace ({ memoryMax, timeout, imports: overrides } = {}) {
     get isLive () { return realm.isLive },
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
+    get interruptId () { return native.realmInterruptId(realm.handle) },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
     release: () => realm.release()
   }

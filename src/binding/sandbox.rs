@@ -8,7 +8,8 @@ use crate::emscripten::{Runtime, exceptions::Description};
 use crate::engine::{Owner, Unwind};
 use crate::instance::Instance;
 use napi::sys;
-use std::cell::{RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: every `Runtime` lives in an `Instance`'s box from before it is linked until after its store is dropped, is
 // never moved out of it, and is only used on the thread of its JavaScript environment.
@@ -26,8 +27,13 @@ pub struct SandboxCell {
     /// `None` before start-up and after `dispose`. Borrowed for the length of a call; calls nest through callbacks, and
     /// an outer call does not touch it while an inner one runs.
     instance: UnsafeCell<Option<Instance>>,
+    /// How many native calls of this sandbox are on the stack, in wasm or not yet: while it is not 0, the instance
+    /// stays. Arguments are converted before wasm is entered, and a getter or `valueOf` among them may do anything.
+    entered: Cell<u32>,
     /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
     script_error: RefCell<Option<Reference>>,
+    /// `(error) => void`: told of traps, aborts and time-outs, for those who watch a sandbox.
+    fault_hook: RefCell<Option<Reference>>,
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     errno_error: RefCell<Option<Reference>>,
 }
@@ -38,9 +44,22 @@ impl SandboxCell {
             env,
             buffer: MemoryBuffer::default(),
             instance: UnsafeCell::new(None),
+            entered: Cell::new(0),
             script_error: RefCell::new(None),
+            fault_hook: RefCell::new(None),
             errno_error: RefCell::new(None),
         })
+    }
+
+    /// A native call of the sandbox is on the stack: nothing may be replaced under it.
+    pub fn is_busy(&self) -> bool {
+        self.entered.get() > 0 || self.instance().is_some_and(|instance| instance.is_busy())
+    }
+
+    /// Keeps the instance in place until the guard is dropped.
+    pub fn hold(&self) -> Held<'_> {
+        self.entered.set(self.entered.get() + 1);
+        Held(self)
     }
 
     /// The instance, unless disposed.
@@ -60,12 +79,26 @@ impl SandboxCell {
         unsafe { *self.instance.get() = instance };
     }
 
+    pub fn set_fault_hook(&self, function: sys::napi_value) {
+        *self.fault_hook.borrow_mut() = Reference::weak(self.env, function);
+    }
+
+    /// Tells of a fault. No exception may be pending; one that the hook throws is dropped.
+    fn tell(&self, error: sys::napi_value) {
+        let hook = self.fault_hook.borrow().as_ref().and_then(Reference::value);
+        if let Some(hook) = hook
+            && get!(napi_call_function, self.env, raw::undefined(self.env), hook, 1, &raw const error).is_none()
+        {
+            raw::take_exception(self.env);
+        }
+    }
+
     pub fn set_script_error(&self, function: sys::napi_value) {
-        *self.script_error.borrow_mut() = Reference::new(self.env, function);
+        *self.script_error.borrow_mut() = Reference::weak(self.env, function);
     }
 
     pub fn set_errno_error(&self, function: sys::napi_value) {
-        *self.errno_error.borrow_mut() = Reference::new(self.env, function);
+        *self.errno_error.borrow_mut() = Reference::weak(self.env, function);
     }
 
     /// An error of the file system.
@@ -83,6 +116,7 @@ impl SandboxCell {
         self.buffer.detach(self.env);
         self.set_instance(None);
         self.script_error.borrow_mut().take();
+        self.fault_hook.borrow_mut().take();
         self.errno_error.borrow_mut().take();
     }
 
@@ -131,6 +165,22 @@ impl SandboxCell {
     }
 }
 
+/// A native call of a sandbox is on the stack.
+pub struct Held<'a>(&'a SandboxCell);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.entered.set(self.0.entered.get() - 1);
+    }
+}
+
+/// What a panic said. No panic may cross N-API.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without text".into())
+}
+
 /// Runs a call into a sandbox's module: guards it, limits it, and turns what it ended with into a value or a pending
 /// JavaScript exception.
 ///
@@ -151,12 +201,15 @@ pub unsafe fn enter(
         );
         return std::ptr::null_mut();
     };
-    let outermost = instance.runtime.wasm.depth() == 0;
+    let outermost = cell.entered.get() == 0;
+    let _held = cell.hold();
     instance.stats.calls += 1;
     if outermost {
+        instance.runtime.forget_refusals();
         instance.interrupter.begin();
     }
-    let called = call(&mut instance.runtime);
+    let called = catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
+        .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))));
     // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
     let Some(instance) = cell.instance() else {
         return std::ptr::null_mut();
@@ -167,8 +220,10 @@ pub unsafe fn enter(
     };
     let unwind = if outermost {
         instance.interrupter.end(unwind)
+    } else if unwind.is_some() {
+        instance.interrupter.name(unwind)
     } else {
-        unwind
+        None
     };
     let memory = instance.runtime.wasm.memory();
     cell.buffer.follow(env, memory.as_ptr(), memory.len());
@@ -178,7 +233,12 @@ pub unsafe fn enter(
         Some(unwind) => {
             instance.note(&unwind);
             let unwind = instance.runtime.explain(unwind);
-            errors::throw_value(env, errors::of_unwind(env, cell, unwind));
+            let fault = outermost && unwind.is_fault();
+            let error = errors::of_unwind(env, cell, unwind);
+            if fault {
+                cell.tell(error);
+            }
+            errors::throw_value(env, error);
             std::ptr::null_mut()
         }
     }

@@ -49,6 +49,7 @@ impl Runtime {
             for size in candidates(old, requested, limit, self.abi.heap_doubles) {
                 let delta = (size.saturating_sub(old) / PAGE) as u32;
                 if size >= requested && self.wasm.grow(delta) {
+                    self.process.refused_growth = None;
                     return Ok(true);
                 }
             }

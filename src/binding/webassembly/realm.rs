@@ -207,7 +207,7 @@ impl Realm {
         if depth > 0 || self.interrupter.is_idle() {
             return None;
         }
-        let ended = failed.then(Unwind::out_of_bounds);
+        let ended = failed.then(Unwind::unreachable);
         match self.interrupter.end(ended) {
             stopped @ Some(Unwind::Timeout { .. } | Unwind::Interrupted) => stopped,
             _ => None,
