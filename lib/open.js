@@ -28,14 +28,25 @@ async function openProgram (source, options) {
   return { program, facts: JSON.parse(program.facts()), path, bytes }
 }
 
+// A program that this process has compiled already, for another thread: nothing is read again. Null: nobody holds it any more.
+function knownProgram (key, source) {
+  const program = load().knownProgram(key)
+  return program === null || program === undefined
+    ? null
+    : { program, facts: JSON.parse(program.facts()), ...sourceOf(source) }
+}
+
 async function open (source, given) {
   const options = openOptions(given)
-  const opened = await openProgram(source, options)
+  return start(await openProgram(source, options), options)
+}
+
+async function start (opened, options) {
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
-  const start = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await start(opened, options)
+  const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue
+  const host = await startHost(opened, options)
   return new Sandbox(host, options, opened)
 }
 
-module.exports = { open, openProgram }
+module.exports = { open, openProgram, knownProgram, start }

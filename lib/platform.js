@@ -12,7 +12,15 @@ const TRIPLES = {
   'win32-x64-msvc': 'x86_64-pc-windows-msvc'
 }
 
+let musl
+
+// Looked up once: the report takes milliseconds, and waits for every worker thread to answer, wasm that runs there or not.
 function isMusl () {
+  if (musl === undefined) musl = lookForMusl()
+  return musl
+}
+
+function lookForMusl () {
   const { report } = process
   if (!report || typeof report.getReport !== 'function') return false
   // Collecting network interfaces would make the report do slow DNS look-ups.

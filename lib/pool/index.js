@@ -154,9 +154,10 @@ class Pool extends EventEmitter {
   async #start (task) {
     this.#running.add(task)
     try {
-      await this.#compiled()
+      const { facts } = await this.#compiled()
       if (task.settled) return
       task.running = true
+      task.message.key = facts.key
       if (task.timeout !== undefined) this.#watch(task)
       const answer = await this.#piscina.run(task.message, { transferList: task.transferList, signal: task.kill.signal })
       this.#stats.note(answer, task.queuedAt)

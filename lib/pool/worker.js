@@ -6,7 +6,10 @@ const { performance } = require('node:perf_hooks')
 const { types } = require('node:util')
 const { MessagePort, workerData } = require('node:worker_threads')
 const { move: movable, transferableSymbol, valueSymbol } = require('piscina')
-const { open } = require('../open')
+// Tells the addon of this thread how errors are made.
+require('../..')
+const { openOptions } = require('../options')
+const { openProgram, knownProgram, start } = require('../open')
 const { OptionError } = require('../errors')
 const { Control } = require('./control')
 const { pack, packError } = require('./envelope')
@@ -20,10 +23,10 @@ let openMs = 0
 let recycled = Promise.resolve()
 let recycleMicros
 
-async function ready () {
+async function ready (key) {
   if (sandbox === null) {
     const started = performance.now()
-    sandbox = openSandbox()
+    sandbox = openSandbox(key)
     // A failure is told to the task that waits; the next one tries again.
     sandbox.catch(() => { sandbox = null })
     await sandbox
@@ -33,8 +36,12 @@ async function ready () {
   return sandbox
 }
 
-async function openSandbox () {
-  if (setup === undefined) return open(source, options)
+async function openSandbox (key) {
+  const all = openOptions(setup === undefined ? options : { ...options, ...await ownOptions() })
+  return start(knownProgram(key, source) || await openProgram(source, all), all)
+}
+
+async function ownOptions () {
   const made = await fromFile(setup.file, setup.name)
   const own = await made(options)
   if (own === null || typeof own !== 'object') {
@@ -42,7 +49,7 @@ async function openSandbox () {
       option: 'setup', value: own, accepted: 'an object of options for open()'
     })
   }
-  return open(source, { ...options, ...own })
+  return own
 }
 
 const now = () => performance.timeOrigin + performance.now()
@@ -80,11 +87,11 @@ function memoryOf (module) {
   return view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer
 }
 
-module.exports = async function work ({ task, payload, control: shared }) {
+module.exports = async function work ({ task, payload, key, control: shared }) {
   const control = new Control(shared)
   let vm
   try {
-    vm = await ready()
+    vm = await ready(key)
   } catch (error) {
     return { error: packError(error) }
   }

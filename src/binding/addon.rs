@@ -5,7 +5,7 @@ use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
 use crate::emscripten::embind::signatures;
-use crate::emscripten::js::JsValue;
+use crate::emscripten::js::{HandleRef, JsValue};
 use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
@@ -209,6 +209,18 @@ impl SandboxObject {
         if let Some(instance) = self.cell.instance() {
             instance.interrupter.settle();
         }
+    }
+
+    /// The live handles of this generation: class, id, key, and so on.
+    #[napi]
+    pub fn live_handles(&self, generation: f64) -> Vec<Either<String, f64>> {
+        self.cell.instance().map_or_else(Vec::new, |instance| {
+            let live = instance.runtime.embind.live(generation as u64);
+            let flat = |(name, handle): (String, HandleRef)| {
+                [Either::A(name), Either::B(handle.id), Either::B(handle.key)]
+            };
+            live.into_iter().flat_map(flat).collect()
+        })
     }
 
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.

@@ -130,6 +130,13 @@ pub fn open_program(
     })
 }
 
+/// The program that some thread of this process holds under the key that its facts tell.
+#[napi]
+pub fn known_program(key: String) -> Option<ProgramHandle> {
+    let key = blake3::Hash::from_hex(key).ok()?;
+    Program::known(key.as_bytes()).map(|program| ProgramHandle { program })
+}
+
 fn files(spec: &SourceSpec) -> Files {
     let load = |path: &Option<String>, bytes: &Option<Uint8Array>| match (path, bytes) {
         (path, Some(bytes)) => Ok(Some(SourceFile {

@@ -44,6 +44,12 @@ impl Program {
         Ok(program)
     }
 
+    /// The program with this key, as long as somebody in the process holds it.
+    pub fn known(key: &[u8; 32]) -> Option<Arc<Self>> {
+        let place = PROGRAMS.lock().get(key).cloned()?;
+        place.lock().upgrade()
+    }
+
     fn make(
         reading: Reading,
         cache: Option<&Cache>,
