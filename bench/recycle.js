@@ -53,11 +53,12 @@ async function timeOfFresh (fresh, into) {
 
 async function throughput (threads) {
   const workers = Array.from({ length: threads }, () => new Worker(path.join(__dirname, 'lib', 'recycle-worker.js'), { workerData: { file: FILE, ms: THROUGHPUT_MS } }))
+  const exits = workers.map((worker) => once(worker, 'exit'))
   await Promise.all(workers.map((worker) => once(worker, 'message')))
   const results = workers.map((worker) => once(worker, 'message'))
   for (const worker of workers) worker.postMessage('go')
   const counts = await Promise.all(results)
-  await Promise.all(workers.map((worker) => once(worker, 'exit')))
+  await Promise.all(exits)
   return counts.reduce((sum, [{ recycles, seconds }]) => sum + recycles / seconds, 0)
 }
 

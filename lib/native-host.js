@@ -21,6 +21,7 @@ class NativeHost {
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()
+    if (this.facade.keepsState) this.facade.renew()
     return this.exports
   }
 
@@ -34,8 +35,7 @@ class NativeHost {
   stats () { return this.sandbox.stats() }
   leaks () { return this.facade.runtime.leaks() }
   interrupt () { this.sandbox.interrupt() }
-  get interruptKey () { return this.sandbox.interruptKey }
-  settleInterrupt () { this.sandbox.settleInterrupt() }
+  get interruptId () { return this.sandbox.interruptId }
 
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }
@@ -52,13 +52,17 @@ async function startNative ({ program, facts, path }, options) {
     stack: options.stack,
     env: options.env,
     args: options.args,
+    mounts: options.mounts,
+    ...(options.stdin !== undefined && { stdin: options.stdin }),
+    ...(language() && { language: language() }),
     lenient: options.host === 'native',
     userImports: users.map(({ name }) => name)
   }
   const sandbox = new native.Sandbox(program, settings)
   try {
+    sandbox.instantiate()
     const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
-    sandbox.instantiate(facade.importFunctions())
+    sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
     await facade.afterStart()
@@ -70,6 +74,12 @@ async function startNative ({ program, facts, path }, options) {
     sandbox.dispose()
     throw error
   }
+}
+
+// From it Emscripten makes LANG; Node has it from 21 on.
+function language () {
+  const { navigator } = globalThis
+  return navigator && navigator.languages && navigator.languages[0]
 }
 
 module.exports = { startNative }

@@ -6,6 +6,7 @@ const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
+const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
 async function openProgram (source, options) {
@@ -23,30 +24,47 @@ async function openProgram (source, options) {
     const [phase, done, total] = progress
     options.onProgress({ phase, done, total })
   })
-  const program = await load().openProgram(spec, report)
-  if (program.code !== undefined) throw errors.fromNative(program)
-  return { program, facts: JSON.parse(program.facts()), path, bytes }
+  try {
+    const program = await compiled(spec, report)
+    return { program, facts: JSON.parse(program.facts()), path, bytes }
+  } catch (failure) {
+    const hides = options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(failure.message)
+    if (!hides) throw failure
+    return withoutProgram(failure, path, bytes)
+  }
 }
 
-// A program that this process has compiled already, for another thread: nothing is read again. Null: nobody holds it any more.
-function knownProgram (key, source) {
-  const program = load().knownProgram(key)
-  return program === null || program === undefined
-    ? null
-    : { program, facts: JSON.parse(program.facts()), ...sourceOf(source) }
+// Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
+function withoutProgram (failure, path, bytes) {
+  const facts = { hasGlue: true, imports: [], minified: failure.message, uses: {} }
+  return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
+}
+
+async function compiled (spec, report) {
+  const native = load()
+  const program = await native.openProgram(spec, report)
+  if (program.code === undefined) return program
+  const { feature, ...failure } = program
+  if (feature === undefined || !feature.includes('legacy_exceptions')) throw errors.fromNative(failure)
+  // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
+  const translated = await translate(await native.readWasm(spec), spec.path)
+  if (translated === undefined) {
+    failure.message += ' (the first encoding of WebAssembly exceptions): install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
+    throw errors.fromNative(failure)
+  }
+  const again = await native.openProgram({ ...spec, translated }, report)
+  if (again.code === undefined) return again
+  throw errors.fromNative({ code: again.code, message: again.message })
 }
 
 async function open (source, given) {
   const options = openOptions(given)
-  return start(await openProgram(source, options), options)
-}
-
-async function start (opened, options) {
+  const opened = await openProgram(source, options)
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
-  const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await startHost(opened, options)
+  const start = choice.host === 'native' ? startNative : require('./realm').startGlue
+  const host = await start(opened, options)
   return new Sandbox(host, options, opened)
 }
 
-module.exports = { open, openProgram, knownProgram, start }
+module.exports = { open, openProgram }

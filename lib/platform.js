@@ -2,6 +2,8 @@
 
 // Which prebuilt binary fits this process. Names are napi-rs's: `<platform>-<arch>[-<abi>]`.
 
+const fs = require('node:fs')
+
 const TRIPLES = {
   'linux-x64-gnu': 'x86_64-unknown-linux-gnu',
   'linux-x64-musl': 'x86_64-unknown-linux-musl',
@@ -12,15 +14,10 @@ const TRIPLES = {
   'win32-x64-msvc': 'x86_64-pc-windows-msvc'
 }
 
-let musl
-
-// Looked up once: the report takes milliseconds, and waits for every worker thread to answer, wasm that runs there or not.
 function isMusl () {
-  if (musl === undefined) musl = lookForMusl()
-  return musl
-}
-
-function lookForMusl () {
+  // The report below takes long: it is asked only where musl's loader is there at all.
+  const names = { x64: 'x86_64', arm64: 'aarch64' }
+  if (!fs.existsSync(`/lib/ld-musl-${names[process.arch]}.so.1`)) return false
   const { report } = process
   if (!report || typeof report.getReport !== 'function') return false
   // Collecting network interfaces would make the report do slow DNS look-ups.

@@ -43,8 +43,7 @@ class Sandbox {
   get name () { return this.#name }
 
   // For the pool: how another thread stops this one's calls, and taking back what came too late.
-  get interruptKey () { return this.#host.interruptKey }
-  settleInterrupt () { this.#host.settleInterrupt() }
+  get interruptId () { return this.#host.interruptId }
 
   // Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module.
   isReady (options) {

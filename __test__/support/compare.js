@@ -6,6 +6,7 @@
 const assert = require('node:assert')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
+const { inspect, isDeepStrictEqual } = require('node:util')
 const { open } = require('../..')
 
 const fixtures = path.join(__dirname, '..', 'fixtures')
@@ -42,11 +43,29 @@ async function native (fixture, job, argument, options = {}) {
   }
 }
 
-async function compare (fixture, job, { argument, options } = {}) {
-  const expected = plain(fixture, job, argument)
-  const [first, second] = await native(fixture, job, argument, options)
-  assert.deepStrictEqual(first, expected)
-  assert.deepStrictEqual(second, expected, 'after a recycle')
+// Only what differs, so that a failure can be read.
+function differing (actual, expected) {
+  const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value)
+  if (!isObject(actual) || !isObject(expected)) return [actual, expected]
+  const pairs = [{}, {}]
+  for (const key of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
+    if (isDeepStrictEqual(actual[key], expected[key])) continue
+    const [a, b] = differing(actual[key], expected[key])
+    pairs[0][key] = a
+    pairs[1][key] = b
+  }
+  return pairs
+}
+
+// `lines`: which lines of output count.
+async function compare (fixture, job, { argument, options, lines = () => true } = {}) {
+  const keep = (run) => ({ ...run, start: run.start.filter(lines), lines: run.lines.filter(lines) })
+  const expected = keep(plain(fixture, job, argument))
+  const runs = (await native(fixture, job, argument, options)).map(keep)
+  for (const [i, run] of runs.entries()) {
+    const [actual, wanted] = differing(run, expected)
+    assert.deepStrictEqual(actual, wanted, i === 0 ? undefined : `after a recycle: ${inspect(actual)} should be ${inspect(wanted)}`)
+  }
   return expected
 }
 

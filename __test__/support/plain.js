@@ -10,8 +10,10 @@ const lines = []
 const write = process.stdout.write.bind(process.stdout)
 console.log = (...args) => { lines.push(`out ${args.join(' ')}`) }
 console.warn = console.error = (...args) => { lines.push(`err ${args.join(' ')}`) }
-// Emscripten's exit() ends the process: here it only ends the call.
-process.exit = (status) => { throw Object.assign(new Error(`exit ${status}`), { name: 'ExitStatus', status }) }
+// Emscripten's exit() ends the process: here it only ends the call, as what its own JavaScript calls an unwinding.
+process.exit = () => { throw 'unwind' } // eslint-disable-line no-throw-literal
+process.argv.length = 2
+
 async function load () {
   const given = require(path.resolve(file))
   if (typeof given === 'function') return given()
@@ -27,6 +29,7 @@ async function main () {
   const module = await load()
   const start = lines.splice(0)
   const result = await job(module, { lines, argument: argument === undefined ? undefined : JSON.parse(argument) })
+  process.exitCode = 0
   write(JSON.stringify({ start, result, lines }))
 }
 

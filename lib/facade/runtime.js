@@ -15,11 +15,12 @@ const { makeLifecycle } = require('./lifecycle')
 const { makeMemory } = require('./memory')
 const { makeFS } = require('./fs')
 
-// The first version in which a lone surrogate is written as it is.
-const SURROGATES_KEPT = 40012
+// What a bare wasm gets: the conventions of current Emscripten.
+const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 
 function makeRuntime (facade) {
-  const { sandbox, facts, heap, options } = facade
+  const { sandbox, facts, heap } = facade
+  const conventions = facts.conventions || CURRENT
   const functionExports = new Set(facts.exports.filter(({ item }) => item.kind === 'function').map(({ name }) => name))
   const hasExport = (name) => functionExports.has(name)
   const names = new WeakMap()
@@ -41,13 +42,14 @@ function makeRuntime (facade) {
     return late
   }
 
-  const strings = makeStrings({ heap, pairs: facts.hasGlue && facts.versionMax < SURROGATES_KEPT })
+  const strings = makeStrings({ heap, pairs: conventions.codePoints === false })
   const lifecycle = makeLifecycle({ facade })
   const table = makeTable({ facade, nameOf })
   const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
   const values = makeValues({
     heap,
-    bigints: usesBigInts(facts),
+    int64: conventions.int64 || (usesBigInts(facts) ? 'BigInt' : 'Low'),
+    unsigned: conventions.unsignedPointers !== false,
     abort: lifecycle.api.abort,
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
@@ -62,7 +64,8 @@ function makeRuntime (facade) {
       ...table.api,
       ...lifecycle.api,
       ...files.api,
-      ENV: environment(options),
+      getTempRet0: () => sandbox.tempRet0(),
+      setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
       preloadPlugins: [],
       preloadedImages: {},
@@ -102,7 +105,7 @@ function makeRuntime (facade) {
   let embind = null
   function attachEmbind () {
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name))
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks })
   }
 
   return {
@@ -116,8 +119,9 @@ function makeRuntime (facade) {
     afterStart: lifecycle.afterStart,
     // Raw functions of exports, for those who are given one and need to know which.
     remember: (fn, name) => names.set(fn, name),
-    leaks: () => embind && embind.leaks ? embind.leaks() : [],
-    owns: (value) => Boolean(embind && embind.owns && embind.owns(value)) || isView(value, sandbox)
+    rename: (fn, known) => { if (names.has(known)) names.set(fn, names.get(known)) },
+    leaks: () => embind ? embind.leaks() : [],
+    owns: (value) => Boolean(embind && embind.owns(value)) || isView(value, sandbox)
   }
 }
 
@@ -127,21 +131,8 @@ function isView (value, sandbox) {
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.
 function usesBigInts (facts) {
-  if (!facts.hasGlue || facts.versionMin >= 40000) return true
+  if (facts.versionMin >= 40000) return true
   return [...facts.imports, ...facts.exports.map(({ item }) => item)].some(({ signature }) => /i64/.test(signature || ''))
-}
-
-function environment ({ env = {} }) {
-  return {
-    USER: 'web_user',
-    LOGNAME: 'web_user',
-    PATH: '/',
-    PWD: '/',
-    HOME: '/home/web_user',
-    LANG: 'C.UTF-8',
-    _: './this.program',
-    ...env
-  }
 }
 
 function exceptionHelpers ({ sandbox, hasExport, lateExport }) {

@@ -11,8 +11,9 @@ function sizeOf (type) {
   return type.endsWith('*') ? 4 : SIZES[type] || 0
 }
 
-// `bigints`: 64-bit integers are BigInts (WASM_BIGINT), else `getValue` gives the low 32 bits, as Emscripten's did.
-function makeValues ({ heap, bigints, abort, memory }) {
+// `int64`: `getValue` gives a 64-bit integer as 'BigInt', as 'Number', or gives its low 32 bits ('Low').
+// `unsigned`: it gives pointers as unsigned numbers.
+function makeValues ({ heap, int64, unsigned, abort, memory }) {
   function setValue (ptr, value, type = 'i8') {
     if (type.endsWith('*')) type = 'pointer'
     switch (type) {
@@ -29,7 +30,7 @@ function makeValues ({ heap, bigints, abort, memory }) {
   }
 
   function setInt64 (ptr, value) {
-    const whole = bigints || typeof value === 'bigint'
+    const whole = int64 !== 'Low' || typeof value === 'bigint'
       ? BigInt(value)
       : BigInt(Number.isFinite(+value) ? Math.trunc(+value) : 0)
     const words = heap.HEAPU32
@@ -45,12 +46,17 @@ function makeValues ({ heap, bigints, abort, memory }) {
       case 'i8': return heap.HEAP8[ptr >>> 0]
       case 'i16': return heap.HEAP16[ptr >>> 1]
       case 'i32': return heap.HEAP32[ptr >>> 2]
-      case 'pointer': return bigints ? heap.HEAPU32[ptr >>> 2] : heap.HEAP32[ptr >>> 2]
-      case 'i64': return bigints ? heap.HEAP64[ptr >>> 3] : heap.HEAP32[ptr >>> 2]
+      case 'pointer': return unsigned ? heap.HEAPU32[ptr >>> 2] : heap.HEAP32[ptr >>> 2]
+      case 'i64': return getInt64(ptr)
       case 'float': return heap.HEAPF32[ptr >>> 2]
       case 'double': return heap.HEAPF64[ptr >>> 3]
       default: abort(`invalid type for getValue: ${type}`)
     }
+  }
+
+  function getInt64 (ptr) {
+    if (int64 === 'Low') return heap.HEAP32[ptr >>> 2]
+    return int64 === 'Number' ? Number(heap.HEAP64[ptr >>> 3]) : heap.HEAP64[ptr >>> 3]
   }
 
   // allocate(slab, allocator), and up to 2.0.2 allocate(slab, types, allocator, ptr).

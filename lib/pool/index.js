@@ -15,6 +15,8 @@ const { describe } = require('./work')
 const { poolOptions, sourceFor } = require('./options')
 const { PoolStats } = require('./stats')
 
+const INTERRUPT_MS = 5
+
 const now = () => performance.timeOrigin + performance.now()
 
 // One call of `run`, from the queue to its end.
@@ -154,10 +156,9 @@ class Pool extends EventEmitter {
   async #start (task) {
     this.#running.add(task)
     try {
-      const { facts } = await this.#compiled()
+      await this.#compiled()
       if (task.settled) return
       task.running = true
-      task.message.key = facts.key
       if (task.timeout !== undefined) this.#watch(task)
       const answer = await this.#piscina.run(task.message, { transferList: task.transferList, signal: task.kill.signal })
       this.#stats.note(answer, task.queuedAt)
@@ -225,11 +226,16 @@ class Pool extends EventEmitter {
       if (at !== -1) this.#queue.splice(at, 1)
       return
     }
-    task.control.stop((key) => load().interruptByKey(key))
+    this.#interrupt(task)
     task.after(this.#options.grace, () => {
       this.#stats.counts.workersLost++
       task.kill.abort()
     })
+  }
+
+  // An interruption between two calls into the module passes without effect: it is repeated until the task has ended.
+  #interrupt (task) {
+    if (task.control.stop((id) => load().interrupt(id))) task.after(INTERRUPT_MS, () => this.#interrupt(task))
   }
 
   // Thrown in a worker outside of any task, say in a forgotten timer: piscina has replaced the worker.
@@ -251,7 +257,7 @@ class Pool extends EventEmitter {
   destroy () {
     if (this.#destroyed === null) {
       for (const task of [...this.#queue, ...this.#running]) {
-        if (task.running) task.control.stop((key) => load().interruptByKey(key))
+        if (task.running) this.#interrupt(task)
         if (!task.settled) task.reject(destroyed())
       }
       this.#queue.length = 0

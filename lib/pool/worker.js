@@ -8,8 +8,7 @@ const { MessagePort, workerData } = require('node:worker_threads')
 const { move: movable, transferableSymbol, valueSymbol } = require('piscina')
 // Tells the addon of this thread how errors are made.
 require('../..')
-const { openOptions } = require('../options')
-const { openProgram, knownProgram, start } = require('../open')
+const { open } = require('../open')
 const { OptionError } = require('../errors')
 const { Control } = require('./control')
 const { pack, packError } = require('./envelope')
@@ -23,10 +22,10 @@ let openMs = 0
 let recycled = Promise.resolve()
 let recycleMicros
 
-async function ready (key) {
+async function ready () {
   if (sandbox === null) {
     const started = performance.now()
-    sandbox = openSandbox(key)
+    sandbox = openSandbox()
     // A failure is told to the task that waits; the next one tries again.
     sandbox.catch(() => { sandbox = null })
     await sandbox
@@ -36,9 +35,8 @@ async function ready (key) {
   return sandbox
 }
 
-async function openSandbox (key) {
-  const all = openOptions(setup === undefined ? options : { ...options, ...await ownOptions() })
-  return start(knownProgram(key, source) || await openProgram(source, all), all)
+async function openSandbox () {
+  return open(source, setup === undefined ? options : { ...options, ...await ownOptions() })
 }
 
 async function ownOptions () {
@@ -87,11 +85,11 @@ function memoryOf (module) {
   return view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer
 }
 
-module.exports = async function work ({ task, payload, key, control: shared }) {
+module.exports = async function work ({ task, payload, control: shared }) {
   const control = new Control(shared)
   let vm
   try {
-    vm = await ready(key)
+    vm = await ready()
   } catch (error) {
     return { error: packError(error) }
   }
@@ -107,7 +105,7 @@ module.exports = async function work ({ task, payload, key, control: shared }) {
     moved.add(transferableOf(value))
     return value
   }
-  if (!control.begin(vm.interruptKey, now())) return { ...report, stopped: true }
+  if (!control.begin(vm.interruptId, now())) return { ...report, stopped: true }
   control.onStop(() => stopping.abort())
   report.began = control.startedAt
   const started = performance.now()
@@ -126,7 +124,6 @@ module.exports = async function work ({ task, payload, key, control: shared }) {
   }
   report.runMs = performance.now() - started
   if (control.end()) {
-    vm.settleInterrupt()
     stopping.abort()
     report.stopped = true
   }

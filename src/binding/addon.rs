@@ -6,7 +6,7 @@ use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
 use crate::emscripten::embind::signatures;
 use crate::emscripten::js::{HandleRef, JsValue};
-use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
+use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
 use napi::{JsValue as _, sys};
@@ -24,6 +24,20 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
+/// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
+#[napi]
+pub fn interrupt(id: f64) -> bool {
+    crate::instance::Interrupter::interrupt_by_id(id as u64)
+}
+
+/// A real folder that the module sees at a path of its own.
+#[napi(object)]
+pub struct MountSpec {
+    pub at: String,
+    pub path: String,
+    pub readonly: bool,
+}
+
 /// Options of a sandbox that its instance sees.
 #[napi(object)]
 #[derive(Default)]
@@ -33,6 +47,11 @@ pub struct SandboxSettings {
     pub stack: Option<u32>,
     pub env: Option<HashMap<String, String>>,
     pub args: Option<Vec<String>>,
+    pub mounts: Option<Vec<MountSpec>>,
+    /// Bytes of standard input.
+    pub stdin: Option<Uint8Array>,
+    /// `navigator.languages[0]`, where there is one.
+    pub language: Option<String>,
     pub lenient: Option<bool>,
     pub no_initial_run: Option<bool>,
     /// Canonical names of imports that the user answers, in the order of their functions.
@@ -87,6 +106,18 @@ impl SandboxObject {
             stack: settings.stack.map(|bytes| bytes as usize),
             env: environment,
             args: settings.args.unwrap_or_default(),
+            mounts: settings
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(|mount| MountPoint {
+                    at: mount.at,
+                    path: mount.path.into(),
+                    readonly: mount.readonly,
+                })
+                .collect(),
+            stdin: settings.stdin.map(|bytes| bytes.to_vec().into()),
+            language: settings.language,
             lenient: settings.lenient.unwrap_or(false),
             no_initial_run: settings.no_initial_run.unwrap_or(false),
             user_imports: settings.user_imports.unwrap_or_default(),
@@ -101,23 +132,20 @@ impl SandboxObject {
         }
     }
 
-    /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
-    /// program's own.
-    #[napi]
-    pub fn instantiate(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+    /// Instantiates the module; nothing of it runs yet, so its imports may come later.
+    #[napi(catch_unwind)]
+    pub fn instantiate(&self, env: &Env) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
         *self.js.borrow_mut() = Some(js.clone());
-        let keep =
-            |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
-        let js_imports = imports
-            .iter()
-            .map(|function| function.as_ref().map(keep))
-            .collect();
-        let made = Instance::new(program, settings, Host { js, js_imports });
-        let instance = made.map_err(|error| {
+        let _held = self.cell.hold();
+        let host = Host {
+            js,
+            js_imports: Vec::new(),
+        };
+        let instance = Instance::new(program, settings, host).map_err(|error| {
             self.throw_start(env, error);
             pending()
         })?;
@@ -126,13 +154,32 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up; `main` too, unless told otherwise.
+    /// The functions of the user's imports, then of the program's own, in the order of their names.
     #[napi]
+    pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+        let runtime = &mut self.live(env)?.runtime;
+        let js = runtime.js();
+        for old in std::mem::take(&mut runtime.js_imports).into_iter().flatten() {
+            js.release(old);
+        }
+        let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
+        runtime.js_imports = imports
+            .iter()
+            .map(|function| function.as_ref().map(keep))
+            .collect();
+        Ok(())
+    }
+
+    /// Runs the module's start-up; `main` too, unless told otherwise.
+    #[napi(catch_unwind)]
     pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
         }
-        self.live(env)?.start().map_err(|error| {
+        let held = self.cell.hold();
+        let started = self.live(env)?.start();
+        drop(held);
+        started.map_err(|error| {
             self.throw_start(env, error);
             self.cell.release();
             pending()
@@ -143,8 +190,11 @@ impl SandboxObject {
     }
 
     /// Takes the image that every generation starts from; this one becomes generation 1.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_image(&self, env: &Env, private: bool) -> Result<()> {
+        if self.cell.is_busy() {
+            return Err(self.busy(env, "take the image"));
+        }
         let taken = self.live(env)?.take_image(private);
         self.follow(env)?;
         taken.map_err(|error| {
@@ -154,12 +204,14 @@ impl SandboxObject {
     }
 
     /// Replaces the instance by a fresh one.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn recycle(&self, env: &Env) -> Result<()> {
         let instance = self.live(env)?;
-        if instance.is_busy() {
+        if self.cell.is_busy() {
             return Err(self.busy(env, "recycle"));
         }
+        // Start-up may run JavaScript, where the program is started anew.
+        let _held = self.cell.hold();
         self.cell.buffer.detach(env.raw());
         match instance.recycle() {
             Ok(()) => Ok(()),
@@ -172,13 +224,9 @@ impl SandboxObject {
     }
 
     /// Gives everything back.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn dispose(&self, env: &Env) -> Result<()> {
-        if self
-            .cell
-            .instance()
-            .is_some_and(|instance| instance.is_busy())
-        {
+        if self.cell.is_busy() {
             return Err(self.busy(env, "dispose"));
         }
         self.cell.release();
@@ -195,20 +243,12 @@ impl SandboxObject {
         }
     }
 
-    /// The number with which another thread can stop this sandbox's calls: see `interruptByKey`.
+    /// The number that `interrupt(id)` takes in any thread.
     #[napi(getter)]
-    pub fn interrupt_key(&self) -> u32 {
+    pub fn interrupt_id(&self) -> f64 {
         self.cell
             .instance()
-            .map_or(0, |instance| instance.interrupter.key())
-    }
-
-    /// Takes back an interruption that came after the call it was meant for.
-    #[napi]
-    pub fn settle_interrupt(&self) {
-        if let Some(instance) = self.cell.instance() {
-            instance.interrupter.settle();
-        }
+            .map_or(0.0, |instance| instance.interrupter.id() as f64)
     }
 
     /// The live handles of this generation: class, id, key, and so on.
@@ -240,9 +280,7 @@ impl SandboxObject {
 
     #[napi(getter)]
     pub fn busy_now(&self) -> bool {
-        self.cell
-            .instance()
-            .is_some_and(|instance| instance.is_busy())
+        self.cell.is_busy()
     }
 
     /// Bytes of linear memory.
@@ -414,13 +452,17 @@ impl SandboxObject {
                 );
                 errors::throw_value(env, error);
             }
+            StartError::Mount { at, path, reason } => {
+                let shown = path.display();
+                let text = format!("Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}.");
+                let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
+            }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
-            StartError::Memory(text) => {
-                let limit = raw::undefined(env);
-                errors::throw_value(
-                    env,
-                    errors::make(env, "EMVM_ERR_MEMORY", &text, &[("limit", limit)]),
-                );
+            StartError::Memory { text, requested, limit } => {
+                let limit = limit.map_or_else(|| raw::undefined(env), |bytes| raw::number(env, bytes as f64));
+                let fields = [("limit", limit), ("requested", raw::number(env, requested as f64))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_MEMORY", &text, &fields));
             }
             StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),
             StartError::Unwound(unwind) => {
@@ -441,10 +483,4 @@ impl Drop for SandboxObject {
     fn drop(&mut self) {
         self.cell.release();
     }
-}
-
-/// Stops the calls of another thread's sandbox, found by its `interruptKey`. Tells whether there is one.
-#[napi]
-pub fn interrupt_by_key(key: u32) -> bool {
-    crate::instance::Interrupter::interrupt_by_key(key)
 }

@@ -148,7 +148,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 }
 
 /// What the facade can do with handles and the rest, by position in the list it gets.
-const OPERATIONS: [(&str, Operation); 16] = [
+const OPERATIONS: [(&str, Operation); 18] = [
     ("delete", |rt, _, a| {
         handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())
     }),
@@ -182,6 +182,25 @@ const OPERATIONS: [(&str, Operation); 16] = [
     }),
     ("countEmvals", |rt, js, _| {
         Ok(js.number(rt.emval.count() as f64))
+    }),
+    ("firstEmval", |rt, js, _| {
+        let Some((handle, refs)) = rt.emval_first() else {
+            return Ok(js.null());
+        };
+        let (value, record) = (rt.emval_value(handle)?, js.object());
+        js.set_named(rt, record, "refcount", js.number(f64::from(refs)))?;
+        js.set_named(rt, record, "value", value)?;
+        Ok(record)
+    }),
+    ("live", |rt, js, _| {
+        let list = js.array();
+        for (i, (class, handle)) in rt.embind.live(rt.generation).into_iter().enumerate() {
+            let at = 3 * i as u32;
+            js.set_index(rt, list, at, js.string_utf8(class.as_bytes()))?;
+            js.set_index(rt, list, at + 1, js.number(handle.id))?;
+            js.set_index(rt, list, at + 2, js.number(handle.key))?;
+        }
+        Ok(list)
     }),
     ("inheritedCount", |rt, js, _| {
         Ok(js.number(rt.embind.inherited_count() as f64))

@@ -84,7 +84,7 @@ fn trap_text(kind: TrapKind) -> &'static str {
         }
         TrapKind::IndirectCall => "indirect call to a null or wrongly typed function",
         TrapKind::Divide => "division by zero",
-        TrapKind::IntegerOverflow => "integer overflow in a division",
+        TrapKind::IntegerOverflow => "integer overflow in a division or conversion",
         TrapKind::BadConversion => "a float has no integer of the wanted type",
         TrapKind::TableOutOfBounds => "table access out of bounds",
         TrapKind::UnalignedAtomic => "an atomic access is not aligned",
@@ -156,6 +156,13 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             let message = format!(
                 "the module gave up for lack of memory: it asked for {requested} bytes, the limit is {limit}"
             );
+            make(env, "EMVM_ERR_MEMORY", &message, &fields)
+        }
+        Unwind::NoStack(bytes) => {
+            let message = format!(
+                "the system refused {bytes} bytes for the stack of one more call: nest calls less deeply, or lower the `stack` option"
+            );
+            let fields = [("requested", raw::number(env, bytes as f64))];
             make(env, "EMVM_ERR_MEMORY", &message, &fields)
         }
         Unwind::Timeout { limit, elapsed } => {

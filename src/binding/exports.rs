@@ -112,16 +112,27 @@ unsafe extern "C" fn drop_site(_: sys::napi_env, site: *mut std::ffi::c_void, _:
 }
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let mut given = [std::ptr::null_mut(); 16];
+    let mut given = Given::from_elem(std::ptr::null_mut(), INLINE);
     let mut count = given.len();
     let mut data = std::ptr::null_mut();
+    let this = std::ptr::null_mut();
     // SAFETY: the arguments are N-API's own; `given` has room for `count`.
-    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), std::ptr::null_mut(), &mut data) };
+    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data) };
+    if count > INLINE {
+        given.resize(count, std::ptr::null_mut());
+        // SAFETY: as above; now there is room for all.
+        unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data) };
+    }
+    given.truncate(count);
     // SAFETY: the data is the site, which outlives the function (see `function`).
     let site = unsafe { &*data.cast::<ExportSite>() };
     // SAFETY: a sandbox outlives its sites.
-    unsafe { enter(env, site.cell, |rt| run(env, rt, site, &given[..count.min(given.len())])) }
+    unsafe { enter(env, site.cell, |rt| run(env, rt, site, &given)) }
 }
+
+/// Arguments that need no allocation.
+const INLINE: usize = 8;
+type Given = SmallVec<[sys::napi_value; INLINE]>;
 
 fn run(
     env: sys::napi_env,

@@ -70,6 +70,12 @@ impl Reference {
         Some(Self { env, reference })
     }
 
+    /// A reference that does not keep its value: `value` gives nothing once that is collected.
+    pub fn weak(env: sys::napi_env, value: sys::napi_value) -> Option<Self> {
+        let reference = get!(napi_create_reference, env, value, 0)?;
+        Some(Self { env, reference })
+    }
+
     pub fn value(&self) -> Option<sys::napi_value> {
         get!(napi_get_reference_value, self.env, self.reference)
             .filter(|v: &sys::napi_value| !v.is_null())

@@ -8,7 +8,8 @@ use crate::emscripten::{Runtime, exceptions::Description};
 use crate::engine::{Owner, Unwind};
 use crate::instance::Instance;
 use napi::sys;
-use std::cell::{RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: every `Runtime` lives in an `Instance`'s box from before it is linked until after its store is dropped, is
 // never moved out of it, and is only used on the thread of its JavaScript environment.
@@ -26,6 +27,9 @@ pub struct SandboxCell {
     /// `None` before start-up and after `dispose`. Borrowed for the length of a call; calls nest through callbacks, and
     /// an outer call does not touch it while an inner one runs.
     instance: UnsafeCell<Option<Instance>>,
+    /// How many native calls of this sandbox are on the stack, in wasm or not yet: while it is not 0, the instance
+    /// stays. Arguments are converted before wasm is entered, and a getter or `valueOf` among them may do anything.
+    entered: Cell<u32>,
     /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
     script_error: RefCell<Option<Reference>>,
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
@@ -38,9 +42,21 @@ impl SandboxCell {
             env,
             buffer: MemoryBuffer::default(),
             instance: UnsafeCell::new(None),
+            entered: Cell::new(0),
             script_error: RefCell::new(None),
             errno_error: RefCell::new(None),
         })
+    }
+
+    /// A native call of the sandbox is on the stack: nothing may be replaced under it.
+    pub fn is_busy(&self) -> bool {
+        self.entered.get() > 0 || self.instance().is_some_and(|instance| instance.is_busy())
+    }
+
+    /// Keeps the instance in place until the guard is dropped.
+    pub fn hold(&self) -> Held<'_> {
+        self.entered.set(self.entered.get() + 1);
+        Held(self)
     }
 
     /// The instance, unless disposed.
@@ -61,11 +77,11 @@ impl SandboxCell {
     }
 
     pub fn set_script_error(&self, function: sys::napi_value) {
-        *self.script_error.borrow_mut() = Reference::new(self.env, function);
+        *self.script_error.borrow_mut() = Reference::weak(self.env, function);
     }
 
     pub fn set_errno_error(&self, function: sys::napi_value) {
-        *self.errno_error.borrow_mut() = Reference::new(self.env, function);
+        *self.errno_error.borrow_mut() = Reference::weak(self.env, function);
     }
 
     /// An error of the file system.
@@ -131,6 +147,22 @@ impl SandboxCell {
     }
 }
 
+/// A native call of a sandbox is on the stack.
+pub struct Held<'a>(&'a SandboxCell);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.entered.set(self.0.entered.get() - 1);
+    }
+}
+
+/// What a panic said. No panic may cross N-API.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without text".into())
+}
+
 /// Runs a call into a sandbox's module: guards it, limits it, and turns what it ended with into a value or a pending
 /// JavaScript exception.
 ///
@@ -151,12 +183,15 @@ pub unsafe fn enter(
         );
         return std::ptr::null_mut();
     };
-    let outermost = instance.runtime.wasm.depth() == 0;
+    let outermost = cell.entered.get() == 0;
+    let _held = cell.hold();
     instance.stats.calls += 1;
     if outermost {
+        instance.runtime.forget_refusals();
         instance.interrupter.begin();
     }
-    let called = call(&mut instance.runtime);
+    let called = catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
+        .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))));
     // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
     let Some(instance) = cell.instance() else {
         return std::ptr::null_mut();
@@ -167,8 +202,10 @@ pub unsafe fn enter(
     };
     let unwind = if outermost {
         instance.interrupter.end(unwind)
+    } else if unwind.is_some() {
+        instance.interrupter.name(unwind)
     } else {
-        unwind
+        None
     };
     let memory = instance.runtime.wasm.memory();
     cell.buffer.follow(env, memory.as_ptr(), memory.len());

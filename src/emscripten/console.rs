@@ -30,14 +30,22 @@ const EM_LOG_ERROR: u32 = 4;
 /// `_emscripten_log_formatted(flags, text)`.
 fn log_formatted(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let text = rt.c_string(args.u32(1))?;
-    let stream = if args.u32(0) & (EM_LOG_WARN | EM_LOG_ERROR) != 0 { Stdio::Err } else { Stdio::Out };
+    let stream = if args.u32(0) & (EM_LOG_WARN | EM_LOG_ERROR) != 0 {
+        Stdio::Err
+    } else {
+        Stdio::Out
+    };
     rt.print(stream, &text)
 }
 /// `emscripten_log(flags, format, varargs)`, formatted by the host in old builds.
 fn log(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let format = rt.c_string(args.u32(1))?;
     let text = super::printf::format(rt, &format, args.u32(2))?;
-    let stream = if args.u32(0) & (EM_LOG_WARN | EM_LOG_ERROR) != 0 { Stdio::Err } else { Stdio::Out };
+    let stream = if args.u32(0) & (EM_LOG_WARN | EM_LOG_ERROR) != 0 {
+        Stdio::Err
+    } else {
+        Stdio::Out
+    };
     rt.print(stream, &text)
 }
 
@@ -51,11 +59,21 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("emscripten_dbg", |rt, args| to(Stdio::Err, rt, args)),
     ("_emscripten_dbg", |rt, args| to(Stdio::Err, rt, args)),
     ("emscripten_dbgn", |rt, args| to_n(Stdio::Err, rt, args)),
-    ("emscripten_dbg_backtrace", |rt, args| to(Stdio::Err, rt, args)),
-    ("emscripten_console_log", |rt, args| to(Stdio::Out, rt, args)),
-    ("emscripten_console_warn", |rt, args| to(Stdio::Err, rt, args)),
-    ("emscripten_console_error", |rt, args| to(Stdio::Err, rt, args)),
-    ("emscripten_console_trace", |rt, args| to(Stdio::Err, rt, args)),
+    ("emscripten_dbg_backtrace", |rt, args| {
+        to(Stdio::Err, rt, args)
+    }),
+    ("emscripten_console_log", |rt, args| {
+        to(Stdio::Out, rt, args)
+    }),
+    ("emscripten_console_warn", |rt, args| {
+        to(Stdio::Err, rt, args)
+    }),
+    ("emscripten_console_error", |rt, args| {
+        to(Stdio::Err, rt, args)
+    }),
+    ("emscripten_console_trace", |rt, args| {
+        to(Stdio::Err, rt, args)
+    }),
     ("_emscripten_log_formatted", log_formatted),
     ("emscripten_log", log),
     ("emscripten_log_js", log_formatted),

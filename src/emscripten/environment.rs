@@ -16,7 +16,11 @@ pub struct Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Environment { variables: Vec::new(), args: Vec::new(), language: "C".into() }
+        Environment {
+            variables: Vec::new(),
+            args: Vec::new(),
+            language: "C".into(),
+        }
     }
 }
 
@@ -33,7 +37,9 @@ impl Environment {
     }
     /// The program's name and its arguments.
     pub fn args(&self) -> Vec<String> {
-        std::iter::once(PROGRAM.to_owned()).chain(self.args.iter().cloned()).collect()
+        std::iter::once(PROGRAM.to_owned())
+            .chain(self.args.iter().cloned())
+            .collect()
     }
     /// Emscripten's defaults, overlaid by the user's.
     fn all(&self) -> Vec<(String, String)> {
@@ -47,13 +53,19 @@ impl Environment {
             ("LANG", &lang),
             ("_", PROGRAM),
         ];
-        let mut all: Vec<_> = defaults.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let mut all: Vec<_> = defaults
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
         overlay(&mut all, &self.variables);
         all
     }
     /// `NAME=value`, in the order in which Emscripten lists them.
     pub fn strings(&self) -> Vec<String> {
-        self.all().into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        self.all()
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
     }
 }
 
@@ -89,7 +101,10 @@ impl Runtime {
         let all = self.variables();
         let size: usize = all.iter().map(|(n, v)| n.len() + v.len() + 2).sum();
         if size > POOL as usize || all.len() >= MOST {
-            return Err(Unwind::script("Error", "Environment size exceeded TOTAL_ENV_SIZE!"));
+            return Err(Unwind::script(
+                "Error",
+                "Environment size exceeded TOTAL_ENV_SIZE!",
+            ));
         }
         for (i, (name, value)) in all.iter().enumerate() {
             self.wasm.write_u32(pointers + 4 * i as u32, pool)?;
@@ -142,7 +157,11 @@ fn valid(name: &str) -> bool {
 }
 fn setenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (name, overwrite) = (args.u32(0), args.i32(2) != 0);
-    let name = if name == 0 { String::new() } else { rt.c_string(name)? };
+    let name = if name == 0 {
+        String::new()
+    } else {
+        rt.c_string(name)?
+    };
     if !valid(&name) {
         return invalid(rt, args);
     }
@@ -154,7 +173,11 @@ fn setenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn unsetenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let name = if args.u32(0) == 0 { String::new() } else { rt.c_string(args.u32(0))? };
+    let name = if args.u32(0) == 0 {
+        String::new()
+    } else {
+        rt.c_string(args.u32(0))?
+    };
     if !valid(&name) {
         return invalid(rt, args);
     }
@@ -163,7 +186,11 @@ fn unsetenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn putenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let text = if args.u32(0) == 0 { String::new() } else { rt.c_string(args.u32(0))? };
+    let text = if args.u32(0) == 0 {
+        String::new()
+    } else {
+        rt.c_string(args.u32(0))?
+    };
     match text.split_once('=') {
         Some((name, value)) if valid(name) => {
             rt.set_variable(name.to_owned(), Some(value.to_owned()))?;
@@ -214,9 +241,19 @@ mod tests {
         assert_eq!(env.strings(), plain);
         env.set_language("en-US");
         let set = |n: &str, v: Option<&str>| (n.to_owned(), v.map(str::to_owned));
-        env.set_variables(vec![set("FOO", Some("1")), set("PATH", Some("/bin")), set("USER", None)]);
+        env.set_variables(vec![
+            set("FOO", Some("1")),
+            set("PATH", Some("/bin")),
+            set("USER", None),
+        ]);
         let strings = env.strings();
-        assert_eq!((strings[0].as_str(), strings[1].as_str()), ("LOGNAME=web_user", "PATH=/bin"));
-        assert_eq!((strings[4].as_str(), strings.last().unwrap().as_str()), ("LANG=en_US.UTF-8", "FOO=1"));
+        assert_eq!(
+            (strings[0].as_str(), strings[1].as_str()),
+            ("LOGNAME=web_user", "PATH=/bin")
+        );
+        assert_eq!(
+            (strings[4].as_str(), strings.last().unwrap().as_str()),
+            ("LANG=en_US.UTF-8", "FOO=1")
+        );
     }
 }

@@ -49,6 +49,7 @@ impl Runtime {
             for size in candidates(old, requested, limit, self.abi.heap_doubles) {
                 let delta = (size.saturating_sub(old) / PAGE) as u32;
                 if size >= requested && self.wasm.grow(delta) {
+                    self.process.refused_growth = None;
                     return Ok(true);
                 }
             }
@@ -64,7 +65,11 @@ fn emscripten_resize_heap(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwin
     Ok(())
 }
 fn emscripten_get_heap_max(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let size = if rt.abi.fixed_memory { rt.heap_size() } else { rt.heap_max() };
+    let size = if rt.abi.fixed_memory {
+        rt.heap_size()
+    } else {
+        rt.heap_max()
+    };
     args.ret_u32(size as u32);
     Ok(())
 }
@@ -85,8 +90,15 @@ fn enlarge_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 fn abort_on_cannot_grow_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let asked = u64::from(args.u32(0));
-    let requested = if asked > 0 { asked } else { rt.process.refused_growth.unwrap_or(rt.heap_size() + 1) };
-    Err(Unwind::OutOfMemory { requested, limit: rt.heap_max() })
+    let requested = if asked > 0 {
+        asked
+    } else {
+        rt.process.refused_growth.unwrap_or(rt.heap_size() + 1)
+    };
+    Err(Unwind::OutOfMemory {
+        requested,
+        limit: rt.heap_max(),
+    })
 }
 
 /// `sbrk`, where it is the host's: the end of the heap is kept in memory at `DYNAMICTOP_PTR`.
@@ -129,7 +141,11 @@ fn notify_memory_growth(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 
 /// Copies like `memmove`. Gives the destination, where the generation's signature has a result.
 fn memcpy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let (to, from, count) = (args.u32(0) as usize, args.u32(1) as usize, args.u32(2) as usize);
+    let (to, from, count) = (
+        args.u32(0) as usize,
+        args.u32(1) as usize,
+        args.u32(2) as usize,
+    );
     let memory = rt.wasm.memory_mut();
     if to + count > memory.len() || from + count > memory.len() {
         return Err(Unwind::out_of_bounds());
@@ -139,7 +155,9 @@ fn memcpy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn memset(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    rt.wasm.bytes_mut(args.u32(0), args.u32(2))?.fill(args.u32(1) as u8);
+    rt.wasm
+        .bytes_mut(args.u32(0), args.u32(2))?
+        .fill(args.u32(1) as u8);
     args.ret_u32(args.u32(0));
     Ok(())
 }
@@ -174,10 +192,19 @@ mod tests {
         assert_eq!(sizes, [20_185_088, 18_481_152, 17_629_184]);
         assert!(sizes.iter().all(|s| s % PAGE == 0));
         // Far more than a fifth is asked for: just that.
-        assert_eq!(candidates(16 * MIB, 100 * MIB, 2 * GIB, false)[0], 100 * MIB);
+        assert_eq!(
+            candidates(16 * MIB, 100 * MIB, 2 * GIB, false)[0],
+            100 * MIB
+        );
         // At most 96 MiB of surplus.
-        assert_eq!(candidates(GIB, GIB + 1, 4 * GIB, false)[0], (GIB + 1 + SURPLUS).next_multiple_of(PAGE));
-        assert_eq!(candidates(100 * MIB, 101 * MIB, 110 * MIB, false)[0], 110 * MIB);
+        assert_eq!(
+            candidates(GIB, GIB + 1, 4 * GIB, false)[0],
+            (GIB + 1 + SURPLUS).next_multiple_of(PAGE)
+        );
+        assert_eq!(
+            candidates(100 * MIB, 101 * MIB, 110 * MIB, false)[0],
+            110 * MIB
+        );
     }
 
     #[test]
@@ -185,7 +212,13 @@ mod tests {
         assert_eq!(candidates(128 * MIB, 129 * MIB, 2 * GIB, true), [256 * MIB]);
         assert_eq!(candidates(512 * MIB, 600 * MIB, 2 * GIB, true), [GIB]);
         assert_eq!(candidates(GIB, GIB + 1, 2 * GIB, true), [(5 * GIB / 4)]);
-        assert_eq!(candidates(128 * MIB, 300 * MIB, 320 * MIB, true), [320 * MIB]);
-        assert_eq!(candidates(2 * GIB - 2 * PAGE, 3 * GIB, 4 * GIB, true), [2 * GIB - PAGE]);
+        assert_eq!(
+            candidates(128 * MIB, 300 * MIB, 320 * MIB, true),
+            [320 * MIB]
+        );
+        assert_eq!(
+            candidates(2 * GIB - 2 * PAGE, 3 * GIB, 4 * GIB, true),
+            [2 * GIB - PAGE]
+        );
     }
 }

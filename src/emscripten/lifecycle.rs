@@ -5,7 +5,11 @@ use crate::engine::{Args, Raw, Unwind};
 
 /// A C string, or a stand-in when the pointer is null.
 fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
-    if ptr == 0 { Ok(otherwise.to_owned()) } else { rt.c_string(ptr) }
+    if ptr == 0 {
+        Ok(otherwise.to_owned())
+    } else {
+        rt.c_string(ptr)
+    }
 }
 
 fn abort(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -16,7 +20,9 @@ fn assert_fail(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let file = text_or(rt, args.u32(1), "unknown filename")?;
     let function = text_or(rt, args.u32(3), "unknown function")?;
     let line = args.i32(2);
-    Err(Unwind::Abort(format!("Assertion failed: {condition}, at: {file},{line},{function}")))
+    Err(Unwind::Abort(format!(
+        "Assertion failed: {condition}, at: {file},{line},{function}"
+    )))
 }
 /// `__assert_func(file, line, function, condition)`.
 fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -24,10 +30,15 @@ fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let file = text_or(rt, args.u32(0), "unknown filename")?;
     let function = text_or(rt, args.u32(2), "unknown function")?;
     let line = args.i32(1);
-    Err(Unwind::Abort(format!("Assertion failed: {condition}, at: {file},{line},{function}")))
+    Err(Unwind::Abort(format!(
+        "Assertion failed: {condition}, at: {file},{line},{function}"
+    )))
 }
 fn stack_overflow(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    Err(Unwind::Abort(format!("stack overflow (Attempt to set SP to 0x{:08x})", args.u32(0))))
+    Err(Unwind::Abort(format!(
+        "stack overflow (Attempt to set SP to 0x{:08x})",
+        args.u32(0)
+    )))
 }
 fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     const TEXTS: [&str; 4] = [
@@ -42,15 +53,24 @@ fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 /// `exit(status)`: functions registered for it run where the module hands them out, unfinished lines are printed.
 fn exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let status = args.i32(0);
-    while let Some((function, argument)) = rt.process.at_exit.pop() {
-        rt.call_indirect(function, &[Raw::from_u32(argument)])?;
-    }
-    if rt.wasm.export("__funcs_on_exit").is_some() {
-        rt.call_export("__funcs_on_exit", &[])?;
-    }
-    // A print function that fails must not keep a program from ending.
-    let _ = rt.fs.flush_lines();
+    rt.end_program()?;
     Err(Unwind::Exit(status))
+}
+impl Runtime {
+    /// What the end of a program does: functions registered for it, then what is still to be printed.
+    pub fn end_program(&mut self) -> Result<(), Unwind> {
+        while let Some((function, argument)) = self.process.at_exit.pop() {
+            self.call_indirect(function, &[Raw::from_u32(argument)])?;
+        }
+        for name in ["__funcs_on_exit", "__stdio_exit"] {
+            if self.wasm.export(name).is_some() {
+                self.call_export(name, &[])?;
+            }
+        }
+        // A print function that fails must not keep a program from ending.
+        let _ = self.fs.flush_lines();
+        Ok(())
+    }
 }
 fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Exit(args.i32(0)))
@@ -71,7 +91,8 @@ fn keepalive(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (function, signal) = (args.u32(0), args.i32(1));
-    rt.call_indirect(function, &[Raw::from_i32(signal)]).map(drop)
+    rt.call_indirect(function, &[Raw::from_i32(signal)])
+        .map(drop)
 }
 /// `raise` and `kill` of builds whose signals are the host's.
 fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {

@@ -46,7 +46,11 @@ fn float(args: &Args, i: usize) -> f64 {
 
 /// JavaScript's `Math.pow`, which gives NaN for (-1 or 1) to an infinite power.
 fn js_pow(x: f64, y: f64) -> f64 {
-    if y.is_nan() || (x.abs() == 1.0 && y.is_infinite()) { f64::NAN } else { libm::pow(x, y) }
+    if y.is_nan() || (x.abs() == 1.0 && y.is_infinite()) {
+        f64::NAN
+    } else {
+        libm::pow(x, y)
+    }
 }
 
 functions! {

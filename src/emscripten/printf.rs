@@ -53,7 +53,11 @@ pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind
         let Some(letter) = chars.next() else { break };
         let text = match letter {
             'd' | 'i' => {
-                let value = if wide { double_word(rt, &mut at)? as i64 } else { i64::from(word(rt, &mut at)? as i32) };
+                let value = if wide {
+                    double_word(rt, &mut at)? as i64
+                } else {
+                    i64::from(word(rt, &mut at)? as i32)
+                };
                 let value = match halves {
                     0 => value,
                     1 => i64::from(value as i16),
@@ -62,21 +66,40 @@ pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind
                 spec.number(&value.unsigned_abs().to_string(), value < 0, "")
             }
             'u' | 'x' | 'X' | 'o' => {
-                let value = if wide { double_word(rt, &mut at)? } else { u64::from(word(rt, &mut at)?) };
+                let value = if wide {
+                    double_word(rt, &mut at)?
+                } else {
+                    u64::from(word(rt, &mut at)?)
+                };
                 let (digits, prefix) = match letter {
                     'x' => (format!("{value:x}"), "0x"),
                     'X' => (format!("{value:X}"), "0X"),
                     'o' => (format!("{value:o}"), "0"),
                     _ => (value.to_string(), ""),
                 };
-                spec.number(&digits, false, if spec.alternative && value != 0 { prefix } else { "" })
+                spec.number(
+                    &digits,
+                    false,
+                    if spec.alternative && value != 0 {
+                        prefix
+                    } else {
+                        ""
+                    },
+                )
             }
             'p' => spec.number(&format!("{:x}", word(rt, &mut at)?), false, "0x"),
             'c' => spec.pad(&char::from(word(rt, &mut at)? as u8).to_string()),
             's' => {
                 let ptr = word(rt, &mut at)?;
-                let text = if ptr == 0 { "(null)".into() } else { rt.c_string(ptr)? };
-                let cut: String = text.chars().take(spec.precision.unwrap_or(usize::MAX)).collect();
+                let text = if ptr == 0 {
+                    "(null)".into()
+                } else {
+                    rt.c_string(ptr)?
+                };
+                let cut: String = text
+                    .chars()
+                    .take(spec.precision.unwrap_or(usize::MAX))
+                    .collect();
                 spec.pad(&cut)
             }
             'f' | 'F' | 'e' | 'E' | 'g' | 'G' => {
@@ -109,7 +132,11 @@ struct Spec {
 impl Spec {
     fn pad(&self, text: &str) -> String {
         let width = self.width;
-        if self.left { format!("{text:<width$}") } else { format!("{text:>width$}") }
+        if self.left {
+            format!("{text:<width$}")
+        } else {
+            format!("{text:>width$}")
+        }
     }
     fn number(&self, digits: &str, negative: bool, prefix: &str) -> String {
         let sign = match (negative, self.plus, self.space) {
@@ -153,7 +180,11 @@ fn float(value: f64, letter: char, precision: Option<usize>) -> String {
             _ => general(value, precision.max(1)),
         }
     };
-    if letter.is_ascii_uppercase() { text.to_uppercase() } else { text }
+    if letter.is_ascii_uppercase() {
+        text.to_uppercase()
+    } else {
+        text
+    }
 }
 /// C writes at least two digits of exponent, and its sign.
 fn exponential(value: f64, precision: usize) -> String {
@@ -167,7 +198,10 @@ fn exponential(value: f64, precision: usize) -> String {
 }
 fn general(value: f64, precision: usize) -> String {
     let scientific = exponential(value, precision - 1);
-    let exponent: i32 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+    let exponent: i32 = scientific
+        .split_once('e')
+        .and_then(|(_, e)| e.parse().ok())
+        .unwrap_or(0);
     let (mantissa, tail) = if exponent < -4 || exponent >= precision as i32 {
         let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "+00"));
         (mantissa.to_owned(), format!("e{exponent}"))
@@ -194,11 +228,24 @@ mod tests {
         assert_eq!(float(1e6, 'G', None), "1E+06");
         assert_eq!(float(100000.0, 'g', None), "100000");
         assert_eq!(float(2.5, 'f', Some(0)), "2");
-        let spec = Spec { zero: true, width: 6, ..Spec::default() };
+        let spec = Spec {
+            zero: true,
+            width: 6,
+            ..Spec::default()
+        };
         assert_eq!(spec.number("42", true, ""), "-00042");
-        let spec = Spec { left: true, plus: true, width: 6, ..Spec::default() };
+        let spec = Spec {
+            left: true,
+            plus: true,
+            width: 6,
+            ..Spec::default()
+        };
         assert_eq!(spec.number("42", false, ""), "+42   ");
-        let spec = Spec { precision: Some(4), width: 8, ..Spec::default() };
+        let spec = Spec {
+            precision: Some(4),
+            width: 8,
+            ..Spec::default()
+        };
         assert_eq!(spec.number("ff", false, "0x"), "  0x00ff");
     }
 }

@@ -1,7 +1,7 @@
 //! What a program knows of itself: its arguments, how it starts and how it ends.
 
 use super::Runtime;
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Raw, TrapKind, Unwind};
 
 /// The name a program finds in `argv[0]`.
 pub const PROGRAM: &str = "./this.program";
@@ -74,7 +74,12 @@ impl Runtime {
             Raw::from_u32(0),
         ];
         match self.call(main, &all[..takes.min(3)]) {
-            Ok(status) => Ok(Some(status.i32())),
+            Ok(status) => {
+                if self.abi.exit_runtime {
+                    self.end_program()?;
+                }
+                Ok(Some(status.i32()))
+            }
             Err(Unwind::KeepAlive) => Ok(None),
             Err(Unwind::Exit(status)) => Ok(Some(status)),
             Err(other) => Err(other),
@@ -101,14 +106,29 @@ impl Runtime {
 
     /// Names the true cause: a module that gives up after growth was refused has run out of memory.
     pub fn explain(&mut self, unwind: Unwind) -> Unwind {
-        match (unwind, self.process.refused_growth) {
-            (Unwind::Abort(_) | Unwind::Cpp(_) | Unwind::Trap { .. }, Some(requested)) => {
-                Unwind::OutOfMemory {
-                    requested,
-                    limit: self.wasm.max_bytes(),
-                }
+        let gave_up = match &unwind {
+            Unwind::Abort(_) | Unwind::Cpp(_) | Unwind::WasmException(_) => true,
+            // Null pointers are written through, or checked and followed by `__builtin_trap`.
+            Unwind::Trap { kind, .. } => {
+                matches!(kind, TrapKind::Unreachable | TrapKind::OutOfBounds)
             }
-            (other, _) => other,
+            _ => false,
+        };
+        let by_wasm = || self.wasm.linear().and_then(|linear| linear.refused());
+        match self.process.refused_growth.or_else(by_wasm).filter(|_| gave_up) {
+            Some(requested) => Unwind::OutOfMemory {
+                requested,
+                limit: self.wasm.max_bytes(),
+            },
+            None => unwind,
+        }
+    }
+
+    /// An outermost call begins: what it ends with has nothing to do with growth that an earlier one was refused.
+    pub fn forget_refusals(&mut self) {
+        self.process.refused_growth = None;
+        if let Some(linear) = self.wasm.linear() {
+            linear.forget_refusal();
         }
     }
 
@@ -117,6 +137,8 @@ impl Runtime {
         let js = self.js();
         self.functions.reset(&*js);
         self.wasm = crate::engine::Wasm::default();
+        self.embind.start_over(&*js);
+        self.emval.start_over(&*js);
         self.exceptions = Default::default();
         self.process = Process::default();
         self.fs.reset();

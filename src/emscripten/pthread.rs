@@ -54,7 +54,9 @@ fn key_create(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn value_of(rt: &mut Runtime, key: u32) -> Option<&mut u32> {
-    rt.process.thread_values.get_mut((key as usize).checked_sub(1)?)
+    rt.process
+        .thread_values
+        .get_mut((key as usize).checked_sub(1)?)
 }
 fn key_delete(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     set(rt, args, 0);

@@ -24,15 +24,19 @@ fn sysconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let value = match args.i32(0) {
         30 => PAGE,
         85 => {
-            let limit = if rt.abi.fixed_memory { rt.wasm.memory().len() as u64 } else { rt.wasm.max_bytes() };
+            let limit = if rt.abi.fixed_memory {
+                rt.wasm.memory().len() as u64
+            } else {
+                rt.wasm.max_bytes()
+            };
             (limit / PAGE as u64) as i32
         }
-        132 | 133 | 12 | 137 | 138 | 15 | 235 | 16 | 17 | 18 | 19 | 20 | 149 | 13 | 10 | 236 | 153 | 9 | 21
-        | 22 | 159 | 154 | 14 | 77 | 78 | 139 | 82 | 68 | 67 | 164 | 11 | 29 | 47 | 48 | 95 | 52 | 51 | 46 => {
-            POSIX_VERSION
-        }
-        27 | 246 | 127 | 128 | 23 | 24 | 160 | 161 | 181 | 182 | 242 | 183 | 184 | 243 | 244 | 245 | 165
-        | 178 | 179 | 49 | 50 | 168 | 169 | 175 | 170 | 171 | 172 | 97 | 76 | 32 | 173 | 35 | 80 | 81 | 79 => -1,
+        132 | 133 | 12 | 137 | 138 | 15 | 235 | 16 | 17 | 18 | 19 | 20 | 149 | 13 | 10 | 236
+        | 153 | 9 | 21 | 22 | 159 | 154 | 14 | 77 | 78 | 139 | 82 | 68 | 67 | 164 | 11 | 29
+        | 47 | 48 | 95 | 52 | 51 | 46 => POSIX_VERSION,
+        27 | 246 | 127 | 128 | 23 | 24 | 160 | 161 | 181 | 182 | 242 | 183 | 184 | 243 | 244
+        | 245 | 165 | 178 | 179 | 49 | 50 | 168 | 169 | 175 | 170 | 171 | 172 | 97 | 76 | 32
+        | 173 | 35 | 80 | 81 | 79 => -1,
         176 | 177 | 7 | 155 | 8 | 157 | 125 | 126 | 92 | 93 | 129 | 130 | 131 | 94 | 91 => 1,
         74 | 60 | 69 | 70 | 4 => 1024,
         31 | 42 | 72 => 32,
@@ -133,7 +137,11 @@ fn system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 /// `_emscripten_system` gives the error number itself.
 fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let refused = if args.u32(0) == 0 { 0 } else { -rt.errno(Errno::ENOSYS) };
+    let refused = if args.u32(0) == 0 {
+        0
+    } else {
+        -rt.errno(Errno::ENOSYS)
+    };
     args.ret_i32(refused);
     Ok(())
 }
@@ -154,7 +162,8 @@ fn set_errno(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn get_progname(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    rt.write_c_string(args.u32(0), PROGRAM, args.u32(1)).map(drop)
+    rt.write_c_string(args.u32(0), PROGRAM, args.u32(1))
+        .map(drop)
 }
 
 /// `_emscripten_fs_load_embedded_files`: records `{ name*, length, data* }` until a null name.
@@ -165,16 +174,24 @@ fn load_embedded_files(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> 
         if name == 0 {
             return Ok(());
         }
-        let (len, data) = (rt.wasm.read_u32(at.wrapping_add(4))?, rt.wasm.read_u32(at.wrapping_add(8))?);
+        let (len, data) = (
+            rt.wasm.read_u32(at.wrapping_add(4))?,
+            rt.wasm.read_u32(at.wrapping_add(8))?,
+        );
         at = at.wrapping_add(12);
         let name = rt.c_string(name)?;
         let path = super::fs::resolve("/", &name);
-        let stored = rt.fs.create_path("/", super::fs::dirname(&path)).and_then(|_| {
-            let bytes = rt.wasm.bytes(data, len).map_err(|_| Errno::EFAULT)?;
-            rt.fs.create_data_file("/", &path[1..], bytes, true, true)
-        });
+        let stored = rt
+            .fs
+            .create_path("/", super::fs::dirname(&path))
+            .and_then(|_| {
+                let bytes = rt.wasm.bytes(data, len).map_err(|_| Errno::EFAULT)?;
+                rt.fs.create_data_file("/", &path[1..], bytes, true, true)
+            });
         if let Err(errno) = stored {
-            return Err(Unwind::Abort(format!("embedded file {name} could not be made: {errno}")));
+            return Err(Unwind::Abort(format!(
+                "embedded file {name} could not be made: {errno}"
+            )));
         }
     }
 }
@@ -195,7 +212,11 @@ fn set_times(rt: &mut Runtime, args: &mut Args, stride: u32, micros: u32) -> Res
             return Ok(super::fs::now_ms());
         }
         let seconds = i64::from(rt.wasm.read_i32(at.wrapping_add(i * stride))?);
-        let extra = if micros == 0 { 0 } else { rt.wasm.read_i32(at.wrapping_add(i * stride + micros))? };
+        let extra = if micros == 0 {
+            0
+        } else {
+            rt.wasm.read_i32(at.wrapping_add(i * stride + micros))?
+        };
         Ok(seconds * 1000 + i64::from(extra / 1000))
     };
     let (atime, mtime) = (time(0)?, time(1)?);

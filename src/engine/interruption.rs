@@ -1,4 +1,9 @@
 //! Interruption points: a check at each function entry and loop header, so that any thread can stop wasm.
+//!
+//! The compiler takes the flag for an ordinary global: without a write to some global in between, it uses again what an
+//! earlier point has read, and a loop would read the flag once, before it begins. So each point in a loop writes to a
+//! second global that nobody reads. Globals are a class of memory of their own to the compiler: loads from linear memory
+//! are optimised as before.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -14,10 +19,17 @@ pub(super) const FLAG: &str = "emvm:interrupt";
 /// The export under which the start function is found: emvm calls it itself, once host functions can reach the memory.
 pub(super) const START: &str = "emvm:start";
 
-/// The middleware. One per compilation: it remembers the index of the flag it adds.
+/// The middleware. One per compilation: it remembers the globals it adds.
 #[derive(Debug, Default)]
 pub(super) struct InterruptionPoints {
-    flag: Mutex<Option<GlobalIndex>>,
+    added: Mutex<Option<Added>>,
+}
+
+/// Indices of the added globals.
+#[derive(Clone, Copy, Debug)]
+struct Added {
+    flag: GlobalIndex,
+    written: GlobalIndex,
 }
 
 impl InterruptionPoints {
@@ -31,18 +43,22 @@ impl ModuleMiddleware for InterruptionPoints {
         &self,
         _: LocalFunctionIndex,
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
-        let flag = self.flag.lock().map_or(u32::MAX, |g| g.as_u32());
+        let added = *self.added.lock();
+        let index = |global: fn(Added) -> GlobalIndex| added.map_or(u32::MAX, |a| global(a).as_u32());
         Box::new(Points {
-            flag,
+            flag: index(|a| a.flag),
+            written: index(|a| a.written),
             entered: false,
         })
     }
 
     fn transform_module_info(&self, module: &mut ModuleInfo) -> Result<(), MiddlewareError> {
-        let flag = module
-            .globals
-            .push(GlobalType::new(Type::I32, Mutability::Var));
-        module.global_initializers.push(GlobalInit::I32Const(0));
+        let mut add = || {
+            module.global_initializers.push(GlobalInit::I32Const(0));
+            module.globals.push(GlobalType::new(Type::I32, Mutability::Var))
+        };
+        // The flag comes last: that is how it is found again.
+        let (written, flag) = (add(), add());
         module
             .exports
             .insert(FLAG.into(), ExportIndex::Global(flag));
@@ -51,7 +67,7 @@ impl ModuleMiddleware for InterruptionPoints {
                 .exports
                 .insert(START.into(), ExportIndex::Function(start));
         }
-        *self.flag.lock() = Some(flag);
+        *self.added.lock() = Some(Added { flag, written });
         Ok(())
     }
 }
@@ -59,6 +75,7 @@ impl ModuleMiddleware for InterruptionPoints {
 #[derive(Debug)]
 struct Points {
     flag: u32,
+    written: u32,
     entered: bool,
 }
 
@@ -91,6 +108,12 @@ impl<'a> FunctionMiddleware<'a> for Points {
         state.push_operator(operator);
         if header {
             self.point(state);
+            state.extend(&[
+                Operator::I32Const { value: 0 },
+                Operator::GlobalSet {
+                    global_index: self.written,
+                },
+            ]);
         }
         Ok(())
     }

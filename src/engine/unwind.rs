@@ -36,6 +36,8 @@ pub enum Unwind {
     Abort(String),
     /// Memory could not grow and the module gave up. Bytes.
     OutOfMemory { requested: u64, limit: u64 },
+    /// The system refused memory for the native stack of one more call, of so many bytes.
+    NoStack(usize),
     /// The call ran past its limit. Milliseconds.
     Timeout { limit: f64, elapsed: f64 },
     /// Another thread asked for the interruption.
@@ -85,8 +87,16 @@ impl Unwind {
         Self::script("BindingError", message)
     }
     pub fn out_of_bounds() -> Self {
+        Unwind::trap(TrapKind::OutOfBounds)
+    }
+    /// What an interruption point gives.
+    pub fn unreachable() -> Self {
+        Unwind::trap(TrapKind::Unreachable)
+    }
+    /// A trap of the host's own making: there are no wasm frames to name.
+    pub fn trap(kind: TrapKind) -> Self {
         Unwind::Trap {
-            kind: TrapKind::OutOfBounds,
+            kind,
             stack: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@ use super::trampolines::Trampolines;
 use super::{Raw, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmer::{Instance, Store, Table};
@@ -244,10 +245,7 @@ impl Wasm {
     /// slot and at least as many as the function has parameters and results.
     pub(crate) fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
         if self.depth >= MAX_DEPTH {
-            return Err(Unwind::Trap {
-                kind: super::TrapKind::StackOverflow,
-                stack: Vec::new(),
-            });
+            return Err(Unwind::trap(super::TrapKind::StackOverflow));
         }
         // SAFETY: a `Func` points at a record that lives as long as the store.
         let callee = unsafe { *func.0.as_ref() };
@@ -256,20 +254,26 @@ impl Wasm {
             .stack_pointer
             .map(|g| (g, unsafe { g.as_ref().val.u32 }));
         self.depth += 1;
-        // SAFETY: the record is wasmer's own, with its trampoline; `slots` has room by this function's contract;
-        // host functions reach this sandbox through the pointer given at instantiation, and no reference derived from
-        // `self` is used until the call returns.
-        let called = unsafe {
-            wasmer_vm::wasmer_call_trampoline(
-                None,
-                &self.config,
-                callee.vmctx,
-                callee.call_trampoline,
-                callee.func_ptr,
-                slots.as_mut_ptr().cast(),
-            )
-        };
+        // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: the record is wasmer's own, with its trampoline; `slots` has room by this function's contract;
+            // host functions reach this sandbox through the pointer given at instantiation, and no reference derived
+            // from `self` is used until the call returns.
+            unsafe {
+                wasmer_vm::wasmer_call_trampoline(
+                    None,
+                    &self.config,
+                    callee.vmctx,
+                    callee.call_trampoline,
+                    callee.func_ptr,
+                    slots.as_mut_ptr().cast(),
+                )
+            }
+        }));
         self.depth -= 1;
+        let Ok(called) = called else {
+            return Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0)));
+        };
         called.map_err(|trap| {
             if let Some((mut global, value)) = stack_pointer {
                 // SAFETY: as above.

@@ -1,10 +1,10 @@
 //! Stopping wasm from another thread: at a deadline, or because somebody asks.
 
-use crate::engine::{InterruptFlag, Unwind};
+use crate::engine::{InterruptFlag, TrapKind, Unwind};
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,26 +13,21 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Stops the calls of one sandbox. Any thread may hold it, also longer than the sandbox.
 pub struct Interrupter {
+    /// By which other threads name it; never used twice in a process.
+    id: u64,
     /// One per wasm instance; empty once the sandbox is gone. Held while flags are written, so they cannot go in between.
     flags: Mutex<Vec<InterruptFlag>>,
     /// The limit of one call.
     timeout: Option<Duration>,
     /// When the running call must end, in nanoseconds since [`EPOCH`]; 0: no call is running, or none is limited.
     deadline: AtomicU64,
+    /// Why the flags are up. Written with `flags` locked.
     asked: AtomicBool,
     expired: AtomicBool,
-    /// The number under which other JavaScript threads find it.
-    key: OnceLock<u32>,
 }
 
-/// The interrupters that were given a key.
-static KEYED: LazyLock<Mutex<Keyed>> = LazyLock::new(Mutex::default);
-
-#[derive(Default)]
-struct Keyed {
-    last: u32,
-    interrupters: FxHashMap<u32, Weak<Interrupter>>,
-}
+/// Every interrupter of the process, for threads that only have its number.
+static ALL: LazyLock<Mutex<FxHashMap<u64, Weak<Interrupter>>>> = LazyLock::new(Mutex::default);
 
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -42,18 +37,34 @@ fn now() -> u64 {
 
 impl Interrupter {
     pub fn new(flag: Option<InterruptFlag>, timeout: Option<Duration>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let this = Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             flags: Mutex::new(flag.into_iter().collect()),
             timeout,
             deadline: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             expired: AtomicBool::new(false),
-            key: OnceLock::new(),
         });
+        ALL.lock().insert(this.id, Arc::downgrade(&this));
         if timeout.is_some() {
             WATCHDOG.watch(&this);
         }
         this
+    }
+
+    /// What [`Interrupter::interrupt_by_id`] takes.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Stops the running call of a sandbox of any thread; false when it is gone.
+    pub fn interrupt_by_id(id: u64) -> bool {
+        let found = ALL.lock().get(&id).and_then(Weak::upgrade);
+        found.is_some_and(|interrupter| {
+            interrupter.interrupt();
+            true
+        })
     }
 
     /// The sandbox has another wasm instance.
@@ -80,85 +91,106 @@ impl Interrupter {
 
     /// Stops the call that is running now. Without one, nothing happens.
     pub fn interrupt(&self) {
+        let flags = self.flags.lock();
         self.asked.store(true, Ordering::Relaxed);
-        self.raise();
-    }
-
-    fn raise(&self) {
-        for flag in &*self.flags.lock() {
-            flag.set(true);
-        }
-    }
-
-    /// Takes back what was asked of a call that has ended meanwhile, so that it does not hit the next one.
-    pub fn settle(&self) {
-        self.asked.store(false, Ordering::Relaxed);
-        for flag in &*self.flags.lock() {
-            flag.set(false);
-        }
-    }
-
-    /// The number under which [`Interrupter::interrupt_by_key`] finds this one, from any thread.
-    pub fn key(self: &Arc<Self>) -> u32 {
-        *self.key.get_or_init(|| {
-            let mut keyed = KEYED.lock();
-            keyed.last += 1;
-            let key = keyed.last;
-            keyed.interrupters.insert(key, Arc::downgrade(self));
-            key
-        })
-    }
-
-    /// Tells whether there is one.
-    pub fn interrupt_by_key(key: u32) -> bool {
-        let found = KEYED.lock().interrupters.get(&key).and_then(Weak::upgrade);
-        found.map(|interrupter| interrupter.interrupt()).is_some()
+        raise(&flags, true);
     }
 
     /// An outermost call begins.
     pub fn begin(&self) {
         if let Some(timeout) = self.timeout {
-            self.deadline
-                .store(now() + timeout.as_nanos() as u64, Ordering::SeqCst);
+            // Locked, so that the watchdog is either done with the last call, and what it raised is taken back here, or
+            // sees this call's deadline.
+            let flags = self.flags.lock();
+            self.calm(&flags);
+            let deadline = now().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+            self.deadline.store(deadline, Ordering::SeqCst);
+            drop(flags);
             WATCHDOG.wake();
+        } else if self.asked.load(Ordering::Relaxed) {
+            // Somebody asked when no call was running.
+            self.calm(&self.flags.lock());
         }
     }
 
     /// It has ended: what it ended with, told apart from the module's own `unreachable`.
     pub fn end(&self, unwind: Option<Unwind>) -> Option<Unwind> {
-        let deadline = if self.timeout.is_some() {
-            self.deadline.swap(0, Ordering::Relaxed)
-        } else {
-            0
-        };
-        let raised =
-            self.expired.swap(false, Ordering::Relaxed) | self.asked.swap(false, Ordering::Relaxed);
-        if !raised {
+        if self.is_idle() {
             return unwind;
         }
-        for flag in &*self.flags.lock() {
-            flag.set(false);
+        let unwind = self.name(unwind);
+        if self.timeout.is_some() {
+            self.deadline.store(0, Ordering::SeqCst);
         }
-        match (unwind, self.timeout) {
-            (Some(Unwind::Trap { .. }), Some(timeout)) if deadline != 0 && now() >= deadline => {
+        if self.is_raised() {
+            self.calm(&self.flags.lock());
+        }
+        unwind
+    }
+
+    /// What a call within a call ended with. The flags stay up: the outer call must end as well.
+    pub fn name(&self, unwind: Option<Unwind>) -> Option<Unwind> {
+        let stopped = match &unwind {
+            Some(Unwind::Trap { kind, .. }) => *kind == TrapKind::Unreachable,
+            Some(Unwind::Interrupted) => true,
+            _ => false,
+        };
+        if !stopped || !self.is_raised() {
+            return unwind;
+        }
+        let deadline = self.deadline.load(Ordering::SeqCst);
+        Some(match self.timeout {
+            Some(timeout) if self.expired.load(Ordering::Relaxed) && deadline != 0 => {
                 let limit = timeout.as_secs_f64() * 1e3;
-                let late = (now() - deadline) as f64 / 1e6;
-                Some(Unwind::Timeout {
+                let late = now().saturating_sub(deadline) as f64 / 1e6;
+                Unwind::Timeout {
                     limit,
                     elapsed: limit + late,
-                })
+                }
             }
-            (Some(Unwind::Trap { .. }), _) => Some(Unwind::Interrupted),
-            (other, _) => other,
+            _ => Unwind::Interrupted,
+        })
+    }
+
+    fn is_raised(&self) -> bool {
+        self.expired.load(Ordering::Relaxed) || self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Takes back what was raised.
+    fn calm(&self, flags: &[InterruptFlag]) {
+        if self.is_raised() {
+            self.expired.store(false, Ordering::Relaxed);
+            self.asked.store(false, Ordering::Relaxed);
+            raise(flags, false);
         }
+    }
+
+    /// Past its deadline, the running call is stopped; tells whether a limited call is running.
+    fn check_deadline(&self) -> bool {
+        let deadline = self.deadline.load(Ordering::SeqCst);
+        if deadline == 0 {
+            return false;
+        }
+        if now() >= deadline {
+            let flags = self.flags.lock();
+            if self.deadline.load(Ordering::SeqCst) == deadline {
+                self.expired.store(true, Ordering::Relaxed);
+                raise(&flags, true);
+            }
+        }
+        true
     }
 }
 
 impl Drop for Interrupter {
     fn drop(&mut self) {
-        if let Some(key) = self.key.get() {
-            KEYED.lock().interrupters.remove(key);
-        }
+        ALL.lock().remove(&self.id);
+    }
+}
+
+fn raise(flags: &[InterruptFlag], up: bool) {
+    for flag in flags {
+        flag.set(up);
     }
 }
 
@@ -218,16 +250,9 @@ impl Watchdog {
 fn raise_expired(watched: &mut Vec<Weak<Interrupter>>) -> bool {
     let mut running = false;
     watched.retain(|weak| {
-        let Some(interrupter) = weak.upgrade() else {
-            return false;
-        };
-        let deadline = interrupter.deadline.load(Ordering::SeqCst);
-        running |= deadline != 0;
-        if deadline != 0 && now() >= deadline {
-            interrupter.expired.store(true, Ordering::Relaxed);
-            interrupter.raise();
-        }
-        true
+        let interrupter = weak.upgrade();
+        running |= interrupter.as_ref().is_some_and(|i| i.check_deadline());
+        interrupter.is_some()
     });
     running
 }
@@ -236,17 +261,41 @@ fn raise_expired(watched: &mut Vec<Weak<Interrupter>>) -> bool {
 mod tests {
     use super::*;
 
+    fn unreachable() -> Option<Unwind> {
+        Some(Unwind::unreachable())
+    }
+
     #[test]
-    fn a_key_finds_its_interrupter_as_long_as_it_lives() {
+    fn an_interruption_without_a_call_does_not_reach_the_next_one() {
         let interrupter = Interrupter::new(None, None);
-        let key = interrupter.key();
-        assert_eq!(interrupter.key(), key);
-        assert_ne!(Interrupter::new(None, None).key(), key);
-        assert!(Interrupter::interrupt_by_key(key));
-        assert!(!interrupter.is_idle());
-        interrupter.settle();
+        interrupter.interrupt();
+        interrupter.begin();
+        assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Trap { .. })));
+    }
+
+    #[test]
+    fn a_call_is_interrupted_by_number() {
+        let interrupter = Interrupter::new(None, None);
+        let id = interrupter.id();
+        interrupter.begin();
+        assert!(Interrupter::interrupt_by_id(id));
+        assert!(matches!(interrupter.name(unreachable()), Some(Unwind::Interrupted)));
+        assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Interrupted)));
         assert!(interrupter.is_idle());
         drop(interrupter);
-        assert!(!Interrupter::interrupt_by_key(key));
+        assert!(!Interrupter::interrupt_by_id(id));
+    }
+
+    #[test]
+    fn only_interruption_points_are_taken_for_a_timeout() {
+        let interrupter = Interrupter::new(None, Some(Duration::from_millis(10)));
+        interrupter.begin();
+        thread::sleep(Duration::from_millis(60));
+        let inner = interrupter.name(unreachable());
+        assert!(matches!(inner, Some(Unwind::Timeout { elapsed, .. }) if elapsed >= 10.0), "{inner:?}");
+        let own = interrupter.end(Some(Unwind::out_of_bounds()));
+        assert!(matches!(own, Some(Unwind::Trap { .. })));
+        interrupter.begin();
+        assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Trap { .. })));
     }
 }

@@ -7,10 +7,10 @@ mod stats;
 
 pub use image::{Image, ImageKey, ImageSlot};
 pub use limits::Interrupter;
-pub use startup::{Host, Settings, StartError};
+pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
 
-use crate::emscripten::Runtime;
+use crate::emscripten::{Runtime, fs};
 use crate::engine::Unwind;
 use crate::memory::RecycleOutcome;
 use crate::program::Program;
@@ -26,6 +26,8 @@ pub struct Instance {
     program: Arc<Program>,
     settings: Settings,
     image: Option<Arc<Image>>,
+    /// Files as they were before constructors ran, for programs that are started anew each time.
+    files: Option<Arc<fs::Image>>,
 }
 
 /// Why a recycle was not possible.
@@ -49,6 +51,7 @@ impl Instance {
             program,
             settings,
             image: None,
+            files: None,
         })
     }
 
@@ -62,7 +65,33 @@ impl Instance {
         self.image = self.program.image(&self.settings.image_key());
         match &self.image {
             Some(image) => image.apply(&mut self.runtime),
-            None => startup::run(&mut self.runtime, &self.program, &self.settings),
+            None => {
+                if self.program.restorable().is_err() {
+                    self.files = Some(self.runtime.fs.snapshot());
+                }
+                self.run()
+            }
+        }
+    }
+
+    /// Runs constructors and `main`: one call, as far as limits go.
+    fn run(&mut self) -> Result<(), StartError> {
+        self.interrupter.begin();
+        let ran = startup::run(&mut self.runtime, &self.program, &self.settings);
+        let unwind = match ran {
+            Err(StartError::Unwound(unwind)) => Some(unwind),
+            Err(other) => {
+                self.interrupter.end(None);
+                return Err(other);
+            }
+            Ok(()) => None,
+        };
+        match self.interrupter.end(unwind) {
+            None => Ok(()),
+            Some(unwind) => {
+                self.note(&unwind);
+                Err(StartError::Unwound(self.runtime.explain(unwind)))
+            }
         }
     }
 
@@ -110,9 +139,13 @@ impl Instance {
                 self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
             }
             None => {
-                let next = startup::again(&mut self.runtime, &self.program, &self.settings);
-                next.map_err(RecycleError::Failed)?;
+                // The flag lives in the store that is about to go.
+                self.interrupter.forget();
+                let files = self.files.as_deref();
+                startup::again(&mut self.runtime, &self.program, &self.settings, files)
+                    .map_err(RecycleError::Failed)?;
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
+                self.run().map_err(RecycleError::Failed)?;
             }
         }
         self.stats.recycled(started.elapsed());

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use std::cell::{RefCell, UnsafeCell};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wasmer_types::{MemoryStyle, MemoryType, Pages};
 use wasmer_vm::{LinearMemory, MemoryError, VMMemory, VMMemoryDefinition};
 
@@ -30,6 +31,8 @@ pub struct Linear {
     ty: MemoryType,
     /// The cap in bytes: the module's own maximum or the user's, whichever is smaller.
     max: usize,
+    /// The size in bytes that growth was last refused, 0 when it was not.
+    refused: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -126,6 +129,7 @@ impl Linear {
             definition,
             ty: *ty,
             max,
+            refused: AtomicU64::new(0),
         });
         CREATED.with_borrow_mut(|c| {
             if let Some(c) = c {
@@ -174,14 +178,25 @@ impl Linear {
     pub fn grow(&self, delta: u32) -> Option<u32> {
         let mut state = self.state.lock();
         let old = state.len;
-        let new = old
-            .checked_add(delta as usize * WASM_PAGE)
-            .filter(|new| *new <= self.max)?;
-        state.active.extend(new).ok()?;
+        let new = old.saturating_add(delta as usize * WASM_PAGE);
+        if new > self.max || state.active.extend(new).is_err() {
+            self.refused.store(new as u64, Ordering::Relaxed);
+            return None;
+        }
+        self.forget_refusal();
         state.len = new;
         state.peak = state.peak.max(new);
         self.write(&state);
         u32::try_from(old / WASM_PAGE).ok()
+    }
+
+    /// The size in bytes that growth was last refused.
+    pub fn refused(&self) -> Option<u64> {
+        Some(self.refused.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    pub fn forget_refusal(&self) {
+        self.refused.store(0, Ordering::Relaxed);
     }
 
     /// Takes the image of what the memory holds now, and continues on it. No wasm frame may be live.
@@ -216,13 +231,20 @@ impl Linear {
         let clean = state.spare.lock().take();
         let outcome = if let Some(clean) = clean {
             let dirty = std::mem::replace(&mut state.active, clean);
-            if let Err(mut dirty) = cleaner::clean(dirty, &state.spare) {
-                dirty.restore()?;
+            // One that cannot be cleaned is dropped: the next recycle cleans in place.
+            if let Err(mut dirty) = cleaner::clean(dirty, &state.spare)
+                && dirty.restore().is_ok()
+            {
                 *state.spare.lock() = Some(dirty);
             }
             RecycleOutcome::Flipped
         } else {
-            state.active.restore()?;
+            if let Err(error) = state.active.restore() {
+                // Half restored, it must not be touched again.
+                state.len = 0;
+                self.write(&state);
+                return Err(error);
+            }
             RecycleOutcome::CleanedInPlace
         };
         state.len = len;

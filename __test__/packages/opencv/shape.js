@@ -9,7 +9,7 @@ function kindOf (object, key) {
 }
 
 // What each function has of its own by its mode, and embind's bookkeeping for overloads.
-const BOOKKEEPING = new Set(['arguments', 'caller', 'length', 'name', 'prototype', 'argCount', 'overloadTable', 'className'])
+const BOOKKEEPING = new Set(['arguments', 'caller', 'length', 'name', 'prototype', 'argCount', 'numArguments', 'overloadTable', 'className'])
 
 function keysOf (object) {
   return Object.fromEntries(Object.getOwnPropertyNames(object).filter((key) => !BOOKKEEPING.has(key)).sort().map((key) => [key, kindOf(object, key)]))

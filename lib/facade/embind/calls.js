@@ -125,7 +125,7 @@ function makeOverloads ([human, ...entries], calls, BindingError) {
     return chosen.apply(this, arguments)
   }
   dispatch.overloadTable = overloadTable
-  return named(human, dispatch)
+  return named('', dispatch)
 }
 
 module.exports = { makeCall, makeOverloads, legal, named }

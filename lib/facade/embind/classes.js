@@ -73,13 +73,14 @@ const OBJECT = 0
 const NUMBER = 1
 
 // `[name, style, key, value, key, value, ...]`
-function makeEnum ([name, style, ...entries]) {
+function makeEnum ([name, style, ...entries], argsSuffix) {
   const pairs = []
   for (let i = 0; i < entries.length; i += 2) pairs.push([entries[i], entries[i + 1]])
   if (style !== OBJECT) return Object.fromEntries(pairs.map(([key, value]) => [key, style === NUMBER ? value : key]))
-  const type = named(name, function () {})
+  const type = named('ctor', function () {})
   type.values = {}
-  type.argCount = undefined
+  // Newer generations put it on whatever they expose.
+  if (!argsSuffix) type.argCount = undefined
   for (const [key, value] of pairs) {
     const constructor = named(`${legal(name)}_${key}`, function () {})
     const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })

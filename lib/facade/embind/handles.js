@@ -2,13 +2,15 @@
 
 // JavaScript objects of C++ classes. What they stand for lives in native code; `$$` names it by two numbers.
 
+const { named } = require('./calls')
+
 const CLASS = 2 ** 24
 
 // An own property that neither `Object.keys` nor `for ... in` sees, and that is cheap to make, unlike a non-enumerable
 // one. Reading it goes through proxies as reading embind's own `$$` does.
 const STATE = Symbol('emvm.handle')
 
-function makeHandles ({ operations, registers, owner, finalizers }) {
+function makeHandles ({ operations, registers, owner, finalizers, note }) {
   class State {
     constructor (id, key, smart) {
       this.id = id
@@ -77,14 +79,16 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
     const object = Object.create(prototype)
     put(object, s)
     attach(object, s)
+    if (note) note(id, key, make)
     return object
   }
 
   // What makes the objects of a class, faster than `Object.create`.
-  function maker (prototype) {
+  function maker ({ name, prototype }) {
     function Handle (s) { this[STATE] = s }
     Handle.prototype = prototype
-    return Handle
+    // Stack traces name it.
+    return named(name, Handle)
   }
 
   // A handle that a native function just returned by its id.
@@ -93,6 +97,7 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
     const { Handle } = classes[Math.floor(id / CLASS)]
     const object = new Handle(s)
     if (s.smart) attach(object, s)
+    if (note) note(id, s.key, wrap)
     return object
   }
 

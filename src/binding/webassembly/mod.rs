@@ -71,15 +71,10 @@ callback!(realm_interrupt, 1, |env, a| {
 });
 callback!(
     /// The number with which another thread can stop the realm's calls.
-    realm_interrupt_key,
+    realm_interrupt_id,
     1,
-    |env, a| Ok(env.uint(Realm::of(env, a[0])?.interrupter.key()))
+    |env, a| Ok(env.number(Realm::of(env, a[0])?.interrupter.id() as f64))
 );
-callback!(realm_settle_interrupt, 1, |env, a| {
-    Realm::of(env, a[0])?.interrupter.settle();
-    Ok(env.undefined())
-});
-
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
     ("realmRelease", Some(realm_release)),
@@ -87,8 +82,7 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmDepth", Some(realm_depth)),
     ("realmCounters", Some(realm_counters)),
     ("realmInterrupt", Some(realm_interrupt)),
-    ("realmInterruptKey", Some(realm_interrupt_key)),
-    ("realmSettleInterrupt", Some(realm_settle_interrupt)),
+    ("realmInterruptId", Some(realm_interrupt_id)),
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),

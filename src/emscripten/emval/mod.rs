@@ -196,6 +196,17 @@ impl Runtime {
     fn deleted_val(&self, handle: u32) -> Unwind {
         Unwind::binding(format!("Cannot use deleted val. handle = {handle}"))
     }
+    /// The lowest live handle and its number of references.
+    pub fn emval_first(&self) -> Option<(u32, u32)> {
+        let live = |(_, entry): &(u32, &Entry)| entry.refs != 0;
+        let (index, entry) = self.emval.entries.iter().find(live)?;
+        let handle = if self.abi.emval_even {
+            10 + 2 * index
+        } else {
+            5 + index
+        };
+        Some((handle, entry.refs))
+    }
     /// The value behind a handle.
     pub fn emval_value(&mut self, handle: u32) -> Result<JsValue, Unwind> {
         self.emval_look(handle, false)

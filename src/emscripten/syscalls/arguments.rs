@@ -43,14 +43,33 @@ pub struct Words {
 
 impl Words {
     pub fn direct(args: &Args) -> Self {
-        let word = |i| if args.is_i64(i) { (args.i64(i), true) } else { (i64::from(args.i32(i)), false) };
-        Words { words: (0..args.len()).map(word).collect(), at: 0, packed: false }
+        let word = |i| {
+            if args.is_i64(i) {
+                (args.i64(i), true)
+            } else {
+                (i64::from(args.i32(i)), false)
+            }
+        };
+        Words {
+            words: (0..args.len()).map(word).collect(),
+            at: 0,
+            packed: false,
+        }
     }
     /// Those at `addr`, as far as memory goes.
     pub fn packed(memory: &[u8], addr: u32) -> Self {
         let block = memory.get(addr as usize..).unwrap_or_default();
-        let word = |b: &[u8]| (i64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]])), false);
-        Words { words: block.chunks_exact(4).take(MOST).map(word).collect(), at: 0, packed: true }
+        let word = |b: &[u8]| {
+            (
+                i64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+                false,
+            )
+        };
+        Words {
+            words: block.chunks_exact(4).take(MOST).map(word).collect(),
+            at: 0,
+            packed: true,
+        }
     }
     fn next(&mut self) -> (i64, bool) {
         self.at += 1;
@@ -98,7 +117,12 @@ impl Words {
 }
 
 /// Runs a system call. `number`: as `__syscallN` has it, 0 for calls with names.
-pub fn system_call(rt: &mut Runtime, args: &mut Args, number: i32, handler: Handler) -> Result<(), Unwind> {
+pub fn system_call(
+    rt: &mut Runtime,
+    args: &mut Args,
+    number: i32,
+    handler: Handler,
+) -> Result<(), Unwind> {
     // The older of the two `__syscallN` forms repeats the number in front of the pointer.
     let packed = number != 0 && args.len() == 2 && args.i32(0) == number;
     let mut words = match packed {
@@ -145,7 +169,10 @@ mod tests {
         assert_eq!((w.i32(), w.i64_aligned()), (3, (1 << 32) + 7));
         let mut w = words(&[I32, I32, I32, I32], &[3, 0, 7, 1]);
         assert_eq!((w.i32(), w.i64_aligned()), (3, (1 << 32) + 7));
-        let block: Vec<u8> = [3i32, 0, -1, -1].iter().flat_map(|w| w.to_le_bytes()).collect();
+        let block: Vec<u8> = [3i32, 0, -1, -1]
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .collect();
         let mut w = Words::packed(&block, 0);
         assert_eq!((w.i32(), w.i64_aligned(), w.i32()), (3, -1, 0));
         let mut w = Words::packed(&block, 1 << 20);

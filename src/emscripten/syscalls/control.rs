@@ -18,7 +18,9 @@ const FIONBIO: i32 = 0x5421;
 
 /// The settings that Emscripten reports of its terminal.
 const TERMIOS: [u32; 4] = [25856, 5, 191, 35387];
-const TERMIOS_CHARACTERS: [u8; 20] = [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0, 0];
+const TERMIOS_CHARACTERS: [u8; 20] = [
+    3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0, 0,
+];
 
 pub fn ioctl(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (fd, op) = (w.i32(), w.i32());
@@ -32,7 +34,14 @@ pub fn ioctl(rt: &mut Runtime, w: &mut Words) -> Outcome {
         }
         // Nothing here ever blocks.
         FIONBIO => return Ok(0),
-        TCGETA | TCGETS | TCSETS..=TCSETAF | TCFLSH | TIOCGPGRP | TIOCSPGRP | TIOCGWINSZ | TIOCSWINSZ => {}
+        TCGETA
+        | TCGETS
+        | TCSETS..=TCSETAF
+        | TCFLSH
+        | TIOCGPGRP
+        | TIOCSPGRP
+        | TIOCGWINSZ
+        | TIOCSWINSZ => {}
         _ => return Err(Errno::EINVAL.into()),
     }
     if !tty {
@@ -44,7 +53,9 @@ pub fn ioctl(rt: &mut Runtime, w: &mut Words) -> Outcome {
             for (i, word) in TERMIOS.into_iter().enumerate() {
                 rt.wasm.write_u32(addr.wrapping_add(4 * i as u32), word)?;
             }
-            let to = rt.wasm.bytes_mut(addr.wrapping_add(17), TERMIOS_CHARACTERS.len() as u32)?;
+            let to = rt
+                .wasm
+                .bytes_mut(addr.wrapping_add(17), TERMIOS_CHARACTERS.len() as u32)?;
             to.copy_from_slice(&TERMIOS_CHARACTERS);
         }
         TIOCGPGRP => {

@@ -14,11 +14,20 @@ impl Runtime {
         let path = self.c_string(path)?;
         Ok(self.resolve_at(dirfd, path, allow_empty)?)
     }
-    pub(super) fn resolve_at(&self, dirfd: i32, path: String, allow_empty: bool) -> Result<String, Errno> {
+    pub(super) fn resolve_at(
+        &self,
+        dirfd: i32,
+        path: String,
+        allow_empty: bool,
+    ) -> Result<String, Errno> {
         if path.starts_with('/') {
             return Ok(path);
         }
-        let dir = if dirfd == AT_FDCWD { self.fs.cwd() } else { self.fs.fd_path(dirfd)? };
+        let dir = if dirfd == AT_FDCWD {
+            self.fs.cwd()
+        } else {
+            self.fs.fd_path(dirfd)?
+        };
         match (path.is_empty(), allow_empty) {
             (true, true) => Ok(dir.to_owned()),
             (true, false) => Err(Errno::ENOENT),
@@ -27,15 +36,26 @@ impl Runtime {
     }
     pub(super) fn write_stat(&mut self, addr: u32, stat: &Stat) -> Outcome {
         let (record, size) = layout::stat(stat, self.abi.stat);
-        self.wasm.bytes_mut(addr, size)?.copy_from_slice(&record.0[..size as usize]);
+        self.wasm
+            .bytes_mut(addr, size)?
+            .copy_from_slice(&record.0[..size as usize]);
         Ok(0)
     }
     fn iovec(&self, iov: u32, i: u32) -> Result<(u32, u32), Unwind> {
         let at = iov.wrapping_add(i.wrapping_mul(8));
-        Ok((self.wasm.read_u32(at)?, self.wasm.read_u32(at.wrapping_add(4))?))
+        Ok((
+            self.wasm.read_u32(at)?,
+            self.wasm.read_u32(at.wrapping_add(4))?,
+        ))
     }
     /// `readv`: stops at the first part that is not filled; an error after some bytes gives the bytes.
-    pub(super) fn read_parts(&mut self, fd: i32, iov: u32, count: u32, mut at: Option<u64>) -> Result<u32, Fail> {
+    pub(super) fn read_parts(
+        &mut self,
+        fd: i32,
+        iov: u32,
+        count: u32,
+        mut at: Option<u64>,
+    ) -> Result<u32, Fail> {
         let mut total = 0u32;
         for i in 0..count {
             let (ptr, len) = self.iovec(iov, i)?;
@@ -54,7 +74,13 @@ impl Runtime {
         Ok(total)
     }
     /// `writev`.
-    pub(super) fn write_parts(&mut self, fd: i32, iov: u32, count: u32, mut at: Option<u64>) -> Result<u32, Fail> {
+    pub(super) fn write_parts(
+        &mut self,
+        fd: i32,
+        iov: u32,
+        count: u32,
+        mut at: Option<u64>,
+    ) -> Result<u32, Fail> {
         let mut total = 0u32;
         for i in 0..count {
             let (ptr, len) = self.iovec(iov, i)?;

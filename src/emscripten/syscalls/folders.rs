@@ -3,7 +3,9 @@
 use super::arguments::{Fail, Outcome, Words};
 use super::layout;
 use crate::emscripten::Runtime;
-use crate::emscripten::fs::{self, Errno, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, now_ms};
+use crate::emscripten::fs::{
+    self, Errno, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, now_ms,
+};
 
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
 const AT_REMOVEDIR: u32 = 0x200;
@@ -85,7 +87,9 @@ fn read_link(rt: &mut Runtime, path: &str, buf: u32, size: i32) -> Outcome {
         target = fs::resolve(fs::dirname(&link), &target);
     }
     let len = target.len().min(size as usize);
-    rt.wasm.bytes_mut(buf, len as u32)?.copy_from_slice(&target.as_bytes()[..len]);
+    rt.wasm
+        .bytes_mut(buf, len as u32)?
+        .copy_from_slice(&target.as_bytes()[..len]);
     Ok(len as i32)
 }
 /// `size` tells the structure's generation: 88 bytes with 64-bit counts (from 4.0.x on), 64 bytes before.
@@ -94,15 +98,29 @@ fn write_statfs(rt: &mut Runtime, path: &str, size: u32, buf: u32) -> Outcome {
     let mut out = layout::Record::<88>::new();
     out.u32(4, f.bsize);
     if size >= 88 {
-        out.u64(8, f.blocks).u64(16, f.bfree).u64(24, f.bfree).u64(32, f.files).u64(40, f.ffree);
-        out.u32(48, f.fsid).u32(56, f.namelen).u32(60, f.bsize).u32(64, f.flags);
+        out.u64(8, f.blocks)
+            .u64(16, f.bfree)
+            .u64(24, f.bfree)
+            .u64(32, f.files)
+            .u64(40, f.ffree);
+        out.u32(48, f.fsid)
+            .u32(56, f.namelen)
+            .u32(60, f.bsize)
+            .u32(64, f.flags);
     } else {
-        out.u32(8, f.blocks as u32).u32(12, f.bfree as u32).u32(16, f.bfree as u32);
+        out.u32(8, f.blocks as u32)
+            .u32(12, f.bfree as u32)
+            .u32(16, f.bfree as u32);
         out.u32(20, f.files as u32).u32(24, f.ffree as u32);
-        out.u32(28, f.fsid).u32(36, f.namelen).u32(40, f.bsize).u32(44, f.flags);
+        out.u32(28, f.fsid)
+            .u32(36, f.namelen)
+            .u32(40, f.bsize)
+            .u32(44, f.flags);
     }
     let size = size.min(88);
-    rt.wasm.bytes_mut(buf, size)?.copy_from_slice(&out.0[..size as usize]);
+    rt.wasm
+        .bytes_mut(buf, size)?
+        .copy_from_slice(&out.0[..size as usize]);
     Ok(0)
 }
 pub fn fstatfs64(rt: &mut Runtime, w: &mut Words) -> Outcome {
@@ -177,13 +195,19 @@ pub fn unlinkat(rt: &mut Runtime, w: &mut Words) -> Outcome {
 }
 pub fn renameat(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (from_fd, from, to_fd, to) = (w.i32(), w.u32(), w.i32(), w.u32());
-    let (from, to) = (rt.path_at(from_fd, from, false)?, rt.path_at(to_fd, to, false)?);
+    let (from, to) = (
+        rt.path_at(from_fd, from, false)?,
+        rt.path_at(to_fd, to, false)?,
+    );
     rt.fs.rename(&from, &to)?;
     Ok(0)
 }
 pub fn linkat(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (from_fd, from, to_fd, to) = (w.i32(), w.u32(), w.i32(), w.u32());
-    let (from, to) = (rt.path_at(from_fd, from, false)?, rt.path_at(to_fd, to, false)?);
+    let (from, to) = (
+        rt.path_at(from_fd, from, false)?,
+        rt.path_at(to_fd, to, false)?,
+    );
     rt.fs.link(&from, &to)?;
     Ok(0)
 }
@@ -215,11 +239,15 @@ pub fn utimensat(rt: &mut Runtime, w: &mut Words) -> Outcome {
         0 => (Some(now_ms()), Some(now_ms())),
         times => {
             let size = if rt.abi.time64 { 16 } else { 8 };
-            (read_time(rt, times)?, read_time(rt, times.wrapping_add(size))?)
+            (
+                read_time(rt, times)?,
+                read_time(rt, times.wrapping_add(size))?,
+            )
         }
     };
     if atime.is_some() || mtime.is_some() {
-        rt.fs.utime(&path, atime, mtime, flags & AT_SYMLINK_NOFOLLOW == 0)?;
+        rt.fs
+            .utime(&path, atime, mtime, flags & AT_SYMLINK_NOFOLLOW == 0)?;
     }
     Ok(0)
 }
@@ -227,13 +255,18 @@ pub fn utimensat(rt: &mut Runtime, w: &mut Words) -> Outcome {
 fn read_time(rt: &Runtime, at: u32) -> Result<Option<i64>, Fail> {
     let (seconds, nanos) = match rt.abi.time64 {
         true => (rt.wasm.read_i64(at)?, rt.wasm.read_u32(at.wrapping_add(8))?),
-        false => (i64::from(rt.wasm.read_i32(at)?), rt.wasm.read_u32(at.wrapping_add(4))?),
+        false => (
+            i64::from(rt.wasm.read_i32(at)?),
+            rt.wasm.read_u32(at.wrapping_add(4))?,
+        ),
     };
     Ok(match nanos {
         UTIME_NOW => Some(now_ms()),
         UTIME_OMIT => None,
         nanos if nanos < 1_000_000_000 => {
-            let ms = seconds.checked_mul(1000).and_then(|ms| ms.checked_add(i64::from(nanos / 1_000_000)));
+            let ms = seconds
+                .checked_mul(1000)
+                .and_then(|ms| ms.checked_add(i64::from(nanos / 1_000_000)));
             Some(ms.ok_or(Errno::EINVAL)?)
         }
         _ => return Err(Errno::EINVAL.into()),
@@ -256,10 +289,21 @@ pub fn getdents64(rt: &mut Runtime, w: &mut Words) -> Outcome {
             S_IFLNK => 10,
             _ => 8,
         };
-        let record = layout::dirent(entry.ino, next * u64::from(layout::DIRENT), kind, &entry.name);
-        rt.wasm.bytes_mut(at, layout::DIRENT)?.copy_from_slice(&record.0);
+        let record = layout::dirent(
+            entry.ino,
+            next * u64::from(layout::DIRENT),
+            kind,
+            &entry.name,
+        );
+        rt.wasm
+            .bytes_mut(at, layout::DIRENT)?
+            .copy_from_slice(&record.0);
         at += layout::DIRENT;
     }
-    rt.fs.seek(fd, (next * u64::from(layout::DIRENT)) as i64, crate::emscripten::fs::Seek::Set)?;
+    rt.fs.seek(
+        fd,
+        (next * u64::from(layout::DIRENT)) as i64,
+        crate::emscripten::fs::Seek::Set,
+    )?;
     Ok((at - buf) as i32)
 }

@@ -29,17 +29,26 @@ pub fn stat(stat: &Stat, layout: StatLayout) -> (Record<112>, u32) {
         StatLayout::S112 => ([12, 16, 20, 24, 28, 40, 48, 52, 56, 104], 112),
         StatLayout::S96 => ([4, 8, 12, 16, 20, 24, 32, 36, 40, 88], 96),
     };
-    out.u32(0, stat.dev).u32(at[0], stat.mode).u32(at[1], stat.nlink).u32(at[2], stat.uid).u32(at[3], stat.gid);
-    out.u32(at[4], stat.rdev).u64(at[5], stat.size).u32(at[6], stat.blksize).u32(at[7], stat.blocks as u32);
+    out.u32(0, stat.dev)
+        .u32(at[0], stat.mode)
+        .u32(at[1], stat.nlink)
+        .u32(at[2], stat.uid)
+        .u32(at[3], stat.gid);
+    out.u32(at[4], stat.rdev)
+        .u64(at[5], stat.size)
+        .u32(at[6], stat.blksize)
+        .u32(at[7], stat.blocks as u32);
     if layout != StatLayout::S96 {
         out.u32(8, stat.ino as u32);
     }
     for (i, ms) in [stat.atime, stat.mtime, stat.ctime].into_iter().enumerate() {
         let (seconds, nanos) = (ms.div_euclid(1000), ms.rem_euclid(1000) as u32 * 1_000_000);
         if layout == StatLayout::S88 {
-            out.u32(at[8] + 8 * i, seconds as u32).u32(at[8] + 8 * i + 4, nanos);
+            out.u32(at[8] + 8 * i, seconds as u32)
+                .u32(at[8] + 8 * i + 4, nanos);
         } else {
-            out.u64(at[8] + 16 * i, seconds as u64).u32(at[8] + 16 * i + 8, nanos);
+            out.u64(at[8] + 16 * i, seconds as u64)
+                .u32(at[8] + 16 * i + 8, nanos);
         }
     }
     out.u64(at[9], stat.ino);
@@ -80,17 +89,37 @@ mod tests {
             atime: -1,
             ..Stat::default()
         };
-        let u32_at = |r: &Record<112>, at: usize| u32::from_le_bytes(r.0[at..at + 4].try_into().unwrap());
-        let u64_at = |r: &Record<112>, at: usize| u64::from_le_bytes(r.0[at..at + 8].try_into().unwrap());
+        let u32_at =
+            |r: &Record<112>, at: usize| u32::from_le_bytes(r.0[at..at + 4].try_into().unwrap());
+        let u64_at =
+            |r: &Record<112>, at: usize| u64::from_le_bytes(r.0[at..at + 8].try_into().unwrap());
         let (old, size) = stat(&sample, StatLayout::S88);
-        assert_eq!((size, u32_at(&old, 8), u32_at(&old, 12), u64_at(&old, 40)), (88, 77, 0o100644, 5_000_000_000));
-        assert_eq!((u32_at(&old, 64), u32_at(&old, 68), u64_at(&old, 80)), (1234, 567_000_000, 77));
-        assert_eq!((u32_at(&old, 56) as i32, u32_at(&old, 60)), (-1, 999_000_000));
+        assert_eq!(
+            (size, u32_at(&old, 8), u32_at(&old, 12), u64_at(&old, 40)),
+            (88, 77, 0o100644, 5_000_000_000)
+        );
+        assert_eq!(
+            (u32_at(&old, 64), u32_at(&old, 68), u64_at(&old, 80)),
+            (1234, 567_000_000, 77)
+        );
+        assert_eq!(
+            (u32_at(&old, 56) as i32, u32_at(&old, 60)),
+            (-1, 999_000_000)
+        );
         let (mid, size) = stat(&sample, StatLayout::S112);
-        assert_eq!((size, u64_at(&mid, 72), u32_at(&mid, 80), u64_at(&mid, 104)), (112, 1234, 567_000_000, 77));
+        assert_eq!(
+            (size, u64_at(&mid, 72), u32_at(&mid, 80), u64_at(&mid, 104)),
+            (112, 1234, 567_000_000, 77)
+        );
         let (new, size) = stat(&sample, StatLayout::S96);
-        assert_eq!((size, u32_at(&new, 4), u64_at(&new, 24), u32_at(&new, 36)), (96, 0o100644, 5_000_000_000, 9));
-        assert_eq!((u64_at(&new, 56), u32_at(&new, 64), u64_at(&new, 88)), (1234, 567_000_000, 77));
+        assert_eq!(
+            (size, u32_at(&new, 4), u64_at(&new, 24), u32_at(&new, 36)),
+            (96, 0o100644, 5_000_000_000, 9)
+        );
+        assert_eq!(
+            (u64_at(&new, 56), u32_at(&new, 64), u64_at(&new, 88)),
+            (1234, 567_000_000, 77)
+        );
     }
 
     #[test]

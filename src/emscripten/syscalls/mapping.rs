@@ -22,9 +22,13 @@ impl Runtime {
     /// Zeroed memory at a page boundary where the module has an allocator that can.
     fn map_memory(&mut self, len: u32) -> Result<u32, Fail> {
         let size = len.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)?;
-        let aligned = ["emscripten_builtin_memalign", "memalign"].into_iter().find(|n| self.wasm.export(n).is_some());
+        let aligned = ["emscripten_builtin_memalign", "memalign"]
+            .into_iter()
+            .find(|n| self.wasm.export(n).is_some());
         let ptr = match aligned {
-            Some(name) => self.call_export(name, &[Raw::from_u32(PAGE), Raw::from_u32(size)])?.u32(),
+            Some(name) => self
+                .call_export(name, &[Raw::from_u32(PAGE), Raw::from_u32(size)])?
+                .u32(),
             None => self.malloc(size)?,
         };
         if ptr == 0 {
@@ -33,7 +37,14 @@ impl Runtime {
         self.wasm.bytes_mut(ptr, size)?.fill(0);
         Ok(ptr)
     }
-    fn map_file(&mut self, fd: i32, len: u32, prot: u32, flags: u32, offset: u64) -> Result<u32, Fail> {
+    fn map_file(
+        &mut self,
+        fd: i32,
+        len: u32,
+        prot: u32,
+        flags: u32,
+        offset: u64,
+    ) -> Result<u32, Fail> {
         self.fs.may_map(fd, prot, flags)?;
         let ptr = self.map_memory(len)?;
         let mut done = 0;
@@ -72,7 +83,13 @@ pub fn mmap2(rt: &mut Runtime, w: &mut Words) -> Outcome {
         false => rt.map_file(fd, len, prot, flags, offset)?,
     };
     let fd = if anonymous { -1 } else { fd };
-    rt.process.mappings.push(Mapping { addr: ptr, len, flags, fd, offset });
+    rt.process.mappings.push(Mapping {
+        addr: ptr,
+        len,
+        flags,
+        fd,
+        offset,
+    });
     Ok(ptr as i32)
 }
 pub fn munmap(rt: &mut Runtime, w: &mut Words) -> Outcome {
@@ -82,7 +99,9 @@ pub fn munmap(rt: &mut Runtime, w: &mut Words) -> Outcome {
     }
     let mappings = &mut rt.process.mappings;
     // Unmapping a part is not supported, and not an error, as in Emscripten.
-    let Some(at) = mappings.iter().position(|m| m.addr == addr && m.len == len) else { return Ok(0) };
+    let Some(at) = mappings.iter().position(|m| m.addr == addr && m.len == len) else {
+        return Ok(0);
+    };
     let map = mappings.remove(at);
     if map.fd >= 0 && rt.fs.is_open(map.fd) {
         rt.sync_map(map.fd, addr, len, map.flags, map.offset)?;

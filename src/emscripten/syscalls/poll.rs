@@ -54,7 +54,8 @@ pub fn select(rt: &mut Runtime, w: &mut Words) -> Outcome {
             }
         }
         for (set, addr) in sets.into_iter().enumerate().filter(|(_, addr)| *addr != 0) {
-            rt.wasm.write_u32(addr.wrapping_add(4 * word), result[set])?;
+            rt.wasm
+                .write_u32(addr.wrapping_add(4 * word), result[set])?;
         }
     }
     Ok(total)

@@ -46,17 +46,29 @@ pub fn getsid(_: &mut Runtime, w: &mut Words) -> Outcome {
     of_self(w.i32(), SESSION)
 }
 fn of_self(pid: i32, answer: i32) -> Outcome {
-    if pid == 0 || pid == PID { Ok(answer) } else { Err(Errno::ESRCH.into()) }
+    if pid == 0 || pid == PID {
+        Ok(answer)
+    } else {
+        Err(Errno::ESRCH.into())
+    }
 }
 pub fn setpgid(_: &mut Runtime, w: &mut Words) -> Outcome {
     let (pid, group) = (w.i32(), w.i32());
     of_self(pid, 0)?;
-    if group == 0 || group == GROUP { Ok(0) } else { Err(Errno::EPERM.into()) }
+    if group == 0 || group == GROUP {
+        Ok(0)
+    } else {
+        Err(Errno::EPERM.into())
+    }
 }
 /// Setting ids works when it changes nothing.
 pub fn set_ids(_: &mut Runtime, w: &mut Words) -> Outcome {
     let unchanged = |id: i32| id == 0 || id == -1;
-    if (0..w.count().max(1)).all(|_| unchanged(w.i32())) { Ok(0) } else { Err(Errno::EPERM.into()) }
+    if (0..w.count().max(1)).all(|_| unchanged(w.i32())) {
+        Ok(0)
+    } else {
+        Err(Errno::EPERM.into())
+    }
 }
 pub fn get_ids(rt: &mut Runtime, w: &mut Words) -> Outcome {
     for _ in 0..3 {
@@ -114,7 +126,10 @@ pub fn uname(rt: &mut Runtime, w: &mut Words) -> Outcome {
     if buf == 0 {
         return Err(Errno::EFAULT.into());
     }
-    for (i, text) in ["Emscripten", "emscripten", "1.0", "#1", "x86-JS"].into_iter().enumerate() {
+    for (i, text) in ["Emscripten", "emscripten", "1.0", "#1", "x86-JS"]
+        .into_iter()
+        .enumerate()
+    {
         rt.write_c_string(buf.wrapping_add(65 * i as u32), text, 65)?;
     }
     Ok(0)

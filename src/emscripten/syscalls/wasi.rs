@@ -258,7 +258,11 @@ fn fd_fdstat_get(rt: &mut Runtime, w: &mut Words) -> Outcome {
         _ => all,
     };
     // A terminal is told by its lack of the rights to seek and tell.
-    let seek = if rt.fs.is_seekable(fd)? { 0 } else { 1 << 2 | 1 << 5 };
+    let seek = if rt.fs.is_seekable(fd)? {
+        0
+    } else {
+        1 << 2 | 1 << 5
+    };
     out.u64(8, rights & !seek).u64(16, all);
     rt.wasm.bytes_mut(to, 24)?.copy_from_slice(&out.0);
     Ok(0)
@@ -277,8 +281,13 @@ fn fd_fdstat_set_flags(rt: &mut Runtime, w: &mut Words) -> Outcome {
 pub(super) fn write_filestat(rt: &mut Runtime, to: u32, stat: &Stat) -> Outcome {
     let mut out = Record::<64>::new();
     let nanos = |ms: i64| ms.max(0) as u64 * 1_000_000;
-    out.u64(0, u64::from(stat.dev)).u64(8, stat.ino).u64(24, u64::from(stat.nlink)).u64(32, stat.size);
-    out.u64(40, nanos(stat.atime)).u64(48, nanos(stat.mtime)).u64(56, nanos(stat.ctime));
+    out.u64(0, u64::from(stat.dev))
+        .u64(8, stat.ino)
+        .u64(24, u64::from(stat.nlink))
+        .u64(32, stat.size);
+    out.u64(40, nanos(stat.atime))
+        .u64(48, nanos(stat.mtime))
+        .u64(56, nanos(stat.ctime));
     out.0[16] = file_type(stat);
     rt.wasm.bytes_mut(to, 64)?.copy_from_slice(&out.0);
     Ok(0)

@@ -51,13 +51,21 @@ pub fn path_open(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (fd, look, path, len, how) = (w.i32(), w.u32(), w.u32(), w.u32(), w.u32());
     let (rights, _inherited, fd_flags, to) = (w.i64() as u64, w.i64(), w.u32(), w.u32());
     let path = rt.wasi_path(fd, path, len)?;
-    let (reads, writes) = (rights & (1 << 1 | 1 << 14) != 0, rights & (1 << 6 | 1 << 22) != 0);
+    let (reads, writes) = (
+        rights & (1 << 1 | 1 << 14) != 0,
+        rights & (1 << 6 | 1 << 22) != 0,
+    );
     let mut open = match (reads, writes) {
         (true, true) => flags::O_RDWR,
         (false, true) => flags::O_WRONLY,
         _ => flags::O_RDONLY,
     };
-    for (bit, flag) in [(1, flags::O_CREAT), (2, flags::O_DIRECTORY), (4, flags::O_EXCL), (8, flags::O_TRUNC)] {
+    for (bit, flag) in [
+        (1, flags::O_CREAT),
+        (2, flags::O_DIRECTORY),
+        (4, flags::O_EXCL),
+        (8, flags::O_TRUNC),
+    ] {
         open |= if how & bit != 0 { flag } else { 0 };
     }
     for (bit, flag) in [(1, flags::O_APPEND), (4, flags::O_NONBLOCK)] {
@@ -69,7 +77,8 @@ pub fn path_open(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let opened = match rt.fs.open(&path, open, 0o666) {
         // Rights are asked for in bulk: a folder opened with those to write is still only read.
         Err(Errno::EISDIR) if how & 9 == 0 => {
-            rt.fs.open(&path, (open & !flags::O_ACCMODE) | flags::O_RDONLY, 0)?
+            rt.fs
+                .open(&path, (open & !flags::O_ACCMODE) | flags::O_RDONLY, 0)?
         }
         other => other?,
     };
@@ -123,14 +132,20 @@ pub fn path_readlink(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (buf, size, used) = (w.u32(), w.u32(), w.u32());
     let target = rt.fs.readlink(&path)?;
     let len = target.len().min(size as usize) as u32;
-    rt.wasm.bytes_mut(buf, len)?.copy_from_slice(&target.as_bytes()[..len as usize]);
+    rt.wasm
+        .bytes_mut(buf, len)?
+        .copy_from_slice(&target.as_bytes()[..len as usize]);
     rt.wasm.write_u32(used, len)?;
     Ok(0)
 }
 pub fn path_filestat_get(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (fd, look) = (w.i32(), w.u32());
     let path = rt.wasi_path(fd, w.u32(), w.u32())?;
-    let stat = if look & 1 != 0 { rt.fs.stat(&path)? } else { rt.fs.lstat(&path)? };
+    let stat = if look & 1 != 0 {
+        rt.fs.stat(&path)?
+    } else {
+        rt.fs.lstat(&path)?
+    };
     write_filestat(rt, w.u32(), &stat)
 }
 pub fn path_filestat_set_times(rt: &mut Runtime, w: &mut Words) -> Outcome {
@@ -150,7 +165,8 @@ fn set_times(rt: &mut Runtime, path: &str, w: &mut Words, follow: bool) -> Outco
         (false, true) => Ok(Some(now_ms())),
         (false, false) => Ok(None),
     };
-    rt.fs.utime(path, pick(1, 2, atime)?, pick(4, 8, mtime)?, follow)?;
+    rt.fs
+        .utime(path, pick(1, 2, atime)?, pick(4, 8, mtime)?, follow)?;
     Ok(0)
 }
 /// Entries as `{ next: u64, ino: u64, name length: u32, type: u8 }` and the name; the last one may be cut.
@@ -158,14 +174,21 @@ pub fn fd_readdir(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (fd, buf, size, cookie, used) = (w.i32(), w.u32(), w.u32(), w.i64(), w.u32());
     let cookie = usize::try_from(cookie).map_err(|_| Errno::EINVAL)?;
     let root = is_preopen(fd) && !rt.fs.is_open(fd);
-    let dir = if root { rt.fs.open("/", flags::O_RDONLY, 0)? } else { fd };
+    let dir = if root {
+        rt.fs.open("/", flags::O_RDONLY, 0)?
+    } else {
+        fd
+    };
     let entries = rt.fs.dir_entries(dir, cookie, size as usize / 24 + 1);
     if root {
         rt.fs.close(dir)?;
     }
     let mut out = Vec::new();
     for (i, entry) in entries?.iter().enumerate() {
-        let stat = Stat { mode: entry.kind, ..Default::default() };
+        let stat = Stat {
+            mode: entry.kind,
+            ..Default::default()
+        };
         out.extend_from_slice(&((cookie + i + 1) as u64).to_le_bytes());
         out.extend_from_slice(&entry.ino.to_le_bytes());
         out.extend_from_slice(&(entry.name.len() as u32).to_le_bytes());
@@ -176,7 +199,9 @@ pub fn fd_readdir(rt: &mut Runtime, w: &mut Words) -> Outcome {
         }
     }
     out.truncate(size as usize);
-    rt.wasm.bytes_mut(buf, out.len() as u32)?.copy_from_slice(&out);
+    rt.wasm
+        .bytes_mut(buf, out.len() as u32)?
+        .copy_from_slice(&out);
     rt.wasm.write_u32(used, out.len() as u32)?;
     Ok(0)
 }
@@ -217,12 +242,16 @@ pub fn poll_oneoff(rt: &mut Runtime, w: &mut Words) -> Outcome {
             _ => return Err(Errno::EINVAL.into()),
         }
     }
-    if out.is_empty() && let Some((user, nanos)) = timer {
+    if out.is_empty()
+        && let Some((user, nanos)) = timer
+    {
         rt.sleep(std::time::Duration::from_nanos(nanos))?;
         out.push(event(user, 0, 0));
     }
     for (i, event) in out.iter().enumerate() {
-        rt.wasm.bytes_mut(events.wrapping_add(32 * i as u32), 32)?.copy_from_slice(event);
+        rt.wasm
+            .bytes_mut(events.wrapping_add(32 * i as u32), 32)?
+            .copy_from_slice(event);
     }
     rt.wasm.write_u32(ready, out.len() as u32)?;
     Ok(0)

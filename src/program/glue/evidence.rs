@@ -24,9 +24,28 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
+    /// Built with EXIT_RUNTIME: the return of `main` ends the program.
+    pub exit_runtime: bool,
+    /// The glue awaits its wasm, so `onRuntimeInitialized` is called before post-js and not after it.
+    pub awaits_wasm: bool,
+    /// What `getValue(ptr, 'i64')` gives.
+    pub int64: Option<Int64>,
+    /// `getValue(ptr, '*')` gives pointers as unsigned numbers.
+    pub unsigned_pointers: Option<bool>,
+    /// A lone surrogate is written as it is; before that it took the next code unit with it.
+    pub code_points: Option<bool>,
     /// Bounds on the version from the names that the runtime gives its own parts.
     pub from: Option<u32>,
     pub to: Option<u32>,
+}
+
+/// How JavaScript gets a 64-bit integer out of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Int64 {
+    /// Its low 32 bits.
+    Low,
+    Number,
+    BigInt,
 }
 
 /// What embind's JavaScript in the glue does.
@@ -35,7 +54,10 @@ pub struct Embind {
     pub checks: bool,
     pub counts: bool,
     pub args_suffix: bool,
+    pub bare_fields: bool,
     pub utf8: bool,
+    /// Handles of smart pointers are destroyed when collected.
+    pub finalizers: bool,
 }
 
 /// Names of the runtime with the versions that have them.
@@ -75,6 +97,9 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     &mut embind,
                 );
             }
+            AstKind::AwaitExpression(a) => {
+                out.awaits_wasm |= ast.slice(a.span).contains("createWasm");
+            }
             AstKind::BinaryExpression(b) => {
                 // `typeof value != "boolean"` is how embind checks numbers.
                 let inequality = matches!(
@@ -103,6 +128,12 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                 // EMBIND_STD_STRING_IS_UTF8=0 leaves `false`; else it is a comparison with the type's name, or `true`.
                 let off = matches!(&d.init, Some(Expression::BooleanLiteral(b)) if !b.value);
                 embind.utf8 = !off;
+            }
+            AstKind::IdentifierReference(id) if id.name == "FinalizationRegistry" => {
+                embind.finalizers = true
+            }
+            AstKind::StaticMemberExpression(m) if m.property.name == "FinalizationRegistry" => {
+                embind.finalizers = true
             }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
                 out.emval_undefined = emval_case(case)
@@ -153,10 +184,15 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
             AstKind::VariableDeclarator(d)
                 if d.id
                     .get_binding_identifier()
-                    .is_some_and(|id| id.name == "shouldRunNow") =>
+                    .is_some_and(|id| is_telling(&id.name)) =>
             {
                 let text = d.init.as_ref().map_or("", |init| ast.slice(init.span()));
-                out.no_initial_run = matches!(text, "false" | "!1");
+                let name = d.id.get_binding_identifier().map_or("", |id| id.name.as_str());
+                told(name, text, &mut out);
+            }
+            AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_telling(&id.name)) => {
+                let name = f.id.as_ref().map_or("", |id| id.name.as_str());
+                told(name, ast.slice(f.span), &mut out);
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_time(&id.name)) => {
                 time(ast.slice(f.span), &mut out)
@@ -188,12 +224,44 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
     out
 }
 
+/// Parts of the runtime whose text says how they behave.
+fn is_telling(name: &str) -> bool {
+    matches!(name, "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array")
+}
+
+fn told(name: &str, text: &str, out: &mut Evidence) {
+    match name {
+        "shouldRunNow" => out.no_initial_run = matches!(text, "false" | "!1"),
+        "noExitRuntime" => {
+            let default = text.rsplit(['|', '?']).next().unwrap_or_default().trim();
+            out.exit_runtime = matches!(default, "false" | "!1");
+        }
+        "stringToUTF8Array" => out.code_points = Some(text.contains("codePointAt")),
+        _ => {
+            let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+            out.int64 = Some(if plain.contains("Number(HEAP64") {
+                Int64::Number
+            } else if plain.contains("HEAP64[") {
+                Int64::BigInt
+            } else {
+                Int64::Low
+            });
+            // Where `*` has no case of its own it was made `i32`.
+            let star = ["case'*':", "case\"*\":", "case`*`:"].iter().find_map(|case| plain.split_once(case));
+            out.unsigned_pointers = Some(star.is_some_and(|(_, after)| after.starts_with("returnHEAPU32")));
+        }
+    }
+}
+
 fn text(value: &str, embind: &mut Embind) {
     if value.contains("arguments, expected") {
         embind.counts = true;
     }
     if value.contains(" args!") {
         embind.args_suffix = true;
+    }
+    if value == "Missing field" {
+        embind.bare_fields = true;
     }
 }
 

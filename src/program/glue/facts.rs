@@ -89,12 +89,13 @@ pub fn read(
     ast: &Ast<'_>,
     facts: &WasmFacts,
     factory: Factory<'_>,
+    table: Option<&ImportTable<'_, '_>>,
     exports: &ExportNames,
     out: &mut GlueFacts,
 ) {
     let body = body_of(&factory.node).unwrap_or_default();
     let constants = constants::read(ast, body);
-    out.layout = layout(&constants, facts);
+    out.layout = layout(&constants, facts, table);
     out.constructors = constructors(ast, factory, exports, out);
     super::module_keys::read(ast, factory, exports, out);
     out.wasm_names = wasm_file_names(ast);
@@ -123,7 +124,11 @@ pub fn read(
     };
 }
 
-fn layout(constants: &constants::Constants, facts: &WasmFacts) -> Layout {
+fn layout(
+    constants: &constants::Constants,
+    facts: &WasmFacts,
+    table: Option<&ImportTable<'_, '_>>,
+) -> Layout {
     let pointer = constants.u32("DYNAMICTOP_PTR");
     // What the glue stores at the pointer counts; builds that declare both in one `var` store it in a function.
     let stored = pointer.and_then(|at| constants.stores.iter().rev().find(|(a, _)| *a == at));
@@ -147,10 +152,13 @@ fn layout(constants: &constants::Constants, facts: &WasmFacts) -> Layout {
                         .or(constants.u32("GLOBAL_BASE"))
                         .unwrap_or(1024),
                 ),
-                (_, name) => *constants
-                    .numbers
-                    .get(name)
-                    .or_else(|| constants.numbers.get(without_underscore(name)))?,
+                (_, field) => {
+                    // The glue's own name of it, where the wasm's is minified.
+                    let value = table.and_then(|t| t.entries.get(field));
+                    let name = value.and_then(|v| identifier(v)).map_or(field, |id| id.name.as_str());
+                    let numbers = &constants.numbers;
+                    *numbers.get(name).or_else(|| numbers.get(without_underscore(name)))?
+                }
             };
             Some((import.module.clone(), import.name.clone(), value))
         })

@@ -132,7 +132,7 @@ pub fn read(ast: &Ast<'_>, facts: &WasmFacts, host: Host<'_>) -> GlueFacts {
     out.import_names = imports.names;
     out.missing_imports = imports.missing;
     out.export_names = exports.names.clone();
-    facts::read(ast, facts, factory, &exports, &mut out);
+    facts::read(ast, facts, factory, table.as_ref(), &exports, &mut out);
     let fragments = fragments::cut(ast, facts, factory, table.as_ref(), &exports, &out, host);
     out.em_asm = fragments.em_asm;
     out.js_imports = fragments.imports;
