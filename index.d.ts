@@ -82,6 +82,11 @@ export class Sandbox<T = any> {
   leaks (): Leak[]
 
   /**
+   * Runs `fn` on a fresh instance and tells what it left behind, then recycles. Places are known with the `trackLeaks` option.
+   */
+  profile<R> (fn: (module: T) => R | Promise<R>): Promise<Profile<R>>
+
+  /**
    * Gives everything back now. Later use throws {@link DisposedError}; calling it again does nothing.
    * @throws {@link BusyError} while the module is on the stack
    */
@@ -256,6 +261,25 @@ export interface Leak {
   count: number
   /** With `trackLeaks`: where they were made, one stack for each distinct place. */
   stacks?: string[]
+  /** With `trackLeaks`: how many objects were made at each of `stacks`. */
+  counts?: number[]
+}
+
+export interface Profile<R = any> {
+  /** What `fn` gave. */
+  value: R
+  ms: number
+  /** C++ objects that were not deleted. */
+  leaks: Leak[]
+  /**
+   * Blocks that JavaScript took with `_malloc`, `_calloc` or `_realloc` of the module object and that were not freed through it, by place.
+   * Blocks that the module frees itself are among them.
+   */
+  blocks: { count: number, bytes: number, stack: string }[]
+  /** How much the linear memory grew. */
+  grownBytes: number
+  /** Memory that was written. */
+  dirtyBytes: number
 }
 
 export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {}

@@ -138,7 +138,7 @@ function embindDeclarations ({ description, signatures, module, taken }) {
     records: signatures.records.length,
     functions: description.symbols.filter(([, kind]) => kind === 'f' || kind === 't').length
   }
-  return { types, members, counts }
+  return { types, members, named: new Set(recordNames), counts }
 }
 
 function literal (value) {

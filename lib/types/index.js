@@ -51,11 +51,11 @@ function declarations ({ host, facts, source, name }) {
   const embind = native && native.embind()
   const made = embind
     ? embindDeclarations({ description: JSON.parse(embind.description), signatures: JSON.parse(native.embindSignatures()), module, taken: [name] })
-    : { types: [], members: new Map(), counts: { classes: 0, enums: 0, records: 0, functions: 0 } }
+    : { types: [], members: new Map(), named: new Set(), counts: { classes: 0, enums: 0, records: 0, functions: 0 } }
   const signatures = new Map()
   for (const { name: exported, item } of facts.exports) if (item.kind === 'function') signatures.set(exported, item.signature)
   const members = new Map(made.members)
-  for (const own of Object.keys(module)) if (!members.has(own)) members.set(own, typeOfValue(own, module, signatures))
+  for (const own of Object.keys(module)) if (!members.has(own)) members.set(own, typeOfValue(own, module, signatures, made.named))
 
   const title = source ? require('node:path').basename(source) : 'a module'
   const lines = [`// Made by \`emvm types\` from ${title}.`, '']
@@ -67,11 +67,15 @@ function declarations ({ host, facts, source, name }) {
   return { text: lines.join('\n'), host: host.kind, members: members.size, ...made.counts }
 }
 
-function typeOfValue (name, module, signatures) {
+function typeOfValue (name, module, signatures, named) {
   if (name in VIEWS) return VIEWS[name]
   if (name in KNOWN) return KNOWN[name]
   const signature = signatures.get(name.replace(/^_/, '')) ?? signatures.get(name)
   const value = module[name]
+  // Constructors that the package adds itself, often of the embind value of the same name.
+  if (typeof value === 'function' && /^[A-Z]/.test(name) && value.prototype && !signature) {
+    return `{ new (...args: any[]): ${named.has(name) ? name : 'any'}; (...args: any[]): any; [property: string]: any }`
+  }
   if (typeof value === 'function') return (signature && functionType(signature)) || '(...args: any[]) => any'
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string' || typeof value === 'bigint') return typeof value
   return 'any'

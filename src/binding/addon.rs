@@ -5,7 +5,7 @@ use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
 use crate::emscripten::embind::signatures;
-use crate::emscripten::js::{HandleRef, JsValue};
+use crate::emscripten::js::JsValue;
 use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
@@ -249,18 +249,6 @@ impl SandboxObject {
         self.cell
             .instance()
             .map_or(0.0, |instance| instance.interrupter.id() as f64)
-    }
-
-    /// The live handles of this generation: class, id, key, and so on.
-    #[napi]
-    pub fn live_handles(&self, generation: f64) -> Vec<Either<String, f64>> {
-        self.cell.instance().map_or_else(Vec::new, |instance| {
-            let live = instance.runtime.embind.live(generation as u64);
-            let flat = |(name, handle): (String, HandleRef)| {
-                [Either::A(name), Either::B(handle.id), Either::B(handle.key)]
-            };
-            live.into_iter().flat_map(flat).collect()
-        })
     }
 
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
