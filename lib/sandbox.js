@@ -194,7 +194,7 @@ class Sandbox {
   #publish (event) {
     const target = channels[event]
     if (!target.hasSubscribers) return
-    target.publish({ name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats() })
+    target.publish({ sandbox: this, name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats() })
   }
 }
 
