@@ -71,6 +71,8 @@ async function compiled (spec, report) {
 
 async function open (source, given) {
   const options = openOptions(given)
+  // Set by `emvm leaks`: see `lib/leaks/hook.js`.
+  if (globalThis[Symbol.for('emvm.leaks')]) options.trackLeaks = true
   const opened = await openProgram(source, options)
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error

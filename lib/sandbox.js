@@ -2,6 +2,7 @@
 
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { watchBlocks } = require('./leaks/blocks')
 const { BusyError, DisposedError, EmvmError, StaleHandleError } = require('./errors')
 
 const channels = {
@@ -11,6 +12,9 @@ const channels = {
   timeout: channel('emvm:timeout'),
   dispose: channel('emvm:dispose')
 }
+
+// Set by `emvm leaks`, in each copy of emvm that the process loads: told of a sandbox before its instance goes.
+const watch = () => globalThis[Symbol.for('emvm.leaks')]
 
 const leases = new AsyncLocalStorage()
 let count = 0
@@ -34,6 +38,7 @@ class Sandbox {
     Object.defineProperty(this, 'isReady', { enumerable: false })
     host.onFault = ({ code, message }) => this.#publish(code === 'EMVM_ERR_TIMEOUT' ? 'timeout' : 'trap', { code, message })
     this.#publish('open')
+    watch()?.opened(this)
   }
 
   get exports () {
@@ -55,6 +60,7 @@ class Sandbox {
       if (options !== undefined && options.signal !== undefined) options.signal.throwIfAborted()
       if (this.#leased) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
       if (!this.#isDue()) return Promise.resolve(this.#host.exports)
+      watch()?.ends(this)
       const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
       if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })
       this.#recycled()
@@ -67,6 +73,7 @@ class Sandbox {
   // The same, now.
   recycle () {
     this.#check()
+    watch()?.ends(this)
     const module = this.#host.recycle()
     this.#recycled()
     return module
@@ -110,6 +117,7 @@ class Sandbox {
   }
 
   async #fresh () {
+    watch()?.ends(this)
     const module = await (this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle())
     this.#recycled()
     return module
@@ -150,9 +158,27 @@ class Sandbox {
     return this.#host.leaks()
   }
 
+  // What `fn` leaves behind on a fresh instance.
+  profile (fn) {
+    return this.run(async (module) => {
+      const blocks = watchBlocks(module)
+      const before = this.#host.stats()
+      const started = performance.now()
+      try {
+        const value = await fn(module)
+        const ms = performance.now() - started
+        const after = this.#host.stats()
+        return { value, ms, leaks: this.leaks(), blocks: blocks.left(), grownBytes: after.heapBytes - before.heapBytes, dirtyBytes: after.dirtyBytes }
+      } finally {
+        blocks.end()
+      }
+    })
+  }
+
   dispose () {
     if (this.#disposed) return
     if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
+    watch()?.ends(this)
     this.#publish('dispose')
     this.#host.dispose()
     this.#disposed = true
@@ -171,7 +197,7 @@ class Sandbox {
   #publish (event, more) {
     const target = channels[event]
     if (!target.hasSubscribers) return
-    target.publish({ name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats(), ...more })
+    target.publish({ sandbox: this, name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats(), ...more })
   }
 }
 

@@ -26,19 +26,21 @@ class Control {
   // In the worker: the task begins. `key` names what interrupts its wasm. False: it was stopped before it began.
   begin (key, now) {
     this.times[0] = now
-    Atomics.store(this.words, KEY, key)
+    if (Atomics.load(this.words, STATE) === WAITING) Atomics.store(this.words, KEY, key)
     return Atomics.compareExchange(this.words, STATE, WAITING, RUNNING) === WAITING
   }
 
-  // In the worker: the task has ended. True: somebody stopped it, and nothing of that is under way any more.
+  // In the worker: the task has ended. From here on it cannot be interrupted. True: somebody stopped it.
   end () {
-    if (Atomics.compareExchange(this.words, STATE, RUNNING, DONE) === RUNNING) {
-      Atomics.notify(this.words, STATE)
-      return false
+    for (;;) {
+      const state = Atomics.load(this.words, STATE)
+      // The other thread is between its two steps, which takes microseconds.
+      if (state === STOPPING) Atomics.wait(this.words, STATE, STOPPING, 50)
+      else if (Atomics.compareExchange(this.words, STATE, state, DONE) === state) {
+        Atomics.notify(this.words, STATE)
+        return state === STOPPED
+      }
     }
-    // The other thread is between its two steps, which takes microseconds.
-    while (Atomics.load(this.words, STATE) === STOPPING) Atomics.wait(this.words, STATE, STOPPING, 50)
-    return true
   }
 
   // In the worker: calls back when the task is stopped.
@@ -52,16 +54,20 @@ class Control {
     return state === STOPPING || state === STOPPED
   }
 
-  // In the pool: stops the task by `interrupt(key)`. The worker cannot leave the task in between.
+  // In the pool: stops the task by `interrupt(key)`, during which the worker cannot leave the task. False: it does not run (any more).
   stop (interrupt) {
-    if (Atomics.compareExchange(this.words, STATE, WAITING, STOPPED) === WAITING) return
-    if (Atomics.compareExchange(this.words, STATE, RUNNING, STOPPING) !== RUNNING) return
+    const state = Atomics.load(this.words, STATE)
+    if (state === WAITING && Atomics.compareExchange(this.words, STATE, WAITING, STOPPED) === WAITING) return false
+    if (Atomics.load(this.words, KEY) === 0) return false
+    const from = state === STOPPED ? STOPPED : RUNNING
+    if (Atomics.compareExchange(this.words, STATE, from, STOPPING) !== from) return false
     try {
       interrupt(Atomics.load(this.words, KEY))
     } finally {
       Atomics.store(this.words, STATE, STOPPED)
       Atomics.notify(this.words, STATE)
     }
+    return true
   }
 }
 

@@ -15,6 +15,8 @@ const { describe } = require('./work')
 const { poolOptions, sourceFor } = require('./options')
 const { PoolStats } = require('./stats')
 
+const INTERRUPT_MS = 5
+
 const now = () => performance.timeOrigin + performance.now()
 
 // One call of `run`, from the queue to its end.
@@ -224,11 +226,16 @@ class Pool extends EventEmitter {
       if (at !== -1) this.#queue.splice(at, 1)
       return
     }
-    task.control.stop((id) => load().interrupt(id))
+    this.#interrupt(task)
     task.after(this.#options.grace, () => {
       this.#stats.counts.workersLost++
       task.kill.abort()
     })
+  }
+
+  // An interruption between two calls into the module passes without effect: it is repeated until the task has ended.
+  #interrupt (task) {
+    if (task.control.stop((id) => load().interrupt(id))) task.after(INTERRUPT_MS, () => this.#interrupt(task))
   }
 
   // Thrown in a worker outside of any task, say in a forgotten timer: piscina has replaced the worker.
@@ -250,7 +257,7 @@ class Pool extends EventEmitter {
   destroy () {
     if (this.#destroyed === null) {
       for (const task of [...this.#queue, ...this.#running]) {
-        if (task.running) task.control.stop((id) => load().interrupt(id))
+        if (task.running) this.#interrupt(task)
         if (!task.settled) task.reject(destroyed())
       }
       this.#queue.length = 0

@@ -6,6 +6,8 @@ const { performance } = require('node:perf_hooks')
 const { types } = require('node:util')
 const { MessagePort, workerData } = require('node:worker_threads')
 const { move: movable, transferableSymbol, valueSymbol } = require('piscina')
+// Tells the addon of this thread how errors are made.
+require('../..')
 const { open } = require('../open')
 const { OptionError } = require('../errors')
 const { Control } = require('./control')
@@ -34,7 +36,10 @@ async function ready () {
 }
 
 async function openSandbox () {
-  if (setup === undefined) return open(source, options)
+  return open(source, setup === undefined ? options : { ...options, ...await ownOptions() })
+}
+
+async function ownOptions () {
   const made = await fromFile(setup.file, setup.name)
   const own = await made(options)
   if (own === null || typeof own !== 'object') {
@@ -42,7 +47,7 @@ async function openSandbox () {
       option: 'setup', value: own, accepted: 'an object of options for open()'
     })
   }
-  return open(source, { ...options, ...own })
+  return own
 }
 
 const now = () => performance.timeOrigin + performance.now()

@@ -32,10 +32,14 @@ function makeLeaks (operations, trackLeaks) {
   function leaks () {
     const classes = new Map()
     for (const { className, at } of live()) {
-      const entry = classes.get(className) || { className, count: 0, ...(trackLeaks && { stacks: [] }) }
+      const entry = classes.get(className) || { className, count: 0, ...(trackLeaks && { stacks: [], counts: [] }) }
       entry.count++
       const stack = places.get(at)
-      if (stack !== undefined && !entry.stacks.includes(stack)) entry.stacks.push(stack)
+      if (stack !== undefined) {
+        const known = entry.stacks.indexOf(stack)
+        if (known === -1) entry.counts[entry.stacks.push(stack) - 1] = 1
+        else entry.counts[known]++
+      }
       classes.set(className, entry)
     }
     if (trackLeaks) forget()
