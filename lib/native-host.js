@@ -17,6 +17,7 @@ class NativeHost {
   get generation () { return this.sandbox.generation }
   get busy () { return this.sandbox.busyNow }
   get heapBytes () { return this.sandbox.heapBytes }
+  get interruptId () { return this.sandbox.interruptId }
 
   // The standby is always there: a recycle is synchronous.
   recycle () {
@@ -34,6 +35,9 @@ class NativeHost {
   stats () { return this.sandbox.stats() }
   leaks () { return this.facade.runtime.leaks() }
   interrupt () { this.sandbox.interrupt() }
+
+  // For tests: what a recycle would have left behind.
+  compareWithImage () { return this.sandbox.compareWithImage() }
 
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }

@@ -16,6 +16,8 @@ class GlueProgram {
     this.source = source
     this.marker = new Uint8Array(marker)
     this.unregister = unregister
+    // All generations answer to one number.
+    this.interruptId = load().newInterruptId()
   }
 
   static async of (opened) {
@@ -45,6 +47,7 @@ class GlueHost {
 
   get exports () { return this.current.module }
   get busy () { return this.current.busy }
+  get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
 
   // The next generation, where one stands by; without, there is nothing to give at once.

@@ -29,6 +29,12 @@ pub fn interrupt(id: f64) -> bool {
     crate::instance::Interrupter::interrupt_by_id(id as u64)
 }
 
+/// A number for `interrupt(id)` that nothing else in the process has.
+#[napi]
+pub fn new_interrupt_id() -> f64 {
+    crate::instance::Interrupter::new_id() as f64
+}
+
 /// Options of a sandbox that its instance sees.
 #[napi(object)]
 #[derive(Default)]
@@ -163,6 +169,12 @@ impl SandboxObject {
             self.throw_start(env, error);
             pending()
         })
+    }
+
+    /// For tests: what differs from the state right after start-up; null when the program is started anew instead.
+    #[napi]
+    pub fn compare_with_image(&self, env: &Env) -> Result<Option<Vec<String>>> {
+        Ok(self.live(env)?.differences())
     }
 
     /// Replaces the instance by a fresh one.
