@@ -15,7 +15,14 @@ function isAbsent (error, candidate) {
   return error.code === 'MODULE_NOT_FOUND' && error.message.includes(candidate)
 }
 
+let loaded
+
 function load () {
+  loaded ??= find()
+  return loaded
+}
+
+function find () {
   const tried = []
   for (const candidate of candidates()) {
     try {

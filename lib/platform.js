@@ -1,5 +1,7 @@
 'use strict'
 
+const fs = require('node:fs')
+
 // Which prebuilt binary fits this process. Names are napi-rs's: `<platform>-<arch>[-<abi>]`.
 
 const TRIPLES = {
@@ -12,15 +14,32 @@ const TRIPLES = {
   'win32-x64-msvc': 'x86_64-pc-windows-msvc'
 }
 
+let musl
+
 function isMusl () {
+  musl ??= hasMuslLoader() ?? !hasGlibcReport()
+  return musl
+}
+
+// The loader of musl is its C library, so it is among what is mapped.
+function hasMuslLoader () {
+  try {
+    return /\/(ld-musl-|libc\.musl-)/.test(fs.readFileSync('/proc/self/maps', 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+// A report waits for every worker to write its part: a worker in a long call would hold it up.
+function hasGlibcReport () {
   const { report } = process
-  if (!report || typeof report.getReport !== 'function') return false
+  if (!report || typeof report.getReport !== 'function') return true
   // Collecting network interfaces would make the report do slow DNS look-ups.
   const before = report.excludeNetwork
   report.excludeNetwork = true
   const { header } = report.getReport()
   report.excludeNetwork = before
-  return !header.glibcVersionRuntime
+  return Boolean(header.glibcVersionRuntime)
 }
 
 function platformName (platform = process.platform, arch = process.arch) {
