@@ -31,6 +31,15 @@ export function open<T = any> (source: Source, options?: OpenOptions<T>): Promis
 /** Reads a source without starting it, and says what it is, what it needs and which host would run it, and why. */
 export function inspect (source: Source, options?: InspectOptions): Promise<Inspection>
 
+/**
+ * Stops the call that is running in a sandbox of any thread of the process: it throws {@link TimeoutError} at once.
+ * Without a running call nothing happens. Gives false when the sandbox is gone.
+ *
+ * A worker that runs wasm does not end at `worker.terminate()` before the call returns: send its sandboxes'
+ * {@link Sandbox.interruptHandle} to the parent, and interrupt them there first.
+ */
+export function interrupt (handle: number): boolean
+
 /** What this build of emvm can do on this machine. */
 export function capabilities (): Capabilities
 
@@ -58,7 +67,7 @@ export class Sandbox<T = any> {
    * @throws {@link BusyError} (as a rejection) when called while the module is on the stack
    * @throws {@link DisposedError} (as a rejection) after `dispose`
    */
-  isReady (): Promise<T>
+  isReady (options?: SignalOptions): Promise<T>
 
   /**
    * The same, synchronously and whatever the `recycle` option says.
@@ -73,13 +82,16 @@ export class Sandbox<T = any> {
    *
    * What `fn` gives must be plain data: a live handle of the module is refused with {@link StaleHandleError}.
    */
-  run<R> (fn: (module: T) => R | Promise<R>): Promise<R>
+  run<R> (fn: (module: T) => R | Promise<R>, options?: SignalOptions): Promise<R>
 
   /** Figures of this sandbox at this moment. */
   stats (): Stats
 
   /** The live C++ handles of the current generation that were never deleted, by class. */
   leaks (): Leak[]
+
+  /** What {@link interrupt} takes, in any thread of the process: a number that can be sent in a message. */
+  readonly interruptHandle: number
 
   /**
    * Runs `fn` on a fresh instance and tells what it left behind, then recycles. Places are known with the `trackLeaks` option.
@@ -94,6 +106,14 @@ export class Sandbox<T = any> {
 
   [Symbol.dispose] (): void
   [Symbol.asyncDispose] (): Promise<void>
+}
+
+export interface SignalOptions {
+  /**
+   * Gives up a wait. A call that runs in this thread blocks it, so a signal cannot fire meanwhile, unless in a function
+   * that the module calls; use the `timeout` option, or {@link interrupt} from another thread.
+   */
+  signal?: AbortSignal
 }
 
 export interface OpenOptions<T = any> {

@@ -8,12 +8,14 @@ load().setErrorFactory(fromNative)
 const { open } = require('./lib/open')
 const { inspect, capabilities } = require('./lib/inspect')
 const { Sandbox } = require('./lib/sandbox')
+const { interrupt } = require('./lib/interrupt')
 
 module.exports = {
   open,
   inspect,
   capabilities,
   Sandbox,
+  interrupt,
   ...errors,
   get Pool () {
     return require('./lib/pool').Pool

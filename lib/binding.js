@@ -18,7 +18,7 @@ function isAbsent (error, candidate) {
 let loaded
 
 function load () {
-  if (loaded === undefined) loaded = find()
+  loaded ??= find()
   return loaded
 }
 

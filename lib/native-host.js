@@ -22,6 +22,7 @@ class NativeHost {
   get generation () { return this.sandbox.generation }
   get busy () { return this.sandbox.busyNow }
   get heapBytes () { return this.sandbox.heapBytes }
+  get interruptId () { return this.sandbox.interruptId }
 
   // The standby is always there: a recycle is synchronous.
   recycle () {
@@ -41,6 +42,9 @@ class NativeHost {
   leaks () { return this.facade.runtime.leaks() }
   interrupt () { this.sandbox.interrupt() }
   get interruptId () { return this.sandbox.interruptId }
+
+  // For tests: what a recycle would have left behind.
+  compareWithImage () { return this.sandbox.compareWithImage() }
 
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }

@@ -1,8 +1,8 @@
 'use strict'
 
-// Which prebuilt binary fits this process. Names are napi-rs's: `<platform>-<arch>[-<abi>]`.
-
 const fs = require('node:fs')
+
+// Which prebuilt binary fits this process. Names are napi-rs's: `<platform>-<arch>[-<abi>]`.
 
 const TRIPLES = {
   'linux-x64-gnu': 'x86_64-unknown-linux-gnu',
@@ -14,18 +14,32 @@ const TRIPLES = {
   'win32-x64-msvc': 'x86_64-pc-windows-msvc'
 }
 
+let musl
+
 function isMusl () {
-  // The report below takes long: it is asked only where musl's loader is there at all.
-  const names = { x64: 'x86_64', arm64: 'aarch64' }
-  if (!fs.existsSync(`/lib/ld-musl-${names[process.arch]}.so.1`)) return false
+  musl ??= hasMuslLoader() ?? !hasGlibcReport()
+  return musl
+}
+
+// The loader of musl is its C library, so it is among what is mapped.
+function hasMuslLoader () {
+  try {
+    return /\/(ld-musl-|libc\.musl-)/.test(fs.readFileSync('/proc/self/maps', 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+// A report waits for every worker to write its part: a worker in a long call would hold it up.
+function hasGlibcReport () {
   const { report } = process
-  if (!report || typeof report.getReport !== 'function') return false
+  if (!report || typeof report.getReport !== 'function') return true
   // Collecting network interfaces would make the report do slow DNS look-ups.
   const before = report.excludeNetwork
   report.excludeNetwork = true
   const { header } = report.getReport()
   report.excludeNetwork = before
-  return !header.glibcVersionRuntime
+  return Boolean(header.glibcVersionRuntime)
 }
 
 function platformName (platform = process.platform, arch = process.arch) {

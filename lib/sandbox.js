@@ -3,7 +3,7 @@
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { watchBlocks } = require('./leaks/blocks')
-const { BusyError, DisposedError, EmvmError, StaleHandleError } = require('./errors')
+const { BusyError, DisposedError, EmvmError, OptionError, StaleHandleError } = require('./errors')
 
 const channels = {
   open: channel('emvm:open'),
@@ -26,6 +26,7 @@ class Sandbox {
   #name
   #queue = Promise.resolve()
   #leased = false
+  #leaseSignal
   #trapsSeen = 0
   #disposed = false
 
@@ -50,14 +51,21 @@ class Sandbox {
   get host () { return this.#host.kind }
   get name () { return this.#name }
 
-  // For the pool: how another thread stops this one's calls, and taking back what came too late.
+  // For the pool: how another thread stops this one's calls.
   get interruptId () { return this.#host.interruptId }
+
+  // What `interrupt()` takes in any thread of the process.
+  get interruptHandle () {
+    this.#check()
+    return this.#host.interruptId
+  }
 
   // Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module.
   isReady (options) {
     try {
       this.#check()
-      if (options !== undefined && options.signal !== undefined) options.signal.throwIfAborted()
+      const signal = signalOf(options)
+      if (signal !== undefined) signal.throwIfAborted()
       if (this.#leased) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
       if (!this.#isDue()) return Promise.resolve(this.#host.exports)
       watch()?.ends(this)
@@ -80,26 +88,38 @@ class Sandbox {
   }
 
   // A lease: a fresh instance for `fn` alone, replaced when `fn` is done, however it ends. Leases queue up.
-  run (fn, { signal } = {}) {
+  // `signal`: a lease that waits is given up at once; one whose `fn` has begun ends when `fn` does, since nothing else may
+  // have the instance before. A call that the module makes into JavaScript may abort: the module is stopped on return.
+  run (fn, options) {
     if (typeof fn !== 'function') return Promise.reject(new TypeError('run(fn): fn must be a function that takes the module'))
+    let signal
+    try {
+      signal = signalOf(options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     if (leases.getStore() === this) {
       return Promise.reject(new BusyError('run() inside run() of the same sandbox would wait for itself: use the module you were given, or another sandbox'))
     }
     const lease = this.#queue.then(() => this.#lease(fn, signal))
     this.#queue = lease.then(nothing, nothing)
-    return lease
+    return signal === undefined ? lease : unlessAborted(signal, lease, () => this.#leaseSignal === signal)
   }
 
   async #lease (fn, signal) {
     if (signal !== undefined) signal.throwIfAborted()
     this.#check()
     this.#leased = true
+    this.#leaseSignal = signal
     let given
     try {
       const module = await this.#fresh()
       const stop = signal === undefined ? nothing : abortable(signal, this.#host)
       try {
         given = await leases.run(this, () => fn(module))
+      } catch (error) {
+        // What was interrupted says so; whoever aborted wants to see his reason.
+        throw signal !== undefined && signal.aborted ? signal.reason : error
       } finally {
         stop()
       }
@@ -112,6 +132,7 @@ class Sandbox {
       return given
     } finally {
       this.#leased = false
+      this.#leaseSignal = undefined
       if (!this.#disposed) await this.#fresh()
     }
   }
@@ -175,6 +196,12 @@ class Sandbox {
     })
   }
 
+  // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
+  [Symbol.for('emvm.compareWithImage')] () {
+    this.#check()
+    return this.#host.compareWithImage ? this.#host.compareWithImage() : null
+  }
+
   dispose () {
     if (this.#disposed) return
     if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
@@ -199,6 +226,24 @@ class Sandbox {
     if (!target.hasSubscribers) return
     target.publish({ sandbox: this, name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats(), ...more })
   }
+}
+
+function signalOf (options) {
+  const signal = options === undefined || options === null ? undefined : options.signal
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw new OptionError('signal: expected an AbortSignal', { option: 'signal', value: signal, accepted: 'an AbortSignal' })
+}
+
+// The promise of a lease, rejected early when the signal fires before the lease has begun.
+function unlessAborted (signal, lease, hasBegun) {
+  return new Promise((resolve, reject) => {
+    const abort = () => { if (!hasBegun()) reject(signal.reason) }
+    const done = () => signal.removeEventListener('abort', abort)
+    lease.then(done, done)
+    lease.then(resolve, reject)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
 }
 
 function abortable (signal, host) {

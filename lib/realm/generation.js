@@ -19,6 +19,7 @@ class Generation {
     this.namespace = createNamespace({
       memoryMax: options.memory.max,
       timeout: options.timeout,
+      interruptId: program.interruptId,
       imports: options.imports
     })
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args })

@@ -17,6 +17,8 @@ class GlueProgram {
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
+    // All generations answer to one number.
+    this.interruptId = load().newInterruptId()
   }
 
   static async of (opened) {
@@ -47,6 +49,7 @@ class GlueHost {
 
   get exports () { return this.current.module }
   get busy () { return this.current.busy }
+  get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
 
   // The next generation, where one stands by; without, there is nothing to give at once.

@@ -30,6 +30,12 @@ pub fn interrupt(id: f64) -> bool {
     crate::instance::Interrupter::interrupt_by_id(id as u64)
 }
 
+/// A number for `interrupt(id)` that nothing else in the process has.
+#[napi]
+pub fn new_interrupt_id() -> f64 {
+    crate::instance::Interrupter::new_id() as f64
+}
+
 /// A real folder that the module sees at a path of its own.
 #[napi(object)]
 pub struct MountSpec {
@@ -201,6 +207,12 @@ impl SandboxObject {
             self.throw_start(env, error);
             pending()
         })
+    }
+
+    /// For tests: what differs from the state right after start-up; null when the program is started anew instead.
+    #[napi]
+    pub fn compare_with_image(&self, env: &Env) -> Result<Option<Vec<String>>> {
+        Ok(self.live(env)?.differences())
     }
 
     /// Replaces the instance by a fresh one.

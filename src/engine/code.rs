@@ -31,7 +31,7 @@ pub const WASMER_VERSION: &str = "7.4.2";
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
     format!(
-        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points 2",
+        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points 3",
         env!("CARGO_PKG_VERSION"),
         target.triple(),
         target.cpu_features()

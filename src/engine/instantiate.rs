@@ -1,7 +1,7 @@
 //! From compiled code to running wasm.
 
 use super::host_function::{HostFn, host_function};
-use super::interruption::START;
+use super::interruption::{FLAGS, START};
 use super::tunables::collect_tables;
 use super::wasm::{FuncTable, Wasm};
 use super::{Code, Func, Unwind};
@@ -199,12 +199,13 @@ unsafe fn instantiate<T: 'static>(
             touched: Vec::new(),
         });
     let objects = store.objects_mut().as_sys_mut();
-    // The interruption flag was added last.
+    // The interruption flags were added last.
     let mut globals: Vec<_> = objects
         .iter_globals()
         .map(|g| (g.ty().ty, g.ty().mutability.is_mutable(), g.vmglobal()))
         .collect();
-    wasm.interrupt = globals.pop().map(|(_, _, flag)| flag);
+    let flags = globals.split_off(globals.len().saturating_sub(FLAGS as usize));
+    wasm.interrupt = flags.into_iter().map(|(_, _, flag)| flag).collect();
     let mutable = || globals.iter().filter(|(_, mutable, _)| *mutable);
     wasm.stack_pointer = mutable()
         .next()

@@ -4,7 +4,7 @@
 //! needs the identity of functions (the address of their `VMCallerCheckedAnyfunc`), which `wasmer` hides.
 
 use super::Code;
-use super::interruption::{FLAG, InterruptFlag, START};
+use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use crate::memory::{LinearHandle, collect_created};
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -13,7 +13,7 @@ use std::mem::offset_of;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 use wasmer::sys::NativeEngineExt;
-use wasmer_types::{FunctionType, RawValue};
+use wasmer_types::{ExportIndex, FunctionType, GlobalIndex, RawValue};
 use wasmer_vm::{
     InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObjects, Trap,
     VMCallerCheckedAnyfunc, VMContext, VMDynamicFunctionContext, VMExtern, VMFunction,
@@ -186,19 +186,25 @@ pub unsafe fn instantiate(
         let (mut exports, mut start, mut flag) = (Vec::with_capacity(info.exports.len()), None, None);
         for (name, index) in &info.exports {
             match name.as_str() {
-                FLAG => flag = Some(handle.lookup_by_declaration(*index)),
+                FLAG => flag = Some(*index),
                 START => start = Some(handle.lookup_by_declaration(*index)),
                 _ => exports.push(handle.lookup_by_declaration(*index)),
             }
+        }
+        let mut flags = Vec::new();
+        if let Some(ExportIndex::Global(first)) = flag {
+            let indices = (first.as_u32()..).take(FLAGS as usize).map(GlobalIndex::from_u32);
+            flags.extend(indices.map(|index| handle.lookup_by_declaration(ExportIndex::Global(index))));
         }
         let filled = artifact.finish_instantiation(super::vm_config(), None, &mut handle);
         // Kept even when starting fails: its functions may already sit in imported tables.
         InternalStoreHandle::<VMInstance>::new(&mut *objects, handle);
         filled?;
-        let flag = match flag {
-            Some(VMExtern::Global(global)) => Some(InterruptFlag::new(global.get(&*objects).vmglobal())),
+        let flags = flags.iter().filter_map(|flag| match flag {
+            VMExtern::Global(global) => Some(global.get(&*objects).vmglobal()),
             _ => None,
-        };
+        });
+        let flag = Some(InterruptFlag::new(flags));
         keep(Instantiated { exports, memories, flag })?;
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();

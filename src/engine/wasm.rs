@@ -37,7 +37,7 @@ pub struct Wasm {
     /// The first of them, when it is an i32: wasm-ld and fastcomp put the stack pointer there. A trap does not give
     /// it back, so a call restores it.
     pub(super) stack_pointer: Option<NonNull<VMGlobalDefinition>>,
-    pub(super) interrupt: Option<NonNull<VMGlobalDefinition>>,
+    pub(super) interrupt: Vec<NonNull<VMGlobalDefinition>>,
     pub(super) config: VMConfig,
     /// Shared by the sandboxes of the program.
     pub(super) trampolines: Arc<Trampolines>,
@@ -79,7 +79,7 @@ impl Default for Wasm {
             table: None,
             globals: Vec::new(),
             stack_pointer: None,
-            interrupt: None,
+            interrupt: Vec::new(),
             config: VMConfig {
                 wasm_stack_size: None,
             },
@@ -210,6 +210,11 @@ impl Wasm {
             table.touched.clear();
         }
     }
+    /// Entries that are not as they were sealed.
+    pub(crate) fn table_differences(&self) -> impl Iterator<Item = u32> {
+        let sealed = self.table.iter().flat_map(|table| table.sealed.iter().enumerate());
+        sealed.map(|(i, was)| (i as u32, *was)).filter(|(i, was)| self.table_get(*i) != *was).map(|(i, _)| i)
+    }
     /// Brings entries and length of the function table back. Only what was set through [`Wasm::table_set`] and grown
     /// through [`Wasm::table_grow`] can have changed: programs that write tables by themselves are started anew instead.
     pub(crate) fn restore_table(&mut self) {
@@ -312,7 +317,8 @@ impl Wasm {
 
     /// The interruption flag, for other threads to set while this sandbox lives.
     pub(crate) fn interrupt_flag(&self) -> Option<super::InterruptFlag> {
-        self.interrupt.map(super::InterruptFlag::new)
+        let flags = (!self.interrupt.is_empty()).then(|| self.interrupt.iter().copied());
+        flags.map(super::InterruptFlag::new)
     }
 
     /// What the memory occupies.

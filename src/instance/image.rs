@@ -87,4 +87,31 @@ impl Image {
         runtime.wasm.set_globals(&self.globals);
         Ok(outcome)
     }
+
+    /// What differs from this state, in words: for tests, and slow.
+    pub fn differences(&self, runtime: &Runtime) -> Vec<String> {
+        let mut found = Vec::new();
+        let wasm = &runtime.wasm;
+        if let Some(image) = &self.memory {
+            match image.difference(wasm.memory()) {
+                Ok(None) => {}
+                Ok(Some(text)) => found.push(text),
+                Err(error) => found.push(error.to_string()),
+            }
+        }
+        let globals = wasm.globals();
+        for (i, (is, was)) in globals.iter().zip(&self.globals).enumerate() {
+            if is != was {
+                found.push(format!("mutable global {i} is {is:#x}, was {was:#x}"));
+            }
+        }
+        if globals.len() != self.globals.len() {
+            found.push(format!("{} mutable globals, were {}", globals.len(), self.globals.len()));
+        }
+        if wasm.table_len() != self.table_len {
+            found.push(format!("the table has {} entries, had {}", wasm.table_len(), self.table_len));
+        }
+        found.extend(wasm.table_differences().map(|i| format!("entry {i} of the table differs")));
+        found
+    }
 }

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Stops the calls of one sandbox. Any thread may hold it, also longer than the sandbox.
 pub struct Interrupter {
-    /// By which other threads name it; never used twice in a process.
+    /// By which other threads name it. The generations of a sandbox may each have an interrupter, with the same number.
     id: u64,
     /// One per wasm instance; empty once the sandbox is gone. Held while flags are written, so they cannot go in between.
     flags: Mutex<Vec<InterruptFlag>>,
@@ -27,7 +27,7 @@ pub struct Interrupter {
 }
 
 /// Every interrupter of the process, for threads that only have its number.
-static ALL: LazyLock<Mutex<FxHashMap<u64, Weak<Interrupter>>>> = LazyLock::new(Mutex::default);
+static ALL: LazyLock<Mutex<FxHashMap<u64, Vec<Weak<Interrupter>>>>> = LazyLock::new(Mutex::default);
 
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -36,17 +36,22 @@ fn now() -> u64 {
 }
 
 impl Interrupter {
-    pub fn new(flag: Option<InterruptFlag>, timeout: Option<Duration>) -> Arc<Self> {
+    /// A number that no interrupter of the process has had.
+    pub fn new_id() -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn new(id: u64, flag: Option<InterruptFlag>, timeout: Option<Duration>) -> Arc<Self> {
         let this = Arc::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id,
             flags: Mutex::new(flag.into_iter().collect()),
             timeout,
             deadline: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             expired: AtomicBool::new(false),
         });
-        ALL.lock().insert(this.id, Arc::downgrade(&this));
+        ALL.lock().entry(id).or_default().push(Arc::downgrade(&this));
         if timeout.is_some() {
             WATCHDOG.watch(&this);
         }
@@ -60,11 +65,14 @@ impl Interrupter {
 
     /// Stops the running call of a sandbox of any thread; false when it is gone.
     pub fn interrupt_by_id(id: u64) -> bool {
-        let found = ALL.lock().get(&id).and_then(Weak::upgrade);
-        found.is_some_and(|interrupter| {
+        let found: Vec<_> = match ALL.lock().get(&id) {
+            Some(interrupters) => interrupters.iter().filter_map(Weak::upgrade).collect(),
+            None => return false,
+        };
+        for interrupter in &found {
             interrupter.interrupt();
-            true
-        })
+        }
+        !found.is_empty()
     }
 
     /// The sandbox has another wasm instance.
@@ -184,7 +192,13 @@ impl Interrupter {
 
 impl Drop for Interrupter {
     fn drop(&mut self) {
-        ALL.lock().remove(&self.id);
+        let mut all = ALL.lock();
+        if let Some(interrupters) = all.get_mut(&self.id) {
+            interrupters.retain(|other| other.strong_count() > 0);
+            if interrupters.is_empty() {
+                all.remove(&self.id);
+            }
+        }
     }
 }
 
@@ -267,7 +281,7 @@ mod tests {
 
     #[test]
     fn an_interruption_without_a_call_does_not_reach_the_next_one() {
-        let interrupter = Interrupter::new(None, None);
+        let interrupter = Interrupter::new(Interrupter::new_id(), None, None);
         interrupter.interrupt();
         interrupter.begin();
         assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Trap { .. })));
@@ -275,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_call_is_interrupted_by_number() {
-        let interrupter = Interrupter::new(None, None);
+        let interrupter = Interrupter::new(Interrupter::new_id(), None, None);
         let id = interrupter.id();
         interrupter.begin();
         assert!(Interrupter::interrupt_by_id(id));
@@ -288,7 +302,7 @@ mod tests {
 
     #[test]
     fn only_interruption_points_are_taken_for_a_timeout() {
-        let interrupter = Interrupter::new(None, Some(Duration::from_millis(10)));
+        let interrupter = Interrupter::new(Interrupter::new_id(), None, Some(Duration::from_millis(10)));
         interrupter.begin();
         thread::sleep(Duration::from_millis(60));
         let inner = interrupter.name(unreachable());

@@ -1,7 +1,8 @@
 //! The bytes of a linear memory right after start-up.
 
 use super::os::{self, Backend, Sealed};
-use super::{Error, WASM_PAGE};
+use super::{Error, Region, WASM_PAGE};
+use std::sync::Arc;
 
 /// Sealed bytes that regions are restored to. Immutable; shared by every sandbox and thread of the process.
 #[derive(Debug)]
@@ -48,6 +49,22 @@ impl Image {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Where `bytes`, a linear memory, differ from the image, in words.
+    pub fn difference(self: &Arc<Self>, bytes: &[u8]) -> Result<Option<String>, Error> {
+        if bytes.len() != self.len {
+            return Ok(Some(format!("{} bytes of memory, were {}", bytes.len(), self.len)));
+        }
+        let fresh = Region::with_image(self)?;
+        // SAFETY: a region over an image shows at least its bytes, and lives until the end of the function.
+        let image = unsafe { std::slice::from_raw_parts(fresh.base(), self.len) };
+        let differing = bytes.iter().zip(image).filter(|(is, was)| is != was).count();
+        let first = bytes.iter().zip(image).position(|(is, was)| is != was);
+        Ok(first.map(|at| {
+            let (is, was) = (bytes[at], image[at]);
+            format!("{differing} bytes of memory differ, the first at {at:#x}: {is}, was {was}")
+        }))
     }
 
     pub(super) fn source(&self) -> &Source {

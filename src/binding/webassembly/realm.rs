@@ -122,7 +122,7 @@ pub struct Realm {
 }
 
 impl Realm {
-    pub fn new(env: Env, helpers: Helpers, memory_cap: Option<u64>, timeout: Option<Duration>) -> Rc<Self> {
+    pub fn new(env: Env, helpers: Helpers, memory_cap: Option<u64>, timeout: Option<Duration>, id: Option<u64>) -> Rc<Self> {
         let mut store = Store::default();
         store.memory_cap = memory_cap;
         Rc::new(Self {
@@ -130,7 +130,7 @@ impl Realm {
             helpers,
             store: UnsafeCell::new(Some(store)),
             depth: Cell::new(0),
-            interrupter: Interrupter::new(None, timeout),
+            interrupter: Interrupter::new(id.unwrap_or_else(Interrupter::new_id), None, timeout),
             calls: Cell::new(0),
             traps: Cell::new(0),
             timeouts: Cell::new(0),

@@ -1,0 +1,14 @@
+'use strict'
+
+const { load } = require('./binding')
+const { OptionError } = require('./errors')
+
+// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
+function interrupt (handle) {
+  if (!Number.isSafeInteger(handle) || handle < 0) {
+    throw new OptionError(`handle: got ${typeof handle === 'symbol' ? 'a symbol' : handle}, expected the interruptHandle of a sandbox`, { option: 'handle', value: handle })
+  }
+  return load().interrupt(handle)
+}
+
+module.exports = { interrupt }
