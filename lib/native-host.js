@@ -41,7 +41,6 @@ class NativeHost {
   stats () { return this.sandbox.stats() }
   leaks () { return this.facade.runtime.leaks() }
   interrupt () { this.sandbox.interrupt() }
-  get interruptId () { return this.sandbox.interruptId }
 
   // For tests: what a recycle would have left behind.
   compareWithImage () { return this.sandbox.compareWithImage() }

@@ -51,9 +51,6 @@ class Sandbox {
   get host () { return this.#host.kind }
   get name () { return this.#name }
 
-  // For the pool: how another thread stops this one's calls.
-  get interruptId () { return this.#host.interruptId }
-
   // What `interrupt()` takes in any thread of the process.
   get interruptHandle () {
     this.#check()

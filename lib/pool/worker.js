@@ -105,7 +105,7 @@ module.exports = async function work ({ task, payload, control: shared }) {
     moved.add(transferableOf(value))
     return value
   }
-  if (!control.begin(vm.interruptId, now())) return { ...report, stopped: true }
+  if (!control.begin(vm.interruptHandle, now())) return { ...report, stopped: true }
   control.onStop(() => stopping.abort())
   report.began = control.startedAt
   const started = performance.now()

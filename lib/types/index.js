@@ -48,7 +48,7 @@ async function typesOf (source, { name = 'Module', wasm } = {}) {
 function declarations ({ host, facts, source, name }) {
   const module = host.exports
   const native = host.kind === 'native' ? host.sandbox : null
-  const embind = native && native.embind()
+  const embind = native && native.embind(true)
   const made = embind
     ? embindDeclarations({ description: JSON.parse(embind.description), signatures: JSON.parse(native.embindSignatures()), module, taken: [name] })
     : { types: [], members: new Map(), named: new Set(), counts: { classes: 0, enums: 0, records: 0, functions: 0 } }
