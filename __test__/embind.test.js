@@ -160,14 +160,14 @@ test('without code generation from strings', () => {
     const { makeCall } = require(${JSON.stringify(path.join(__dirname, '..', 'lib', 'facade', 'embind', 'calls.js'))})
     const registers = [3, 1, 0]
     const NONE = { id: -1 }
-    const context = { state: (v) => v && v.id ? v : NONE, NONE, wrap: (id) => ({ id }), registers, BindingError: Error, checkCounts: true, generate: true,
-      records: [[0, 'w', 'n', 'in', 1], [1, '', 'n', '', 'b']] }
     const calls = []
     const native = (...args) => { calls.push(args) }
+    const context = { native, state: (v) => v && v.id ? v : NONE, NONE, wrap: (id) => ({ id }), registers, BindingError: Error, checkCounts: true, generate: true,
+      records: [[0, 'w', 'n', 'in', 1], [1, '', 'n', '', 'b']] }
     const handle = { id: 7, key: 8 }
-    makeCall(['f', 1, 3, 3, ['v', 'h', 0], 'v'], native, context).call(handle, 1, null, { w: 2, in: [4, true] })
-    makeCall(['f', 0, 1, 1, [0], 'v'], native, context)({ w: 2, in: [4] })
-    const made = makeCall(['f', 0, 0, 0, [], 0], native, context)()
+    makeCall(['f', 1, 3, 3, ['v', 'h', 0], 'v'], 4, context).call(handle, 1, null, { w: 2, in: [4, true] })
+    makeCall(['f', 0, 1, 1, [0], 'v'], 5, context)({ w: 2, in: [4] })
+    const made = makeCall(['f', 0, 0, 0, [], 0], 6, context)()
     console.log(JSON.stringify([calls, made]))`
   const run = (...flags) => spawnSync(process.execPath, [...flags, '-e', script], { encoding: 'utf8' })
   const [generated, plain] = [run(), run('--disallow-code-generation-from-strings')]

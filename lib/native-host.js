@@ -4,6 +4,8 @@
 
 const { load } = require('./binding')
 const { Facade } = require('./facade')
+const { keep } = require('./facade/keep')
+const { StartError } = require('./errors')
 const { userImports } = require('./choose')
 
 class NativeHost {
@@ -12,6 +14,9 @@ class NativeHost {
     this.sandbox = sandbox
     this.facade = facade
     this.exports = facade.module
+    // Told of traps, aborts and time-outs.
+    this.onFault = undefined
+    sandbox.setFaultHook(keep(sandbox, (error) => { if (this.onFault) this.onFault(error) }))
   }
 
   get generation () { return this.sandbox.generation }
@@ -67,12 +72,20 @@ async function startNative ({ program, facts, path }, options) {
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
     await facade.afterStart()
     const host = new NativeHost(sandbox, facade)
-    if (options.warmUp) await options.warmUp(host.exports)
+    if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))
     return host
   } catch (error) {
     sandbox.dispose()
     throw error
+  }
+}
+
+async function warmUp (fn, module) {
+  try {
+    await fn(module)
+  } catch (cause) {
+    throw new StartError(`the warmUp function failed: ${cause && cause.message !== undefined ? cause.message : cause}`, { cause })
   }
 }
 
@@ -82,4 +95,4 @@ function language () {
   return navigator && navigator.languages && navigator.languages[0]
 }
 
-module.exports = { startNative }
+module.exports = { startNative, warmUp }

@@ -26,12 +26,24 @@ async function openProgram (source, options) {
   })
   try {
     const program = await compiled(spec, report)
-    return { program, facts: JSON.parse(program.facts()), path, bytes }
+    return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
     const hides = options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(failure.message)
     if (!hides) throw failure
     return withoutProgram(failure, path, bytes)
   }
+}
+
+// What was read is the same for all sandboxes of a program, so they share it as long as one of them lives.
+const known = new Map()
+
+function factsOf (program) {
+  const facts = known.get(program.key)?.deref()
+  if (facts !== undefined) return facts
+  for (const [key, ref] of known) if (ref.deref() === undefined) known.delete(key)
+  const read = JSON.parse(program.facts())
+  known.set(program.key, new WeakRef(read))
+  return read
 }
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
@@ -65,7 +77,11 @@ async function open (source, given) {
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
   const start = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await start(opened, options)
+  const host = await start(opened, options).catch((cause) => {
+    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none.
+    const { hidden } = opened.program
+    throw hidden === undefined ? cause : Object.assign(hidden, { cause })
+  })
   return new Sandbox(host, options, opened)
 }
 

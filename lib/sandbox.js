@@ -8,6 +8,8 @@ const { BusyError, DisposedError, EmvmError, StaleHandleError } = require('./err
 const channels = {
   open: channel('emvm:open'),
   recycle: channel('emvm:recycle'),
+  trap: channel('emvm:trap'),
+  timeout: channel('emvm:timeout'),
   dispose: channel('emvm:dispose')
 }
 
@@ -34,6 +36,7 @@ class Sandbox {
     this.#name = `${opened.path || 'wasm'}#${++count}`
     this.isReady = this.isReady.bind(this)
     Object.defineProperty(this, 'isReady', { enumerable: false })
+    host.onFault = ({ code, message }) => this.#publish(code === 'EMVM_ERR_TIMEOUT' ? 'timeout' : 'trap', { code, message })
     this.#publish('open')
     watch()?.opened(this)
   }
@@ -103,7 +106,7 @@ class Sandbox {
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#host.owns(given)) {
         throw new StaleHandleError(
-          'run() was given back an object of the instance that is being replaced: return plain data (copy views with .slice())',
+          `run() was given back a ${nameOf(given)} of the instance that is being replaced: return plain data (copy views with .slice())`,
           { generation: this.generation })
       }
       return given
@@ -191,10 +194,10 @@ class Sandbox {
     if (this.#disposed) throw new DisposedError('the sandbox was disposed: open another one')
   }
 
-  #publish (event) {
+  #publish (event, more) {
     const target = channels[event]
     if (!target.hasSubscribers) return
-    target.publish({ sandbox: this, name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats() })
+    target.publish({ sandbox: this, name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats(), ...more })
   }
 }
 
@@ -202,6 +205,10 @@ function abortable (signal, host) {
   const stop = () => host.interrupt()
   signal.addEventListener('abort', stop, { once: true })
   return () => signal.removeEventListener('abort', stop)
+}
+
+function nameOf (value) {
+  return (value && value.constructor && value.constructor.name) || 'value'
 }
 
 function nothing () {}

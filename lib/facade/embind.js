@@ -23,12 +23,18 @@ function makeErrors () {
 }
 
 // `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
-function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false } = {}) {
+// The same for all sandboxes of a program, so they share it.
+const descriptions = new WeakMap()
+
+
+function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false, facts } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
-  const native = sandbox.embind()
+  const known = facts && descriptions.get(facts)
+  const native = sandbox.embind(known === undefined)
   if (!native) return null
-  const description = JSON.parse(native.description)
+  const description = known || JSON.parse(native.description)
+  if (facts) descriptions.set(facts, description)
   const { operations, registers, owner } = native
   const { BindingError } = errors
   const { checkCounts, argsSuffix, finalizers } = description
@@ -36,8 +42,8 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true, t
   const { leaks, note } = makeLeaks(operations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
-  const calls = description.callables.map((callable, i) => makeCall(callable, native.calls[i], context))
+  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
+  const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
     const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle })

@@ -6,6 +6,7 @@ const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
 const { Surroundings } = require('./surroundings')
+const { warmUp } = require('../native-host')
 const { ReadyHook, hide, offered, settle } = require('./shape')
 
 const START_LIMIT = 60000
@@ -29,7 +30,7 @@ class Generation {
       this.module = (await this.#withinLimit((said) => this.#run(said)))[0]
       // An exported module must not be a thenable: promises would call it.
       if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
-      if (this.options.warmUp) await this.options.warmUp(this.module)
+      if (this.options.warmUp) await warmUp(this.options.warmUp, this.module)
       return this
     } catch (error) {
       this.end()

@@ -19,10 +19,11 @@ function offered ({ module, initial, exported, result }) {
   return result && result.Module
 }
 
-// `exports.createModule = ...`: an object whose one function is the factory.
+// `exports.createModule = ...`: an object with a factory and nothing else.
 function only (exported) {
-  const functions = Object.keys(exported).filter((key) => typeof exported[key] === 'function' && !isClass(exported[key]))
-  return functions.length === 1 ? exported[functions[0]] : exported
+  const keys = Object.keys(exported).filter((key) => key !== '__esModule')
+  const value = keys.length === 1 ? exported[keys[0]] : undefined
+  return typeof value === 'function' && !isClass(value) ? value : exported
 }
 
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and

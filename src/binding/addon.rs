@@ -316,6 +316,12 @@ impl SandboxObject {
         })
     }
 
+    /// `(error) => void`: told of traps, aborts and time-outs of outermost calls.
+    #[napi]
+    pub fn set_fault_hook(&self, function: Unknown) {
+        self.cell.set_fault_hook(function.raw());
+    }
+
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
     pub fn set_script_error(&self, function: Unknown) {
@@ -358,9 +364,15 @@ impl SandboxObject {
         unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
     }
 
-    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind.
+    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind. The
+    /// description is the same for all sandboxes of a program: it comes when asked for.
     #[napi]
-    pub fn embind<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+    pub fn embind<'env>(
+        &self,
+        env: &'env Env,
+        this: This<'env>,
+        describes: bool,
+    ) -> Result<Unknown<'env>> {
         let runtime = &self.live(env)?.runtime;
         let js = self
             .js
@@ -369,7 +381,13 @@ impl SandboxObject {
             .filter(|_| !runtime.embind.reg.types.is_empty());
         // SAFETY: this object owns the cell, and what is made holds this object.
         let made = js.and_then(|js| unsafe {
-            super::embind::install(env.raw(), &raw const *self.cell, js, this.object.raw())
+            super::embind::install(
+                env.raw(),
+                &raw const *self.cell,
+                js,
+                this.object.raw(),
+                describes,
+            )
         });
         // SAFETY: a live value of this environment.
         unsafe {

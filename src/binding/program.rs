@@ -202,6 +202,12 @@ impl ProgramHandle {
         facts(&self.program).to_string()
     }
 
+    /// Hash of what was read: the program's name in this process.
+    #[napi(getter)]
+    pub fn key(&self) -> String {
+        blake3::Hash::from_bytes(self.program.reading().key).to_hex().to_string()
+    }
+
     #[napi(getter)]
     pub fn compile_ms(&self) -> f64 {
         self.program.compile_time.as_secs_f64() * 1e3
