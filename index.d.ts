@@ -58,7 +58,7 @@ export class Sandbox<T = any> {
    * @throws {@link BusyError} (as a rejection) when called while the module is on the stack
    * @throws {@link DisposedError} (as a rejection) after `dispose`
    */
-  isReady (): Promise<T>
+  isReady (options?: { signal?: AbortSignal }): Promise<T>
 
   /**
    * The same, synchronously and whatever the `recycle` option says.
@@ -72,8 +72,11 @@ export class Sandbox<T = any> {
    * asynchronous requests cannot take the instance from under one another.
    *
    * What `fn` gives must be plain data: a live handle of the module is refused with {@link StaleHandleError}.
+   *
+   * `signal` gives up on a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
+   * thread: there, `timeout` limits the call, and a {@link Pool} has threads that can be stopped.
    */
-  run<R> (fn: (module: T) => R | Promise<R>): Promise<R>
+  run<R> (fn: (module: T) => R | Promise<R>, options?: { signal?: AbortSignal }): Promise<R>
 
   /** Figures of this sandbox at this moment. */
   stats (): Stats
