@@ -81,6 +81,9 @@ export class Sandbox<T = any> {
    * asynchronous requests cannot take the instance from under one another.
    *
    * What `fn` gives must be plain data: a live handle of the module is refused with {@link StaleHandleError}.
+   *
+   * `signal` gives up on a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
+   * thread: there, `timeout` limits the call, and a {@link Pool} has threads that can be stopped.
    */
   run<R> (fn: (module: T) => R | Promise<R>, options?: SignalOptions): Promise<R>
 
