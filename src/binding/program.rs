@@ -8,6 +8,7 @@ use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -152,7 +153,16 @@ impl Task for OpenTask {
                 true
             })
         });
-        Ok(request.open(progress).map_err(Failure::from))
+        // A file that a parser or the compiler cannot cope with must not take the process down.
+        let opened = catch_unwind(AssertUnwindSafe(|| request.open(progress).map_err(Failure::from)));
+        Ok(opened.unwrap_or_else(|panic| {
+            let text = super::sandbox::panic_text(&*panic);
+            Err(Failure {
+                code: "EMVM_ERR_INVALID_WASM".into(),
+                message: format!("emvm failed on this file, please report it: {text}"),
+                feature: None,
+            })
+        }))
     }
 
     fn resolve(&mut self, _: Env, outcome: Self::Output) -> Result<Self::JsValue> {

@@ -153,8 +153,21 @@ impl SandboxCell {
         Some(value)
     }
 
+    /// Runs the exception's `what()`: a call like any other, for limits and recycling.
     pub fn describe_exception(&self, ptr: u32) -> Option<Description> {
-        Some(self.instance()?.runtime.describe_exception(ptr))
+        let interrupter = self.instance()?.interrupter.clone();
+        // Within a call that goes on, its limit holds; `enter` has ended the limit of an outermost one.
+        let own = self.entered.get() <= 1;
+        let _held = self.hold();
+        if own {
+            interrupter.begin();
+        }
+        let describe = || Some(self.instance()?.runtime.describe_exception(ptr));
+        let described = catch_unwind(AssertUnwindSafe(describe)).ok().flatten();
+        if own {
+            interrupter.end(None);
+        }
+        described
     }
 
     /// The ArrayBuffer over the linear memory as it is now.

@@ -23,6 +23,18 @@ pub(super) fn collect_tables<R>(make: impl FnOnce() -> R) -> (R, Created) {
     (made, TABLES.replace(outer).unwrap_or_default())
 }
 
+/// The most entries of a table, as in every JavaScript engine.
+const TABLE_MAX: u32 = 10_000_000;
+
+/// The type with a maximum that the process can bear: wasm may grow a table without asking anybody.
+fn bounded(ty: &TableType) -> Result<TableType, String> {
+    if ty.minimum > TABLE_MAX {
+        return Err(format!("a table of {} entries: at most {TABLE_MAX} are possible", ty.minimum));
+    }
+    let maximum = Some(ty.maximum.unwrap_or(TABLE_MAX).min(TABLE_MAX));
+    Ok(TableType { maximum, ..*ty })
+}
+
 fn note(table: VMTable) -> VMTable {
     TABLES.with_borrow_mut(|tables| {
         if let Some(tables) = tables {
@@ -78,7 +90,7 @@ impl Tunables for RecyclableTunables {
         }
     }
     fn create_host_table(&self, ty: &TableType, style: &TableStyle) -> Result<VMTable, String> {
-        self.base.create_host_table(ty, style).map(note)
+        self.base.create_host_table(&bounded(ty)?, style).map(note)
     }
     unsafe fn create_vm_table(
         &self,
@@ -87,7 +99,7 @@ impl Tunables for RecyclableTunables {
         place: NonNull<VMTableDefinition>,
     ) -> Result<VMTable, String> {
         // SAFETY: handed on as it came.
-        unsafe { self.base.create_vm_table(ty, style, place) }.map(note)
+        unsafe { self.base.create_vm_table(&bounded(ty)?, style, place) }.map(note)
     }
     fn vmconfig(&self) -> &VMConfig {
         self.base.vmconfig()

@@ -11,17 +11,31 @@ struct Level {
     template: bool,
 }
 
+/// Brackets that are open at once, after which there is no point in going on.
+const ENOUGH: usize = 1 << 20;
+
+/// How much there is to parse.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// See [`measure`].
+    pub depth: usize,
+    /// Words, brackets, operators, strings; comments count too.
+    pub tokens: usize,
+}
+
 /// The depth: open brackets plus the lengths of the operator and statement chains they stand in, at its highest.
 ///
 /// Strings, comments and templates are skipped; whether a `/` begins a regular expression is guessed from the token
 /// before it. A wrong guess can at worst hide brackets up to the end of that line.
-pub fn depth(text: &[u8]) -> usize {
+pub fn measure(text: &[u8]) -> Extent {
     let mut stack = vec![Level::default()];
     let mut sum = 0usize;
     let mut deepest = 0usize;
     let mut operand = false;
     let mut i = 0;
+    let mut tokens = 0usize;
     while let Some(&byte) = text.get(i) {
+        tokens += usize::from(!byte.is_ascii_whitespace());
         match byte {
             b'\n' => {
                 i += 1;
@@ -126,8 +140,12 @@ pub fn depth(text: &[u8]) -> usize {
             }
         }
         deepest = deepest.max(sum);
+        // Nobody wants to know how much deeper it goes, and each level takes memory here.
+        if stack.len() > ENOUGH {
+            break;
+        }
     }
-    deepest
+    Extent { depth: deepest, tokens }
 }
 
 fn is_word(b: u8) -> bool {

@@ -13,6 +13,8 @@ use oxc_syntax::symbol::SymbolId;
 
 /// Parser and walkers recurse once per level; real glue stays far below.
 const MAX_NESTING: usize = 6_000;
+/// A token costs the parser some 75 bytes.
+const MAX_TOKENS: usize = 16_000_000;
 /// Four times what `MAX_NESTING` levels of the hungriest syntax take. Only what is touched is ever backed by memory.
 const STACK_BYTES: usize = 192 << 20;
 
@@ -41,7 +43,12 @@ pub fn with_ast<R: Send>(text: &str, f: impl FnOnce(&Ast<'_>) -> R + Send) -> Re
             reason: "the file is larger than 4 GiB".into(),
         });
     }
-    let depth = super::nesting::depth(text.as_bytes());
+    let super::nesting::Extent { depth, tokens } = super::nesting::measure(text.as_bytes());
+    if tokens > MAX_TOKENS {
+        return Err(ReadError::NotEmscripten {
+            reason: format!("the JavaScript has {tokens} tokens, more than {MAX_TOKENS}"),
+        });
+    }
     if depth > MAX_NESTING {
         return Err(ReadError::NotEmscripten {
             reason: format!(
