@@ -4,6 +4,12 @@
 //! allocates them and the host writes the header that the module's own code reads. Which of the two is told by whether
 //! the module imports `__cxa_allocate_exception`.
 
+mod describe;
+mod invoke;
+
+pub use describe::Description;
+pub use invoke::invoke;
+
 use super::{ImportFn, Runtime};
 use crate::engine::{Args, Raw, Unwind};
 use rustc_hash::FxHashMap;
@@ -373,88 +379,6 @@ pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), 
     Ok(())
 }
 
-/// `invoke_*`: an indirect call whose C++ exceptions and longjmps come back as a flag.
-pub(super) fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let missing = Unwind::Trap { kind: crate::engine::TrapKind::IndirectCall, stack: Vec::new() };
-    if rt.abi.fastcomp {
-        // fastcomp's pointers are no table indices: the module's own dynCall takes them.
-        let func = rt.wasm.export(&format!("dynCall_{}", signature(a.ty()))).ok_or(missing)?;
-        let called = rt.call(func, a.raw());
-        return outcome(rt, a, func, called);
-    }
-    let func = rt.wasm.table_get(a.u32(0)).ok_or(missing)?;
-    let called = match legalised(rt, a, func) {
-        Some(slots) => rt.call(func, &slots),
-        None => rt.call(func, &a.raw()[1..]),
-    };
-    outcome(rt, a, func, called)
-}
-
-/// Emscripten's letters for what an `invoke_*` import calls: its type without the pointer.
-fn signature(ty: &wasmer_types::FunctionType) -> String {
-    let letter = |ty: &wasmer_types::Type| match ty {
-        wasmer_types::Type::I64 => 'j',
-        wasmer_types::Type::F32 => 'f',
-        wasmer_types::Type::F64 => 'd',
-        _ => 'i',
-    };
-    let result = ty.results().first().map_or('v', letter);
-    std::iter::once(result).chain(ty.params().iter().skip(1).map(letter)).collect()
-}
-
-/// What the caller of `invoke_*` sees: the result, or the flag that a C++ exception or a longjmp came by.
-fn outcome(
-    rt: &mut Runtime,
-    a: &mut Args,
-    func: crate::engine::Func,
-    called: Result<Raw, Unwind>,
-) -> Result<(), Unwind> {
-    match called {
-        Ok(value) => {
-            // A legalised 64-bit result: low half returned, high half on the side.
-            let wide = rt
-                .wasm
-                .type_of(func)
-                .is_some_and(|ty| ty.results().first() == Some(&wasmer_types::Type::I64));
-            if wide && !a.returns_i64() {
-                rt.set_high_result((value.u64() >> 32) as u32)?;
-            }
-            a.ret_raw(value);
-            Ok(())
-        }
-        Err(Unwind::Cpp(_) | Unwind::LongJmp) => {
-            // Entering wasm has put the stack pointer back.
-            rt.set_threw(1, 0)?;
-            a.ret_raw(Raw::default());
-            Ok(())
-        }
-        Err(other) => Err(other),
-    }
-}
-
-/// The arguments with pairs of i32 joined, where the target takes i64 and the import was legalised.
-fn legalised(
-    rt: &Runtime,
-    a: &Args,
-    func: crate::engine::Func,
-) -> Option<smallvec::SmallVec<[Raw; 12]>> {
-    let ty = rt.wasm.type_of(func)?;
-    if ty.params().len() == a.len() - 1 {
-        return None;
-    }
-    let mut at = 1;
-    let mut slots = smallvec::SmallVec::new();
-    for param in ty.params() {
-        slots.push(if *param == wasmer_types::Type::I64 {
-            Raw::from_i64(a.i64_legal(&mut at))
-        } else {
-            at += 1;
-            a.raw()[at - 1]
-        });
-    }
-    Some(slots)
-}
-
 fn throw_longjmp(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::LongJmp)
 }
@@ -559,98 +483,3 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("getTempRet0", get_temp_ret0),
     ("__throw_exception_with_stack_trace", throw_with_stack_trace),
 ];
-
-/// What can be said of a C++ exception that left the module: its type's name, and `what()`.
-pub struct Description {
-    pub type_name: Option<String>,
-    pub what: Option<String>,
-}
-
-impl Runtime {
-    /// Describes a thrown object. Asks the module itself where it exports the means, else reads its type information.
-    pub fn describe_exception(&mut self, at: u32) -> Description {
-        let ty = self.exceptions.type_of(at).or_else(|| {
-            self.wasm
-                .read_u32(at.wrapping_sub(HEADER) + header::TYPE)
-                .ok()
-        });
-        let Some(ty) = ty.filter(|ty| *ty != 0) else {
-            return Description {
-                type_name: None,
-                what: None,
-            };
-        };
-        let type_name = self.type_name(ty);
-        let what = if self.is_std_exception(ty) {
-            self.what(at).ok()
-        } else {
-            None
-        };
-        Description {
-            type_name: type_name.map(|name| demangle(&name)),
-            what,
-        }
-    }
-
-    /// The mangled name behind a `std::type_info*`: its second word.
-    fn type_name(&self, ty: u32) -> Option<String> {
-        let name = self
-            .wasm
-            .c_str(self.wasm.read_u32(ty.checked_add(4)?).ok()?)
-            .ok()?;
-        let plausible =
-            !name.is_empty() && name.len() < 4096 && name.iter().all(u8::is_ascii_graphic);
-        plausible.then(|| {
-            String::from_utf8_lossy(name)
-                .trim_start_matches('*')
-                .to_owned()
-        })
-    }
-
-    /// Follows single inheritance (`__si_class_type_info`: the base is the third word).
-    fn is_std_exception(&self, mut ty: u32) -> bool {
-        for _ in 0..16 {
-            match self.type_name(ty) {
-                Some(name) if name == "St9exception" => return true,
-                Some(_) => {}
-                None => return false,
-            }
-            let Some(base) = ty.checked_add(8).and_then(|at| self.wasm.read_u32(at).ok()) else {
-                return false;
-            };
-            ty = base;
-        }
-        false
-    }
-
-    /// `what()`, the third entry of every `std::exception`'s virtual table.
-    fn what(&mut self, at: u32) -> Result<String, Unwind> {
-        let table = self.wasm.read_u32(at)?;
-        let entry = self.wasm.read_u32(table.wrapping_add(8))?;
-        let text = self.call_indirect(entry, &[Raw::from_u32(at)])?.u32();
-        Ok(String::from_utf8_lossy(self.wasm.c_str(text)?).into_owned())
-    }
-}
-
-/// `N2cv9ExceptionE` to `cv::Exception`; what cannot be read stays as it is.
-fn demangle(name: &str) -> String {
-    let symbol = format!("_ZTS{name}");
-    let demangled = cpp_demangle::Symbol::new(&symbol)
-        .ok()
-        .and_then(|s| s.demangle().ok());
-    demangled
-        .and_then(|s| s.strip_prefix("typeinfo name for ").map(str::to_owned))
-        .unwrap_or_else(|| name.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::demangle;
-
-    #[test]
-    fn type_names_are_demangled() {
-        assert_eq!(demangle("N2cv9ExceptionE"), "cv::Exception");
-        assert_eq!(demangle("St13runtime_error"), "std::runtime_error");
-        assert_eq!(demangle("i"), "int");
-    }
-}
