@@ -84,11 +84,21 @@ test('a sandbox that nobody disposed of does not keep the process, and dropped o
   const maps = () => require('node:fs').readFileSync('/proc/self/status', 'utf8').match(/VmSize:\\s+(\\d+)/)[1] / 1024 / 1024
   if (process.platform !== 'linux') return
   const before = maps()
-  for (let i = 0; i < 40; i++) await faults()
+  let held = []
+  for (let i = 0; i < 40; i++) held.push(await faults())
+  gc()
   // Each has 16 GiB of address space.
-  assert.ok(maps() > before + 300, 'they are alive')
+  assert.ok(maps() > before + 600, 'they are alive')
+  // Whoever has a function of the module has all that it needs.
+  const back = held[3].vm.exports._back
+  const { FS } = held[4].vm.exports
+  held = null
   for (let i = 0; i < 20 && maps() > before + 100; i++) { gc(); await wait(20) }
-  assert.ok(maps() < before + 100, maps() + ' GiB of ' + before)`, { args: ['--expose-gc'] }))
+  assert.ok(maps() < before + 100, maps() + ' GiB of ' + before)
+  assert.strictEqual(back(7), 7)
+  assert.throws(() => FS.readFile('/nothing'), { name: 'ErrnoError' })
+  FS.writeFile('/some', 'thing')
+  assert.strictEqual(FS.readFile('/some', { encoding: 'utf8' }), 'thing')`, { args: ['--expose-gc'] }))
 
 test("V8's own WebAssembly traps and works beside emvm's", () => run(`
   const bytes = require('node:fs').readFileSync(FAULTS)

@@ -76,12 +76,12 @@ impl SandboxCell {
         unsafe { *self.instance.get() = instance };
     }
 
-    pub fn set_script_error(&self, function: sys::napi_value) {
-        *self.script_error.borrow_mut() = Reference::new(self.env, function);
+    pub fn set_script_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
+        *self.script_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#scriptError", function);
     }
 
-    pub fn set_errno_error(&self, function: sys::napi_value) {
-        *self.errno_error.borrow_mut() = Reference::new(self.env, function);
+    pub fn set_errno_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
+        *self.errno_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#errnoError", function);
     }
 
     /// An error of the file system.
