@@ -81,6 +81,9 @@ export class Sandbox<T = any> {
    * asynchronous requests cannot take the instance from under one another.
    *
    * What `fn` gives must be plain data: a live handle of the module is refused with {@link StaleHandleError}.
+   *
+   * `signal` gives up on a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
+   * thread: there, `timeout` limits the call, and a {@link Pool} has threads that can be stopped.
    */
   run<R> (fn: (module: T) => R | Promise<R>, options?: SignalOptions): Promise<R>
 
@@ -92,6 +95,11 @@ export class Sandbox<T = any> {
 
   /** What {@link interrupt} takes, in any thread of the process: a number that can be sent in a message. */
   readonly interruptHandle: number
+
+  /**
+   * Runs `fn` on a fresh instance and tells what it left behind, then recycles. Places are known with the `trackLeaks` option.
+   */
+  profile<R> (fn: (module: T) => R | Promise<R>): Promise<Profile<R>>
 
   /**
    * Gives everything back now. Later use throws {@link DisposedError}; calling it again does nothing.
@@ -276,6 +284,25 @@ export interface Leak {
   count: number
   /** With `trackLeaks`: where they were made, one stack for each distinct place. */
   stacks?: string[]
+  /** With `trackLeaks`: how many objects were made at each of `stacks`. */
+  counts?: number[]
+}
+
+export interface Profile<R = any> {
+  /** What `fn` gave. */
+  value: R
+  ms: number
+  /** C++ objects that were not deleted. */
+  leaks: Leak[]
+  /**
+   * Blocks that JavaScript took with `_malloc`, `_calloc` or `_realloc` of the module object and that were not freed through it, by place.
+   * Blocks that the module frees itself are among them.
+   */
+  blocks: { count: number, bytes: number, stack: string }[]
+  /** How much the linear memory grew. */
+  grownBytes: number
+  /** Memory that was written. */
+  dirtyBytes: number
 }
 
 export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {}
@@ -415,4 +442,157 @@ export class DisposedError extends EmvmError {
 /** The module needs something emvm does not have; the message names it and the way out. */
 export class UnsupportedError extends EmvmError {
   readonly code: 'EMVM_ERR_UNSUPPORTED'
+}
+
+/** All threads of a pool are busy and its queue is as long as `maxQueue` allows. */
+export class QueueFullError extends EmvmError {
+  readonly code: 'EMVM_ERR_QUEUE_FULL'
+  readonly queued: number
+  readonly maxQueue: number
+}
+
+/** The worker thread ended while it ran the task; another one takes its place. `cause` says how. */
+export class WorkerError extends EmvmError {
+  readonly code: 'EMVM_ERR_WORKER'
+}
+
+/**
+ * Sandboxes on worker threads. Each task gets a fresh instance of its own; compiled code is shared by all threads.
+ *
+ * ```js
+ * const pool = new Pool(require.resolve('@techstark/opencv-js'), { threads: 4 })
+ * const bytes = await pool.run('./outline.js', picture, { timeout: 500, transferList: [picture.buffer] })
+ * ```
+ */
+export class Pool<T = any> {
+  /** @throws {@link OptionError} for a bad source or option. The source is read when the first task comes, or by {@link Pool.ready}. */
+  constructor (source: Source, options?: PoolOptions)
+
+  /** The most threads there will be. */
+  readonly maxThreads: number
+  /** Threads there are now. */
+  readonly threads: number
+  /** Tasks that wait for a thread. */
+  readonly queueSize: number
+  /** Every thread has a task: whoever makes more should hold back until the event `'drain'`. */
+  readonly needsDrain: boolean
+
+  /** Reads and compiles the source now. Rejects as {@link open} does. */
+  ready (): Promise<void>
+
+  /**
+   * Runs a task on a fresh instance in a worker thread. What it gives comes back by structured cloning; views of the module's memory
+   * are copied.
+   *
+   * A function is sent as its source text: it sees its arguments, globals and `require`, but nothing of what surrounds it here.
+   *
+   * @throws {@link TimeoutError} when `timeout` has passed since it began; the wasm is stopped, the thread lives on
+   * @throws the `signal`'s reason when it is aborted, waiting or running
+   * @throws {@link QueueFullError} at once, when `maxQueue` tasks wait already
+   * @throws {@link WorkerError} when its thread ended under it
+   * @throws {@link StaleHandleError} when it gives back an object of the module
+   * @throws whatever the task throws
+   */
+  run<R, P = unknown> (task: Task<T, P, R>, payload: P, options?: RunOptions): Promise<Awaited<R>>
+  run<R> (task: Task<T, undefined, R>): Promise<Awaited<R>>
+  run<R = any> (file: string | URL, payload?: unknown, options?: RunOptions): Promise<R>
+
+  /** Figures at this moment. */
+  stats (): PoolStats
+
+  /** Ends all threads now; tasks that wait or run are rejected with {@link DisposedError}. */
+  destroy (): Promise<void>
+  /** The same, after all tasks have come to their end. */
+  close (): Promise<void>
+  [Symbol.asyncDispose] (): Promise<void>
+
+  /**
+   * An EventEmitter: `'needsDrain'` and `'drain'` as {@link Pool.needsDrain} changes; `'error'` when something is thrown in a worker
+   * outside of any task (without a listener it is counted and otherwise ignored).
+   */
+  on (event: 'needsDrain' | 'drain', listener: () => void): this
+  on (event: 'error', listener: (error: Error) => void): this
+  once (event: 'needsDrain' | 'drain', listener: () => void): this
+  once (event: 'error', listener: (error: Error) => void): this
+  off (event: 'needsDrain' | 'drain' | 'error', listener: (...args: any[]) => void): this
+}
+
+/** What a pool runs. `module` is fresh; what it makes is gone afterwards. */
+export type Task<T = any, P = any, R = any> = (module: T, payload: P, context: TaskContext) => R
+
+export interface TaskContext {
+  /** Aborted when the task is to stop: for what it waits for itself. Calls into the module stop anyway. */
+  signal: AbortSignal
+  /** The number of the instance in its thread. */
+  generation: number
+  /** Marks an ArrayBuffer (or a view of a whole one) or a MessagePort in the result to be moved instead of copied, and gives it back. */
+  move<V extends object> (value: V): V
+}
+
+export interface RunOptions {
+  /** Gives up on the task: it leaves the queue, or its wasm is stopped. */
+  signal?: AbortSignal
+  /** What of the payload is moved instead of copied. */
+  transferList?: readonly object[]
+  /** Milliseconds that the task may run, from when it begins. */
+  timeout?: number
+  /**
+   * The export to call, when the task is a file.
+   * @default 'default'
+   */
+  name?: string
+}
+
+export interface PoolOptions {
+  /** Exactly that many threads; the same as `minThreads` and `maxThreads`. */
+  threads?: number
+  /** Threads that are kept. @default 1 */
+  minThreads?: number
+  /** Threads that are started as tasks come. @default the number of processors */
+  maxThreads?: number
+  /** Milliseconds after which a thread beyond `minThreads` ends when it has nothing to do. @default 60000 */
+  idleTimeout?: number
+  /** How many tasks may wait; one more is refused with {@link QueueFullError}. @default Infinity */
+  maxQueue?: number
+  /** Milliseconds that a task may run, unless its own `timeout` says otherwise. @default none */
+  timeout?: number
+  /**
+   * Milliseconds a stopped task has to come to its end; after that, its thread is ended and replaced.
+   * @default 1000
+   */
+  grace?: number
+  /** Limits of each thread's JavaScript, as of `worker_threads`. */
+  resourceLimits?: { maxYoungGenerationSizeMb?: number, maxOldGenerationSizeMb?: number, codeRangeSizeMb?: number, stackSizeMb?: number }
+  /** Options of {@link open} for each thread's sandbox. Functions cannot be among them: see `setup`. */
+  open?: Omit<OpenOptions, 'print' | 'printErr' | 'warmUp' | 'imports' | 'onProgress' | 'module'>
+  /** A module whose default export is called in each thread, with `open`, and gives further options: `warmUp`, `imports`, `print` ... */
+  setup?: string | URL
+}
+
+export interface PoolStats {
+  threads: number
+  /** Tasks that have a thread. */
+  running: number
+  /** Tasks that wait for one. */
+  queued: number
+  completed: number
+  failed: number
+  timeouts: number
+  aborted: number
+  workersLost: number
+  /** From `run` to when the task began, in milliseconds. */
+  waitMs: Timings
+  runMs: Timings
+  recycleMicros: Timings
+  /** What opening the sandbox took in each new thread, in milliseconds. */
+  openMs: Timings
+}
+
+export interface Timings {
+  count: number
+  mean: number
+  p50: number
+  p90: number
+  p99: number
+  max: number
 }

@@ -16,8 +16,21 @@ module.exports = {
   capabilities,
   Sandbox,
   interrupt,
-  ...errors,
-  get WebAssembly () {
-    return require('./lib/webassembly').WebAssembly
-  }
+  ...errors
 }
+
+// Loaded when first asked for.
+Object.defineProperties(module.exports, {
+  Pool: { enumerable: true, get: () => require('./lib/pool').Pool },
+  WebAssembly: { enumerable: true, get: () => require('./lib/webassembly').WebAssembly }
+})
+
+// Never runs: names for `import { ... } from 'emvm'` that Node cannot read from the object above.
+// WebAssembly is not among them, since importing it would make its store: `import emvm from 'emvm'`, then `emvm.WebAssembly`.
+// eslint-disable-next-line
+0 && (module.exports = {
+  open, inspect, capabilities, interrupt, Sandbox, Pool,
+  EmvmError, SourceError, InvalidWasmError, MissingImportError, OptionError, StartError, TrapError, AbortError, ExitError,
+  MemoryLimitError, TimeoutError, CppException, StaleHandleError, BusyError, NotReadyError, DisposedError, UnsupportedError,
+  QueueFullError, WorkerError
+})

@@ -22,6 +22,10 @@ function obstacles (facts, options) {
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
   if (uses.dynamicLinking) reasons.push('it uses dynamic linking')
   if (facts.fragment && facts.fragment.isAsync) reasons.push('the JavaScript it adds to its module awaits at its top level')
+  const { keepsState, hasPre, extrasAsync, replacesModule } = facts.fragment || {}
+  if (replacesModule) reasons.push('the JavaScript it adds puts another object in the place of its module')
+  if (keepsState && (hasPre || extrasAsync)) reasons.push('the JavaScript it adds to its module keeps state from before start-up')
+  if (keepsState && options.warmUp) reasons.push('the JavaScript it adds to its module keeps state, which a warm-up would change')
   if (facts.memory && facts.memory.memory64) reasons.push('it uses 64-bit memory')
   const users = userImports(options)
   const missing = facts.imports.filter(({ name, by }) => by === 'nobody' && !users.has(name))

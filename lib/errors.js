@@ -64,6 +64,8 @@ const BusyError = define('BusyError', 'EMVM_ERR_BUSY')
 const NotReadyError = define('NotReadyError', 'EMVM_ERR_NOT_READY')
 const DisposedError = define('DisposedError', 'EMVM_ERR_DISPOSED')
 const UnsupportedError = define('UnsupportedError', 'EMVM_ERR_UNSUPPORTED')
+const QueueFullError = define('QueueFullError', 'EMVM_ERR_QUEUE_FULL')
+const WorkerError = define('WorkerError', 'EMVM_ERR_WORKER')
 
 // Emscripten throws the bare pointer, and programs hand what they caught to `exceptionFromPtr`: as a number it is
 // the pointer, everywhere else it reads like an error.
@@ -100,5 +102,7 @@ module.exports = {
   NotReadyError,
   DisposedError,
   UnsupportedError,
+  QueueFullError,
+  WorkerError,
   fromNative
 }

@@ -5,6 +5,12 @@ const { inspectOptions } = require('./options')
 const { chooseHost } = require('./choose')
 const { openProgram } = require('./open')
 
+// 30157 is 3.1.57. Both ends are included; a bound that cannot be told is null.
+function versions ({ versionMin, versionMax }) {
+  const text = (number) => Number.isInteger(number) && number > 0 && number < 1e6 ? `${Math.floor(number / 10000)}.${Math.floor(number / 100) % 100}.${number % 100}` : null
+  return { from: text(versionMin), to: text(versionMax) }
+}
+
 // What a source is, which host runs it and why.
 async function inspect (source, given) {
   const options = inspectOptions(given)
@@ -15,7 +21,7 @@ async function inspect (source, given) {
     key: facts.key,
     host: error ? null : host,
     reasons: error ? [error.message] : reasons,
-    emscripten: facts.versions,
+    emscripten: versions(facts),
     wasm: { bytes: facts.wasmBytes, origin: facts.wasmOrigin, producers: facts.producers, features: facts.targetFeatures, names: facts.hasNames },
     memory: facts.memory,
     recycle: facts.restorable ? { inPlace: false, reason: facts.restorable } : { inPlace: true },

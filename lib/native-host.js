@@ -4,6 +4,8 @@
 
 const { load } = require('./binding')
 const { Facade } = require('./facade')
+const { keep } = require('./facade/keep')
+const { StartError } = require('./errors')
 const { userImports } = require('./choose')
 
 class NativeHost {
@@ -12,6 +14,9 @@ class NativeHost {
     this.sandbox = sandbox
     this.facade = facade
     this.exports = facade.module
+    // Told of traps, aborts and time-outs.
+    this.onFault = undefined
+    sandbox.setFaultHook(keep(sandbox, (error) => { if (this.onFault) this.onFault(error) }))
   }
 
   get generation () { return this.sandbox.generation }
@@ -22,6 +27,7 @@ class NativeHost {
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()
+    if (this.facade.keepsState) this.facade.renew()
     return this.exports
   }
 
@@ -54,18 +60,22 @@ async function startNative ({ program, facts, path }, options) {
     stack: options.stack,
     env: options.env,
     args: options.args,
+    mounts: options.mounts,
+    ...(options.stdin !== undefined && { stdin: options.stdin }),
+    ...(language() && { language: language() }),
     lenient: options.host === 'native',
     userImports: users.map(({ name }) => name)
   }
   const sandbox = new native.Sandbox(program, settings)
   try {
+    sandbox.instantiate()
     const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
-    sandbox.instantiate(facade.importFunctions())
+    sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
     await facade.afterStart()
     const host = new NativeHost(sandbox, facade)
-    if (options.warmUp) await options.warmUp(host.exports)
+    if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))
     return host
   } catch (error) {
@@ -74,4 +84,18 @@ async function startNative ({ program, facts, path }, options) {
   }
 }
 
-module.exports = { startNative }
+async function warmUp (fn, module) {
+  try {
+    await fn(module)
+  } catch (cause) {
+    throw new StartError(`the warmUp function failed: ${cause && cause.message !== undefined ? cause.message : cause}`, { cause })
+  }
+}
+
+// From it Emscripten makes LANG; Node has it from 21 on.
+function language () {
+  const { navigator } = globalThis
+  return navigator && navigator.languages && navigator.languages[0]
+}
+
+module.exports = { startNative, warmUp }

@@ -6,6 +6,7 @@ const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
+const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
 async function openProgram (source, options) {
@@ -23,18 +24,64 @@ async function openProgram (source, options) {
     const [phase, done, total] = progress
     options.onProgress({ phase, done, total })
   })
-  const program = await load().openProgram(spec, report)
-  if (program.code !== undefined) throw errors.fromNative(program)
-  return { program, facts: JSON.parse(program.facts()), path, bytes }
+  try {
+    const program = await compiled(spec, report)
+    return { program, facts: factsOf(program), path, bytes }
+  } catch (failure) {
+    const hides = options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(failure.message)
+    if (!hides) throw failure
+    return withoutProgram(failure, path, bytes)
+  }
+}
+
+// What was read is the same for all sandboxes of a program, so they share it as long as one of them lives.
+const known = new Map()
+
+function factsOf (program) {
+  const facts = known.get(program.key)?.deref()
+  if (facts !== undefined) return facts
+  for (const [key, ref] of known) if (ref.deref() === undefined) known.delete(key)
+  const read = JSON.parse(program.facts())
+  known.set(program.key, new WeakRef(read))
+  return read
+}
+
+// Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
+function withoutProgram (failure, path, bytes) {
+  const facts = { hasGlue: true, imports: [], minified: failure.message, uses: {} }
+  return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
+}
+
+async function compiled (spec, report) {
+  const native = load()
+  const program = await native.openProgram(spec, report)
+  if (program.code === undefined) return program
+  const { feature, ...failure } = program
+  if (feature === undefined || !feature.includes('legacy_exceptions')) throw errors.fromNative(failure)
+  // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
+  const translated = await translate(await native.readWasm(spec), spec.path)
+  if (translated === undefined) {
+    failure.message += ' (the first encoding of WebAssembly exceptions): install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
+    throw errors.fromNative(failure)
+  }
+  const again = await native.openProgram({ ...spec, translated }, report)
+  if (again.code === undefined) return again
+  throw errors.fromNative({ code: again.code, message: again.message })
 }
 
 async function open (source, given) {
   const options = openOptions(given)
+  // Set by `emvm leaks`: see `lib/leaks/hook.js`.
+  if (globalThis[Symbol.for('emvm.leaks')]) options.trackLeaks = true
   const opened = await openProgram(source, options)
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
   const start = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await start(opened, options)
+  const host = await start(opened, options).catch((cause) => {
+    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none.
+    const { hidden } = opened.program
+    throw hidden === undefined ? cause : Object.assign(hidden, { cause })
+  })
   return new Sandbox(host, options, opened)
 }
 

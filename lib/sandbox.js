@@ -2,13 +2,19 @@
 
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { watchBlocks } = require('./leaks/blocks')
 const { BusyError, DisposedError, EmvmError, OptionError, StaleHandleError } = require('./errors')
 
 const channels = {
   open: channel('emvm:open'),
   recycle: channel('emvm:recycle'),
+  trap: channel('emvm:trap'),
+  timeout: channel('emvm:timeout'),
   dispose: channel('emvm:dispose')
 }
+
+// Set by `emvm leaks`, in each copy of emvm that the process loads: told of a sandbox before its instance goes.
+const watch = () => globalThis[Symbol.for('emvm.leaks')]
 
 const leases = new AsyncLocalStorage()
 let count = 0
@@ -31,7 +37,9 @@ class Sandbox {
     this.#name = `${opened.path || 'wasm'}#${++count}`
     this.isReady = this.isReady.bind(this)
     Object.defineProperty(this, 'isReady', { enumerable: false })
+    host.onFault = ({ code, message }) => this.#publish(code === 'EMVM_ERR_TIMEOUT' ? 'timeout' : 'trap', { code, message })
     this.#publish('open')
+    watch()?.opened(this)
   }
 
   get exports () {
@@ -57,6 +65,7 @@ class Sandbox {
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#leased) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
       if (!this.#isDue()) return Promise.resolve(this.#host.exports)
+      watch()?.ends(this)
       const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
       if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })
       this.#recycled()
@@ -69,6 +78,7 @@ class Sandbox {
   // The same, now.
   recycle () {
     this.#check()
+    watch()?.ends(this)
     const module = this.#host.recycle()
     this.#recycled()
     return module
@@ -113,7 +123,7 @@ class Sandbox {
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#host.owns(given)) {
         throw new StaleHandleError(
-          'run() was given back an object of the instance that is being replaced: return plain data (copy views with .slice())',
+          `run() was given back a ${nameOf(given)} of the instance that is being replaced: return plain data (copy views with .slice())`,
           { generation: this.generation })
       }
       return given
@@ -125,6 +135,7 @@ class Sandbox {
   }
 
   async #fresh () {
+    watch()?.ends(this)
     const module = await (this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle())
     this.#recycled()
     return module
@@ -165,6 +176,23 @@ class Sandbox {
     return this.#host.leaks()
   }
 
+  // What `fn` leaves behind on a fresh instance.
+  profile (fn) {
+    return this.run(async (module) => {
+      const blocks = watchBlocks(module)
+      const before = this.#host.stats()
+      const started = performance.now()
+      try {
+        const value = await fn(module)
+        const ms = performance.now() - started
+        const after = this.#host.stats()
+        return { value, ms, leaks: this.leaks(), blocks: blocks.left(), grownBytes: after.heapBytes - before.heapBytes, dirtyBytes: after.dirtyBytes }
+      } finally {
+        blocks.end()
+      }
+    })
+  }
+
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {
     this.#check()
@@ -174,6 +202,7 @@ class Sandbox {
   dispose () {
     if (this.#disposed) return
     if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
+    watch()?.ends(this)
     this.#publish('dispose')
     this.#host.dispose()
     this.#disposed = true
@@ -189,10 +218,10 @@ class Sandbox {
     if (this.#disposed) throw new DisposedError('the sandbox was disposed: open another one')
   }
 
-  #publish (event) {
+  #publish (event, more) {
     const target = channels[event]
     if (!target.hasSubscribers) return
-    target.publish({ name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats() })
+    target.publish({ sandbox: this, name: this.#name, host: this.host, generation: this.generation, heapBytes: this.#host.heapBytes, stats: () => this.stats(), ...more })
   }
 }
 
@@ -218,6 +247,10 @@ function abortable (signal, host) {
   const stop = () => host.interrupt()
   signal.addEventListener('abort', stop, { once: true })
   return () => signal.removeEventListener('abort', stop)
+}
+
+function nameOf (value) {
+  return (value && value.constructor && value.constructor.name) || 'value'
 }
 
 function nothing () {}

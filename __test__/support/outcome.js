@@ -12,7 +12,7 @@ function thrown (error) {
     case 'EMVM_ERR_ABORT': return 'abort'
   }
   if (error.name === 'ExitStatus') return `exit ${error.status}`
-  if (error.name === 'ErrnoError') return `errno ${error.errno}`
+  if (error.message === 'FS error') return `errno ${error.errno}`
   if (error instanceof WebAssembly.RuntimeError) return /abort/i.test(error.message) ? 'abort' : 'trap'
   return `${error.name}: ${error.message}`
 }

@@ -10,8 +10,10 @@ const lines = []
 const write = process.stdout.write.bind(process.stdout)
 console.log = (...args) => { lines.push(`out ${args.join(' ')}`) }
 console.warn = console.error = (...args) => { lines.push(`err ${args.join(' ')}`) }
-// Emscripten's exit() ends the process: here it only ends the call.
-process.exit = (status) => { throw Object.assign(new Error(`exit ${status}`), { name: 'ExitStatus', status }) }
+// Emscripten's exit() ends the process: here it only ends the call, as what its own JavaScript calls an unwinding.
+process.exit = () => { throw 'unwind' } // eslint-disable-line no-throw-literal
+process.argv.length = 2
+
 async function load () {
   const given = require(path.resolve(file))
   if (typeof given === 'function') return given()

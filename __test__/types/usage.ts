@@ -1,6 +1,6 @@
 // Compiled by types.test.js with --strict; never run.
-import { open, inspect, capabilities, Sandbox, EmvmError, CppException, OptionError, TrapError } from '../..'
-import type { OpenOptions, Stats, Leak, Inspection, Capabilities } from '../..'
+import { open, inspect, capabilities, Pool, Sandbox, EmvmError, CppException, OptionError, TrapError } from '../..'
+import type { OpenOptions, Stats, Leak, Inspection, Capabilities, PoolStats } from '../..'
 
 interface Adder { _add (a: number, b: number): number }
 
@@ -60,3 +60,23 @@ async function wrong (): Promise<void> {
 const inspection: Promise<Inspection> = inspect('a.js', { wasm: 'a.wasm' })
 const found: Capabilities = capabilities()
 void [typed, errors, wrong, inspection, found]
+
+interface Outline { points: Uint8Array }
+
+async function pooled (): Promise<void> {
+  await using pool = new Pool<Adder>('adder.js', { threads: 2, timeout: 500, open: { memory: { max: '64mb' } } })
+  await pool.ready()
+  const sum: number = await pool.run((module, { a, b }) => module._add(a, b), { a: 1, b: 2 }, { signal: AbortSignal.timeout(10) })
+  const slow: string = await pool.run(async (module, text: string, { signal, move }) => {
+    void [signal.aborted, move(new ArrayBuffer(3))]
+    return text + module._add(1, 2)
+  }, 'text')
+  const outline = await pool.run<Outline>('./outline.js', slow, { name: 'outline', transferList: [] })
+  const first: number = outline.points[0]
+  pool.on('drain', () => {}).on('error', (error) => error.message)
+  const stats: PoolStats = pool.stats()
+  void [sum, first, stats.waitMs.p99, stats.workersLost]
+  // @ts-expect-error functions cannot be sent to a thread
+  void new Pool('adder.js', { open: { print: () => {} } })
+}
+void pooled

@@ -3,9 +3,11 @@
 // embind's part of the module object: classes, functions, enums and constants, made once per sandbox from what native
 // code describes. No state is kept here, so that a recycle has nothing to put back.
 
+const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
 const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
+const { makeLeaks } = require('./embind/leaks')
 const { makeInheriting } = require('./embind/inherit')
 
 const ERRORS = ['BindingError', 'InternalError', 'UnboundTypeError', 'PureVirtualError']
@@ -21,20 +23,27 @@ function makeErrors () {
 }
 
 // `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
-function attachEmbind (module, sandbox, wants = () => true, { generate = true } = {}) {
+// The same for all sandboxes of a program, so they share it.
+const descriptions = new WeakMap()
+
+
+function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false, facts } = {}) {
   const errors = makeErrors()
-  sandbox.setScriptError((name, message) => new (errors[name] || BUILTIN[name] || Error)(message))
-  const native = sandbox.embind()
+  sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
+  const known = facts && descriptions.get(facts)
+  const native = sandbox.embind(known === undefined)
   if (!native) return null
-  const description = JSON.parse(native.description)
+  const description = known || JSON.parse(native.description)
+  if (facts) descriptions.set(facts, description)
   const { operations, registers, owner } = native
   const { BindingError } = errors
   const { checkCounts, argsSuffix, finalizers } = description
 
-  const handles = makeHandles({ operations, registers, owner, finalizers })
+  const { leaks, note } = makeLeaks(operations, trackLeaks)
+  const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
-  const calls = description.callables.map((callable, i) => makeCall(callable, native.calls[i], context))
+  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
+  const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
     const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle })
@@ -79,7 +88,7 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true } 
     setDelayFunction: (fn) => operations.setDelay(fn)
   }
   for (const [name, value] of Object.entries(helpers)) if (wants(name) && !(name in module)) module[name] = value
-  return { errors, helpers, handles }
+  return { errors, helpers, leaks, owns: (value) => typeof value === 'object' && state(value) !== NONE }
 }
 
 module.exports = { attachEmbind }

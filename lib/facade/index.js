@@ -18,6 +18,8 @@ class Facade {
     this.heap = new Heap(sandbox)
     this.module = Object.create(Object.prototype)
     this.runtime = makeRuntime(this)
+    // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
+    this.runtime.attachFiles()
     this.fragment = evaluate(this)
   }
 
@@ -31,7 +33,6 @@ class Facade {
   beforeStart () {
     this.#attachHeap()
     this.#attachRuntime()
-    this.runtime.attachFiles()
     if (this.fragment.pre) this.fragment.pre()
     this.runtime.beforeConstructors()
   }
@@ -41,12 +42,33 @@ class Facade {
     this.started = true
     this.#attachExports()
     this.runtime.attachEmbind()
+    if (this.facts.awaitsWasm) this.#initialized()
     if (this.fragment.extras) await this.fragment.extras()
+    if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
+    if (!this.facts.awaitsWasm) this.#initialized()
+    this.runtime.afterStart()
+  }
+
+  // JavaScript of the package's own that keeps state belongs to its generation.
+  get keepsState () {
+    const { fragment } = this.facts
+    return Boolean(fragment && fragment.keepsState)
+  }
+
+  // A recycle has replaced the instance: that JavaScript is made anew, its old objects are stale.
+  renew () {
+    this.fragment.guard.dead = true
+    this.fragment = evaluate(this)
+    this.sandbox.setImports(this.importFunctions())
+    if (this.fragment.extras) this.fragment.extras()
+    delete this.module.then
+  }
+
+  #initialized () {
     const { onRuntimeInitialized } = this.module
     if (typeof onRuntimeInitialized === 'function') onRuntimeInitialized.call(this.module)
-    this.runtime.afterStart()
   }
 
   // Raw functions by canonical name; each holds the sandbox.

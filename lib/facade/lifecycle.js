@@ -12,11 +12,29 @@ class ExitStatus {
   }
 }
 
+// What Emscripten's ENV holds at first.
+function makeEnvironment ({ env = {} }) {
+  const { navigator } = globalThis
+  const language = (navigator && navigator.languages && navigator.languages[0]) || 'C'
+  return {
+    USER: 'web_user',
+    LOGNAME: 'web_user',
+    PATH: '/',
+    PWD: '/',
+    HOME: '/home/web_user',
+    LANG: `${language.replace('-', '_')}.UTF-8`,
+    _: './this.program',
+    ...env
+  }
+}
+
 function makeLifecycle ({ facade }) {
   const { sandbox, options, module } = facade
   const out = options.print || console.log
   const err = options.printErr || console.warn
   const warned = new Set()
+  const ENV = makeEnvironment(options)
+  const given = JSON.stringify(ENV)
   const queues = { preRun: [], init: [], preMain: [], exit: [], postRun: [] }
   const dependencies = new Set()
   let dependencyCount = 0
@@ -117,7 +135,14 @@ function makeLifecycle ({ facade }) {
   function beforeConstructors () {
     for (const fn of [...listed('preInit'), ...listed('preRun')]) fn(module)
     runQueue('preRun')
+    if (JSON.stringify(ENV) !== given) giveEnvironment()
     runQueue('init')
+  }
+
+  // The C library reads it once, so it counts until start-up only.
+  function giveEnvironment () {
+    const names = [...new Set([...Object.keys(JSON.parse(given)), ...Object.keys(ENV)])]
+    sandbox.setVariables(names, names.map((name) => ENV[name] === undefined || ENV[name] === null ? null : String(ENV[name])))
   }
 
   function afterStart () {
@@ -128,6 +153,7 @@ function makeLifecycle ({ facade }) {
 
   return {
     api: {
+      ENV,
       abort,
       out,
       err,

@@ -34,7 +34,7 @@ function makeMemory ({ facade, table }) {
   }
 
   let view
-  const state = { noExitRuntime: true, runtimeKeepaliveCounter: 0, tempRet0: 0, EXITSTATUS: 0, ABORT: false, DYNAMICTOP: 0 }
+  const state = { noExitRuntime: true, runtimeKeepaliveCounter: 0, EXITSTATUS: 0, ABORT: false, DYNAMICTOP: 0 }
   const started = () => sandbox.generation > 0 || facade.started === true
   const live = {
     get wasmMemory () { return wasmMemory },
@@ -44,6 +44,8 @@ function makeMemory ({ facade, table }) {
       if (view === undefined || view.buffer !== buffer) view = new DataView(buffer)
       return view
     },
+    get tempRet0 () { return sandbox.tempRet0() },
+    set tempRet0 (value) { sandbox.tempRet0(Number(value)) },
     get calledRun () { return started() },
     set calledRun (value) {},
     get runtimeInitialized () { return started() },

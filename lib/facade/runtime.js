@@ -19,7 +19,7 @@ const { makeFS } = require('./fs')
 const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 
 function makeRuntime (facade) {
-  const { sandbox, facts, heap, options } = facade
+  const { sandbox, facts, heap } = facade
   const conventions = facts.conventions || CURRENT
   const functionExports = new Set(facts.exports.filter(({ item }) => item.kind === 'function').map(({ name }) => name))
   const hasExport = (name) => functionExports.has(name)
@@ -64,7 +64,8 @@ function makeRuntime (facade) {
       ...table.api,
       ...lifecycle.api,
       ...files.api,
-      ENV: environment(options),
+      getTempRet0: () => sandbox.tempRet0(),
+      setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
       preloadPlugins: [],
       preloadedImages: {},
@@ -104,7 +105,7 @@ function makeRuntime (facade) {
   let embind = null
   function attachEmbind () {
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name))
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts })
   }
 
   return {
@@ -118,8 +119,9 @@ function makeRuntime (facade) {
     afterStart: lifecycle.afterStart,
     // Raw functions of exports, for those who are given one and need to know which.
     remember: (fn, name) => names.set(fn, name),
-    leaks: () => embind && embind.leaks ? embind.leaks() : [],
-    owns: (value) => Boolean(embind && embind.owns && embind.owns(value)) || isView(value, sandbox)
+    rename: (fn, known) => { if (names.has(known)) names.set(fn, names.get(known)) },
+    leaks: () => embind ? embind.leaks() : [],
+    owns: (value) => Boolean(embind && embind.owns(value)) || isView(value, sandbox)
   }
 }
 
@@ -131,19 +133,6 @@ function isView (value, sandbox) {
 function usesBigInts (facts) {
   if (facts.versionMin >= 40000) return true
   return [...facts.imports, ...facts.exports.map(({ item }) => item)].some(({ signature }) => /i64/.test(signature || ''))
-}
-
-function environment ({ env = {} }) {
-  return {
-    USER: 'web_user',
-    LOGNAME: 'web_user',
-    PATH: '/',
-    PWD: '/',
-    HOME: '/home/web_user',
-    LANG: 'C.UTF-8',
-    _: './this.program',
-    ...env
-  }
 }
 
 function exceptionHelpers ({ sandbox, hasExport, lateExport }) {

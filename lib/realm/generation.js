@@ -6,6 +6,7 @@ const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
 const { Surroundings } = require('./surroundings')
+const { warmUp } = require('../native-host')
 const { ReadyHook, hide, offered, settle } = require('./shape')
 
 const START_LIMIT = 60000
@@ -27,9 +28,10 @@ class Generation {
 
   async start () {
     try {
-      this.module = await this.#withinLimit((said) => this.#run(said))
-      if (this.module !== null && typeof this.module === 'object' && typeof this.module.then === 'function') hide(this.module, 'then')
-      if (this.options.warmUp) await this.options.warmUp(this.module)
+      this.module = (await this.#withinLimit((said) => this.#run(said)))[0]
+      // An exported module must not be a thenable: promises would call it.
+      if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
+      if (this.options.warmUp) await warmUp(this.options.warmUp, this.module)
       return this
     } catch (error) {
       this.end()
@@ -41,11 +43,13 @@ class Generation {
     const hook = new ReadyHook()
     const options = this.#moduleOptions()
     hook.install(options)
-    const offer = await this.#evaluate(options, said)
+    // Boxed: what the glue gives may be a thenable that resolves with itself.
+    const [offer] = await this.#evaluate(options, said)
     if (offer === undefined || offer === null) {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
-    return settle(offer, options, { hook, pending: () => this.namespace.pending, said })
+    const { namespace } = this
+    return settle([offer], options, { hook, said, pending: () => namespace.pending, instances: () => namespace.instances })
   }
 
   // Runs the glue's text.
@@ -78,7 +82,7 @@ class Generation {
       said('the glue\'s top-level await')
       result = await result
     }
-    return offered({ module, initial, exported, result })
+    return [offered({ module, initial, exported, result })]
   }
 
   // What the glue gets as its `Module`.
@@ -94,7 +98,7 @@ class Generation {
       options.preRun = [(instance) => { if (instance && instance.ENV) Object.assign(instance.ENV, env) }, ...preRun]
     }
     // The glue need not look for a wasm that is compiled already.
-    if (!options.instantiateWasm && (this.options.wasm !== undefined || !options.wasmBinary)) {
+    if (this.program.marker && !options.instantiateWasm && (this.options.wasm !== undefined || !options.wasmBinary)) {
       options.wasmBinary = this.program.marker.slice(0)
     }
     return options

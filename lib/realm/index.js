@@ -4,7 +4,7 @@
 
 const { load } = require('../binding')
 const { register, isExported } = require('../webassembly')
-const { BusyError, NotReadyError, UnsupportedError } = require('../errors')
+const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../errors')
 const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
 
@@ -14,7 +14,8 @@ const IDLE_MS = 1
 class GlueProgram {
   constructor (source, marker, unregister) {
     this.source = source
-    this.marker = new Uint8Array(marker)
+    // Undefined where the wasm could not be found: the glue unpacks it itself.
+    this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
     // All generations answer to one number.
     this.interruptId = load().newInterruptId()
@@ -22,7 +23,8 @@ class GlueProgram {
 
   static async of (opened) {
     const source = await GlueSource.of(opened)
-    const [module, marker] = load().webassemblyModule(opened.program)
+    if (opened.program.hidden) return new GlueProgram(source, undefined, () => {})
+    const [module, marker] = load().webassemblyModule(opened.program, opened.original)
     return new GlueProgram(source, marker, register(new Uint8Array(marker), module))
   }
 }
@@ -65,11 +67,10 @@ class GlueHost {
   async recycleAsync () {
     const started = process.hrtime.bigint()
     if (this.busy) throw busy('recycle')
-    const next = this.standby instanceof Generation ? this.standby : await (this.standby ?? this.#make())
-    if (this.disposed) {
-      next.end()
-      return undefined
-    }
+    this.prepare()
+    const next = this.standby instanceof Generation ? this.standby : await this.standby
+    if (this.disposed) throw new DisposedError('the sandbox was disposed while the next instance was being made')
+    if (next !== this.standby) return this.recycleAsync()
     const module = this.#swap(next)
     this.#timed(started)
     return module
@@ -102,14 +103,15 @@ class GlueHost {
 
   // A standby is made when the program has nothing better to do; neither it nor its timer keeps the process alive.
   prepare () {
+    clearTimeout(this.timer)
     if (this.disposed || this.standby) return
     const made = this.#make().then((next) => {
-      if (this.standby === made) this.standby = next
       if (this.disposed) next.end()
+      else this.standby = next
       return next
     }, (error) => {
       // The next recycle tries again, and then shows why.
-      if (this.standby === made) this.standby = null
+      this.standby = null
       throw error
     })
     made.catch(() => {})
@@ -151,6 +153,7 @@ class GlueHost {
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
   interrupt () { this.current.namespace.interrupt() }
+  get interruptId () { return this.current.namespace.interruptId }
 
   // Whether a value is dead after the next recycle.
   owns (value) {

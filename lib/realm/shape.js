@@ -14,72 +14,89 @@ function offered ({ module, initial, exported, result }) {
     return only(exported)
   }
   const assigned = module.exports
-  if (assigned !== initial) return isObject(assigned) && isObject(assigned.default) && !assigned.calledRun ? assigned.default : assigned
+  if (assigned !== initial) return isObject(assigned) && Object.hasOwn(assigned, 'default') && isObject(assigned.default) ? assigned.default : assigned
   if (Object.keys(initial).length > 0) return isObject(initial.default) ? initial.default : only(initial)
   return result && result.Module
 }
 
-// `exports.createModule = ...`: an object whose one function is the factory.
+// `exports.createModule = ...`: an object with a factory and nothing else.
 function only (exported) {
-  const functions = Object.keys(exported).filter((key) => typeof exported[key] === 'function' && !isClass(exported[key]))
-  return functions.length === 1 ? exported[functions[0]] : exported
+  const keys = Object.keys(exported).filter((key) => key !== '__esModule')
+  const value = keys.length === 1 ? exported[keys[0]] : undefined
+  return typeof value === 'function' && !isClass(value) ? value : exported
 }
 
-// Waits for `Module`. `hook.ready` settles when the glue calls `onRuntimeInitialized`; `pending()` tells how many
-// instantiations are under way; `said` is told what is waited for.
-async function settle (offer, options, { hook, pending, said }) {
+// Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
+// `pending()` tell how many instances there are and are under way; `said` is told what is waited for.
+async function settle ([offer], options, watch) {
   let given = offer
-  if (typeof given === 'function' && !isClass(given)) {
-    said('the promise of the glue\'s factory')
-    given = given(options)
-    // Old factories fill the object they were given, and return nothing.
-    if (given === undefined) given = options
+  // Some factories give another factory.
+  for (let round = 0; round < 3 && typeof given === 'function' && !isClass(given) && !isModule(given, options); round++) {
+    watch.said('the promise of the glue\'s factory')
+    // Old factories fill the object they were given, and may return nothing.
+    given = given(options) ?? options
+    if (types.isPromise(given)) given = (await given) ?? options
   }
-  if (types.isPromise(given)) given = boxed(await given.then((value) => [value])) ?? options
-  return finish(given, options, { hook, pending, said })
+  if (types.isPromise(given)) given = (await given) ?? options
+  return [await finish(given, options, watch)]
 }
 
-const boxed = ([value]) => value
+// Properties of assertion-heavy builds abort when read: only data is looked at.
+function peek (object, key) {
+  const descriptor = Object.getOwnPropertyDescriptor(object, key)
+  return descriptor && descriptor.value
+}
 
-async function finish (module, options, { hook, pending, said }) {
+const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitialized', 'preloadedImages', 'inspect', 'ccall']
+
+// Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
+function isModule (object, options) {
+  return object === options || MARKS.some((key) => Object.hasOwn(object, key)) ||
+    Object.keys(object).some((key) => key[0] === '_' && typeof peek(object, key) === 'function')
+}
+
+async function finish (module, options, watch) {
+  const { hook, instances, pending, said } = watch
   if (!isObject(module)) return module
-  if (typeof module.then === 'function') {
-    // Before 1.39.? a module is a thenable that resolves with itself: it must be asked once, and then forget that.
-    const isModule = module.calledRun !== undefined || module === options || 'asm' in module || 'HEAP8' in module || 'run' in module
-    said(isModule ? 'the module\'s own then()' : 'a thenable that the glue gave')
-    if (!module.calledRun || !isModule) {
-      const [value] = await new Promise((resolve, reject) => {
-        try {
-          module.then((value) => resolve([value]), reject)
-        } catch (error) {
-          reject(error)
-        }
-      })
-      if (isModule) hide(module, 'then')
-      if (isObject(value) && value !== module) return finish(value, options, { hook, pending, said })
-    } else {
-      hide(module, 'then')
-    }
+  const genuine = isModule(module, options)
+  if (typeof peek(module, 'then') === 'function' || (!genuine && typeof module.then === 'function')) {
+    // Old modules are thenables that resolve with themselves: asked once, and never handed to a promise.
+    said(genuine ? 'the module\'s own then()' : 'a thenable that the glue gave')
+    const [value] = await new Promise((resolve, reject) => {
+      try {
+        module.then((value) => {
+          if (genuine) hide(module, 'then')
+          resolve([value])
+        }, reject)
+      } catch (error) {
+        reject(error)
+      }
+    })
+    if (isObject(value) && value !== module) return finish(value, options, watch)
+    return module
   }
-  if (types.isPromise(module.ready)) {
+  const ready = peek(module, 'ready')
+  if (types.isPromise(ready)) {
     said('the module\'s `ready` promise')
-    await Promise.race([module.ready.then(() => {}), hook.ready])
+    await Promise.race([ready.then(() => {}), hook.ready])
   }
-  if (module.calledRun || hook.called) return module
-  if (module === options || 'calledRun' in module || 'onRuntimeInitialized' in module || 'asm' in module) {
-    // An Emscripten module that has not run. One that never will (no `main`, all synchronous) has no pending work.
+  const done = () => hook.called || Boolean(peek(module, 'calledRun'))
+  if (!done() && genuine && !hook.installed(module)) {
     said('onRuntimeInitialized')
-    if (!('onRuntimeInitialized' in module) || !hook.installed(module)) hook.install(module)
-    while (!module.calledRun && !hook.called && pending() > 0) await Promise.race([hook.ready, turn()])
-    for (let turns = 0; !module.calledRun && !hook.called && turns < 4; turns++) await Promise.race([hook.ready, turn()])
-    if (!module.calledRun && !hook.called && 'calledRun' in module) await hook.ready
-  } else {
-    while (pending() > 0 && !hook.called) await Promise.race([hook.ready, turn()])
+    hook.install(module)
+  }
+  // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
+  said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
+  while (!done() && (pending() > 0 || (genuine && instances() === 0))) await Promise.race([hook.ready, turn()])
+  for (let turns = 0; !done() && turns < 4; turns++) await Promise.race([hook.ready, turn()])
+  if (!done() && Object.hasOwn(module, 'calledRun')) {
+    said('onRuntimeInitialized')
+    await hook.ready
   }
   return module
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve))
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0))
 
 function hide (object, key) {
   if (!delete object[key]) object[key] = undefined
@@ -94,7 +111,10 @@ class ReadyHook {
   }
 
   install (module) {
-    const theirs = module.onRuntimeInitialized
+    const descriptor = Object.getOwnPropertyDescriptor(module, 'onRuntimeInitialized')
+    // Assertion-heavy builds put a trap where an option came too late: the module is past that point.
+    if (descriptor && !('value' in descriptor)) return
+    const theirs = descriptor && descriptor.value
     const hook = (...args) => {
       const given = typeof theirs === 'function' ? theirs.apply(module, args) : undefined
       this.called = true
@@ -106,7 +126,8 @@ class ReadyHook {
   }
 
   installed (module) {
-    return typeof module.onRuntimeInitialized === 'function' && this.hooks.has(module.onRuntimeInitialized)
+    const own = peek(module, 'onRuntimeInitialized')
+    return typeof own === 'function' && this.hooks.has(own)
   }
 }
 

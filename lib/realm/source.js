@@ -65,7 +65,7 @@ class GlueSource {
   static async of ({ program, path: given, bytes }) {
     const file = path.resolve(given ?? 'glue.js')
     const text = bytes ?? await fs.promises.readFile(file)
-    const body = await load().glueBody(program, text)
+    const body = await load().glueBody(program.hidden ? undefined : program, text)
     const source = new GlueSource(file, body, [])
     try {
       source.modules = await Promise.all(body.imports.map((specifier) => source.import(specifier)))

@@ -114,13 +114,10 @@ class Surroundings {
       get: (target, key) => key in own ? own[key] : Reflect.get(target, key),
       set: (target, key, value) => { own[key] = value; return true },
       has: (target, key) => key in own || Reflect.has(target, key),
-      defineProperty: (target, key, descriptor) => {
-        own[key] = 'value' in descriptor ? descriptor.value : descriptor.get && descriptor.get.call(own)
-        return true
-      },
+      defineProperty: (target, key, descriptor) => Reflect.defineProperty(own, key, { ...descriptor, configurable: true }),
       deleteProperty: (target, key) => { delete own[key]; return true },
       getOwnPropertyDescriptor: (target, key) => {
-        if (key in own) return { value: own[key], writable: true, enumerable: true, configurable: true }
+        if (key in own) return Reflect.getOwnPropertyDescriptor(own, key)
         const descriptor = Reflect.getOwnPropertyDescriptor(target, key)
         if (descriptor) descriptor.configurable = true
         return descriptor

@@ -26,10 +26,15 @@ function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides 
   async function during (work) {
     pending++
     try {
-      return await work()
+      const outcome = await work()
+      if (realm.isLive) return outcome
+    } catch (error) {
+      if (realm.isLive) throw error
     } finally {
       pending--
     }
+    // Nothing of a released realm goes on, neither with a value nor with an error.
+    return new Promise(() => {})
   }
 
   const functions = {
@@ -98,6 +103,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides 
     WebAssembly,
     // Compilations and instantiations under way.
     get pending () { return pending },
+    get instances () { return instance.count },
     // Calls into wasm on the stack.
     get depth () { return native.realmDepth(realm.handle) },
     // Bytes in all memories now.
@@ -113,6 +119,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides 
     get isLive () { return realm.isLive },
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
+    get interruptId () { return native.realmInterruptId(realm.handle) },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
     release: () => realm.release()
   }

@@ -19,6 +19,8 @@ function describe (compiled) {
 }
 
 module.exports = function defineInstance (realm, { memory, table, global, exception, overrides }) {
+  let count = 0
+
   class Instance {
     #exports
 
@@ -48,6 +50,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
 
   function complete ({ compiled, names, given }) {
     const values = native.instantiate(realm.handle, compiled, given)
+    count++
     const exports = Object.create(null)
     for (let at = 0; at < values.length; at++) {
       exports[names[2 * at]] = present(names[2 * at + 1], values[at])
@@ -141,5 +144,10 @@ module.exports = function defineInstance (realm, { memory, table, global, except
     return global.fromValue(kind, value)
   }
 
-  return { Instance, prepare, create: (prepared) => new Instance(ready, complete(prepared)) }
+  return {
+    Instance,
+    prepare,
+    get count () { return count },
+    create: (prepared) => new Instance(ready, complete(prepared))
+  }
 }

@@ -7,9 +7,10 @@ const { pathToFileURL } = require('node:url')
 
 let binaryen
 
-// Beside emvm, beside the program, or where the process runs.
-function find () {
+// Beside emvm, beside the source, beside the program, or where the process runs.
+function find (source) {
   const paths = [__dirname, process.cwd()]
+  if (source !== undefined) paths.push(path.dirname(source))
   if (require.main && require.main.filename) paths.push(path.dirname(require.main.filename))
   try {
     return require.resolve('binaryen', { paths })
@@ -20,10 +21,10 @@ function find () {
 
 // Binaryen is an ES module with a top-level await: it can only be imported, so that `new WebAssembly.Module` of such
 // bytes works once it was loaded, and not before.
-async function load () {
-  if (binaryen !== undefined) return binaryen
-  const found = find()
-  if (found === undefined) return (binaryen = null)
+async function load (source) {
+  if (binaryen) return binaryen
+  const found = find(source)
+  if (found === undefined) return null
   const imported = await import(pathToFileURL(found).href)
   return (binaryen = imported.default || imported)
 }
@@ -47,8 +48,8 @@ function translateWith (tool, bytes) {
   }
 }
 
-async function translate (bytes) {
-  const tool = await load()
+async function translate (bytes, source) {
+  const tool = await load(source)
   return tool ? translateWith(tool, bytes) : undefined
 }
 

@@ -4,8 +4,9 @@ use super::exports::{self, ExportSite};
 use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
 use super::{errors, js, raw};
+use crate::emscripten::embind::signatures;
 use crate::emscripten::js::JsValue;
-use crate::instance::{Host, Instance, RecycleError, Settings, StartError};
+use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::bindgen_prelude::*;
 use napi::{JsValue as _, sys};
@@ -35,6 +36,14 @@ pub fn new_interrupt_id() -> f64 {
     crate::instance::Interrupter::new_id() as f64
 }
 
+/// A real folder that the module sees at a path of its own.
+#[napi(object)]
+pub struct MountSpec {
+    pub at: String,
+    pub path: String,
+    pub readonly: bool,
+}
+
 /// Options of a sandbox that its instance sees.
 #[napi(object)]
 #[derive(Default)]
@@ -44,6 +53,11 @@ pub struct SandboxSettings {
     pub stack: Option<u32>,
     pub env: Option<HashMap<String, String>>,
     pub args: Option<Vec<String>>,
+    pub mounts: Option<Vec<MountSpec>>,
+    /// Bytes of standard input.
+    pub stdin: Option<Uint8Array>,
+    /// `navigator.languages[0]`, where there is one.
+    pub language: Option<String>,
     pub lenient: Option<bool>,
     pub no_initial_run: Option<bool>,
     /// Canonical names of imports that the user answers, in the order of their functions.
@@ -98,6 +112,18 @@ impl SandboxObject {
             stack: settings.stack.map(|bytes| bytes as usize),
             env: environment,
             args: settings.args.unwrap_or_default(),
+            mounts: settings
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(|mount| MountPoint {
+                    at: mount.at,
+                    path: mount.path.into(),
+                    readonly: mount.readonly,
+                })
+                .collect(),
+            stdin: settings.stdin.map(|bytes| bytes.to_vec().into()),
+            language: settings.language,
             lenient: settings.lenient.unwrap_or(false),
             no_initial_run: settings.no_initial_run.unwrap_or(false),
             user_imports: settings.user_imports.unwrap_or_default(),
@@ -112,29 +138,41 @@ impl SandboxObject {
         }
     }
 
-    /// Instantiates the module; nothing of it runs yet. `imports`: the functions of the user's imports, then of the
-    /// program's own.
+    /// Instantiates the module; nothing of it runs yet, so its imports may come later.
     #[napi(catch_unwind)]
-    pub fn instantiate(&self, env: &Env, this: This, imports: Vec<Option<Unknown>>) -> Result<()> {
+    pub fn instantiate(&self, env: &Env, this: This) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
         let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell, this.object.raw()));
         *self.js.borrow_mut() = Some(js.clone());
-        let keep =
-            |value: &Unknown| crate::emscripten::js::Js::keep(&*js, JsValue(value.raw() as usize));
-        let js_imports = imports
-            .iter()
-            .map(|function| function.as_ref().map(keep))
-            .collect();
         let _held = self.cell.hold();
-        let made = Instance::new(program, settings, Host { js, js_imports });
-        let instance = made.map_err(|error| {
+        let host = Host {
+            js,
+            js_imports: Vec::new(),
+        };
+        let instance = Instance::new(program, settings, host).map_err(|error| {
             self.throw_start(env, error);
             pending()
         })?;
         self.cell.set_instance(Some(instance));
         self.report(env);
+        Ok(())
+    }
+
+    /// The functions of the user's imports, then of the program's own, in the order of their names.
+    #[napi]
+    pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
+        let runtime = &mut self.live(env)?.runtime;
+        let js = runtime.js();
+        for old in std::mem::take(&mut runtime.js_imports).into_iter().flatten() {
+            js.release(old);
+        }
+        let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
+        runtime.js_imports = imports
+            .iter()
+            .map(|function| function.as_ref().map(keep))
+            .collect();
         Ok(())
     }
 
@@ -225,6 +263,14 @@ impl SandboxObject {
             .map_or(0.0, |instance| instance.interrupter.id() as f64)
     }
 
+    /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
+    #[napi]
+    pub fn embind_signatures(&self) -> String {
+        self.cell.instance().map_or_else(String::new, |instance| {
+            signatures::signatures(&instance.runtime.embind.reg)
+        })
+    }
+
     #[napi(getter)]
     pub fn generation(&self) -> f64 {
         self.cell
@@ -282,6 +328,12 @@ impl SandboxObject {
         })
     }
 
+    /// `(error) => void`: told of traps, aborts and time-outs of outermost calls.
+    #[napi]
+    pub fn set_fault_hook(&self, function: Unknown) {
+        self.cell.set_fault_hook(function.raw());
+    }
+
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
     pub fn set_script_error(&self, this: This, function: Unknown) {
@@ -324,9 +376,15 @@ impl SandboxObject {
         unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
     }
 
-    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind.
+    /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind. The
+    /// description is the same for all sandboxes of a program: it comes when asked for.
     #[napi]
-    pub fn embind<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+    pub fn embind<'env>(
+        &self,
+        env: &'env Env,
+        this: This<'env>,
+        describes: bool,
+    ) -> Result<Unknown<'env>> {
         let runtime = &self.live(env)?.runtime;
         let js = self
             .js
@@ -335,7 +393,13 @@ impl SandboxObject {
             .filter(|_| !runtime.embind.reg.types.is_empty());
         // SAFETY: this object owns the cell, and what is made holds this object.
         let made = js.and_then(|js| unsafe {
-            super::embind::install(env.raw(), &raw const *self.cell, js, this.object.raw())
+            super::embind::install(
+                env.raw(),
+                &raw const *self.cell,
+                js,
+                this.object.raw(),
+                describes,
+            )
         });
         // SAFETY: a live value of this environment.
         unsafe {
@@ -370,12 +434,13 @@ impl SandboxObject {
         pending()
     }
 
-    /// Tells V8's collector what hangs on this object, so that a forgotten sandbox goes soon.
+    /// Tells V8's collector what hangs on this object, so that a forgotten sandbox goes soon. Little of a linear memory
+    /// is ever touched; reporting all of it would make every open collect garbage.
     fn report(&self, env: &Env) {
-        let now = self
-            .cell
-            .instance()
-            .map_or(0, |instance| instance.runtime.wasm.memory().len() as i64);
+        const TOUCHED: i64 = 16;
+        let now = self.cell.instance().map_or(0, |instance| {
+            instance.runtime.wasm.memory().len() as i64 / TOUCHED
+        });
         let mut total = 0;
         // SAFETY: the environment is live; the call only counts.
         unsafe {
@@ -405,6 +470,12 @@ impl SandboxObject {
                     &[("imports", names)],
                 );
                 errors::throw_value(env, error);
+            }
+            StartError::Mount { at, path, reason } => {
+                let shown = path.display();
+                let text = format!("Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}.");
+                let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
+                errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
             }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
             StartError::Memory { text, requested, limit } => {

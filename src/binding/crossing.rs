@@ -15,7 +15,10 @@ const WASM_EXCEPTION: u64 = 4;
 
 fn tag(cell: &SandboxCell, kind: u64) -> sys::napi_type_tag {
     let generation = cell.instance().map_or(0, |instance| instance.generation());
-    sys::napi_type_tag { lower: std::ptr::from_ref(cell) as u64, upper: generation << 8 | kind }
+    sys::napi_type_tag {
+        lower: std::ptr::from_ref(cell) as u64,
+        upper: generation << 8 | kind,
+    }
 }
 
 /// Marks an error with what unwinds.
@@ -34,7 +37,9 @@ pub fn mark(env: sys::napi_env, cell: &SandboxCell, unwind: &Unwind, error: sys:
 /// What a JavaScript error was before it left this sandbox's module, in this generation.
 pub fn restored(env: sys::napi_env, cell: &SandboxCell, error: sys::napi_value) -> Option<Unwind> {
     let is_object = get!(napi_typeof, env, error) == Some(sys::ValueType::napi_object);
-    let is = |kind| is_object && get!(napi_check_object_type_tag, env, error, &tag(cell, kind)) == Some(true);
+    let is = |kind| {
+        is_object && get!(napi_check_object_type_tag, env, error, &tag(cell, kind)) == Some(true)
+    };
     let number = |name: &std::ffi::CStr| {
         let value = get!(napi_get_named_property, env, error, name.as_ptr())?;
         get!(napi_get_value_double, env, value)

@@ -121,9 +121,13 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     with_arguments(env, info, |args, data| {
         // SAFETY: the data of this callback, which outlives the function (see `Installed`).
         let (data, shared) = unsafe { (&*data, &*(*data).shared) };
-        let passed = Raws { env, args };
+        // One native function serves all callables: each of its own would cost a kilobyte and more.
+        let index = args.first().and_then(|value| get!(napi_get_value_uint32, env, *value));
+        let passed = Raws { env, args: args.get(1..).unwrap_or_default() };
         let call = |rt: &mut Runtime| {
-            let callable = &shared.reg.callables[data.index as usize];
+            let callable = index
+                .and_then(|index| shared.reg.callables.get(index as usize))
+                .ok_or_else(|| Unwind::Bug("a call without a callable".into()))?;
             match invoke(rt, &shared.reg, callable, &passed)? {
                 Returned::Out(out @ Out::Handle { .. }) if callable.gives_val(&shared.reg) => {
                     // A number may be the val itself: the registers say that there is a handle, and hold its id.
@@ -148,7 +152,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 }
 
 /// What the facade can do with handles and the rest, by position in the list it gets.
-const OPERATIONS: [(&str, Operation); 17] = [
+const OPERATIONS: [(&str, Operation); 18] = [
     ("delete", |rt, _, a| {
         handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())
     }),
@@ -191,6 +195,16 @@ const OPERATIONS: [(&str, Operation); 17] = [
         js.set_named(rt, record, "refcount", js.number(f64::from(refs)))?;
         js.set_named(rt, record, "value", value)?;
         Ok(record)
+    }),
+    ("live", |rt, js, _| {
+        let list = js.array();
+        for (i, (class, handle)) in rt.embind.live(rt.generation).into_iter().enumerate() {
+            let at = 3 * i as u32;
+            js.set_index(rt, list, at, js.string_utf8(class.as_bytes()))?;
+            js.set_index(rt, list, at + 1, js.number(handle.id))?;
+            js.set_index(rt, list, at + 2, js.number(handle.key))?;
+        }
+        Ok(list)
     }),
     ("inheritedCount", |rt, js, _| {
         Ok(js.number(rt.embind.inherited_count() as f64))
@@ -285,7 +299,8 @@ unsafe extern "C" fn drop_installed(_: sys::napi_env, data: *mut c_void, _: *mut
     drop(unsafe { Box::from_raw(data.cast::<Installed>()) });
 }
 
-/// What `lib/facade/embind.js` builds the facade from: `{ description, calls, operations, registers, owner }`.
+/// What `lib/facade/embind.js` builds the facade from: `{ description, call, operations, registers, owner }`,
+/// the description when it is asked for.
 ///
 /// # Safety
 /// `cell` lives as long as `sandbox`, the JavaScript object that owns it.
@@ -294,13 +309,13 @@ pub unsafe fn install(
     cell: *const SandboxCell,
     js: Rc<NapiJs>,
     sandbox: sys::napi_value,
+    describes: bool,
 ) -> Option<sys::napi_value> {
     // SAFETY: by the caller's promise.
     let runtime = &mut unsafe { &*cell }.instance()?.runtime;
     let reg = Arc::clone(&runtime.embind.reg);
-    let description = describe::describe(&reg, &runtime.abi);
+    let description = describes.then(|| describe::describe(&reg, &runtime.abi));
     let registers = js.registers()?;
-    let calls = reg.callables.len() as u32;
     let installed = Box::into_raw(Box::new(Installed {
         reg,
         js,
@@ -319,7 +334,7 @@ pub unsafe fn install(
     };
     // SAFETY: made just above and not shared yet.
     let shared = unsafe {
-        (*installed).calls = data(calls);
+        (*installed).calls = data(1);
         (*installed).operations = data(OPERATIONS.len() as u32);
         &*installed
     };
@@ -335,15 +350,12 @@ pub unsafe fn install(
     raw::set(env, owner, "data", external);
 
     let object = raw::object(env);
-    raw::set(env, object, "description", raw::string(env, &description));
-    let list = raw::array(
-        env,
-        shared
-            .calls
-            .iter()
-            .map(|data| function(env, Some(call), data)),
-    );
-    raw::set(env, object, "calls", list);
+    if let Some(description) = description {
+        raw::set(env, object, "description", raw::string(env, &description));
+    }
+    for data in &shared.calls {
+        raw::set(env, object, "call", function(env, Some(call), data));
+    }
     let operations = raw::object(env);
     for ((name, _), data) in OPERATIONS.iter().zip(&shared.operations) {
         raw::set(env, operations, name, function(env, Some(operate), data));

@@ -1,8 +1,8 @@
 //! The file system of a sandbox for `lib/facade/fs`, and the JavaScript side of terminals, devices and lazy files.
 
 use super::addon::{SandboxObject, pending};
-use super::raw::{self, Reference, get};
 use super::errors;
+use super::raw::{self, Reference, get};
 use crate::emscripten::fs::{Errno, FileSystem, Host, Input, Seek, Stat, Stdio};
 use napi::bindgen_prelude::*;
 use napi::sys;
@@ -34,7 +34,14 @@ impl ScriptHost {
             let key = raw::string(env, name);
             let function = get!(napi_get_property, env, object, key).ok_or(Errno::EIO)?;
             let args = make(env);
-            match get!(napi_call_function, env, object, function, args.len(), args.as_ptr()) {
+            match get!(
+                napi_call_function,
+                env,
+                object,
+                function,
+                args.len(),
+                args.as_ptr()
+            ) {
                 Some(value) => read(env, value),
                 None => {
                     raw::take_exception(env);
@@ -63,7 +70,15 @@ fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> Outcome<Vec<u8>> {
     let none: *mut std::ffi::c_void = std::ptr::null_mut();
     // SAFETY: all results but length and data are left out; both are good until JavaScript runs again.
     unsafe {
-        let status = sys::napi_get_typedarray_info(env, value, none.cast(), &mut len, &mut data, none.cast(), none.cast());
+        let status = sys::napi_get_typedarray_info(
+            env,
+            value,
+            none.cast(),
+            &mut len,
+            &mut data,
+            none.cast(),
+            none.cast(),
+        );
         if status != sys::Status::napi_ok {
             return Err(Errno::EIO);
         }
@@ -81,7 +96,14 @@ fn byte_array(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
             // SAFETY: the buffer is new and has that many bytes.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast(), bytes.len()) };
         }
-        get!(napi_create_typedarray, env, sys::TypedarrayType::uint8_array, bytes.len(), buffer, 0)
+        get!(
+            napi_create_typedarray,
+            env,
+            sys::TypedarrayType::uint8_array,
+            bytes.len(),
+            buffer,
+            0
+        )
     });
     made.unwrap_or_else(|| raw::undefined(env))
 }
@@ -103,18 +125,36 @@ impl Host for ScriptHost {
     }
     fn device_open(&mut self, device: u32) -> Outcome<()> {
         let linux = self.linux;
-        self.call("open", |env| vec![raw::number(env, device.into())], |env, value| count(env, value, linux).map(drop))
+        self.call(
+            "open",
+            |env| vec![raw::number(env, device.into())],
+            |env, value| count(env, value, linux).map(drop),
+        )
     }
     fn device_close(&mut self, device: u32) -> Outcome<()> {
         let linux = self.linux;
-        self.call("close", |env| vec![raw::number(env, device.into())], |env, value| count(env, value, linux).map(drop))
+        self.call(
+            "close",
+            |env| vec![raw::number(env, device.into())],
+            |env, value| count(env, value, linux).map(drop),
+        )
     }
     fn device_read(&mut self, device: u32, buf: &mut [u8], position: u64) -> Outcome<usize> {
         let (len, linux) = (buf.len(), self.linux);
-        let args = |env| vec![raw::number(env, device.into()), raw::number(env, len as f64), raw::number(env, position as f64)];
+        let args = |env| {
+            vec![
+                raw::number(env, device.into()),
+                raw::number(env, len as f64),
+                raw::number(env, position as f64),
+            ]
+        };
         let read = |env, value| {
             if let Some(number) = get!(napi_get_value_double, env, value) {
-                return count(env, value, linux).and(if number == 0.0 { Ok(Vec::new()) } else { Err(Errno::EIO) });
+                return count(env, value, linux).and(if number == 0.0 {
+                    Ok(Vec::new())
+                } else {
+                    Err(Errno::EIO)
+                });
             }
             bytes_of(env, value)
         };
@@ -124,7 +164,13 @@ impl Host for ScriptHost {
         Ok(count)
     }
     fn device_write(&mut self, device: u32, data: &[u8], position: u64) -> Outcome<usize> {
-        let args = |env| vec![raw::number(env, device.into()), byte_array(env, data), raw::number(env, position as f64)];
+        let args = |env| {
+            vec![
+                raw::number(env, device.into()),
+                byte_array(env, data),
+                raw::number(env, position as f64),
+            ]
+        };
         let linux = self.linux;
         self.call("write", args, |env, value| count(env, value, linux))
     }
@@ -184,9 +230,14 @@ impl SandboxObject {
     /// The object whose functions are the terminals, devices and lazy files: out, err, stdin, open, close, read, write, load.
     #[napi]
     pub fn set_fs_host(&self, env: &Env, this: This, host: Unknown) -> Result<()> {
-        let object = Reference::kept_by(env.raw(), this.object.raw(), "#fsHost", host.raw()).ok_or_else(|| Error::from_reason("not an object"))?;
+        let object = Reference::kept_by(env.raw(), this.object.raw(), "#fsHost", host.raw())
+            .ok_or_else(|| Error::from_reason("not an object"))?;
         let runtime = &mut self.live(env)?.runtime;
-        let script = ScriptHost { env: env.raw(), object, linux: runtime.abi.linux_errno };
+        let script = ScriptHost {
+            env: env.raw(),
+            object,
+            linux: runtime.abi.linux_errno,
+        };
         runtime.fs.set_host(Box::new(script));
         Ok(())
     }
@@ -194,8 +245,13 @@ impl SandboxObject {
     fn fs<T>(&self, env: &Env, run: impl FnOnce(&mut FileSystem) -> Outcome<T>) -> Result<T> {
         let outcome = run(&mut self.live(env)?.runtime.fs);
         outcome.map_err(|error| {
-            let linux = self.cell.instance().is_some_and(|instance| instance.runtime.abi.linux_errno);
-            let thrown = self.cell.errno_error(env.raw(), error.number(linux), error.name(), error.text());
+            let linux = self
+                .cell
+                .instance()
+                .is_some_and(|instance| instance.runtime.abi.linux_errno);
+            let thrown =
+                self.cell
+                    .errno_error(env.raw(), error.number(linux), error.name(), error.text());
             errors::throw_value(env.raw(), thrown);
             pending()
         })
@@ -230,14 +286,32 @@ impl SandboxObject {
     }
     /// Fills the array; without a position the descriptor moves.
     #[napi]
-    pub fn fs_read(&self, env: &Env, fd: i32, mut into: Uint8Array, position: Option<f64>) -> Result<u32> {
+    pub fn fs_read(
+        &self,
+        env: &Env,
+        fd: i32,
+        mut into: Uint8Array,
+        position: Option<f64>,
+    ) -> Result<u32> {
         // SAFETY: the facade passes memory that no JavaScript can detach or resize while this runs.
         let buf = unsafe { into.as_mut() };
-        self.fs(env, |fs| fs.read(fd, buf, position.map(|at| at as u64)).map(|n| n as u32))
+        self.fs(env, |fs| {
+            fs.read(fd, buf, position.map(|at| at as u64))
+                .map(|n| n as u32)
+        })
     }
     #[napi]
-    pub fn fs_write(&self, env: &Env, fd: i32, data: Uint8Array, position: Option<f64>) -> Result<u32> {
-        self.fs(env, |fs| fs.write(fd, &data, position.map(|at| at as u64)).map(|n| n as u32))
+    pub fn fs_write(
+        &self,
+        env: &Env,
+        fd: i32,
+        data: Uint8Array,
+        position: Option<f64>,
+    ) -> Result<u32> {
+        self.fs(env, |fs| {
+            fs.write(fd, &data, position.map(|at| at as u64))
+                .map(|n| n as u32)
+        })
     }
     #[napi]
     pub fn fs_seek(&self, env: &Env, fd: i32, offset: f64, whence: u32) -> Result<f64> {
@@ -253,7 +327,14 @@ impl SandboxObject {
     }
     #[napi]
     pub fn fs_stat(&self, env: &Env, path: String, follow: bool) -> Result<Vec<f64>> {
-        self.fs(env, |fs| if follow { fs.stat(&path) } else { fs.lstat(&path) }.map(numbers))
+        self.fs(env, |fs| {
+            if follow {
+                fs.stat(&path)
+            } else {
+                fs.lstat(&path)
+            }
+            .map(numbers)
+        })
     }
     #[napi]
     pub fn fs_fstat(&self, env: &Env, fd: i32) -> Result<Vec<f64>> {
@@ -328,8 +409,22 @@ impl SandboxObject {
         self.fs(env, |fs| fs.fchown(fd))
     }
     #[napi]
-    pub fn fs_utime(&self, env: &Env, path: String, atime: Option<f64>, mtime: Option<f64>, follow: bool) -> Result<()> {
-        self.fs(env, |fs| fs.utime(&path, atime.map(|t| t as i64), mtime.map(|t| t as i64), follow))
+    pub fn fs_utime(
+        &self,
+        env: &Env,
+        path: String,
+        atime: Option<f64>,
+        mtime: Option<f64>,
+        follow: bool,
+    ) -> Result<()> {
+        self.fs(env, |fs| {
+            fs.utime(
+                &path,
+                atime.map(|t| t as i64),
+                mtime.map(|t| t as i64),
+                follow,
+            )
+        })
     }
     #[napi]
     pub fn fs_cwd(&self, env: &Env) -> Result<String> {
@@ -344,7 +439,12 @@ impl SandboxObject {
         self.fs(env, |fs| fs.real_path(&path, follow))
     }
     #[napi]
-    pub fn fs_analyze(&self, env: &Env, path: String, dont_resolve_last_link: bool) -> Result<PathAnalysis> {
+    pub fn fs_analyze(
+        &self,
+        env: &Env,
+        path: String,
+        dont_resolve_last_link: bool,
+    ) -> Result<PathAnalysis> {
         let linux = self.live(env)?.runtime.abi.linux_errno;
         self.fs(env, |fs| {
             let found = fs.analyze_path(&path, dont_resolve_last_link);
@@ -364,7 +464,14 @@ impl SandboxObject {
         self.fs(env, |fs| fs.read_file(&path).map(Uint8Array::from))
     }
     #[napi]
-    pub fn fs_write_file(&self, env: &Env, path: String, data: Uint8Array, flags: Option<u32>, mode: Option<u32>) -> Result<()> {
+    pub fn fs_write_file(
+        &self,
+        env: &Env,
+        path: String,
+        data: Uint8Array,
+        flags: Option<u32>,
+        mode: Option<u32>,
+    ) -> Result<()> {
         self.fs(env, |fs| fs.write_file(&path, &data, flags, mode))
     }
     #[napi]
@@ -380,7 +487,14 @@ impl SandboxObject {
         self.fs(env, |fs| fs.create_path(&parent, &path))
     }
     #[napi]
-    pub fn fs_create_file(&self, env: &Env, parent: String, name: String, readable: bool, writable: bool) -> Result<String> {
+    pub fn fs_create_file(
+        &self,
+        env: &Env,
+        parent: String,
+        name: String,
+        readable: bool,
+        writable: bool,
+    ) -> Result<String> {
         self.fs(env, |fs| fs.create_file(&parent, &name, readable, writable))
     }
     #[napi]
@@ -393,7 +507,9 @@ impl SandboxObject {
         readable: bool,
         writable: bool,
     ) -> Result<String> {
-        self.fs(env, |fs| fs.create_data_file(&parent, &name, &data, readable, writable))
+        self.fs(env, |fs| {
+            fs.create_data_file(&parent, &name, &data, readable, writable)
+        })
     }
     #[napi]
     pub fn fs_create_lazy_file(
@@ -405,11 +521,23 @@ impl SandboxObject {
         readable: bool,
         writable: bool,
     ) -> Result<String> {
-        self.fs(env, |fs| fs.create_lazy_file(&parent, &name, key, readable, writable))
+        self.fs(env, |fs| {
+            fs.create_lazy_file(&parent, &name, key, readable, writable)
+        })
     }
     #[napi]
-    pub fn fs_create_device(&self, env: &Env, parent: String, name: String, id: u32, input: bool, output: bool) -> Result<u32> {
-        self.fs(env, |fs| fs.create_device(&parent, &name, id, input, output))
+    pub fn fs_create_device(
+        &self,
+        env: &Env,
+        parent: String,
+        name: String,
+        id: u32,
+        input: bool,
+        output: bool,
+    ) -> Result<u32> {
+        self.fs(env, |fs| {
+            fs.create_device(&parent, &name, id, input, output)
+        })
     }
     #[napi]
     pub fn fs_register_device(&self, env: &Env, dev: u32, id: u32) -> Result<()> {
@@ -424,7 +552,17 @@ impl SandboxObject {
         self.fs(env, |fs| {
             let of = fs.statfs(&path)?;
             let small = [of.fsid, of.flags, of.namelen].map(f64::from);
-            Ok([&[of.bsize.into(), of.blocks as f64, of.bfree as f64, of.files as f64, of.ffree as f64][..], &small[..]].concat())
+            Ok([
+                &[
+                    of.bsize.into(),
+                    of.blocks as f64,
+                    of.bfree as f64,
+                    of.files as f64,
+                    of.ffree as f64,
+                ][..],
+                &small[..],
+            ]
+            .concat())
         })
     }
     #[napi]

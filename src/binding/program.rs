@@ -2,13 +2,14 @@
 
 use crate::emscripten;
 use crate::engine::{Cache, Progress};
-use crate::program::{self, NameState, Program, ReadError, Reading, SourceFile};
+use crate::program::files::{self, Stamp};
+use crate::program::{self, NameState, OpenError, Program, ReadError, Reading, SourceFile};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What to open.
@@ -18,6 +19,8 @@ pub struct SourceSpec {
     pub bytes: Option<Uint8Array>,
     pub wasm_path: Option<String>,
     pub wasm_bytes: Option<Uint8Array>,
+    /// The wasm in an encoding that the engine takes, where its own is not.
+    pub translated: Option<Uint8Array>,
     /// Folder of compiled code; absent: the user's own; empty: none.
     pub cache: Option<String>,
 }
@@ -27,6 +30,8 @@ pub struct SourceSpec {
 pub struct Failure {
     pub code: String,
     pub message: String,
+    /// The WebAssembly features that the engine lacks, when that is the failure.
+    pub feature: Option<String>,
 }
 
 /// A compiled program, shared by all sandboxes and threads of the process.
@@ -35,29 +40,112 @@ pub struct ProgramHandle {
     pub(super) program: Arc<Program>,
 }
 
-struct Files {
-    source: SourceFile,
-    wasm: Option<SourceFile>,
-    missing: Option<ReadError>,
+/// A source as the user gave it, its files not read yet.
+struct Given {
+    path: Option<PathBuf>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Given {
+    fn new(path: Option<String>, bytes: Option<Uint8Array>) -> Option<Self> {
+        let given = Self { path: path.map(PathBuf::from), bytes: bytes.map(|b| b.to_vec()) };
+        (given.path.is_some() || given.bytes.is_some()).then_some(given)
+    }
+
+    /// What identifies it without reading it.
+    fn stamp(&self) -> Option<Stamp> {
+        self.bytes.is_none().then_some(())?;
+        Stamp::of(self.path.as_ref()?)
+    }
+
+    fn load(self) -> std::result::Result<SourceFile, ReadError> {
+        match (self.path, self.bytes) {
+            (path, Some(bytes)) => Ok(SourceFile { path, bytes }),
+            (Some(path), None) => SourceFile::load(&path),
+            (None, None) => Err(ReadError::Empty),
+        }
+    }
+}
+
+struct Request {
+    source: Option<Given>,
+    wasm: Option<Given>,
+    translated: Option<Vec<u8>>,
+    cache: Option<Cache>,
+}
+
+impl From<SourceSpec> for Request {
+    fn from(spec: SourceSpec) -> Self {
+        Self {
+            source: Given::new(spec.path, spec.bytes),
+            wasm: Given::new(spec.wasm_path, spec.wasm_bytes),
+            translated: spec.translated.map(|bytes| bytes.to_vec()),
+            cache: match spec.cache.as_deref() {
+                None => Cache::of_user(),
+                Some("") => None,
+                Some(folder) => Some(Cache::at(folder)),
+            },
+        }
+    }
+}
+
+impl Request {
+    /// The stamps of all files it names; `None` when bytes were given instead.
+    fn stamps(&self) -> Option<Vec<Stamp>> {
+        self.source.iter().chain(&self.wasm).map(Given::stamp).collect()
+    }
+
+    fn read(self) -> std::result::Result<Reading, ReadError> {
+        let source = self.source.ok_or(ReadError::Empty)?.load()?;
+        let wasm = self.wasm.map(Given::load).transpose()?;
+        let host = program::Host {
+            is_native: &|name| emscripten::answer(name).is_some(),
+            provides: &super::facade_provides,
+            is_live: &program::glue::is_live_name,
+        };
+        program::read(&source, wasm, host)
+    }
+
+    fn open(mut self, progress: Option<Box<Progress>>) -> std::result::Result<Arc<Program>, OpenError> {
+        let stamps = self.stamps();
+        if let Some(known) = stamps.as_ref().and_then(|stamps| files::known(stamps)) {
+            return Ok(known);
+        }
+        let (cache, translated) = (self.cache.take(), self.translated.take());
+        let program = Program::get(self.read()?, translated.as_deref(), cache.as_ref(), progress)?;
+        if let Some(stamps) = stamps {
+            files::remember(stamps, &program);
+        }
+        Ok(program)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let (code, feature) = match &error {
+            OpenError::Read(ReadError::UnsupportedFeature { feature }) => ("EMVM_ERR_INVALID_WASM", Some(feature.clone())),
+            OpenError::Read(ReadError::InvalidWasm { .. }) | OpenError::Compile(_) => ("EMVM_ERR_INVALID_WASM", None),
+            OpenError::Read(_) => ("EMVM_ERR_SOURCE", None),
+        };
+        Failure { code: code.into(), message: error.to_string(), feature }
+    }
 }
 
 pub struct OpenTask {
-    files: Option<Files>,
-    cache: Option<Cache>,
+    request: Option<Request>,
     progress: Option<Arc<ThreadsafeFunction<(String, f64, f64), ()>>>,
 }
 
-type Outcome = std::result::Result<Arc<Program>, Failure>;
+fn once<T>(place: &mut Option<T>) -> Result<T> {
+    place.take().ok_or_else(|| Error::from_reason("a task runs once"))
+}
 
 impl Task for OpenTask {
-    type Output = Outcome;
+    type Output = std::result::Result<Arc<Program>, Failure>;
     type JsValue = Either<ProgramHandle, Failure>;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        let files = self
-            .files
-            .take()
-            .ok_or_else(|| Error::from_reason("opened twice"))?;
+        let request = once(&mut self.request)?;
         let progress = self.progress.take().map(|function| -> Box<Progress> {
             Box::new(move |phase, done, total| {
                 let now = (phase.to_owned(), done as f64, total as f64);
@@ -65,14 +153,14 @@ impl Task for OpenTask {
                 true
             })
         });
-        let cache = self.cache.as_ref();
         // A file that a parser or the compiler cannot cope with must not take the process down.
-        let opened = catch_unwind(AssertUnwindSafe(|| open(files, cache, progress)));
+        let opened = catch_unwind(AssertUnwindSafe(|| request.open(progress).map_err(Failure::from)));
         Ok(opened.unwrap_or_else(|panic| {
             let text = super::sandbox::panic_text(&*panic);
             Err(Failure {
                 code: "EMVM_ERR_INVALID_WASM".into(),
                 message: format!("emvm failed on this file, please report it: {text}"),
+                feature: None,
             })
         }))
     }
@@ -85,84 +173,35 @@ impl Task for OpenTask {
     }
 }
 
-fn open(files: Files, cache: Option<&Cache>, progress: Option<Box<Progress>>) -> Outcome {
-    let reading = match files.missing {
-        Some(error) => Err(error),
-        None => read(&files.source, files.wasm),
-    };
-    let reading = reading.map_err(failure)?;
-    Program::get(reading, cache, progress).map_err(|e| Failure {
-        code: "EMVM_ERR_INVALID_WASM".into(),
-        message: e.to_string(),
-    })
-}
-
-pub(super) fn read(
-    source: &SourceFile,
-    wasm: Option<SourceFile>,
-) -> std::result::Result<Reading, ReadError> {
-    let host = program::Host {
-        is_native: &|name| emscripten::answer(name).is_some(),
-        provides: &super::facade_provides,
-        is_live: &program::glue::is_live_name,
-    };
-    program::read(source, wasm, host)
-}
-
-fn failure(error: ReadError) -> Failure {
-    let code = match &error {
-        ReadError::InvalidWasm { .. } | ReadError::UnsupportedFeature { .. } => {
-            "EMVM_ERR_INVALID_WASM"
-        }
-        _ => "EMVM_ERR_SOURCE",
-    };
-    Failure {
-        code: code.into(),
-        message: error.to_string(),
-    }
-}
-
 /// Reads and compiles a source. `onProgress` is called with phase, done and total while compiling.
 #[napi(ts_return_type = "Promise<Program | Failure>")]
 pub fn open_program(
     spec: SourceSpec,
     on_progress: Option<ThreadsafeFunction<(String, f64, f64), ()>>,
 ) -> AsyncTask<OpenTask> {
-    let cache = match spec.cache.as_deref() {
-        None => Cache::of_user(),
-        Some("") => None,
-        Some(folder) => Some(Cache::at(folder)),
-    };
-    AsyncTask::new(OpenTask {
-        files: Some(files(&spec)),
-        cache,
-        progress: on_progress.map(Arc::new),
-    })
+    AsyncTask::new(OpenTask { request: Some(spec.into()), progress: on_progress.map(Arc::new) })
 }
 
-fn files(spec: &SourceSpec) -> Files {
-    let load = |path: &Option<String>, bytes: &Option<Uint8Array>| match (path, bytes) {
-        (path, Some(bytes)) => Ok(Some(SourceFile {
-            path: path.as_ref().map(Into::into),
-            bytes: bytes.to_vec(),
-        })),
-        (Some(path), None) => SourceFile::load(Path::new(path)).map(Some),
-        (None, None) => Ok(None),
-    };
-    let source = load(&spec.path, &spec.bytes);
-    let wasm = load(&spec.wasm_path, &spec.wasm_bytes);
-    match (source, wasm) {
-        (Ok(source), Ok(wasm)) => Files {
-            source: source.unwrap_or_default(),
-            wasm,
-            missing: None,
-        },
-        (Err(error), _) | (_, Err(error)) => Files {
-            source: SourceFile::default(),
-            wasm: None,
-            missing: Some(error),
-        },
+pub struct ReadWasmTask(Option<Request>);
+
+impl Task for ReadWasmTask {
+    type Output = Vec<u8>;
+    type JsValue = Buffer;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        let reading = once(&mut self.0)?.read();
+        reading.map(|reading| reading.wasm).map_err(|e| Error::from_reason(e.to_string()))
     }
+
+    fn resolve(&mut self, _: Env, wasm: Self::Output) -> Result<Self::JsValue> {
+        Ok(wasm.into())
+    }
+}
+
+/// The bytes of the wasm of a source, compiled or not.
+#[napi(ts_return_type = "Promise<Buffer>")]
+pub fn read_wasm(spec: SourceSpec) -> AsyncTask<ReadWasmTask> {
+    AsyncTask::new(ReadWasmTask(Some(spec.into())))
 }
 
 #[napi]
@@ -171,6 +210,12 @@ impl ProgramHandle {
     #[napi]
     pub fn facts(&self) -> String {
         facts(&self.program).to_string()
+    }
+
+    /// Hash of what was read: the program's name in this process.
+    #[napi(getter)]
+    pub fn key(&self) -> String {
+        blake3::Hash::from_bytes(self.program.reading().key).to_hex().to_string()
     }
 
     #[napi(getter)]
@@ -217,7 +262,7 @@ fn facts(program: &Program) -> Value {
     let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
         let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
         json!({
-            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async,
+            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async, "keepsState": f.keeps_state, "replacesModule": f.replaces_module,
         })
     });
     let memory = reading.facts.memories.first();
@@ -248,7 +293,9 @@ fn facts(program: &Program) -> Value {
             "unsignedPointers": g.evidence.unsigned_pointers,
             "codePoints": g.evidence.code_points,
         })),
+        "absoluteLinks": program.abi().absolute_links,
         "noInitialRun": glue.is_some_and(|g| g.evidence.no_initial_run),
+        "awaitsWasm": glue.is_some_and(|g| g.evidence.awaits_wasm),
         "linuxErrno": program.abi().linux_errno,
         "memory": memory.map(|m| json!({ "min": m.min, "max": m.max, "shared": m.shared, "memory64": m.memory64, "imported": m.imported })),
         "restorable": program.restorable().err(),

@@ -70,6 +70,12 @@ impl Reference {
         Some(Self { env, reference })
     }
 
+    /// A reference that does not keep its value: `value` gives nothing once that is collected.
+    pub fn weak(env: sys::napi_env, value: sys::napi_value) -> Option<Self> {
+        let reference = get!(napi_create_reference, env, value, 0)?;
+        Some(Self { env, reference })
+    }
+
     /// A reference that does not keep the value alive: for what leads back to the sandbox, or nobody could ever collect
     /// it. The sandbox's JavaScript object, `keeper`, holds the value under `name` instead.
     pub fn kept_by(

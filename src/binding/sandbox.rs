@@ -32,6 +32,8 @@ pub struct SandboxCell {
     entered: Cell<u32>,
     /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
     script_error: RefCell<Option<Reference>>,
+    /// `(error) => void`: told of traps, aborts and time-outs, for those who watch a sandbox.
+    fault_hook: RefCell<Option<Reference>>,
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     errno_error: RefCell<Option<Reference>>,
 }
@@ -44,6 +46,7 @@ impl SandboxCell {
             instance: UnsafeCell::new(None),
             entered: Cell::new(0),
             script_error: RefCell::new(None),
+            fault_hook: RefCell::new(None),
             errno_error: RefCell::new(None),
         })
     }
@@ -76,6 +79,20 @@ impl SandboxCell {
         unsafe { *self.instance.get() = instance };
     }
 
+    pub fn set_fault_hook(&self, function: sys::napi_value) {
+        *self.fault_hook.borrow_mut() = Reference::weak(self.env, function);
+    }
+
+    /// Tells of a fault. No exception may be pending; one that the hook throws is dropped.
+    fn tell(&self, error: sys::napi_value) {
+        let hook = self.fault_hook.borrow().as_ref().and_then(Reference::value);
+        if let Some(hook) = hook
+            && get!(napi_call_function, self.env, raw::undefined(self.env), hook, 1, &raw const error).is_none()
+        {
+            raw::take_exception(self.env);
+        }
+    }
+
     pub fn set_script_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
         *self.script_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#scriptError", function);
     }
@@ -99,6 +116,7 @@ impl SandboxCell {
         self.buffer.detach(self.env);
         self.set_instance(None);
         self.script_error.borrow_mut().take();
+        self.fault_hook.borrow_mut().take();
         self.errno_error.borrow_mut().take();
     }
 
@@ -228,7 +246,12 @@ pub unsafe fn enter(
         Some(unwind) => {
             instance.note(&unwind);
             let unwind = instance.runtime.explain(unwind);
-            errors::throw_value(env, errors::of_unwind(env, cell, unwind));
+            let fault = outermost && unwind.is_fault();
+            let error = errors::of_unwind(env, cell, unwind);
+            if fault {
+                cell.tell(error);
+            }
+            errors::throw_value(env, error);
             std::ptr::null_mut()
         }
     }

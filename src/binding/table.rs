@@ -6,20 +6,30 @@ use super::sandbox::enter;
 use super::{errors, raw};
 use crate::emscripten::functions::signature;
 use crate::emscripten::js::JsValue;
+use crate::emscripten::to_int32;
 use crate::engine::Unwind;
-use napi::bindgen_prelude::*;
 use napi::JsValue as _;
+use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 #[napi]
 impl SandboxObject {
     /// `addFunction`: puts a function into the table and gives its index. `name`: it is this export of the module.
     #[napi]
-    pub fn table_add(&self, env: &Env, function: Unknown, name: Option<String>, letters: Option<String>) -> Result<u32> {
+    pub fn table_add(
+        &self,
+        env: &Env,
+        function: Unknown,
+        name: Option<String>,
+        letters: Option<String>,
+    ) -> Result<u32> {
         let runtime = &mut self.live(env)?.runtime;
         let added = match name {
             Some(name) => runtime.add_exported(&name),
-            None => runtime.add_function(JsValue(function.raw() as usize), letters.as_deref().and_then(signature).as_ref()),
+            None => runtime.add_function(
+                JsValue(function.raw() as usize),
+                letters.as_deref().and_then(signature).as_ref(),
+            ),
         };
         self.unwrap(env, added)
     }
@@ -32,7 +42,13 @@ impl SandboxObject {
 
     /// Sets an entry to an exported function, or to null.
     #[napi]
-    pub fn table_set(&self, env: &Env, index: u32, function: Option<Unknown>, name: Option<String>) -> Result<()> {
+    pub fn table_set(
+        &self,
+        env: &Env,
+        index: u32,
+        function: Option<Unknown>,
+        name: Option<String>,
+    ) -> Result<()> {
         if function.is_some() && name.is_none() {
             let text = "WebAssembly.Table.set(): Argument 1 is invalid for table: function-typed object expected";
             let refused = Err(Unwind::script("TypeError", text));
@@ -96,9 +112,37 @@ impl SandboxObject {
         if let Some(value) = value {
             wasm.set_stack_pointer(value as u32);
         }
-        let missing = || Unwind::Unsupported("the module neither exports nor has a stack pointer".into());
+        let missing =
+            || Unwind::Unsupported("the module neither exports nor has a stack pointer".into());
         let found = wasm.stack_pointer().map(|sp| sp as i32).ok_or_else(missing);
         self.unwrap(env, found)
+    }
+
+    /// The high word of a 64-bit result; set when a value is given.
+    #[napi]
+    pub fn temp_ret0(&self, env: &Env, value: Option<f64>) -> Result<i32> {
+        let runtime = &mut self.live(env)?.runtime;
+        let outcome = match value {
+            Some(value) => runtime.set_high_result(to_int32(value) as u32),
+            None => Ok(()),
+        };
+        let found = runtime.exceptions.temp_ret0() as i32;
+        self.unwrap(env, outcome.map(|()| found))
+    }
+
+    /// The environment of the module, in place of the one it was opened with; `null` removes a default.
+    #[napi]
+    pub fn set_variables(
+        &self,
+        env: &Env,
+        names: Vec<String>,
+        values: Vec<Option<String>>,
+    ) -> Result<()> {
+        self.live(env)?
+            .runtime
+            .env
+            .set_variables(names.into_iter().zip(values).collect());
+        Ok(())
     }
 
     /// Runs `main` and gives its status.

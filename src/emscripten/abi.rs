@@ -18,6 +18,8 @@ pub struct Abi {
     pub embind_counts: bool,
     /// The text `" args!"` ends wrong-count messages (up to 3.1.44).
     pub embind_args_suffix: bool,
+    /// A missing field of a value object is not named in the error (oldest glue only).
+    pub embind_bare_fields: bool,
     /// `std::string` is UTF-8 (from 1.38.11, unless built with EMBIND_STD_STRING_IS_UTF8=0).
     pub std_string_utf8: bool,
     /// After a method-caller call, class-handle arguments are deleted by the host (up to 3.1.51).
@@ -31,6 +33,8 @@ pub struct Abi {
     pub grows_by_doubling: bool,
     /// The glue was built with ASSERTIONS.
     pub assertions: bool,
+    /// The return of `main` ends the program (EXIT_RUNTIME).
+    pub exit_runtime: bool,
     /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).
     pub finalizers: bool,
     /// Built without a file system: a NUL ends a line of output, too.

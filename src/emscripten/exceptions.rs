@@ -63,6 +63,9 @@ impl Exceptions {
     }
 
     /// The high half of a legalised 64-bit result.
+    pub fn temp_ret0(&self) -> u32 {
+        self.temp_ret0
+    }
     pub fn set_temp_ret0(&mut self, value: u32) {
         self.temp_ret0 = value;
     }
@@ -109,7 +112,8 @@ impl Runtime {
         Ok(())
     }
 
-    fn set_high_result(&mut self, value: u32) -> Result<(), Unwind> {
+    /// The high word of a 64-bit result, wherever this build looks for it.
+    pub fn set_high_result(&mut self, value: u32) -> Result<(), Unwind> {
         self.exceptions.temp_ret0 = value;
         for name in ["setTempRet0", "_emscripten_tempret_set"] {
             if let Some(func) = self.wasm.export(name) {
@@ -371,14 +375,40 @@ pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), 
 
 /// `invoke_*`: an indirect call whose C++ exceptions and longjmps come back as a flag.
 pub(super) fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let func = rt.wasm.table_get(a.u32(0)).ok_or(Unwind::Trap {
-        kind: crate::engine::TrapKind::IndirectCall,
-        stack: Vec::new(),
-    })?;
+    let missing = Unwind::Trap { kind: crate::engine::TrapKind::IndirectCall, stack: Vec::new() };
+    if rt.abi.fastcomp {
+        // fastcomp's pointers are no table indices: the module's own dynCall takes them.
+        let func = rt.wasm.export(&format!("dynCall_{}", signature(a.ty()))).ok_or(missing)?;
+        let called = rt.call(func, a.raw());
+        return outcome(rt, a, func, called);
+    }
+    let func = rt.wasm.table_get(a.u32(0)).ok_or(missing)?;
     let called = match legalised(rt, a, func) {
         Some(slots) => rt.call(func, &slots),
         None => rt.call(func, &a.raw()[1..]),
     };
+    outcome(rt, a, func, called)
+}
+
+/// Emscripten's letters for what an `invoke_*` import calls: its type without the pointer.
+fn signature(ty: &wasmer_types::FunctionType) -> String {
+    let letter = |ty: &wasmer_types::Type| match ty {
+        wasmer_types::Type::I64 => 'j',
+        wasmer_types::Type::F32 => 'f',
+        wasmer_types::Type::F64 => 'd',
+        _ => 'i',
+    };
+    let result = ty.results().first().map_or('v', letter);
+    std::iter::once(result).chain(ty.params().iter().skip(1).map(letter)).collect()
+}
+
+/// What the caller of `invoke_*` sees: the result, or the flag that a C++ exception or a longjmp came by.
+fn outcome(
+    rt: &mut Runtime,
+    a: &mut Args,
+    func: crate::engine::Func,
+    called: Result<Raw, Unwind>,
+) -> Result<(), Unwind> {
     match called {
         Ok(value) => {
             // A legalised 64-bit result: low half returned, high half on the side.

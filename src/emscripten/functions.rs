@@ -46,7 +46,9 @@ impl TableFunctions {
     }
 
     fn position(&self, func: Func) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.func == func && slot.function.is_some())
+        self.slots
+            .iter()
+            .position(|slot| slot.func == func && slot.function.is_some())
     }
 
     /// What is there now is what [`TableFunctions::restore`] brings back.
@@ -80,7 +82,11 @@ impl TableFunctions {
     /// The wasm instance goes, and all functions with it.
     pub fn reset(&mut self, js: &dyn Js) {
         for slot in std::mem::take(self).slots {
-            for function in slot.function.iter().chain(slot.sealed.iter().filter(|s| slot.function != Some(**s))) {
+            for function in slot
+                .function
+                .iter()
+                .chain(slot.sealed.iter().filter(|s| slot.function != Some(**s)))
+            {
                 js.release(*function);
             }
         }
@@ -88,12 +94,17 @@ impl TableFunctions {
 
     fn vacate(&mut self, at: usize, js: &dyn Js) {
         let slot = &mut self.slots[at];
-        let Some(function) = slot.function.take() else { return };
+        let Some(function) = slot.function.take() else {
+            return;
+        };
         self.touched.push(at as u32);
         // A function of the image comes back with the next generation, in this very slot.
         if slot.sealed.is_none() {
             js.release(function);
-            self.idle.entry(slot.ty.clone()).or_default().push(at as u32);
+            self.idle
+                .entry(slot.ty.clone())
+                .or_default()
+                .push(at as u32);
         }
     }
 }
@@ -111,20 +122,34 @@ pub fn signature(letters: &str) -> Option<FunctionType> {
     };
     let (result, params) = letters.as_bytes().split_first()?;
     let params: Option<Vec<_>> = params.iter().map(|letter| ty(*letter)).collect();
-    let results = if *result == b'v' { Vec::new() } else { vec![ty(*result)?] };
+    let results = if *result == b'v' {
+        Vec::new()
+    } else {
+        vec![ty(*result)?]
+    };
     Some(FunctionType::new(params?, results))
 }
 
 impl Runtime {
     /// Puts a JavaScript function into the table and gives its index: the old one when it is there already.
-    pub fn add_function(&mut self, function: JsValue, ty: Option<&FunctionType>) -> Result<u32, Unwind> {
+    pub fn add_function(
+        &mut self,
+        function: JsValue,
+        ty: Option<&FunctionType>,
+    ) -> Result<u32, Unwind> {
         let js = self.js();
-        let same = |slot: &&Slot| slot.function.is_some_and(|kept| js.strict_equals(js.value(kept), function));
+        let same = |slot: &&Slot| {
+            slot.function
+                .is_some_and(|kept| js.strict_equals(js.value(kept), function))
+        };
         if let Some(slot) = self.functions.slots.iter().find(same) {
             return Ok(slot.index);
         }
         let Some(ty) = ty else {
-            return Err(Unwind::script("TypeError", "Missing signature argument to addFunction"));
+            return Err(Unwind::script(
+                "TypeError",
+                "Missing signature argument to addFunction",
+            ));
         };
         let index = self.empty_entry()?;
         self.put_function(index, function, ty)?;
@@ -134,7 +159,9 @@ impl Runtime {
     /// Puts an exported function into the table: the index it has already, if any.
     pub fn add_exported(&mut self, name: &str) -> Result<u32, Unwind> {
         let func = self.wasm.export(name);
-        if let Some(index) = (0..self.wasm.table_len()).find(|i| func.is_some() && self.wasm.table_get(*i) == func) {
+        if let Some(index) =
+            (0..self.wasm.table_len()).find(|i| func.is_some() && self.wasm.table_get(*i) == func)
+        {
             return Ok(index);
         }
         let index = self.empty_entry()?;
@@ -143,7 +170,12 @@ impl Runtime {
     }
 
     /// Sets an entry to a JavaScript function of this type.
-    pub fn put_function(&mut self, index: u32, function: JsValue, ty: &FunctionType) -> Result<(), Unwind> {
+    pub fn put_function(
+        &mut self,
+        index: u32,
+        function: JsValue,
+        ty: &FunctionType,
+    ) -> Result<(), Unwind> {
         self.vacate_entry(index);
         let at = match self.functions.idle.get_mut(ty).and_then(Vec::pop) {
             Some(at) => at,
@@ -167,7 +199,11 @@ impl Runtime {
     pub fn put_exported(&mut self, index: u32, name: Option<&str>) -> Result<(), Unwind> {
         self.vacate_entry(index);
         let func = name.and_then(|name| self.wasm.export(name));
-        if self.wasm.table_set(index, func) { Ok(()) } else { Err(out_of_range(index, self.wasm.table_len())) }
+        if self.wasm.table_set(index, func) {
+            Ok(())
+        } else {
+            Err(out_of_range(index, self.wasm.table_len()))
+        }
     }
 
     /// Takes a function out of the table; its index may be used again.
@@ -179,7 +215,11 @@ impl Runtime {
 
     fn vacate_entry(&mut self, index: u32) {
         let js = self.js();
-        if let Some(at) = self.wasm.table_get(index).and_then(|func| self.functions.position(func)) {
+        if let Some(at) = self
+            .wasm
+            .table_get(index)
+            .and_then(|func| self.functions.position(func))
+        {
             self.functions.vacate(at, &*js);
         }
     }
@@ -188,29 +228,53 @@ impl Runtime {
         if let Some(index) = self.functions.free.pop() {
             return Ok(index);
         }
-        self.wasm.table_grow().ok_or_else(|| Unwind::script("RangeError", NO_ROOM))
+        self.wasm
+            .table_grow()
+            .ok_or_else(|| Unwind::script("RangeError", NO_ROOM))
     }
 
     fn make_slots(&mut self, ty: &FunctionType) -> Result<u32, Unwind> {
         let first = self.functions.slots.len() as u32;
-        let made = engine::table_functions(self, ty, call_slot, first).map_err(|e| Unwind::script("TypeError", e))?;
-        let slot = |func| Slot { func, ty: ty.clone(), index: 0, function: None, sealed: None };
+        let made = engine::table_functions(self, ty, call_slot, first)
+            .map_err(|e| Unwind::script("TypeError", e))?;
+        let slot = |func| Slot {
+            func,
+            ty: ty.clone(),
+            index: 0,
+            function: None,
+            sealed: None,
+        };
         self.functions.slots.extend(made.into_iter().map(slot));
         let last = self.functions.slots.len() as u32;
-        self.functions.idle.entry(ty.clone()).or_default().extend((first + 1..last).rev());
+        self.functions
+            .idle
+            .entry(ty.clone())
+            .or_default()
+            .extend((first + 1..last).rev());
         Ok(first)
     }
 }
 
 fn out_of_range(index: u32, len: u32) -> Unwind {
-    Unwind::script("RangeError", format!("table index {index} is out of range: the table has {len} entries"))
+    Unwind::script(
+        "RangeError",
+        format!("table index {index} is out of range: the table has {len} entries"),
+    )
 }
 
 /// wasm calls a JavaScript function of the table: numbers as numbers, i64 as bigint.
 fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let Some(function) = rt.functions.slots.get(a.index() as usize).and_then(|slot| slot.function) else {
+    let Some(function) = rt
+        .functions
+        .slots
+        .get(a.index() as usize)
+        .and_then(|slot| slot.function)
+    else {
         let kind = engine::TrapKind::IndirectCall;
-        return Err(Unwind::Trap { kind, stack: Vec::new() });
+        return Err(Unwind::Trap {
+            kind,
+            stack: Vec::new(),
+        });
     };
     let js = rt.js();
     let scope = js.open_scope();
@@ -220,8 +284,13 @@ fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn call(rt: &mut Runtime, a: &mut Args, js: &dyn Js, function: JsRef) -> Result<(), Unwind> {
-    let args: SmallVec<[JsValue; 8]> =
-        a.ty().params().iter().zip(a.raw()).map(|(ty, raw)| to_js(js, *ty, *raw)).collect();
+    let args: SmallVec<[JsValue; 8]> = a
+        .ty()
+        .params()
+        .iter()
+        .zip(a.raw())
+        .map(|(ty, raw)| to_js(js, *ty, *raw))
+        .collect();
     let result = js.call(rt, js.value(function), js.undefined(), &args)?;
     if let Some(ty) = a.ty().results().first().copied() {
         let raw = from_js(rt, ty, result)?;
@@ -237,7 +306,10 @@ mod tests {
     #[test]
     fn signatures_in_letters() {
         let ty = signature("vijfdp").expect("known letters");
-        assert_eq!(ty.params(), [Type::I32, Type::I64, Type::F32, Type::F64, Type::I32]);
+        assert_eq!(
+            ty.params(),
+            [Type::I32, Type::I64, Type::F32, Type::F64, Type::I32]
+        );
         assert!(ty.results().is_empty());
         assert_eq!(signature("j").expect("known letter").results(), [Type::I64]);
         assert_eq!(signature(""), None);

@@ -28,6 +28,7 @@ pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
             a.index()
         )));
     };
+    rt.ran_javascript = true;
     let js = rt.js();
     let scope = js.open_scope();
     let called = call(rt, a, function);

@@ -53,15 +53,24 @@ fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 /// `exit(status)`: functions registered for it run where the module hands them out, unfinished lines are printed.
 fn exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let status = args.i32(0);
-    while let Some((function, argument)) = rt.process.at_exit.pop() {
-        rt.call_indirect(function, &[Raw::from_u32(argument)])?;
-    }
-    if rt.wasm.export("__funcs_on_exit").is_some() {
-        rt.call_export("__funcs_on_exit", &[])?;
-    }
-    // A print function that fails must not keep a program from ending.
-    let _ = rt.fs.flush_lines();
+    rt.end_program()?;
     Err(Unwind::Exit(status))
+}
+impl Runtime {
+    /// What the end of a program does: functions registered for it, then what is still to be printed.
+    pub fn end_program(&mut self) -> Result<(), Unwind> {
+        while let Some((function, argument)) = self.process.at_exit.pop() {
+            self.call_indirect(function, &[Raw::from_u32(argument)])?;
+        }
+        for name in ["__funcs_on_exit", "__stdio_exit"] {
+            if self.wasm.export(name).is_some() {
+                self.call_export(name, &[])?;
+            }
+        }
+        // A print function that fails must not keep a program from ending.
+        let _ = self.fs.flush_lines();
+        Ok(())
+    }
 }
 fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Exit(args.i32(0)))

@@ -57,6 +57,8 @@ pub struct Runtime {
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
     pub js_imports: Vec<Option<js::JsRef>>,
+    /// One of them was called.
+    pub ran_javascript: bool,
     /// Imports that nobody answers: module, name, signature.
     pub missing: Vec<(String, String, String)>,
     /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
@@ -80,6 +82,7 @@ impl Runtime {
             process: Process::default(),
             js,
             js_imports: Vec::new(),
+            ran_javascript: false,
             missing: Vec::new(),
             generation: 0,
         }
@@ -99,12 +102,22 @@ impl Runtime {
         self.wasm.enter(func, &mut slots)?;
         Ok(slots[0])
     }
-    /// Calls through the function table, with the error that a wasm `call_indirect` would give.
-    pub fn call_indirect(&mut self, index: u32, args: &[Raw]) -> Result<Raw, Unwind> {
-        let func = self.wasm.table_get(index).ok_or(Unwind::Trap {
+    /// Calls a C function pointer whose arguments are all i32, with the error that a wasm `call_indirect` would give.
+    pub fn call_indirect(&mut self, pointer: u32, args: &[Raw]) -> Result<Raw, Unwind> {
+        let missing = Unwind::Trap {
             kind: crate::engine::TrapKind::IndirectCall,
             stack: Vec::new(),
-        })?;
+        };
+        if self.abi.fastcomp {
+            // fastcomp's pointers are no table indices: the module's own dynCall takes them.
+            let letters = "i".repeat(args.len());
+            let dyn_call = |result| self.wasm.export(&format!("dynCall_{result}{letters}"));
+            let func = dyn_call('v').or_else(|| dyn_call('i')).ok_or(missing)?;
+            let mut all = smallvec::SmallVec::<[Raw; 6]>::from_slice(&[Raw::from_u32(pointer)]);
+            all.extend_from_slice(args);
+            return self.call(func, &all);
+        }
+        let func = self.wasm.table_get(pointer).ok_or(missing)?;
         self.call(func, args)
     }
     /// Calls an export by its canonical name.

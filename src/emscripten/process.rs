@@ -74,7 +74,12 @@ impl Runtime {
             Raw::from_u32(0),
         ];
         match self.call(main, &all[..takes.min(3)]) {
-            Ok(status) => Ok(Some(status.i32())),
+            Ok(status) => {
+                if self.abi.exit_runtime {
+                    self.end_program()?;
+                }
+                Ok(Some(status.i32()))
+            }
             Err(Unwind::KeepAlive) => Ok(None),
             Err(Unwind::Exit(status)) => Ok(Some(status)),
             Err(other) => Err(other),
@@ -132,6 +137,8 @@ impl Runtime {
         let js = self.js();
         self.functions.reset(&*js);
         self.wasm = crate::engine::Wasm::default();
+        self.embind.start_over(&*js);
+        self.emval.start_over(&*js);
         self.exceptions = Default::default();
         self.process = Process::default();
         self.fs.reset();

@@ -30,6 +30,8 @@ pub struct StateImage {
     fs: Arc<fs::Image>,
     /// Its files or devices are JavaScript functions.
     fs_needs_host: bool,
+    /// Start-up called JavaScript or printed: another sandbox has to do that too.
+    is_seen: bool,
     process: Process,
 }
 
@@ -42,7 +44,8 @@ impl std::fmt::Debug for StateImage {
 impl StateImage {
     /// Holds nothing that belongs to one JavaScript thread or sandbox.
     pub fn is_shareable(&self) -> bool {
-        !self.fs_needs_host
+        !self.is_seen
+            && !self.fs_needs_host
             && !self.has_functions
             && self.embind.is_portable()
             && self.emval.is_portable()
@@ -56,6 +59,7 @@ impl Runtime {
             exceptions: self.exceptions.clone(),
             fs: self.fs.snapshot(),
             fs_needs_host: self.fs.needs_host(),
+            is_seen: self.ran_javascript || self.fs.has_printed(),
             embind: self.embind.snapshot(),
             emval: self.emval.snapshot(),
             has_functions: !self.functions.is_empty(),
@@ -76,7 +80,7 @@ impl Runtime {
     /// Continues on the state of another sandbox's start-up.
     pub fn adopt_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
-        self.embind.adopt(&image.embind, &self.wasm);
+        self.embind.adopt(&image.embind, &self.wasm, self.abi.fastcomp);
         self.emval.adopt(&image.emval);
         self.restore_system(image);
     }

@@ -25,7 +25,8 @@ impl Trampolines {
         if let Some(module) = known.get(ty) {
             return Ok(module.clone());
         }
-        let bytes = bytes(ty).ok_or("a function in the table takes at most 100 numbers and gives at most one")?;
+        let bytes = bytes(ty)
+            .ok_or("a function in the table takes at most 100 numbers and gives at most one")?;
         let module = Module::new(engine, bytes).map_err(|e| e.to_string())?;
         known.insert(ty.clone(), module.clone());
         Ok(module)
@@ -54,10 +55,18 @@ pub fn table_functions<T: Owner>(
     made.map_err(|e| e.to_string())?;
     // SAFETY: the table has so many entries, and both live as long as the store.
     let entries = tables.first().map(|(_, table)| unsafe {
-        std::slice::from_raw_parts(table.as_ref().base.cast::<*mut VMCallerCheckedAnyfunc>(), BATCH as usize)
+        std::slice::from_raw_parts(
+            table.as_ref().base.cast::<*mut VMCallerCheckedAnyfunc>(),
+            BATCH as usize,
+        )
     });
-    let functions = entries.into_iter().flatten().map(|entry| NonNull::new(*entry).map(Func));
-    functions.collect::<Option<Vec<_>>>().ok_or_else(|| "a trampoline module lacks a function".to_owned())
+    let functions = entries
+        .into_iter()
+        .flatten()
+        .map(|entry| NonNull::new(*entry).map(Func));
+    functions
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| "a trampoline module lacks a function".to_owned())
 }
 
 fn code(ty: &Type) -> Option<u8> {
@@ -117,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_longest_signature_fits() {
-        let bytes = bytes(&FunctionType::new(vec![Type::I32; 100], [Type::I32])).expect("describable");
+        let bytes =
+            bytes(&FunctionType::new(vec![Type::I32; 100], [Type::I32])).expect("describable");
         wasmparser::validate(&bytes).expect("valid");
     }
 }

@@ -82,6 +82,18 @@ impl Unwind {
             message: message.into(),
         }
     }
+    /// The instance has failed, as against an error that its code deals with.
+    pub fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Unwind::Trap { .. }
+                | Unwind::Abort(_)
+                | Unwind::OutOfMemory { .. }
+                | Unwind::Timeout { .. }
+                | Unwind::Interrupted
+                | Unwind::Bug(_)
+        )
+    }
     /// embind's `BindingError`.
     pub fn binding(message: impl Into<String>) -> Self {
         Self::script("BindingError", message)

@@ -7,10 +7,10 @@ mod stats;
 
 pub use image::{Image, ImageKey, ImageSlot};
 pub use limits::Interrupter;
-pub use startup::{Host, Settings, StartError};
+pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
 
-use crate::emscripten::Runtime;
+use crate::emscripten::{Runtime, fs};
 use crate::engine::Unwind;
 use crate::memory::RecycleOutcome;
 use crate::program::Program;
@@ -26,6 +26,8 @@ pub struct Instance {
     program: Arc<Program>,
     settings: Settings,
     image: Option<Arc<Image>>,
+    /// Files as they were before constructors ran, for programs that are started anew each time.
+    files: Option<Arc<fs::Image>>,
 }
 
 /// Why a recycle was not possible.
@@ -49,6 +51,7 @@ impl Instance {
             program,
             settings,
             image: None,
+            files: None,
         })
     }
 
@@ -62,7 +65,12 @@ impl Instance {
         self.image = self.program.image(&self.settings.image_key());
         match &self.image {
             Some(image) => image.apply(&mut self.runtime),
-            None => self.run(),
+            None => {
+                if self.program.restorable().is_err() {
+                    self.files = Some(self.runtime.fs.snapshot());
+                }
+                self.run()
+            }
         }
     }
 
@@ -138,7 +146,8 @@ impl Instance {
             None => {
                 // The flag lives in the store that is about to go.
                 self.interrupter.forget();
-                startup::again(&mut self.runtime, &self.program, &self.settings)
+                let files = self.files.as_deref();
+                startup::again(&mut self.runtime, &self.program, &self.settings, files)
                     .map_err(RecycleError::Failed)?;
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
                 self.run().map_err(RecycleError::Failed)?;

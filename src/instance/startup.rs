@@ -2,11 +2,15 @@
 
 use super::image::ImageKey;
 use crate::emscripten::js::{Js, JsRef};
-use crate::emscripten::{self, Runtime};
+use crate::emscripten::{self, Runtime, fs};
 use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Unwind};
 use crate::memory;
 use crate::program::Program;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use wasmer::ExternType;
 
@@ -21,12 +25,25 @@ pub struct Settings {
     pub stack: Option<usize>,
     pub env: Vec<(String, String)>,
     pub args: Vec<String>,
+    pub mounts: Vec<MountPoint>,
+    /// What standard input gives, from the start in every generation.
+    pub stdin: Option<Arc<[u8]>>,
+    /// The language that JavaScript reports.
+    pub language: Option<String>,
     /// Calls of unanswered imports throw; without it they refuse the start.
     pub lenient: bool,
     /// `main` does not run at start.
     pub no_initial_run: bool,
     /// Canonical names of imports that the user answers.
     pub user_imports: Vec<String>,
+}
+
+/// A real folder that the module sees at a path of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MountPoint {
+    pub at: String,
+    pub path: PathBuf,
+    pub readonly: bool,
 }
 
 /// What the binding gives an instance.
@@ -49,6 +66,12 @@ pub enum StartError {
         limit: Option<u64>,
     },
     System(memory::Error),
+    /// A folder that cannot be mounted.
+    Mount {
+        at: String,
+        path: PathBuf,
+        reason: String,
+    },
     /// The module's own start-up failed.
     Unwound(Unwind),
 }
@@ -66,6 +89,9 @@ impl Settings {
         let seen = (
             &self.env,
             &self.args,
+            &self.mounts,
+            &self.stdin,
+            &self.language,
             self.no_initial_run,
             &self.user_imports,
             self.memory_max,
@@ -86,6 +112,20 @@ pub fn runtime(
     let variables = settings.env.iter().cloned();
     runtime.env.set_variables(variables.map(|(n, v)| (n, Some(v))).collect());
     runtime.env.set_args(settings.args.clone());
+    if let Some(language) = &settings.language {
+        runtime.env.set_language(language);
+    }
+    runtime.fs.set_stdin(settings.stdin.clone());
+    for mount in &settings.mounts {
+        let opened = Dir::open_ambient_dir(&mount.path, ambient_authority())
+            .map_err(|e| e.to_string())
+            .and_then(|dir| runtime.fs.mount(&mount.at, dir, mount.readonly).map_err(|e| e.to_string()));
+        opened.map_err(|reason| StartError::Mount {
+            at: mount.at.clone(),
+            path: mount.path.clone(),
+            reason,
+        })?;
+    }
     link(&mut runtime, program, settings)?;
     Ok(runtime)
 }
@@ -95,8 +135,12 @@ pub fn again(
     runtime: &mut Box<Runtime>,
     program: &Program,
     settings: &Settings,
+    files: Option<&fs::Image>,
 ) -> Result<(), StartError> {
     runtime.reset();
+    if let Some(files) = files {
+        runtime.fs.restore(files);
+    }
     link(runtime, program, settings)
 }
 

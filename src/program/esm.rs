@@ -45,10 +45,15 @@ pub fn marker(key: &[u8; 32]) -> Vec<u8> {
     bytes
 }
 
-/// Makes a body of the glue's text. `wasm` is the program's.
-pub fn body(bytes: &[u8], wasm: &[u8], key: &[u8; 32]) -> Result<Body, ReadError> {
+/// Makes a body of the glue's text. `wasm` is the program's; it takes the place of any embedded one when it was `given`.
+pub fn body(
+    bytes: &[u8],
+    wasm: &[u8],
+    given: bool,
+    key: &[u8; 32],
+) -> Result<Body, ReadError> {
     let text = text(bytes);
-    with_ast(&text, |ast| Rewriter::new(ast).run(wasm, key))
+    with_ast(&text, |ast| Rewriter::new(ast, given).run(wasm, key))
 }
 
 struct Rewriter<'r, 'a> {
@@ -57,16 +62,18 @@ struct Rewriter<'r, 'a> {
     header: String,
     getters: Vec<(String, String)>,
     out: Body,
+    given: bool,
 }
 
 impl<'r, 'a> Rewriter<'r, 'a> {
-    fn new(ast: &'r Ast<'a>) -> Self {
+    fn new(ast: &'r Ast<'a>, given: bool) -> Self {
         Self {
             ast,
             edits: Vec::new(),
             header: String::new(),
             getters: Vec::new(),
             out: Body::default(),
+            given,
         }
     }
 
@@ -193,7 +200,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         if literal.value.len() < 512 || wasm.is_empty() {
             return;
         }
-        if wasm_literal::from_text(&literal.value).is_none_or(|found| found != wasm) {
+        if wasm_literal::from_text(&literal.value).is_none_or(|found| !self.given && found != wasm) {
             return;
         }
         if let Some(short) = like(&literal.value, marker) {
@@ -269,7 +276,7 @@ mod tests {
     use wasmparser::{Parser, Payload};
 
     fn rewrite(text: &str) -> Body {
-        body(text.as_bytes(), b"", &[7; 32]).expect("parses")
+        body(text.as_bytes(), b"", false, &[7; 32]).expect("parses")
     }
 
     #[test]
@@ -330,13 +337,13 @@ mod tests {
         let key = [3; 32];
         let base64 = base64_simd::STANDARD.encode_to_string(&wasm);
         let text = format!("var f = 'data:application/octet-stream;base64,{base64}'; var g = '{base64}';");
-        let out = body(text.as_bytes(), &wasm, &key).expect("parses");
+        let out = body(text.as_bytes(), &wasm, false, &key).expect("parses");
         assert_eq!(out.cut, 2);
         let short = base64_simd::STANDARD.encode_to_string(marker(&key));
         assert!(out.source.contains(&format!("\"data:application/octet-stream;base64,{short}\"")));
         let binary: String = wasm.iter().map(|b| char::from(*b)).collect();
         let text = format!("var f = decode({});", quoted(&binary));
-        let out = body(text.as_bytes(), &wasm, &key).expect("parses");
+        let out = body(text.as_bytes(), &wasm, false, &key).expect("parses");
         assert_eq!(out.cut, 1);
         assert!(out.source.len() < 400);
     }

@@ -4,6 +4,7 @@
 //! through all function bodies and is for programs that are about to be compiled.
 
 mod abi;
+pub mod files;
 pub mod esm;
 pub mod glue;
 mod locate;
@@ -15,7 +16,7 @@ pub mod wasm_facts;
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::Kind;
-pub use registry::Program;
+pub use registry::{OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;

@@ -1,7 +1,7 @@
 //! Programs of this process: a source that is compiled and understood, shared by all sandboxes and threads.
 
 use super::glue::Layout;
-use super::{Reading, wasm_code};
+use super::{ReadError, Reading, wasm_code};
 use crate::emscripten::abi::Abi;
 use crate::engine::{Cache, Code, CompileError, Progress};
 use crate::instance::{Image, ImageKey, ImageSlot};
@@ -22,33 +22,45 @@ pub struct Program {
     abi: Arc<Abi>,
 }
 
+/// Why a source is no program.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+}
+
 type Shelf = FxHashMap<[u8; 32], Arc<Mutex<Weak<Program>>>>;
 
 static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 
 impl Program {
     /// The program of a reading: the one this process has already, else from the cache, else compiled. Threads that ask
-    /// for the same program at once wait for one of them to make it.
+    /// for the same program at once wait for one of them to make it. `translated` is compiled in place of a wasm that uses
+    /// what the engine lacks.
     pub fn get(
         reading: Reading,
+        translated: Option<&[u8]>,
         cache: Option<&Cache>,
         progress: Option<Box<Progress>>,
-    ) -> Result<Arc<Self>, CompileError> {
+    ) -> Result<Arc<Self>, OpenError> {
         let place = PROGRAMS.lock().entry(reading.key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
             return Ok(program);
         }
-        let program = Arc::new(Self::make(reading, cache, progress)?);
+        let program = Arc::new(Self::make(reading, translated, cache, progress)?);
         *known = Arc::downgrade(&program);
         Ok(program)
     }
 
     fn make(
         reading: Reading,
+        translated: Option<&[u8]>,
         cache: Option<&Cache>,
         progress: Option<Box<Progress>>,
-    ) -> Result<Self, CompileError> {
+    ) -> Result<Self, OpenError> {
         let started = Instant::now();
         let key = Cache::key(&reading.wasm);
         let cached = cache.and_then(|cache| cache.load(&key));
@@ -56,8 +68,9 @@ impl Program {
         let (code, notes) = match cached {
             Some(cached) => (cached.code, cached.notes),
             None => {
-                wasm_code::check(&reading.wasm).map_err(|e| CompileError(e.to_string()))?;
-                let code = Code::compile(&reading.wasm, progress)?;
+                let wasm = translated.unwrap_or(&reading.wasm);
+                wasm_code::check(wasm)?;
+                let code = Code::compile(wasm, progress)?;
                 // Reading all function bodies takes long, so what they say is kept beside the code.
                 let notes = restorable(&reading).err().unwrap_or_default();
                 if let Some(cache) = cache {

@@ -117,6 +117,13 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
     Ok(compiled)
 }
 
+/// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
+pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
+    let key = *blake3::hash(bytes).as_bytes();
+    let mut registry = REGISTRY.lock();
+    registry.by_content.insert(key, Arc::downgrade(compiled));
+}
+
 /// The JavaScript API's own limit on the size of a module.
 const MAX_BYTES: usize = 1 << 30;
 

@@ -23,12 +23,24 @@ const MODULE_KEYS = [
 
 const CLASS_KEYS = [
   {
+    keys: /^\$\$$/,
+    reason: 'where a handle keeps its state: an own property in embind, an accessor of the prototype in emvm'
+  },
+  {
+    keys: /^major$/,
+    reason: "the counter of `FS.createDevice`, which it keeps on itself; emvm's is in Rust"
+  },
+  {
     keys: /^(toString|name)$/,
     reason: "the error classes of older embind put `toString` on the prototype; emvm's have `name` there, as Error does"
   }
 ]
 
 const OPERATIONS = [
+  {
+    keys: /^features2d\.drawKeypoints_with_flags$/,
+    reason: 'older embind files the first overload under no count while its types are unbound, so that a call of it fails for its count; emvm says which type is unbound'
+  },
   {
     keys: /^language\.lone_surrogates$/,
     reason: 'older Emscripten fuses a lone surrogate with the character after it; emvm writes U+FFFD as the newer one and TextEncoder do'

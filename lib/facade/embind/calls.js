@@ -17,7 +17,7 @@ const factories = new Map()
 
 function bodyOf ({ role, params, check, result, records }) {
   const names = params.map((_, i) => `a${i}`)
-  const passed = []
+  const passed = ['index']
   let lines = ''
   if (check) lines += `if (arguments.length < required || arguments.length > ${names.length}) wrong(arguments.length)\n`
   if (takesThis(role)) {
@@ -42,10 +42,11 @@ function bodyOf ({ role, params, check, result, records }) {
   else if (result === 'h') lines += `const r = ${call}\nreturn typeof r === 'number' ? wrap(r) : r`
   else if (result === 'e') lines += `const r = ${call}\nreturn r === registers ? wrap(registers[2]) : r`
   else lines += `${call}\nreturn ${makeText(records, result)}`
-  return `return function (${names.join(', ')}) {\n${lines}\n}`
+  // Named as it is made: renaming a function afterwards costs four times its memory.
+  return `return { [name]: function (${names.join(', ')}) {\n${lines}\n} }[name]`
 }
 
-const PARAMETERS = ['native', 'state', 'NONE', 'wrap', 'wrong', 'required', 'registers']
+const PARAMETERS = ['name', 'index', 'native', 'state', 'NONE', 'wrap', 'wrong', 'required', 'registers']
 
 function factoryOf (kind) {
   const { role, params, check, result, records } = kind
@@ -67,9 +68,9 @@ function factoryOf (kind) {
 
 // The same without generating code.
 function plainFactory ({ role, params, check, result, records }) {
-  return (native, state, NONE, wrap, wrong, required, registers) => function (...args) {
+  return (name, index, native, state, NONE, wrap, wrong, required, registers) => ({ [name]: function (...args) {
     if (check && (args.length < required || args.length > params.length)) wrong(args.length)
-    const passed = []
+    const passed = [index]
     const handle = (value) => {
       const s = state(value)
       passed.push(s.id, s === NONE ? value : s.key)
@@ -87,7 +88,7 @@ function plainFactory ({ role, params, check, result, records }) {
     if (result === 'h') return typeof value === 'number' ? wrap(value) : value
     if (result === 'e') return value === registers ? wrap(registers[2]) : value
     return make(records, result, registers)
-  }
+  } })[name]
 }
 
 const legal = (name) => name.replace(/[^a-zA-Z0-9_]/g, '$').replace(/^(?=\d)/, '_')
@@ -98,8 +99,8 @@ function named (name, fn) {
 }
 
 // `[human, role, argc, required, params, result]` as native code describes it.
-function makeCall ([human, role, argc, required, params, result], native, context) {
-  const { state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, generate } = context
+function makeCall ([human, role, argc, required, params, result], index, context) {
+  const { native, state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, generate } = context
   const accessor = role !== METHOD && role !== CONSTRUCTOR && role !== 0
   const check = checkCounts && required >= 0 && !accessor
   const wrong = (count) => {
@@ -107,25 +108,26 @@ function makeCall ([human, role, argc, required, params, result], native, contex
     throw new BindingError(`function ${human} called with ${count} arguments, expected ${expected}${argsSuffix ? ' args!' : ''}`)
   }
   const factory = (generate ? factoryOf : plainFactory)({ role, params, check, result, records })
-  const fn = factory(native, state, NONE, wrap, wrong, required, registers)
-  fn.argCount = argc
   // Older generations make functions from text, which needs an identifier.
-  return named(argsSuffix ? legal(human) : human, fn)
+  const name = argsSuffix ? legal(human) : human
+  const fn = factory(name, index, native, state, NONE, wrap, wrong, required, registers)
+  fn.argCount = argc
+  return fn
 }
 
 // Overloads of one name, by the number of arguments: `[human, argc, callable, argc, callable, ...]`.
 function makeOverloads ([human, ...entries], calls, BindingError) {
   const overloadTable = []
   for (let i = 0; i < entries.length; i += 2) overloadTable[entries[i]] = calls[entries[i + 1]]
-  const dispatch = function () {
+  const dispatch = { '': function () {
     const chosen = overloadTable[arguments.length]
     if (chosen === undefined) {
       throw new BindingError(`Function '${human}' called with an invalid number of arguments (${arguments.length}) - expects one of (${Object.keys(overloadTable)})!`)
     }
     return chosen.apply(this, arguments)
-  }
+  } }['']
   dispatch.overloadTable = overloadTable
-  return named('', dispatch)
+  return dispatch
 }
 
 module.exports = { makeCall, makeOverloads, legal, named }

@@ -10,7 +10,7 @@ const CLASS = 2 ** 24
 // one. Reading it goes through proxies as reading embind's own `$$` does.
 const STATE = Symbol('emvm.handle')
 
-function makeHandles ({ operations, registers, owner, finalizers }) {
+function makeHandles ({ operations, registers, owner, finalizers, note }) {
   class State {
     constructor (id, key, smart) {
       this.id = id
@@ -79,6 +79,7 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
     const object = Object.create(prototype)
     put(object, s)
     attach(object, s)
+    if (note) note(id, key, make)
     return object
   }
 
@@ -96,6 +97,7 @@ function makeHandles ({ operations, registers, owner, finalizers }) {
     const { Handle } = classes[Math.floor(id / CLASS)]
     const object = new Handle(s)
     if (s.smart) attach(object, s)
+    if (note) note(id, s.key, wrap)
     return object
   }
 

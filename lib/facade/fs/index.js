@@ -3,17 +3,16 @@
 // Emscripten's `FS` over the sandbox's file system. All state is native, so a recycle puts it back.
 
 const { UnsupportedError } = require('../../errors')
+const { keep } = require('../keep')
 const modes = require('./modes')
 const { makeDevices } = require('./devices')
 const { makeMounts } = require('./mounts')
-const { makeNodes, statOf, dirname, join } = require('./nodes')
+const { makeNodes, statOf, dirname, basename, join } = require('./nodes')
 const { makeStreams } = require('./streams')
 
 const NUMBERS = {
   EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENOENT: [44, 2], ENOTDIR: [54, 20], ENOTTY: [59, 25]
 }
-// The first version whose `FS.readlink` gives the link's text as it is.
-const LINK_TEXT = 30173
 
 class ErrnoError extends Error {
   constructor (errno, node) {
@@ -35,11 +34,11 @@ function makeFS ({ facade, strings, out, err }) {
     throw error
   }
 
-  sandbox.setErrnoError((errno, code) => {
+  sandbox.setErrnoError(keep(sandbox, (errno, code) => {
     const error = new ErrnoError(errno)
     error.code = code
     return error
-  })
+  }))
 
   const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : String(given)
   const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
@@ -67,12 +66,26 @@ function makeFS ({ facade, strings, out, err }) {
     return nodeAt(sandbox.fsRealPath(path, false))
   }
 
+  function parentOf (path) {
+    try {
+      return sandbox.fsRealPath(dirname(absolute(path)), true)
+    } catch {
+      return null
+    }
+  }
+
   function analyzePath (given, dontResolveLastLink) {
     const found = sandbox.fsAnalyze(pathOf(given), Boolean(dontResolveLastLink))
-    const { isRoot, exists, error, parentExists } = found
-    const name = found.name === undefined ? null : found.name
+    const { isRoot, exists, error } = found
     const path = found.path === undefined ? null : found.path
-    const parentPath = found.parentPath === undefined ? null : found.parentPath
+    let { name = null, parentPath = null } = found
+    if (!exists) {
+      // A link to nothing counts under its own name.
+      const parent = parentOf(pathOf(given))
+      parentPath = parent
+      name = parent === null ? null : basename(pathOf(given))
+    }
+    const parentExists = parentPath !== null
     return {
       isRoot,
       exists,
@@ -88,7 +101,7 @@ function makeFS ({ facade, strings, out, err }) {
 
   function readlink (path) {
     const text = sandbox.fsReadlink(pathOf(path))
-    if (!facts.hasGlue || facts.versionMax >= LINK_TEXT || text.startsWith('/')) return text
+    if (!facts.absoluteLinks || text.startsWith('/')) return text
     return normalize(join(sandbox.fsRealPath(dirname(absolute(pathOf(path))), true), text))
   }
 
@@ -143,7 +156,7 @@ function makeFS ({ facade, strings, out, err }) {
   }
   init.initialized = true
 
-  const FS = {
+  const FS = Object.defineProperties({
     ErrnoError,
     FSNode,
     genericErrors: {},
@@ -158,7 +171,6 @@ function makeFS ({ facade, strings, out, err }) {
     major: modes.major,
     minor: modes.minor,
     makedev: modes.makedev,
-    ...streams.api,
     ...mounts.api,
     init,
     quit: () => {},
@@ -218,6 +230,8 @@ function makeFS ({ facade, strings, out, err }) {
     registerDevice,
     getDevice: (dev) => registered.get(dev),
     createDevice,
+    createFolder: (parent, name, canRead, canWrite) => FS.mkdir(`${pathOf(parent)}/${name}`, modes.getMode(canRead, canWrite)),
+    createLink: (parent, name, target) => FS.symlink(target, `${pathOf(parent)}/${name}`),
     createPath: (parent, path) => sandbox.fsCreatePath(pathOf(parent), path),
     createFile: (parent, name, properties, canRead, canWrite) =>
       made(sandbox.fsCreateFile(pathOf(parent), name || '', Boolean(canRead), Boolean(canWrite))),
@@ -233,7 +247,7 @@ function makeFS ({ facade, strings, out, err }) {
       ignoring = Boolean(ignore)
       sandbox.fsIgnorePermissions(ignoring)
     }
-  }
+  }, Object.getOwnPropertyDescriptors(streams.api))
   let ignoring = false
 
   const refuseTracking = () => {
@@ -242,10 +256,12 @@ function makeFS ({ facade, strings, out, err }) {
   Object.defineProperty(FS, 'trackingDelegate', { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
 
   return {
-    attach: () => sandbox.setFsHost(devices.host),
+    attach: () => sandbox.setFsHost(keep(sandbox, devices.host)),
     api: {
       FS,
       FS_createPath: FS.createPath,
+      FS_createFolder: FS.createFolder,
+      FS_createLink: FS.createLink,
       FS_createDataFile: createDataFile,
       FS_createPreloadedFile: createPreloadedFile,
       FS_preloadFile: createPreloadedFile,

@@ -23,11 +23,11 @@ function makeNodes (sandbox) {
     constructor (path) {
       Object.defineProperty(this, 'path', { value: path, enumerable: false })
       this.name = basename(path)
-      this.id = this.#stat().ino
     }
 
     #stat () { return statOf(sandbox.fsStat(this.path, false)) }
 
+    get id () { return this.#stat().ino }
     get parent () { return this.path === '/' ? this : new FSNode(dirname(this.path)) }
     get mount () { return { mountpoint: '/', opts: {}, mounts: [] } }
     get mode () { return this.#stat().mode }

@@ -115,13 +115,37 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
       const list = Array.from({ length: Math.max(-1, ...all) + 1 }, (_, fd) => getStream(fd) || null)
       const value = list[key]
       return typeof value === 'function' ? value.bind(list) : value
+    },
+    // A stream put at another number, as programs do to give a descriptor back its place.
+    set (target, key, stream) {
+      if (typeof key !== 'string' || !/^\d+$/.test(key)) return key === 'length'
+      const fd = Number(key)
+      const given = stream ? openFd(stream) : -1
+      if (given === fd) return true
+      if (sandbox.fsIsOpen(fd)) sandbox.fsClose(fd)
+      if (given >= 0) {
+        sandbox.fsDup2(given, fd)
+        sandbox.fsClose(given)
+        stream.fd = fd
+        known.set(fd, stream)
+      }
+      return true
     }
   })
+
+  // Only those in the list stay open.
+  function keepStreams (list) {
+    const kept = new Set(Array.from(list, (stream) => stream ? stream.fd : null))
+    for (const name of sandbox.fsReaddir('/proc/self/fd')) {
+      if (/^\d+$/.test(name) && !kept.has(Number(name))) sandbox.fsClose(Number(name))
+    }
+  }
 
   return {
     getStream,
     api: {
-      streams,
+      get streams () { return streams },
+      set streams (list) { keepStreams(list) },
       getStream,
       getStreamChecked,
       open,

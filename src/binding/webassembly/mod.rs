@@ -70,7 +70,12 @@ callback!(realm_interrupt, 1, |env, a| {
     Realm::of(env, a[0])?.interrupter.interrupt();
     Ok(env.undefined())
 });
-
+callback!(
+    /// The number with which another thread can stop the realm's calls.
+    realm_interrupt_id,
+    1,
+    |env, a| Ok(env.number(Realm::of(env, a[0])?.interrupter.id() as f64))
+);
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
     ("realmRelease", Some(realm_release)),
@@ -78,6 +83,7 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmDepth", Some(realm_depth)),
     ("realmCounters", Some(realm_counters)),
     ("realmInterrupt", Some(realm_interrupt)),
+    ("realmInterruptId", Some(realm_interrupt_id)),
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),

@@ -2,20 +2,31 @@
 
 use super::env::{Env, Js, Pending};
 use crate::binding::program::ProgramHandle;
-use crate::program::{Program, esm};
-use crate::webassembly::Compiled;
+use crate::program::{Program, WasmOrigin, esm};
+use crate::webassembly::{Compiled, share};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::Arc;
 
 /// A program's code as the WebAssembly namespace knows it: `[module, marker]`. Bytes equal to the marker stand for it.
+///
+/// The wasm's own bytes stand for it too, and so do those that it was translated of.
 #[napi]
-pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Array<'static>> {
+pub fn webassembly_module(
+    env: napi::Env,
+    program: &ProgramHandle,
+    original: Option<Uint8Array>,
+) -> Result<Array<'static>> {
     let reading = program.program.reading();
-    let compiled = Compiled::of_code(program.program.code().clone(), &reading.wasm);
+    let code = program.program.code().clone();
+    let compiled = Arc::new(Compiled::of_code(code, &reading.wasm));
+    share(&reading.wasm, &compiled);
+    if let Some(original) = original {
+        share(&original, &compiled);
+    }
     let env = Env(env.raw());
     let made = || -> std::result::Result<Js, Pending> {
-        let module = env.external(Arc::new(compiled))?;
+        let module = env.external(compiled.clone())?;
         let marker = env.array_buffer(&esm::marker(&reading.key))?;
         Ok(env.list([module, marker].into_iter()))
     };
@@ -38,7 +49,7 @@ pub struct GlueBody {
 }
 
 pub struct BodyTask {
-    program: Arc<Program>,
+    program: Option<Arc<Program>>,
     text: Vec<u8>,
 }
 
@@ -47,8 +58,15 @@ impl Task for BodyTask {
     type JsValue = GlueBody;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        let reading = self.program.reading();
-        esm::body(&self.text, &reading.wasm, &reading.key).map_err(|e| Error::from_reason(e.to_string()))
+        let body = match &self.program {
+            Some(program) => {
+                let reading = program.reading();
+                let given = reading.wasm_origin == WasmOrigin::Given;
+                esm::body(&self.text, &reading.wasm, given, &reading.key)
+            }
+            None => esm::body(&self.text, &[], false, &[0; 32]),
+        };
+        body.map_err(|e| Error::from_reason(e.to_string()))
     }
 
     fn resolve(&mut self, _: napi::Env, body: Self::Output) -> Result<Self::JsValue> {
@@ -63,8 +81,8 @@ impl Task for BodyTask {
     }
 }
 
-/// Makes a function body of a glue file, off the main thread.
+/// Makes a function body of a glue file, off the main thread. Without a program no wasm is cut out.
 #[napi(ts_return_type = "Promise<GlueBody>")]
-pub fn glue_body(program: &ProgramHandle, text: Uint8Array) -> AsyncTask<BodyTask> {
-    AsyncTask::new(BodyTask { program: program.program.clone(), text: text.to_vec() })
+pub fn glue_body(program: Option<&ProgramHandle>, text: Uint8Array) -> AsyncTask<BodyTask> {
+    AsyncTask::new(BodyTask { program: program.map(|handle| handle.program.clone()), text: text.to_vec() })
 }

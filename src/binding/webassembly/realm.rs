@@ -52,6 +52,28 @@ pub struct Helpers {
     pub holder: Ref,
 }
 
+impl Helpers {
+    /// All that a released realm has no use for.
+    fn of_realm(&self) -> [Ref; 8] {
+        [
+            self.adopt,
+            self.to_bigint,
+            self.function_address,
+            self.extern_in,
+            self.extern_out,
+            self.exception,
+            self.describe,
+            self.holder,
+        ]
+    }
+}
+
+impl Drop for Realm {
+    fn drop(&mut self) {
+        self.env.forget(self.helpers.error);
+    }
+}
+
 /// What the callback of an exported function needs. Owned by the realm, so it outlives every function object.
 pub struct FunctionCell {
     pub realm: *const Realm,
@@ -452,6 +474,10 @@ impl Realm {
         }
         self.identities.borrow_mut().clear();
         self.ranges.borrow_mut().clear();
+        // These hold the realm's JavaScript side, which holds the realm.
+        for reference in self.helpers.of_realm() {
+            self.env.forget(reference);
+        }
         self.report();
         Ok(())
     }

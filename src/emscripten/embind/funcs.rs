@@ -6,10 +6,13 @@ use crate::engine::{Func, Raw, Unwind, Wasm};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
-/// A table entry and its type, so that nobody can call it with another.
+/// A function that C++ named by a pointer, and its type, so that nobody can call it with another.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     pub func: Func,
+    /// fastcomp's function pointers are no table indices: the module's `dynCall_<signature>` takes them first.
+    pub pointer: Option<u32>,
+    /// Without that pointer.
     pub params: SmallVec<[Type; 8]>,
     pub result: Option<Type>,
     /// All parameters are i32 and so is the result, if any: most of embind's own helpers.
@@ -19,18 +22,45 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    pub fn of(wasm: &Wasm, table_index: u32) -> Option<Self> {
-        let func = wasm.table_get(table_index)?;
+    pub fn of(wasm: &Wasm, fastcomp: bool, pointer: u32, signature: &str) -> Option<Self> {
+        let func = if fastcomp {
+            // A float may have been promoted on its way through JavaScript.
+            wasm.export(&format!("dynCall_{signature}"))
+                .or_else(|| wasm.export(&format!("dynCall_{}", signature.replace('f', "d"))))?
+        } else {
+            wasm.table_get(pointer)?
+        };
         let ty = wasm.type_of(func)?;
         let result = ty.results().first().copied();
+        let params: SmallVec<[Type; 8]> = ty
+            .params()
+            .iter()
+            .skip(usize::from(fastcomp))
+            .copied()
+            .collect();
         Some(Resolved {
             func,
-            params: ty.params().iter().copied().collect(),
-            result,
-            all_i32: ty.params().iter().all(|t| *t == Type::I32)
+            pointer: fastcomp.then_some(pointer),
+            all_i32: params.iter().all(|t| *t == Type::I32)
                 && result.is_none_or(|t| t == Type::I32),
-            odd: ty.results().len() > 1,
+            odd: ty.results().len() > 1
+                || (fastcomp && ty.params().first().is_none_or(|t| *t != Type::I32)),
+            params,
+            result,
         })
+    }
+
+    /// Calls it; `args` have been checked against `params`.
+    fn call(&self, rt: &mut Runtime, args: &[Raw]) -> Result<Raw, Unwind> {
+        match self.pointer {
+            None => rt.call(self.func, args),
+            Some(pointer) => {
+                let mut all = SmallVec::<[Raw; 6]>::new();
+                all.push(Raw::from_u32(pointer));
+                all.extend_from_slice(args);
+                rt.call(self.func, &all)
+            }
+        }
     }
 }
 
@@ -56,8 +86,9 @@ pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwin
     if !resolved.all_i32 || resolved.odd || resolved.params.len() != args.len() {
         return Err(misfit(rt, id));
     }
-    let func = resolved.func;
-    let raws: SmallVec<[Raw; 4]> = args.iter().map(|a| Raw::from_u32(*a)).collect();
+    let (func, pointer) = (resolved.func, resolved.pointer);
+    let mut raws: SmallVec<[Raw; 4]> = pointer.map(Raw::from_u32).into_iter().collect();
+    raws.extend(args.iter().map(|a| Raw::from_u32(*a)));
     Ok(rt.call(func, &raws)?.u32())
 }
 
@@ -71,17 +102,15 @@ pub fn call_getter(
     let Some(resolved) = rt.embind.resolved(id) else {
         return Err(unknown_function(rt, id));
     };
-    let (func, result) = (resolved.func, resolved.result);
     if resolved.odd || resolved.params[..] != [Type::I32, Type::I32] {
         return Err(misfit(rt, id));
     }
-    let Some(result) = result else {
+    let Some(result) = resolved.result else {
         return Err(misfit(rt, id));
     };
-    Ok((
-        rt.call(func, &[Raw::from_u32(context), Raw::from_u32(ptr)])?,
-        result,
-    ))
+    let resolved = resolved.clone();
+    let raw = resolved.call(rt, &[Raw::from_u32(context), Raw::from_u32(ptr)])?;
+    Ok((raw, result))
 }
 
 /// The type of a setter's value: `(context, pointer, value)`.
@@ -104,9 +133,9 @@ pub fn call_setter(
     value: Raw,
 ) -> Result<(), Unwind> {
     setter_type(rt, id)?;
-    let Some(func) = rt.embind.resolved(id).map(|r| r.func) else {
+    let Some(resolved) = rt.embind.resolved(id).cloned() else {
         return Err(unknown_function(rt, id));
     };
-    rt.call(func, &[Raw::from_u32(context), Raw::from_u32(ptr), value])
-        .map(drop)
+    let args = [Raw::from_u32(context), Raw::from_u32(ptr), value];
+    resolved.call(rt, &args).map(drop)
 }

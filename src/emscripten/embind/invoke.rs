@@ -1,12 +1,10 @@
 //! One call from JavaScript into C++.
 
-use super::convert::{
-    Arg, Destructors, Leaves, from_wire, leaves_from_wire, record_from_leaves, run_destructor,
-    run_destructors, to_wire,
-};
+use super::convert::{Arg, Destructors, from_wire, run_destructor, run_destructors, to_wire};
 use super::funcs::unknown_function;
+use super::records::{Leaves, leaves_from_wire, record_from_leaves};
 use super::registry::{Callable, Passing, Plan, Registry, Role, State, This, TypeKind};
-use super::{Out, pointers, resolve};
+use super::{Out, names, pointers};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
 use crate::engine::{Raw, Unwind};
@@ -48,14 +46,15 @@ pub fn invoke<P: Passed>(
     let plan = match &callable.state {
         State::Bound(plan) => plan,
         State::Unbound { message, types } => {
-            return Err(resolve::throw_unbound(rt, message, types));
+            return Err(names::throw_unbound(rt, message, types));
         }
     };
-    let Some(func) = rt.embind.resolved(plan.func).map(|r| r.func) else {
+    let Some((func, pointer)) = rt.embind.resolved(plan.func).map(|r| (r.func, r.pointer)) else {
         return Err(unknown_function(rt, plan.func));
     };
     let mut destructors = Destructors::new();
     let mut raws = SmallVec::<[Raw; 12]>::new();
+    raws.extend(pointer.map(Raw::from_u32));
     raws.push(Raw::from_u32(plan.context));
     let converted = arguments(rt, reg, callable, plan, passed, &mut raws, &mut destructors);
     // An argument that cannot be converted leaves the earlier ones behind, as in embind.

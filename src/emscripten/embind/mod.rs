@@ -9,10 +9,16 @@ pub mod describe;
 mod funcs;
 pub mod handles;
 pub mod invoke;
+mod members;
+mod names;
+pub mod numbers;
+mod plan;
 mod pointers;
+pub mod records;
 mod register;
 pub mod registry;
 mod resolve;
+pub mod signatures;
 mod strings;
 
 pub use register::IMPORTS;
@@ -58,8 +64,8 @@ pub struct Embind {
     builder: resolve::Builder,
     /// `reg.funcs` in this instance.
     funcs: Vec<Option<Resolved>>,
-    /// Table index to its entry in `funcs`, while registering.
-    func_index: FxHashMap<u32, FuncId>,
+    /// Function pointer and signature to the entry in `funcs`, while registering.
+    func_index: FxHashMap<(u32, String), FuncId>,
     malloc: Option<Func>,
     free: Option<Func>,
 
@@ -150,14 +156,23 @@ impl Embind {
     fn resolved(&self, id: FuncId) -> Option<&Resolved> {
         self.funcs.get(id as usize)?.as_ref()
     }
-    fn add_function(&mut self, wasm: &Wasm, table_index: u32, signature: String) -> FuncId {
-        if let Some(id) = self.func_index.get(&table_index) {
+    fn add_function(
+        &mut self,
+        wasm: &Wasm,
+        fastcomp: bool,
+        table_index: u32,
+        signature: String,
+    ) -> FuncId {
+        if let Some(id) = self.func_index.get(&(table_index, signature.clone())) {
             return *id;
         }
         let id = self.funcs.len() as FuncId;
-        self.registry_mut().funcs.push((table_index, signature));
-        self.funcs.push(Resolved::of(wasm, table_index));
-        self.func_index.insert(table_index, id);
+        self.funcs
+            .push(Resolved::of(wasm, fastcomp, table_index, &signature));
+        self.registry_mut()
+            .funcs
+            .push((table_index, signature.clone()));
+        self.func_index.insert((table_index, signature), id);
         id
     }
 
@@ -225,14 +240,14 @@ impl Embind {
     }
 
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
-    pub fn adopt(&mut self, image: &Image, wasm: &Wasm) {
+    pub fn adopt(&mut self, image: &Image, wasm: &Wasm, fastcomp: bool) {
         self.closed = true;
         self.reg = Arc::clone(&image.reg);
         self.funcs = image
             .reg
             .funcs
             .iter()
-            .map(|(index, _)| Resolved::of(wasm, *index))
+            .map(|(index, signature)| Resolved::of(wasm, fastcomp, *index, signature))
             .collect();
         self.handles.restore(&image.handles, drop);
         self.counts.restore(&image.counts, drop);
@@ -246,7 +261,7 @@ pub(super) fn require_type(rt: &mut Runtime, raw: u32, human: &str) -> Result<Ty
     match rt.embind.reg.type_of_raw(raw) {
         Some(index) => Ok(index),
         None => {
-            let name = resolve::type_name(rt, raw)?;
+            let name = names::type_name(rt, raw)?;
             Err(Unwind::binding(format!("{human} has unknown type {name}")))
         }
     }

@@ -1,7 +1,9 @@
 //! The imports by which the module's constructors describe its C++ classes, functions and values.
 
+use super::members;
+use super::names::latin1;
 use super::registry::*;
-use super::resolve::{self, Action, latin1, register_type, when};
+use super::resolve::{Action, register_type, when};
 use crate::emscripten::js::ViewKind;
 use crate::emscripten::{ImportFn, Runtime};
 use crate::engine::{Args, Unwind};
@@ -222,7 +224,9 @@ fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Func
     } else {
         text(rt, signature)?
     };
-    Ok(rt.embind.add_function(&rt.wasm, index, signature))
+    Ok(rt
+        .embind
+        .add_function(&rt.wasm, rt.abi.fastcomp, index, signature))
 }
 
 fn optional_function(
@@ -289,7 +293,7 @@ fn register_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let name = function_name(rt, a.u32(0))?;
     let func = require_function(rt, a.u32(3), a.u32(4))?;
     let argc = a.u32(1).saturating_sub(1);
-    let callable = resolve::unbound(rt, name.clone(), Role::Function, argc, "call", &types);
+    let callable = members::unbound(rt, name.clone(), Role::Function, argc, "call", &types);
     expose_function(rt, &name, callable, argc)?;
     let needs = types.clone();
     when(
@@ -337,7 +341,7 @@ fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         )));
     }
     let needs: &[u32] = if base == 0 { &[] } else { &[base] };
-    let stub = resolve::unbound(rt, name.clone(), Role::Function, 0, "construct", needs);
+    let stub = members::unbound(rt, name.clone(), Role::Function, 0, "construct", needs);
     rt.embind
         .registry_mut()
         .set_public(&legal, Public::UnboundClass(stub));

@@ -13,12 +13,13 @@ pub fn std_string_from_wire(rt: &mut Runtime, at: u32, utf8: bool) -> Result<JsV
     let length = rt.wasm.read_u32(at)?;
     let bytes = rt.wasm.bytes(at.wrapping_add(4), length)?;
     let value = if utf8 {
-        let bytes = if bytes.len() >= TEXT_DECODER_FROM && bytes.starts_with(&BOM) {
-            &bytes[3..]
+        if bytes.len() < TEXT_DECODER_FROM && std::str::from_utf8(bytes).is_err() {
+            rt.js.string_utf16(&short_utf8(bytes))
+        } else if bytes.len() >= TEXT_DECODER_FROM && bytes.starts_with(&BOM) {
+            rt.js.string_utf8(&bytes[3..])
         } else {
-            bytes
-        };
-        rt.js.string_utf8(bytes)
+            rt.js.string_utf8(bytes)
+        }
     } else {
         rt.js.string_latin1(bytes)
     };
@@ -113,10 +114,14 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
     let size = length.checked_mul(unit).ok_or_else(Unwind::out_of_bounds)?;
     let bytes = rt.wasm.bytes(at.wrapping_add(4), size)?;
     let units: Vec<u16> = if unit == 2 {
-        bytes
+        let units = bytes
             .chunks_exact(2)
-            .map(|c| u16::from_le_bytes([c[0], c[1]]))
-            .collect()
+            .map(|c| u16::from_le_bytes([c[0], c[1]]));
+        if length as usize >= TEXT_DECODER_FROM {
+            text_decoder_utf16(units)
+        } else {
+            units.collect()
+        }
     } else {
         let mut units = Vec::with_capacity(length as usize);
         for chunk in bytes.chunks_exact(4) {
@@ -134,6 +139,44 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
     let value = rt.js.string_utf16(&units);
     rt.embind_free(at)?;
     Ok(value)
+}
+
+/// `TextDecoder` for UTF-16: without a byte order mark, and with U+FFFD for lone surrogates.
+fn text_decoder_utf16(units: impl Iterator<Item = u16>) -> Vec<u16> {
+    let mut text = Vec::new();
+    for (i, unit) in char::decode_utf16(units).enumerate() {
+        match unit {
+            Ok('\u{FEFF}') if i == 0 => {}
+            Ok(c) => text.extend_from_slice(c.encode_utf16(&mut [0; 2])),
+            Err(_) => text.push(0xFFFD),
+        }
+    }
+    text
+}
+
+/// What Emscripten's own decoder makes of few bytes: it looks at no byte twice and accepts what is not UTF-8.
+fn short_utf8(bytes: &[u8]) -> Vec<u16> {
+    let mut text = Vec::new();
+    let mut rest = bytes.iter().copied();
+    while let Some(first) = rest.next() {
+        let first = u32::from(first);
+        // Past the end it reads what follows the string, which is its NUL.
+        let mut next = || u32::from(rest.next().unwrap_or(0)) & 63;
+        let code = match first {
+            0..0x80 => first,
+            _ if first & 0xE0 == 0xC0 => (first & 31) << 6 | next(),
+            _ if first & 0xF0 == 0xE0 => (first & 15) << 12 | next() << 6 | next(),
+            _ => (first & 7) << 18 | next() << 12 | next() << 6 | next(),
+        };
+        match code.checked_sub(0x1_0000) {
+            Some(high) => {
+                text.push(0xD800 | (high >> 10) as u16);
+                text.push(0xDC00 | (high & 0x3FF) as u16);
+            }
+            None => text.push(code as u16),
+        }
+    }
+    text
 }
 
 pub fn wide_to_wire(
@@ -168,6 +211,24 @@ pub fn wide_to_wire(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_bytes_are_decoded_as_emscripten_does() {
+        assert_eq!(
+            short_utf8("aé漢😀".as_bytes()),
+            "aé漢😀".encode_utf16().collect::<Vec<_>>()
+        );
+        assert_eq!(short_utf8(&[0xC3]), [0xC0]);
+        assert_eq!(short_utf8(&[0xED, 0xA0, 0x80]), [0xD800]);
+    }
+
+    #[test]
+    fn longer_utf16_loses_its_mark_and_lone_surrogates() {
+        assert_eq!(
+            text_decoder_utf16([0xFEFF, 0x61, 0xFEFF, 0xD800].into_iter()),
+            [0x61, 0xFEFF, 0xFFFD]
+        );
+    }
 
     #[test]
     fn lone_surrogates_take_three_bytes() {

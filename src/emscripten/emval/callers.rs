@@ -2,10 +2,11 @@
 
 use super::Value;
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::convert::{Arg, Destructors, Wire, read_value, to_wire};
+use crate::emscripten::embind::convert::{Arg, Destructors, read_value, to_wire};
+use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::{Registry, TypeIdx, TypeKind};
 use crate::emscripten::embind::{Out, handles, require_type};
-use crate::emscripten::js::{HandleRef, JsValue};
+use crate::emscripten::js::{HandleRef, Js, JsValue, Kind as ValueKind};
 use crate::engine::Unwind;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -105,6 +106,17 @@ pub enum Target {
     Cast,
 }
 
+/// V8's error for calling something else, which it names by the text of Emscripten's JavaScript.
+pub fn require_function(js: &dyn Js, value: JsValue, what: &str) -> Result<(), Unwind> {
+    if js.kind(value) == ValueKind::Function {
+        return Ok(());
+    }
+    Err(Unwind::script(
+        "TypeError",
+        format!("{what} is not a function"),
+    ))
+}
+
 /// Makes a prepared call and converts what it gives.
 pub fn call(
     rt: &mut Runtime,
@@ -117,9 +129,23 @@ pub fn call(
     let pack = read_pack(rt, &reg, &caller.args, args)?;
     let js = rt.js();
     let value = match target {
-        Target::Function(function, this) => js.call(rt, function, this, &pack.values)?,
+        Target::Function(function, this) => {
+            let what = if caller.kind == Kind::Function && rt.abi.emval_even {
+                "toValue(...)"
+            } else {
+                "func.apply"
+            };
+            require_function(&*js, function, what)?;
+            js.call(rt, function, this, &pack.values)?
+        }
         Target::Method(object, name) => {
             let function = js.get_named(rt, object, &name)?;
+            let what = if caller.kind == Kind::Method {
+                "toValue(...)[getStringOrSymbol(...)]"
+            } else {
+                "handle[name]"
+            };
+            require_function(&*js, function, what)?;
             js.call(rt, function, object, &pack.values)?
         }
         Target::Constructor(class) => js.construct(rt, class, &pack.values)?,

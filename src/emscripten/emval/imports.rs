@@ -265,7 +265,7 @@ fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// The number that the import returns: i64 where it is declared so.
-fn give_wire(a: &mut Args, wire: crate::emscripten::embind::convert::Wire) {
+fn give_wire(a: &mut Args, wire: crate::emscripten::embind::numbers::Wire) {
     if a.ty().results().first() == Some(&Type::I64) {
         a.ret_i64(wire.i64());
     } else {
@@ -279,6 +279,7 @@ fn call(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if a.ty().results().first() == Some(&Type::I32) {
         let function = rt.emval_value(a.u32(0))?;
         let pack = unprepared(rt, a.u32(1), a.u32(2), a.u32(3))?;
+        callers::require_function(&*js, function, "handle.apply")?;
         let value = js.call(rt, function, js.undefined(), &pack)?;
         return give(rt, a, value);
     }

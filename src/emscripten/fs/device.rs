@@ -129,6 +129,7 @@ impl FileSystem {
             true => Vec::new(),
             false => std::mem::take(&mut self.state.rest_mut().lines[stream as usize]),
         };
+        self.printed = true;
         self.with_host(|h| h.line(stream, &String::from_utf8_lossy(&line)))
     }
     /// One call of the host's line function, past the terminals: what is unfinished there stays there.

@@ -64,6 +64,8 @@ pub struct FileSystem {
     mounts: Vec<Mount>,
     stdin: Option<Arc<[u8]>>,
     limit: u64,
+    /// A line of output has gone out.
+    printed: bool,
     /// A module built without Emscripten's file system ends a line of output at a NUL too; a terminal drops the NUL.
     pub nul_ends_line: bool,
 }
@@ -95,6 +97,7 @@ impl Default for FileSystem {
             mounts: Vec::new(),
             stdin: None,
             limit: DEFAULT_LIMIT,
+            printed: false,
             nul_ends_line: false,
         };
         fs.create_defaults();
@@ -120,6 +123,9 @@ impl FileSystem {
     /// The most that all in-memory files may hold; writes beyond it give ENOSPC.
     pub fn set_limit(&mut self, bytes: u64) {
         self.limit = bytes;
+    }
+    pub fn has_printed(&self) -> bool {
+        self.printed
     }
     /// Bytes that the in-memory files hold.
     pub fn stored(&self) -> u64 {

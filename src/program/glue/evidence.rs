@@ -24,6 +24,10 @@ pub struct Evidence {
     pub assertions: bool,
     /// Built with INVOKE_RUN=0: `main` waits for `callMain`.
     pub no_initial_run: bool,
+    /// Built with EXIT_RUNTIME: the return of `main` ends the program.
+    pub exit_runtime: bool,
+    /// The glue awaits its wasm, so `onRuntimeInitialized` is called before post-js and not after it.
+    pub awaits_wasm: bool,
     /// What `getValue(ptr, 'i64')` gives.
     pub int64: Option<Int64>,
     /// `getValue(ptr, '*')` gives pointers as unsigned numbers.
@@ -50,7 +54,10 @@ pub struct Embind {
     pub checks: bool,
     pub counts: bool,
     pub args_suffix: bool,
+    pub bare_fields: bool,
     pub utf8: bool,
+    /// Handles of smart pointers are destroyed when collected.
+    pub finalizers: bool,
 }
 
 /// Names of the runtime with the versions that have them.
@@ -90,6 +97,9 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     &mut embind,
                 );
             }
+            AstKind::AwaitExpression(a) => {
+                out.awaits_wasm |= ast.slice(a.span).contains("createWasm");
+            }
             AstKind::BinaryExpression(b) => {
                 // `typeof value != "boolean"` is how embind checks numbers.
                 let inequality = matches!(
@@ -118,6 +128,12 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                 // EMBIND_STD_STRING_IS_UTF8=0 leaves `false`; else it is a comparison with the type's name, or `true`.
                 let off = matches!(&d.init, Some(Expression::BooleanLiteral(b)) if !b.value);
                 embind.utf8 = !off;
+            }
+            AstKind::IdentifierReference(id) if id.name == "FinalizationRegistry" => {
+                embind.finalizers = true
+            }
+            AstKind::StaticMemberExpression(m) if m.property.name == "FinalizationRegistry" => {
+                embind.finalizers = true
             }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
                 out.emval_undefined = emval_case(case)
@@ -210,12 +226,16 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
 
 /// Parts of the runtime whose text says how they behave.
 fn is_telling(name: &str) -> bool {
-    matches!(name, "shouldRunNow" | "getValue" | "stringToUTF8Array")
+    matches!(name, "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array")
 }
 
 fn told(name: &str, text: &str, out: &mut Evidence) {
     match name {
         "shouldRunNow" => out.no_initial_run = matches!(text, "false" | "!1"),
+        "noExitRuntime" => {
+            let default = text.rsplit(['|', '?']).next().unwrap_or_default().trim();
+            out.exit_runtime = matches!(default, "false" | "!1");
+        }
         "stringToUTF8Array" => out.code_points = Some(text.contains("codePointAt")),
         _ => {
             let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -239,6 +259,9 @@ fn text(value: &str, embind: &mut Embind) {
     }
     if value.contains(" args!") {
         embind.args_suffix = true;
+    }
+    if value == "Missing field" {
+        embind.bare_fields = true;
     }
 }
 

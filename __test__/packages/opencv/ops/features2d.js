@@ -73,16 +73,29 @@ module.exports = {
     return t.showAll(matches, (row) => t.showAll(row)).slice(0, 20)
   },
 
-  drawKeypoints_and_matches (cv, t) {
-    t.need('ORB', 'drawKeypoints', 'drawMatches')
+  drawKeypoints (cv, t) {
+    t.need('ORB', 'drawKeypoints')
+    const drawn = t.out()
+    cv.drawKeypoints(t.gray(), described(cv, t).keypoints, drawn)
+    return t.show(drawn)
+  },
+
+  drawKeypoints_with_flags (cv, t) {
+    t.need('ORB', 'drawKeypoints')
+    const drawn = t.out()
+    cv.drawKeypoints(t.gray(), described(cv, t).keypoints, drawn, new cv.Scalar(0, 255, 0), 0)
+    return t.show(drawn)
+  },
+
+  drawMatches (cv, t) {
+    t.need('ORB', 'drawMatches')
     const one = described(cv, t)
     const two = described(cv, t, { shift: 6, seed: 11 })
     const matches = t.keep(new cv.DMatchVector())
     t.keep(new cv.BFMatcher(cv.NORM_HAMMING, true)).match(one.descriptors, two.descriptors, matches)
-    const [drawn, matched] = [t.out(), t.out()]
-    cv.drawKeypoints(t.gray(), one.keypoints, drawn, new cv.Scalar(0, 255, 0), 0)
+    const matched = t.out()
     cv.drawMatches(t.gray(), one.keypoints, t.gray({ shift: 6, seed: 11 }), two.keypoints, matches, matched, new cv.Scalar(0, 255, 0, 255), new cv.Scalar(255, 0, 0, 255))
-    return [t.show(drawn), t.show(matched)]
+    return t.show(matched)
   },
 
   MSER_regions (cv, t) {

@@ -9,6 +9,7 @@
 mod cutter;
 mod render;
 mod runtime_names;
+mod state;
 mod windows;
 
 pub use runtime_names::is_live_name;
@@ -39,6 +40,8 @@ pub struct Fragment {
     pub is_async: bool,
     /// Pre-js or post-js puts another object in the place of `Module`: a facade cannot follow that.
     pub replaces_module: bool,
+    /// Its functions change variables of their own: a recycle makes it anew.
+    pub keeps_state: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +138,7 @@ pub fn cut(
     }
     let source = cutter.source(&imports, &out.em_asm, &pre, &post, &hoisted);
     out.fragment = Some(Fragment {
+        keeps_state: state::keeps_state(&source),
         source,
         free_names: cutter
             .free

@@ -2,7 +2,7 @@
 
 use crate::program::glue::names::Factory;
 use crate::program::glue::parse::{
-    Ast, contains, identifier, is_identifier, target_identifier, target_member,
+    Ast, contains, identifier, is_identifier, member, target_identifier, target_member,
 };
 use oxc_ast::AstKind;
 use oxc_ast::ast::{Expression, Statement};
@@ -137,7 +137,13 @@ fn adds_to_module(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_
     }
     ast.nodes.iter().any(|n| match n.kind() {
         AstKind::AssignmentExpression(a) if contains(span, a.span) => {
-            target_member(&a.left).is_some_and(|(object, _)| is_identifier(object, "Module"))
+            let property =
+                target_member(&a.left).is_some_and(|(object, _)| is_identifier(object, "Module"));
+            // `Module = Object.assign({...}, Module)`
+            let replaced = target_identifier(&a.left).is_some_and(|id| id.name == "Module")
+                && matches!(&a.right, Expression::CallExpression(call)
+                    if member(&call.callee).is_some_and(|(_, name)| name == "assign"));
+            (property || replaced)
                 && ast.enclosing_function(n.id()).is_none_or(|f| {
                     f.span() == factory.node.span()
                         || !contains(span, f.span())

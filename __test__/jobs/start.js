@@ -1,0 +1,3 @@
+'use strict'
+
+exports.job = (m) => typeof m._main

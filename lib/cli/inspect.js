@@ -1,0 +1,62 @@
+'use strict'
+
+const { inspect: look } = require('../..')
+const { json, lines, table, fields, bytes } = require('./output')
+
+const PAGE = 65536
+
+function optionsOf ({ wasm, host, cache }) {
+  return { ...(wasm && { wasm }), ...(host && { host }), ...(cache && { cache }) }
+}
+
+const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`
+
+function versionText ({ from, to }) {
+  if (from === null && to === null) return 'unknown'
+  if (from === to) return from
+  return `${from === null ? 'up to' : `${from} to`} ${to ?? 'now'}`
+}
+
+function answers (imports) {
+  const by = new Map()
+  for (const { by: who } of imports) by.set(who, (by.get(who) || 0) + 1)
+  return [...by].map(([who, n]) => `${n} by ${who === 'native' ? 'emvm' : who === 'glue' ? "the package's JavaScript" : 'nobody'}`).join(', ')
+}
+
+async function inspect (source, options) {
+  const found = await look(source, optionsOf(options))
+  if (options.json) {
+    json(found)
+    return 0
+  }
+  const { emscripten, host, reasons, wasm, memory, recycle, imports, exports, glue, extras } = found
+  const uses = glue ? Object.entries(glue.uses || {}).filter(([, used]) => used).map(([name]) => name) : []
+  lines(
+    fields([
+      ['source', found.source],
+      ['Emscripten', versionText(emscripten)],
+      ['host', host === null ? 'none' : host],
+      ['why', reasons.length > 0 ? reasons.join('; ') : 'emvm answers every import itself'],
+      ['wasm', `${bytes(wasm.bytes)}, ${wasmPlace(wasm.origin)}`],
+      ['features', (wasm.features || []).join(', ')],
+      ['names', wasm.names ? 'the wasm has a name section: stacks show functions by name' : 'no name section: stacks show exported names, else indices'],
+      ['memory', memory ? `${bytes(memory.min * PAGE)} to ${bytes(memory.max === undefined || memory.max === null ? undefined : memory.max * PAGE)}${memory.imported ? ', imported' : ''}${memory.shared ? ', shared' : ''}` : 'none'],
+      ['recycle', recycle.inPlace ? 'in place' : `by starting anew: ${recycle.reason}`],
+      ['imports', `${count(imports.length, 'function')}: ${answers(imports)}`],
+      ['exports', count(exports.length, 'export')],
+      ['glue', glue ? `${[glue.shape?.esm ? 'ES module' : 'CommonJS', glue.shape?.modularize && 'MODULARIZE', glue.minified ? 'names cannot be read back' : 'names can be read'].filter(Boolean).join(', ')}` : 'none: a bare .wasm'],
+      ['uses', uses.join(', ')],
+      ['extras', extras ? `${bytes(extras.bytes)} of JavaScript the package adds itself` : '']
+    ]),
+    options.imports ? ['', table(['import', 'name', 'signature', 'answered by'], imports.map(({ module, field, name, signature, by }) => [`${module}.${field}`, name, signature, by]))] : [])
+  return host === null ? 1 : 0
+}
+
+function wasmPlace (origin) {
+  const text = String(origin)
+  if (/^Embedded/.test(text)) return 'inside the JavaScript'
+  const beside = /^Beside\("(.*)"\)$/.exec(text)
+  return beside ? `beside it: ${beside[1]}` : 'the source itself'
+}
+
+module.exports = { inspect }

@@ -1,0 +1,136 @@
+'use strict'
+
+// Results and errors on their way from a worker to the pool.
+
+const { types } = require('node:util')
+const errors = require('../errors')
+
+const MAX_DEPTH = 1000
+
+// Makes a result ready to be posted while the module's instance is still there: views of its memory are copied, live objects of
+// it are refused, and so is what structured cloning would refuse later, when nobody could say which task it was.
+// Gives `{ value, transfer }`.
+function pack (value, buffer) {
+  const copies = new Map()
+  const seen = new Set()
+  look(value, 0)
+  if (copies.size === 0) return { value, transfer: [] }
+  return { value: rebuild(value, new Map()), transfer: [...copies.values()].map((copy) => copy.buffer ?? copy) }
+
+  function look (item, depth) {
+    if (typeof item === 'function' || typeof item === 'symbol') throw uncloneable(item)
+    if (item === null || typeof item !== 'object' || seen.has(item)) return
+    seen.add(item)
+    if (depth > MAX_DEPTH) throw uncloneable(item, 'it is nested too deeply')
+    if (ArrayBuffer.isView(item)) {
+      if (item.buffer === buffer) copies.set(item, item.slice())
+      return
+    }
+    if (item === buffer) {
+      copies.set(item, item.slice(0))
+      return
+    }
+    if (Array.isArray(item)) {
+      for (const inner of item) look(inner, depth + 1)
+    } else if (types.isMap(item)) {
+      for (const [key, inner] of item) { look(key, depth + 1); look(inner, depth + 1) }
+    } else if (types.isSet(item)) {
+      for (const inner of item) look(inner, depth + 1)
+    } else if (!isPlain(item)) {
+      unusual(item)
+    } else {
+      for (const inner of Object.values(item)) look(inner, depth + 1)
+    }
+  }
+
+  function rebuild (item, made) {
+    if (item === null || typeof item !== 'object') return item
+    if (copies.has(item)) return copies.get(item)
+    if (made.has(item)) return made.get(item)
+    const into = (empty, fill) => { made.set(item, empty); fill(empty); return empty }
+    if (Array.isArray(item)) return into([], (array) => { for (const inner of item) array.push(rebuild(inner, made)) })
+    if (types.isMap(item)) return into(new Map(), (map) => { for (const [k, v] of item) map.set(rebuild(k, made), rebuild(v, made)) })
+    if (types.isSet(item)) return into(new Set(), (set) => { for (const inner of item) set.add(rebuild(inner, made)) })
+    if (!isPlain(item)) return item
+    return into({}, (object) => { for (const [key, inner] of Object.entries(item)) object[key] = rebuild(inner, made) })
+  }
+}
+
+function isPlain (value) {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+function unusual (value) {
+  if (value.$$ !== undefined) {
+    const name = value.constructor?.name || 'an object'
+    throw new errors.StaleHandleError(
+      `The task gave back a live ${name} of the module, which ends with the task: give plain data instead (copies of its fields, or its bytes).`,
+      { className: name })
+  }
+  if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isNativeError(value) || types.isBoxedPrimitive(value)) return
+  try {
+    structuredClone(value)
+  } catch (error) {
+    throw uncloneable(value, error.message)
+  }
+}
+
+function uncloneable (value, why = 'functions and symbols cannot leave their thread') {
+  const what = typeof value === 'object' ? `an object of class ${value.constructor?.name ?? '?'}` : `a ${typeof value}`
+  return new DOMException(`The task gave back ${what}, which cannot be sent to another thread: ${why}.`, 'DataCloneError')
+}
+
+const INHERITED = ['name', 'message', 'stack', 'cause', 'code']
+
+// An error as plain data.
+function packError (error, depth = 0) {
+  if (!(types.isNativeError(error) || error instanceof Error)) {
+    try {
+      return { thrown: structuredClone(error) }
+    } catch {
+      return { name: 'Error', message: String(error) }
+    }
+  }
+  const fields = {}
+  for (const [key, value] of Object.entries(error)) {
+    if (INHERITED.includes(key)) continue
+    try {
+      fields[key] = structuredClone(value)
+    } catch {
+      // What cannot cross stays behind.
+    }
+  }
+  return {
+    name: String(error.name),
+    message: String(error.message),
+    stack: String(error.stack),
+    fields,
+    ...(typeof error.code === 'string' && { code: error.code }),
+    ...(error.cause !== undefined && depth < 8 && { cause: packError(error.cause, depth + 1) })
+  }
+}
+
+const BUILTIN = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError }
+
+// The error again, of its own class where there is one on this side.
+function unpackError (packed) {
+  if ('thrown' in packed) return packed.thrown
+  const { name, message, stack, fields = {}, code, cause } = packed
+  let error
+  if (code !== undefined && code.startsWith('EMVM_ERR')) {
+    error = errors.fromNative({ code, message, ...fields })
+  } else if (name === 'AbortError' || name === 'DataCloneError') {
+    error = new DOMException(message, name)
+  } else {
+    error = new (BUILTIN[name] || Error)(message)
+    if (error.name !== name) Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
+    Object.assign(error, fields)
+    if (code !== undefined) error.code = code
+  }
+  if (cause !== undefined) Object.defineProperty(error, 'cause', { value: unpackError(cause), configurable: true, writable: true })
+  if (stack !== undefined) Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true })
+  return error
+}
+
+module.exports = { pack, packError, unpackError }

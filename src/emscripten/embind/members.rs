@@ -1,0 +1,350 @@
+//! Classes and what belongs to them, in the order and with the overload rules of embind.
+
+use super::registry::*;
+use super::resolve::{Action, class_index, register_type, when};
+use crate::emscripten::Runtime;
+use crate::engine::Unwind;
+
+pub fn build_class(
+    rt: &mut Runtime,
+    raw: u32,
+    pointer: u32,
+    const_pointer: u32,
+    base: u32,
+    mut class: Class,
+) -> Result<(), Unwind> {
+    if base != 0 {
+        class.base = Some(class_index(rt, base)?);
+    }
+    let (name, legal, parent) = (class.name.clone(), class.legal_name.clone(), class.base);
+    let reg = rt.embind.registry_mut();
+    let index = reg.classes.len() as u32;
+    reg.classes.push(class);
+    if let Some(parent) = parent {
+        reg.classes[parent as usize].derived.push(index);
+    }
+    let first = reg.pointers.len() as u32;
+    let names = [name.clone(), format!("{name}*"), format!("{name} const*")];
+    for (i, name) in names.iter().enumerate() {
+        reg.pointers.push(Pointer {
+            name: name.clone(),
+            class: index,
+            is_reference: i == 0,
+            is_const: i == 2,
+            smart: None,
+        });
+    }
+    reg.actual.insert(raw, (first + 1, first + 2));
+    match reg.public(&legal) {
+        Some(Public::Table(_)) => {}
+        _ => reg.set_public(&legal, Public::Class(index)),
+    }
+    for (i, (raw, name)) in [raw, pointer, const_pointer]
+        .into_iter()
+        .zip(names)
+        .enumerate()
+    {
+        register_type(rt, raw, name, TypeKind::Pointer(first + i as u32), false)?;
+    }
+    Ok(())
+}
+
+/// A callable that throws until its types are there.
+pub fn unbound(
+    rt: &mut Runtime,
+    human: String,
+    role: Role,
+    argc: u32,
+    verb: &str,
+    types: &[u32],
+) -> CallableId {
+    let message = format!("Cannot {verb} {human} due to unbound types");
+    let reg = rt.embind.registry_mut();
+    let state = State::Unbound {
+        message,
+        types: types.to_vec(),
+    };
+    reg.callables.push(Callable {
+        human,
+        role,
+        argc,
+        state,
+    });
+    reg.callables.len() as CallableId - 1
+}
+
+pub fn build_constructor(
+    rt: &mut Runtime,
+    class: u32,
+    types: Vec<u32>,
+    func: FuncId,
+    context: u32,
+) -> Result<(), Unwind> {
+    let class = class_index(rt, class)?;
+    let name = rt.embind.reg.class(class).name.clone();
+    let argc = (types.len() as u32).saturating_sub(1);
+    let taken = rt
+        .embind
+        .reg
+        .class(class)
+        .constructors
+        .as_ref()
+        .is_some_and(|ctors| ctors.contains_key(&argc));
+    if taken {
+        return Err(Unwind::binding(format!(
+            "Cannot register multiple constructors with identical number of parameters ({argc}) for class \
+             '{name}'! Overload resolution is currently only performed using the parameter count, not actual \
+             type info!"
+        )));
+    }
+    let callable = unbound(
+        rt,
+        name.clone(),
+        Role::Constructor,
+        argc,
+        "construct",
+        &types,
+    );
+    let reg = rt.embind.registry_mut();
+    reg.callables[callable as usize].human = format!("constructor {name}");
+    reg.classes[class as usize]
+        .constructors
+        .get_or_insert_default()
+        .insert(argc, callable);
+    let needs = types.clone();
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )
+}
+
+/// Methods that every handle has, and what every object has: embind finds them on the prototype chain.
+fn is_inborn(name: &str) -> bool {
+    const INBORN: [&str; 17] = [
+        "isAliasOf",
+        "clone",
+        "delete",
+        "isDeleted",
+        "deleteLater",
+        "constructor",
+        "toString",
+        "toLocaleString",
+        "valueOf",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+    ];
+    INBORN.contains(&name)
+}
+
+fn new_table(reg: &mut Registry, human: &str) -> u32 {
+    reg.tables.push(OverloadTable {
+        human: human.to_owned(),
+        by_argc: Default::default(),
+    });
+    reg.tables.len() as u32 - 1
+}
+
+pub fn build_method(
+    rt: &mut Runtime,
+    class: u32,
+    name: String,
+    types: Vec<u32>,
+    (func, context): (FuncId, u32),
+    pure_virtual: bool,
+) -> Result<(), Unwind> {
+    let human = format!("{}.{name}", rt.embind.reg.class(class).name);
+    let argc = (types.len() as u32).saturating_sub(2);
+    let callable = unbound(rt, human.clone(), Role::Method, argc, "call", &types);
+    let reg = rt.embind.registry_mut();
+    if pure_virtual {
+        reg.classes[class as usize].pure_virtual.push(name.clone());
+    }
+    let class_name =
+        |reg: &Registry, class: u32| reg.classes.get(class as usize).map(|c| c.name.clone());
+    let single = Member::One {
+        callable,
+        argc,
+        class,
+    };
+    match reg.find_method(class, &name) {
+        None if !is_inborn(&name) => reg.classes[class as usize].methods.set(&name, single),
+        None => {
+            let table = new_table(reg, &human);
+            reg.tables[table as usize].by_argc.insert(argc, callable);
+            reg.classes[class as usize]
+                .methods
+                .set(&name, Member::Table(table));
+        }
+        Some(Member::One {
+            argc: had,
+            class: by,
+            ..
+        }) if had == argc && class_name(reg, by) != class_name(reg, class) => {
+            reg.classes[class as usize].methods.set(&name, single);
+        }
+        Some(Member::One {
+            callable: had,
+            argc: had_argc,
+            ..
+        }) => {
+            let table = new_table(reg, &human);
+            let entries = &mut reg.tables[table as usize].by_argc;
+            entries.insert(had_argc, had);
+            entries.insert(argc, callable);
+            reg.classes[class as usize]
+                .methods
+                .set(&name, Member::Table(table));
+        }
+        // The table may be a base class's: embind adds the overload there.
+        Some(Member::Table(table)) => {
+            reg.tables[table as usize].by_argc.insert(argc, callable);
+        }
+    }
+    let needs = types.clone();
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )
+}
+
+pub fn build_static(
+    rt: &mut Runtime,
+    class: u32,
+    name: String,
+    types: Vec<u32>,
+    (func, context): (FuncId, u32),
+) -> Result<(), Unwind> {
+    let human = format!("{}.{name}", rt.embind.reg.class(class).name);
+    let argc = (types.len() as u32).saturating_sub(1);
+    let callable = unbound(rt, human.clone(), Role::Function, argc, "call", &types);
+    let reg = rt.embind.registry_mut();
+    let statics = &reg.classes[class as usize].statics;
+    let member = match statics.get(&name) {
+        None => Member::One {
+            callable,
+            argc,
+            class: u32::MAX,
+        },
+        Some(Member::One {
+            callable: had,
+            argc: had_argc,
+            ..
+        }) => {
+            let table = new_table(reg, &human);
+            let entries = &mut reg.tables[table as usize].by_argc;
+            entries.insert(had_argc, had);
+            entries.insert(argc, callable);
+            Member::Table(table)
+        }
+        Some(Member::Table(table)) => {
+            reg.tables[table as usize].by_argc.insert(argc, callable);
+            Member::Table(table)
+        }
+    };
+    reg.classes[class as usize].statics.set(&name, member);
+    let inherits = !rt.abi.embind_args_suffix;
+    let needs = types.clone();
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )?;
+    if inherits {
+        let member = Member::One {
+            callable,
+            argc,
+            class: u32::MAX,
+        };
+        return when(
+            rt,
+            &[],
+            &needs,
+            Action::Inherit {
+                class,
+                name,
+                member,
+            },
+        );
+    }
+    Ok(())
+}
+
+pub fn build_property(
+    rt: &mut Runtime,
+    class: u32,
+    name: String,
+    getter: (u32, FuncId, u32),
+    setter: Option<(u32, FuncId, u32)>,
+    is_static: bool,
+) -> Result<(), Unwind> {
+    let human = format!("{}.{name}", rt.embind.reg.class(class).name);
+    let mut types = vec![getter.0];
+    types.extend(setter.map(|s| s.0));
+    let (get_role, set_role) = match is_static {
+        true => (Role::StaticGetter, Role::StaticSetter),
+        false => (Role::Getter, Role::Setter),
+    };
+    let get = unbound(rt, human.clone(), get_role, 0, "access", &types);
+    let set = setter.map(|s| {
+        (
+            unbound(rt, human.clone(), set_role, 1, "access", &types),
+            s.0,
+            s.1,
+            s.2,
+        )
+    });
+    let owner = &mut rt.embind.registry_mut().classes[class as usize];
+    let list = if is_static {
+        &mut owner.static_properties
+    } else {
+        &mut owner.properties
+    };
+    let property = Property {
+        name: name.clone(),
+        getter: get,
+        setter: set.map(|s| s.0),
+        human,
+    };
+    match list.iter_mut().find(|p| p.name == name) {
+        Some(old) => *old = property,
+        None => list.push(property),
+    }
+    let getter = (get, getter.0, getter.1, getter.2);
+    when(
+        rt,
+        &[],
+        &types,
+        Action::Accessors {
+            class,
+            getter,
+            setter: set,
+            is_static,
+        },
+    )
+}

@@ -1,0 +1,53 @@
+//! C++ names of types, and the errors that need them.
+
+use crate::emscripten::Runtime;
+use crate::engine::{Raw, Unwind};
+
+/// The names of the types that are missing behind `types`, through what announced types need.
+pub fn missing_types(rt: &mut Runtime, types: &[u32]) -> Result<Vec<String>, Unwind> {
+    let mut missing = Vec::new();
+    let mut seen = Vec::new();
+    let mut stack: Vec<u32> = types.iter().rev().copied().collect();
+    while let Some(raw) = stack.pop() {
+        if seen.contains(&raw) || rt.embind.reg.type_of_raw(raw).is_some() {
+            continue;
+        }
+        seen.push(raw);
+        match rt.embind.reg.dependencies.get(&raw) {
+            Some(needs) => stack.extend(needs.iter().rev()),
+            None => missing.push(raw),
+        }
+    }
+    missing.into_iter().map(|raw| type_name(rt, raw)).collect()
+}
+
+/// The C++ name of a type id, as the module's own `__getTypeName` gives it.
+pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String, Unwind> {
+    if rt.wasm.export("__getTypeName").is_none() {
+        return Ok(format!("type {raw}"));
+    }
+    let at = rt
+        .call_export("__getTypeName", &[Raw::from_u32(raw)])?
+        .u32();
+    let name = latin1(rt.wasm.c_str(at)?);
+    rt.embind_free(at)?;
+    Ok(name)
+}
+
+pub fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| char::from(*b)).collect()
+}
+
+/// The error of calling something whose types never came.
+pub fn throw_unbound(rt: &mut Runtime, message: &str, types: &[u32]) -> Unwind {
+    if types.is_empty() {
+        return Unwind::binding(message);
+    }
+    match missing_types(rt, types) {
+        Ok(names) => Unwind::script(
+            "UnboundTypeError",
+            format!("{message}: {}", names.join(", ")),
+        ),
+        Err(unwind) => unwind,
+    }
+}
