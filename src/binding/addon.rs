@@ -140,11 +140,11 @@ impl SandboxObject {
 
     /// Instantiates the module; nothing of it runs yet, so its imports may come later.
     #[napi(catch_unwind)]
-    pub fn instantiate(&self, env: &Env) -> Result<()> {
+    pub fn instantiate(&self, env: &Env, this: This) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
-        let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell));
+        let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell, this.object.raw()));
         *self.js.borrow_mut() = Some(js.clone());
         let _held = self.cell.hold();
         let host = Host {
@@ -336,8 +336,8 @@ impl SandboxObject {
 
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
-    pub fn set_script_error(&self, function: Unknown) {
-        self.cell.set_script_error(function.raw());
+    pub fn set_script_error(&self, this: This, function: Unknown) {
+        self.cell.set_script_error(this.object.raw(), function.raw());
     }
 
     /// The ArrayBuffer over the linear memory.

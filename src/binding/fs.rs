@@ -223,14 +223,14 @@ pub struct DescriptorInfo {
 impl SandboxObject {
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     #[napi]
-    pub fn set_errno_error(&self, function: Unknown) {
-        self.cell.set_errno_error(function.raw());
+    pub fn set_errno_error(&self, this: This, function: Unknown) {
+        self.cell.set_errno_error(this.object.raw(), function.raw());
     }
 
     /// The object whose functions are the terminals, devices and lazy files: out, err, stdin, open, close, read, write, load.
     #[napi]
-    pub fn set_fs_host(&self, env: &Env, host: Unknown) -> Result<()> {
-        let object = Reference::weak(env.raw(), host.raw())
+    pub fn set_fs_host(&self, env: &Env, this: This, host: Unknown) -> Result<()> {
+        let object = Reference::kept_by(env.raw(), this.object.raw(), "#fsHost", host.raw())
             .ok_or_else(|| Error::from_reason("not an object"))?;
         let runtime = &mut self.live(env)?.runtime;
         let script = ScriptHost {

@@ -50,8 +50,10 @@ pub struct NapiJs {
     env: sys::napi_env,
     /// Valid as long as the instance that owns this.
     cell: *const SandboxCell,
-    /// A JavaScript array: what is kept alive, by [`JsRef`].
+    /// A JavaScript array: what is kept alive, by [`JsRef`]. The sandbox's object keeps the array.
     kept: Option<Reference>,
+    /// An object that the sandbox's object keeps, for what comes later.
+    keeper: Option<Reference>,
     kept_len: Cell<u32>,
     kept_free: RefCell<Vec<u32>>,
     operators: RefCell<Option<Reference>>,
@@ -70,11 +72,13 @@ fn opaque(value: sys::napi_value) -> JsValue {
 }
 
 impl NapiJs {
-    pub fn new(env: sys::napi_env, cell: *const SandboxCell) -> Self {
+    /// `sandbox`: the JavaScript object that owns the cell.
+    pub fn new(env: sys::napi_env, cell: *const SandboxCell, sandbox: sys::napi_value) -> Self {
         Self {
             env,
             cell,
-            kept: Reference::new(env, raw::array(env, [])),
+            kept: Reference::kept_by(env, sandbox, "#kept", raw::array(env, [])),
+            keeper: Reference::kept_by(env, sandbox, "#keeper", raw::object(env)),
             kept_len: Cell::new(0),
             kept_free: RefCell::default(),
             operators: RefCell::default(),
@@ -86,7 +90,9 @@ impl NapiJs {
 
     /// The facade's functions, in the order of [`Hook`].
     pub fn set_hooks(&self, hooks: sys::napi_value) {
-        *self.hooks.borrow_mut() = Reference::new(self.env, hooks);
+        let keeper = self.keeper.as_ref().and_then(Reference::value);
+        let kept = |keeper| Reference::kept_by(self.env, keeper, "#hooks", hooks);
+        *self.hooks.borrow_mut() = keeper.and_then(kept);
     }
 
     /// The numbers shared with the facade.

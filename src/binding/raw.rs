@@ -57,7 +57,7 @@ pub fn set(env: sys::napi_env, object: sys::napi_value, name: &str, value: sys::
     unsafe { sys::napi_set_property(env, object, key, value) };
 }
 
-/// A persistent reference to a value.
+/// A reference to a value that outlives the call; persistent unless it says otherwise.
 #[derive(Debug)]
 pub struct Reference {
     env: sys::napi_env,
@@ -72,6 +72,19 @@ impl Reference {
 
     /// A reference that does not keep its value: `value` gives nothing once that is collected.
     pub fn weak(env: sys::napi_env, value: sys::napi_value) -> Option<Self> {
+        let reference = get!(napi_create_reference, env, value, 0)?;
+        Some(Self { env, reference })
+    }
+
+    /// A reference that does not keep the value alive: for what leads back to the sandbox, or nobody could ever collect
+    /// it. The sandbox's JavaScript object, `keeper`, holds the value under `name` instead.
+    pub fn kept_by(
+        env: sys::napi_env,
+        keeper: sys::napi_value,
+        name: &str,
+        value: sys::napi_value,
+    ) -> Option<Self> {
+        set(env, keeper, name, value);
         let reference = get!(napi_create_reference, env, value, 0)?;
         Some(Self { env, reference })
     }

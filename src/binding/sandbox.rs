@@ -93,12 +93,12 @@ impl SandboxCell {
         }
     }
 
-    pub fn set_script_error(&self, function: sys::napi_value) {
-        *self.script_error.borrow_mut() = Reference::weak(self.env, function);
+    pub fn set_script_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
+        *self.script_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#scriptError", function);
     }
 
-    pub fn set_errno_error(&self, function: sys::napi_value) {
-        *self.errno_error.borrow_mut() = Reference::weak(self.env, function);
+    pub fn set_errno_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
+        *self.errno_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#errnoError", function);
     }
 
     /// An error of the file system.

@@ -59,11 +59,15 @@ impl Image {
         let fresh = Region::with_image(self)?;
         // SAFETY: a region over an image shows at least its bytes, and lives until the end of the function.
         let image = unsafe { std::slice::from_raw_parts(fresh.base(), self.len) };
-        let differing = bytes.iter().zip(image).filter(|(is, was)| is != was).count();
-        let first = bytes.iter().zip(image).position(|(is, was)| is != was);
-        Ok(first.map(|at| {
+        let pages = bytes.chunks(WASM_PAGE).zip(image.chunks(WASM_PAGE));
+        let differing = pages.clone().filter(|(is, was)| is != was).count();
+        let at = pages.enumerate().filter(|(_, (is, was))| is != was).find_map(|(page, (is, was))| {
+            let within = is.iter().zip(was).position(|(is, was)| is != was)?;
+            Some(page * WASM_PAGE + within)
+        });
+        Ok(at.map(|at| {
             let (is, was) = (bytes[at], image[at]);
-            format!("{differing} bytes of memory differ, the first at {at:#x}: {is}, was {was}")
+            format!("{differing} wasm pages differ, the first byte at {at:#x}: {is}, was {was}")
         }))
     }
 
