@@ -20,6 +20,7 @@ function obstacles (facts, options) {
   const uses = facts.uses || {}
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
+  if (uses.nodeFiles) reasons.push("its files are the real disk's (NODERAWFS), which only its own JavaScript reads")
   if (uses.dynamicLinking) reasons.push('it uses dynamic linking')
   if (facts.fragment && facts.fragment.isAsync) reasons.push('the JavaScript it adds to its module awaits at its top level')
   const { keepsState, hasPre, extrasAsync, replacesModule } = facts.fragment || {}

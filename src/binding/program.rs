@@ -279,7 +279,7 @@ fn facts(program: &Program) -> Value {
         "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),
         "uses": glue.map(|g| json!({
             "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
-            "embind": g.uses.embind,
+            "embind": g.uses.embind, "nodeFiles": g.uses.node_files,
         })),
         "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs })),
         "fastcomp": program.abi().fastcomp,

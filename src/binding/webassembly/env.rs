@@ -197,10 +197,6 @@ impl Env {
         }
         array
     }
-    pub fn set(self, object: Js, name: &std::ffi::CStr, value: Js) {
-        // SAFETY: an ordinary object made by emvm.
-        unsafe { sys::napi_set_named_property(self.0, object, name.as_ptr(), value) };
-    }
     pub fn get(self, object: Js, name: &std::ffi::CStr) -> Res<Js> {
         let mut value = ptr::null_mut();
         // SAFETY: plain property access.

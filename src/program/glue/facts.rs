@@ -101,6 +101,7 @@ pub fn read(
     out.wasm_names = wasm_file_names(ast);
     out.evidence = super::evidence::read(ast, factory);
     out.uses = Uses {
+        node_files: ast.text.contains("NODERAWFS"),
         asyncify: facts.export("asyncify_start_unwind").is_some()
             || out
                 .export_names

@@ -104,6 +104,8 @@ pub struct Uses {
     pub pthreads: bool,
     pub dynamic_linking: bool,
     pub embind: bool,
+    /// `NODERAWFS`: its files are the real disk's, through Node's own `fs`.
+    pub node_files: bool,
 }
 
 /// How a user of the package would get at the module.
