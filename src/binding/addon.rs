@@ -165,7 +165,10 @@ impl SandboxObject {
     pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
         let runtime = &mut self.live(env)?.runtime;
         let js = runtime.js();
-        for old in std::mem::take(&mut runtime.js_imports).into_iter().flatten() {
+        for old in std::mem::take(&mut runtime.js_imports)
+            .into_iter()
+            .flatten()
+        {
             js.release(old);
         }
         let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
@@ -337,7 +340,8 @@ impl SandboxObject {
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
     pub fn set_script_error(&self, this: This, function: Unknown) {
-        self.cell.set_script_error(this.object.raw(), function.raw());
+        self.cell
+            .set_script_error(this.object.raw(), function.raw());
     }
 
     /// The ArrayBuffer over the linear memory.
@@ -473,14 +477,26 @@ impl SandboxObject {
             }
             StartError::Mount { at, path, reason } => {
                 let shown = path.display();
-                let text = format!("Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}.");
+                let text = format!(
+                    "Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}."
+                );
                 let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
                 errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
             }
             StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
-            StartError::Memory { text, requested, limit } => {
-                let limit = limit.map_or_else(|| raw::undefined(env), |bytes| raw::number(env, bytes as f64));
-                let fields = [("limit", limit), ("requested", raw::number(env, requested as f64))];
+            StartError::Memory {
+                text,
+                requested,
+                limit,
+            } => {
+                let limit = limit.map_or_else(
+                    || raw::undefined(env),
+                    |bytes| raw::number(env, bytes as f64),
+                );
+                let fields = [
+                    ("limit", limit),
+                    ("requested", raw::number(env, requested as f64)),
+                ];
                 errors::throw_value(env, errors::make(env, "EMVM_ERR_MEMORY", &text, &fields));
             }
             StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),

@@ -122,8 +122,13 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         // SAFETY: the data of this callback, which outlives the function (see `Installed`).
         let (data, shared) = unsafe { (&*data, &*(*data).shared) };
         // One native function serves all callables: each of its own would cost a kilobyte and more.
-        let index = args.first().and_then(|value| get!(napi_get_value_uint32, env, *value));
-        let passed = Raws { env, args: args.get(1..).unwrap_or_default() };
+        let index = args
+            .first()
+            .and_then(|value| get!(napi_get_value_uint32, env, *value));
+        let passed = Raws {
+            env,
+            args: args.get(1..).unwrap_or_default(),
+        };
         let call = |rt: &mut Runtime| {
             let callable = index
                 .and_then(|index| shared.reg.callables.get(index as usize))

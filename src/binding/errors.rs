@@ -1,7 +1,7 @@
 //! From an [`Unwind`] to the error that JavaScript sees.
 
-use super::raw::{self, Reference, get};
 use super::crossing;
+use super::raw::{self, Reference, get};
 use super::sandbox::SandboxCell;
 use crate::engine::{TrapKind, Unwind};
 use napi::sys;

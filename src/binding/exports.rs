@@ -41,31 +41,47 @@ impl ExportSite {
     pub fn of_entry(cell: &SandboxCell, index: u32) -> Option<Box<Self>> {
         let runtime = &cell.instance()?.runtime;
         let func = runtime.wasm.table_get(index)?;
-        let generation = runtime.functions.contains(func).then_some(runtime.generation);
-        Self::new(cell, index.to_string(), func, Some(Entry { index, generation }))
+        let generation = runtime
+            .functions
+            .contains(func)
+            .then_some(runtime.generation);
+        Self::new(
+            cell,
+            index.to_string(),
+            func,
+            Some(Entry { index, generation }),
+        )
     }
 
-    fn new(cell: &SandboxCell, name: String, func: Func, entry: Option<Entry>) -> Option<Box<Self>> {
-    let runtime = &cell.instance()?.runtime;
-    let ty = runtime.wasm.type_of(func)?;
-    let scalar = |ty: &Type| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64);
-    if ty.results().len() > 1 || !ty.params().iter().chain(ty.results()).all(scalar) {
-        return None;
-    }
-    Some(Box::new(ExportSite {
-        cell,
-        name,
-        entry,
-        params: ty.params().iter().copied().collect(),
-        result: ty.results().first().copied(),
-        slots: ty.params().len().max(1),
-        found: std::cell::Cell::new(Some((runtime.wasm.epoch(), func))),
-    }))
+    fn new(
+        cell: &SandboxCell,
+        name: String,
+        func: Func,
+        entry: Option<Entry>,
+    ) -> Option<Box<Self>> {
+        let runtime = &cell.instance()?.runtime;
+        let ty = runtime.wasm.type_of(func)?;
+        let scalar = |ty: &Type| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64);
+        if ty.results().len() > 1 || !ty.params().iter().chain(ty.results()).all(scalar) {
+            return None;
+        }
+        Some(Box::new(ExportSite {
+            cell,
+            name,
+            entry,
+            params: ty.params().iter().copied().collect(),
+            result: ty.results().first().copied(),
+            slots: ty.params().len().max(1),
+            found: std::cell::Cell::new(Some((runtime.wasm.epoch(), func))),
+        }))
     }
 
     fn find(&self, rt: &Runtime) -> Result<Func, Unwind> {
         let Some(entry) = &self.entry else {
-            return rt.wasm.export(&self.name).ok_or_else(|| Unwind::Bug(format!("export {} is gone", self.name)));
+            return rt
+                .wasm
+                .export(&self.name)
+                .ok_or_else(|| Unwind::Bug(format!("export {} is gone", self.name)));
         };
         rt.wasm.table_get(entry.index).ok_or_else(|| Unwind::Stale {
             class: "table entry".into(),
@@ -82,7 +98,14 @@ impl ExportSite {
 pub unsafe fn function(env: sys::napi_env, site: *const ExportSite) -> Option<sys::napi_value> {
     // SAFETY: by the caller's promise.
     let name = unsafe { &(*site).name };
-    get!(napi_create_function, env, name.as_ptr().cast(), name.len() as isize, Some(call), site.cast_mut().cast())
+    get!(
+        napi_create_function,
+        env,
+        name.as_ptr().cast(),
+        name.len() as isize,
+        Some(call),
+        site.cast_mut().cast()
+    )
 }
 
 /// The same for a site of its own, which goes with the function.
@@ -96,7 +119,14 @@ pub unsafe fn owned_function(env: sys::napi_env, site: Box<ExportSite>) -> Optio
         let made = function(env, site);
         let kept = made.is_some_and(|function| {
             let none = std::ptr::null_mut();
-            sys::napi_add_finalizer(env, function, site.cast(), Some(drop_site), none, none.cast()) == sys::Status::napi_ok
+            sys::napi_add_finalizer(
+                env,
+                function,
+                site.cast(),
+                Some(drop_site),
+                none,
+                none.cast(),
+            ) == sys::Status::napi_ok
         });
         if !kept {
             drop(Box::from_raw(site));
@@ -106,7 +136,11 @@ pub unsafe fn owned_function(env: sys::napi_env, site: Box<ExportSite>) -> Optio
     }
 }
 
-unsafe extern "C" fn drop_site(_: sys::napi_env, site: *mut std::ffi::c_void, _: *mut std::ffi::c_void) {
+unsafe extern "C" fn drop_site(
+    _: sys::napi_env,
+    site: *mut std::ffi::c_void,
+    _: *mut std::ffi::c_void,
+) {
     // SAFETY: made by `owned_function`, dropped once.
     drop(unsafe { Box::from_raw(site.cast::<ExportSite>()) });
 }
@@ -121,7 +155,9 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
     if count > INLINE {
         given.resize(count, std::ptr::null_mut());
         // SAFETY: as above; now there is room for all.
-        unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data) };
+        unsafe {
+            sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data)
+        };
     }
     given.truncate(count);
     // SAFETY: the data is the site, which outlives the function (see `function`).
@@ -140,16 +176,28 @@ fn run(
     site: &ExportSite,
     given: &[sys::napi_value],
 ) -> Result<JsValue, Unwind> {
-    if let Some(Entry { generation: Some(generation), .. }) = site.entry
+    if let Some(Entry {
+        generation: Some(generation),
+        ..
+    }) = site.entry
         && generation != rt.generation
     {
-        return Err(Unwind::Stale { class: "function".into(), generation, current: rt.generation });
+        return Err(Unwind::Stale {
+            class: "function".into(),
+            generation,
+            current: rt.generation,
+        });
     }
     let mut slots = SmallVec::<[Raw; 8]>::new();
     for (i, ty) in site.params.iter().enumerate() {
         slots.push(match given.get(i) {
             Some(value) => scalar(env, rt, *ty, *value)?,
-            None if *ty == Type::I64 => return Err(Unwind::script("TypeError", "Cannot convert undefined to a BigInt")),
+            None if *ty == Type::I64 => {
+                return Err(Unwind::script(
+                    "TypeError",
+                    "Cannot convert undefined to a BigInt",
+                ));
+            }
             None if matches!(ty, Type::F32) => Raw::from_f32(f32::NAN),
             None if matches!(ty, Type::F64) => Raw::from_f64(f64::NAN),
             None => Raw::default(),
@@ -168,15 +216,20 @@ fn run(
     rt.wasm.enter(func, &mut slots)?;
     Ok(match site.result {
         None => JsValue(raw::undefined(env) as usize),
-        Some(Type::I32) => {
-            JsValue(get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize)
-        }
+        Some(Type::I32) => JsValue(
+            get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize,
+        ),
         Some(ty) => to_js(&*rt.js, ty, slots[0]),
     })
 }
 
 /// A number as wasm takes it; anything else goes the long way.
-fn scalar(env: sys::napi_env, rt: &mut Runtime, ty: Type, value: sys::napi_value) -> Result<Raw, Unwind> {
+fn scalar(
+    env: sys::napi_env,
+    rt: &mut Runtime,
+    ty: Type,
+    value: sys::napi_value,
+) -> Result<Raw, Unwind> {
     if ty != Type::I64
         && let Some(number) = get!(napi_get_value_double, env, value)
     {

@@ -20,7 +20,8 @@ use std::sync::LazyLock;
 
 /// Variables of Emscripten's JavaScript that `lib/facade` provides to code cut out of the glue.
 fn facade_provides(name: &str) -> bool {
-    static PROVIDED: LazyLock<HashSet<String>> =
-        LazyLock::new(|| serde_json::from_str(include_str!("../../lib/facade/provided.json")).unwrap_or_default());
+    static PROVIDED: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        serde_json::from_str(include_str!("../../lib/facade/provided.json")).unwrap_or_default()
+    });
     PROVIDED.contains(name)
 }

@@ -48,7 +48,10 @@ struct Given {
 
 impl Given {
     fn new(path: Option<String>, bytes: Option<Uint8Array>) -> Option<Self> {
-        let given = Self { path: path.map(PathBuf::from), bytes: bytes.map(|b| b.to_vec()) };
+        let given = Self {
+            path: path.map(PathBuf::from),
+            bytes: bytes.map(|b| b.to_vec()),
+        };
         (given.path.is_some() || given.bytes.is_some()).then_some(given)
     }
 
@@ -92,7 +95,11 @@ impl From<SourceSpec> for Request {
 impl Request {
     /// The stamps of all files it names; `None` when bytes were given instead.
     fn stamps(&self) -> Option<Vec<Stamp>> {
-        self.source.iter().chain(&self.wasm).map(Given::stamp).collect()
+        self.source
+            .iter()
+            .chain(&self.wasm)
+            .map(Given::stamp)
+            .collect()
     }
 
     fn read(self) -> std::result::Result<Reading, ReadError> {
@@ -106,13 +113,21 @@ impl Request {
         program::read(&source, wasm, host)
     }
 
-    fn open(mut self, progress: Option<Box<Progress>>) -> std::result::Result<Arc<Program>, OpenError> {
+    fn open(
+        mut self,
+        progress: Option<Box<Progress>>,
+    ) -> std::result::Result<Arc<Program>, OpenError> {
         let stamps = self.stamps();
         if let Some(known) = stamps.as_ref().and_then(|stamps| files::known(stamps)) {
             return Ok(known);
         }
         let (cache, translated) = (self.cache.take(), self.translated.take());
-        let program = Program::get(self.read()?, translated.as_deref(), cache.as_ref(), progress)?;
+        let program = Program::get(
+            self.read()?,
+            translated.as_deref(),
+            cache.as_ref(),
+            progress,
+        )?;
         if let Some(stamps) = stamps {
             files::remember(stamps, &program);
         }
@@ -123,11 +138,19 @@ impl Request {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let (code, feature) = match &error {
-            OpenError::Read(ReadError::UnsupportedFeature { feature }) => ("EMVM_ERR_INVALID_WASM", Some(feature.clone())),
-            OpenError::Read(ReadError::InvalidWasm { .. }) | OpenError::Compile(_) => ("EMVM_ERR_INVALID_WASM", None),
+            OpenError::Read(ReadError::UnsupportedFeature { feature }) => {
+                ("EMVM_ERR_INVALID_WASM", Some(feature.clone()))
+            }
+            OpenError::Read(ReadError::InvalidWasm { .. }) | OpenError::Compile(_) => {
+                ("EMVM_ERR_INVALID_WASM", None)
+            }
             OpenError::Read(_) => ("EMVM_ERR_SOURCE", None),
         };
-        Failure { code: code.into(), message: error.to_string(), feature }
+        Failure {
+            code: code.into(),
+            message: error.to_string(),
+            feature,
+        }
     }
 }
 
@@ -137,7 +160,9 @@ pub struct OpenTask {
 }
 
 fn once<T>(place: &mut Option<T>) -> Result<T> {
-    place.take().ok_or_else(|| Error::from_reason("a task runs once"))
+    place
+        .take()
+        .ok_or_else(|| Error::from_reason("a task runs once"))
 }
 
 impl Task for OpenTask {
@@ -154,7 +179,9 @@ impl Task for OpenTask {
             })
         });
         // A file that a parser or the compiler cannot cope with must not take the process down.
-        let opened = catch_unwind(AssertUnwindSafe(|| request.open(progress).map_err(Failure::from)));
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            request.open(progress).map_err(Failure::from)
+        }));
         Ok(opened.unwrap_or_else(|panic| {
             let text = super::sandbox::panic_text(&*panic);
             Err(Failure {
@@ -179,7 +206,10 @@ pub fn open_program(
     spec: SourceSpec,
     on_progress: Option<ThreadsafeFunction<(String, f64, f64), ()>>,
 ) -> AsyncTask<OpenTask> {
-    AsyncTask::new(OpenTask { request: Some(spec.into()), progress: on_progress.map(Arc::new) })
+    AsyncTask::new(OpenTask {
+        request: Some(spec.into()),
+        progress: on_progress.map(Arc::new),
+    })
 }
 
 pub struct ReadWasmTask(Option<Request>);
@@ -190,7 +220,9 @@ impl Task for ReadWasmTask {
 
     fn compute(&mut self) -> Result<Self::Output> {
         let reading = once(&mut self.0)?.read();
-        reading.map(|reading| reading.wasm).map_err(|e| Error::from_reason(e.to_string()))
+        reading
+            .map(|reading| reading.wasm)
+            .map_err(|e| Error::from_reason(e.to_string()))
     }
 
     fn resolve(&mut self, _: Env, wasm: Self::Output) -> Result<Self::JsValue> {
@@ -215,7 +247,9 @@ impl ProgramHandle {
     /// Hash of what was read: the program's name in this process.
     #[napi(getter)]
     pub fn key(&self) -> String {
-        blake3::Hash::from_bytes(self.program.reading().key).to_hex().to_string()
+        blake3::Hash::from_bytes(self.program.reading().key)
+            .to_hex()
+            .to_string()
     }
 
     #[napi(getter)]

@@ -87,27 +87,55 @@ impl SandboxCell {
     fn tell(&self, error: sys::napi_value) {
         let hook = self.fault_hook.borrow().as_ref().and_then(Reference::value);
         if let Some(hook) = hook
-            && get!(napi_call_function, self.env, raw::undefined(self.env), hook, 1, &raw const error).is_none()
+            && get!(
+                napi_call_function,
+                self.env,
+                raw::undefined(self.env),
+                hook,
+                1,
+                &raw const error
+            )
+            .is_none()
         {
             raw::take_exception(self.env);
         }
     }
 
     pub fn set_script_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
-        *self.script_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#scriptError", function);
+        *self.script_error.borrow_mut() =
+            Reference::kept_by(self.env, keeper, "#scriptError", function);
     }
 
     pub fn set_errno_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
-        *self.errno_error.borrow_mut() = Reference::kept_by(self.env, keeper, "#errnoError", function);
+        *self.errno_error.borrow_mut() =
+            Reference::kept_by(self.env, keeper, "#errnoError", function);
     }
 
     /// An error of the file system.
-    pub fn errno_error(&self, env: sys::napi_env, number: i32, name: &str, text: &str) -> sys::napi_value {
-        let args = [raw::number(env, number.into()), raw::string(env, name), raw::string(env, text)];
+    pub fn errno_error(
+        &self,
+        env: sys::napi_env,
+        number: i32,
+        name: &str,
+        text: &str,
+    ) -> sys::napi_value {
+        let args = [
+            raw::number(env, number.into()),
+            raw::string(env, name),
+            raw::string(env, text),
+        ];
         let made = self.errno_error.borrow().as_ref().and_then(|function| {
-            get!(napi_call_function, env, raw::undefined(env), function.value()?, 3, args.as_ptr())
+            get!(
+                napi_call_function,
+                env,
+                raw::undefined(env),
+                function.value()?,
+                3,
+                args.as_ptr()
+            )
         });
-        let plain = || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
+        let plain =
+            || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
         made.unwrap_or_else(plain)
     }
 

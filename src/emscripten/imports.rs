@@ -1,8 +1,8 @@
 //! Which import is answered by which function.
 
 use super::{
-    ImportFn, console, embind, emval, environment, exceptions, heap, leftovers, lifecycle, math, pthread, syscalls, system,
-    time,
+    ImportFn, console, embind, emval, environment, exceptions, heap, leftovers, lifecycle, math,
+    pthread, syscalls, system, time,
 };
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
@@ -69,9 +69,16 @@ mod tests {
             math::IMPORTS,
             leftovers::IMPORTS,
         ];
-        let mut names: Vec<_> = lists.iter().flat_map(|l| l.iter().map(|(name, _)| *name)).collect();
+        let mut names: Vec<_> = lists
+            .iter()
+            .flat_map(|l| l.iter().map(|(name, _)| *name))
+            .collect();
         names.sort_unstable();
-        let twice: Vec<_> = names.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]).collect();
+        let twice: Vec<_> = names
+            .windows(2)
+            .filter(|w| w[0] == w[1])
+            .map(|w| w[0])
+            .collect();
         assert!(twice.is_empty(), "{twice:?}");
     }
 }

@@ -43,11 +43,17 @@ pub struct Process {
 
 impl Runtime {
     pub fn umask(&self) -> u32 {
-        self.process.umask.unwrap_or(if self.abi.applies_umask { 0o022 } else { 0o777 })
+        self.process
+            .umask
+            .unwrap_or(if self.abi.applies_umask { 0o022 } else { 0o777 })
     }
     /// The bits that new files do not get.
     pub fn creation_mask(&self) -> u32 {
-        if self.abi.applies_umask { self.umask() } else { 0 }
+        if self.abi.applies_umask {
+            self.umask()
+        } else {
+            0
+        }
     }
     /// Runs `main`, if the module has one, with `argv` made from `args`. Gives its status.
     pub fn run_main(&mut self, args: &[String]) -> Result<Option<i32>, Unwind> {
@@ -115,7 +121,12 @@ impl Runtime {
             _ => false,
         };
         let by_wasm = || self.wasm.linear().and_then(|linear| linear.refused());
-        match self.process.refused_growth.or_else(by_wasm).filter(|_| gave_up) {
+        match self
+            .process
+            .refused_growth
+            .or_else(by_wasm)
+            .filter(|_| gave_up)
+        {
             Some(requested) => Unwind::OutOfMemory {
                 requested,
                 limit: self.wasm.max_bytes(),

@@ -80,7 +80,8 @@ impl Runtime {
     /// Continues on the state of another sandbox's start-up.
     pub fn adopt_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
-        self.embind.adopt(&image.embind, &self.wasm, self.abi.fastcomp);
+        self.embind
+            .adopt(&image.embind, &self.wasm, self.abi.fastcomp);
         self.emval.adopt(&image.emval);
         self.restore_system(image);
     }

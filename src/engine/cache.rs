@@ -122,7 +122,9 @@ impl Cache {
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut salt = [0u8; 8];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
-        let aside = self.folder.join(format!("{:016x}.part", u64::from_le_bytes(salt)));
+        let aside = self
+            .folder
+            .join(format!("{:016x}.part", u64::from_le_bytes(salt)));
         let written = create_new(&aside)
             .and_then(|mut file| file.write_all(bytes))
             .and_then(|()| fs::rename(&aside, path));

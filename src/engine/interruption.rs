@@ -50,7 +50,10 @@ impl ModuleMiddleware for InterruptionPoints {
         _: LocalFunctionIndex,
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
         // wasmer describes the module before it walks over functions; an index that no global has is refused.
-        let nowhere = Added { written: u32::MAX, flag: u32::MAX - FLAGS };
+        let nowhere = Added {
+            written: u32::MAX,
+            flag: u32::MAX - FLAGS,
+        };
         Box::new(Points {
             globals: self.added.lock().unwrap_or(nowhere),
             made: 0,
@@ -60,7 +63,9 @@ impl ModuleMiddleware for InterruptionPoints {
     fn transform_module_info(&self, module: &mut ModuleInfo) -> Result<(), MiddlewareError> {
         let mut add = || {
             module.global_initializers.push(GlobalInit::I32Const(0));
-            module.globals.push(GlobalType::new(Type::I32, Mutability::Var))
+            module
+                .globals
+                .push(GlobalType::new(Type::I32, Mutability::Var))
         };
         // The flags come last: that is how they are found again.
         let (written, flag) = (add(), add());
@@ -75,7 +80,10 @@ impl ModuleMiddleware for InterruptionPoints {
                 .exports
                 .insert(START.into(), ExportIndex::Function(start));
         }
-        *self.added.lock() = Some(Added { written: written.as_u32(), flag: flag.as_u32() });
+        *self.added.lock() = Some(Added {
+            written: written.as_u32(),
+            flag: flag.as_u32(),
+        });
         Ok(())
     }
 }
@@ -143,7 +151,9 @@ impl InterruptFlag {
 
     pub fn is_set(&self) -> bool {
         // SAFETY: as in `set`.
-        self.0.first().is_some_and(|flag| unsafe { flag.as_ref() }.load(Ordering::Relaxed) != 0)
+        self.0
+            .first()
+            .is_some_and(|flag| unsafe { flag.as_ref() }.load(Ordering::Relaxed) != 0)
     }
 
     /// Wasm traps at its next interruption point while the flag is set.

@@ -29,7 +29,10 @@ const TABLE_MAX: u32 = 10_000_000;
 /// The type with a maximum that the process can bear: wasm may grow a table without asking anybody.
 fn bounded(ty: &TableType) -> Result<TableType, String> {
     if ty.minimum > TABLE_MAX {
-        return Err(format!("a table of {} entries: at most {TABLE_MAX} are possible", ty.minimum));
+        return Err(format!(
+            "a table of {} entries: at most {TABLE_MAX} are possible",
+            ty.minimum
+        ));
     }
     let maximum = Some(ty.maximum.unwrap_or(TABLE_MAX).min(TABLE_MAX));
     Ok(TableType { maximum, ..*ty })

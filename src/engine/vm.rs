@@ -183,7 +183,8 @@ pub unsafe fn instantiate(
             artifact.instantiate(code.engine().tunables(), imports, &mut *objects)
         });
         let mut handle = made?;
-        let (mut exports, mut start, mut flag) = (Vec::with_capacity(info.exports.len()), None, None);
+        let (mut exports, mut start, mut flag) =
+            (Vec::with_capacity(info.exports.len()), None, None);
         for (name, index) in &info.exports {
             match name.as_str() {
                 FLAG => flag = Some(*index),
@@ -193,8 +194,12 @@ pub unsafe fn instantiate(
         }
         let mut flags = Vec::new();
         if let Some(ExportIndex::Global(first)) = flag {
-            let indices = (first.as_u32()..).take(FLAGS as usize).map(GlobalIndex::from_u32);
-            flags.extend(indices.map(|index| handle.lookup_by_declaration(ExportIndex::Global(index))));
+            let indices = (first.as_u32()..)
+                .take(FLAGS as usize)
+                .map(GlobalIndex::from_u32);
+            flags.extend(
+                indices.map(|index| handle.lookup_by_declaration(ExportIndex::Global(index))),
+            );
         }
         let filled = artifact.finish_instantiation(super::vm_config(), None, &mut handle);
         // Kept even when starting fails: its functions may already sit in imported tables.
@@ -205,7 +210,11 @@ pub unsafe fn instantiate(
             _ => None,
         });
         let flag = Some(InterruptFlag::new(flags));
-        keep(Instantiated { exports, memories, flag })?;
+        keep(Instantiated {
+            exports,
+            memories,
+            flag,
+        })?;
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();
             let mut none = [RawValue::default()];

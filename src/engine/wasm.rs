@@ -212,8 +212,14 @@ impl Wasm {
     }
     /// Entries that are not as they were sealed.
     pub(crate) fn table_differences(&self) -> impl Iterator<Item = u32> {
-        let sealed = self.table.iter().flat_map(|table| table.sealed.iter().enumerate());
-        sealed.map(|(i, was)| (i as u32, *was)).filter(|(i, was)| self.table_get(*i) != *was).map(|(i, _)| i)
+        let sealed = self
+            .table
+            .iter()
+            .flat_map(|table| table.sealed.iter().enumerate());
+        sealed
+            .map(|(i, was)| (i as u32, *was))
+            .filter(|(i, was)| self.table_get(*i) != *was)
+            .map(|(i, _)| i)
     }
     /// Brings entries and length of the function table back. Only what was set through [`Wasm::table_set`] and grown
     /// through [`Wasm::table_grow`] can have changed: programs that write tables by themselves are started anew instead.

@@ -106,12 +106,23 @@ impl Image {
             }
         }
         if globals.len() != self.globals.len() {
-            found.push(format!("{} mutable globals, were {}", globals.len(), self.globals.len()));
+            found.push(format!(
+                "{} mutable globals, were {}",
+                globals.len(),
+                self.globals.len()
+            ));
         }
         if wasm.table_len() != self.table_len {
-            found.push(format!("the table has {} entries, had {}", wasm.table_len(), self.table_len));
+            found.push(format!(
+                "the table has {} entries, had {}",
+                wasm.table_len(),
+                self.table_len
+            ));
         }
-        found.extend(wasm.table_differences().map(|i| format!("entry {i} of the table differs")));
+        found.extend(
+            wasm.table_differences()
+                .map(|i| format!("entry {i} of the table differs")),
+        );
         found
     }
 }

@@ -51,7 +51,10 @@ impl Interrupter {
             asked: AtomicBool::new(false),
             expired: AtomicBool::new(false),
         });
-        ALL.lock().entry(id).or_default().push(Arc::downgrade(&this));
+        ALL.lock()
+            .entry(id)
+            .or_default()
+            .push(Arc::downgrade(&this));
         if timeout.is_some() {
             WATCHDOG.watch(&this);
         }
@@ -111,7 +114,8 @@ impl Interrupter {
             // sees this call's deadline.
             let flags = self.flags.lock();
             self.calm(&flags);
-            let deadline = now().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+            let deadline =
+                now().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
             self.deadline.store(deadline, Ordering::SeqCst);
             drop(flags);
             WATCHDOG.wake();
@@ -284,7 +288,10 @@ mod tests {
         let interrupter = Interrupter::new(Interrupter::new_id(), None, None);
         interrupter.interrupt();
         interrupter.begin();
-        assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Trap { .. })));
+        assert!(matches!(
+            interrupter.end(unreachable()),
+            Some(Unwind::Trap { .. })
+        ));
     }
 
     #[test]
@@ -293,8 +300,14 @@ mod tests {
         let id = interrupter.id();
         interrupter.begin();
         assert!(Interrupter::interrupt_by_id(id));
-        assert!(matches!(interrupter.name(unreachable()), Some(Unwind::Interrupted)));
-        assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Interrupted)));
+        assert!(matches!(
+            interrupter.name(unreachable()),
+            Some(Unwind::Interrupted)
+        ));
+        assert!(matches!(
+            interrupter.end(unreachable()),
+            Some(Unwind::Interrupted)
+        ));
         assert!(interrupter.is_idle());
         drop(interrupter);
         assert!(!Interrupter::interrupt_by_id(id));
@@ -302,14 +315,21 @@ mod tests {
 
     #[test]
     fn only_interruption_points_are_taken_for_a_timeout() {
-        let interrupter = Interrupter::new(Interrupter::new_id(), None, Some(Duration::from_millis(10)));
+        let interrupter =
+            Interrupter::new(Interrupter::new_id(), None, Some(Duration::from_millis(10)));
         interrupter.begin();
         thread::sleep(Duration::from_millis(60));
         let inner = interrupter.name(unreachable());
-        assert!(matches!(inner, Some(Unwind::Timeout { elapsed, .. }) if elapsed >= 10.0), "{inner:?}");
+        assert!(
+            matches!(inner, Some(Unwind::Timeout { elapsed, .. }) if elapsed >= 10.0),
+            "{inner:?}"
+        );
         let own = interrupter.end(Some(Unwind::out_of_bounds()));
         assert!(matches!(own, Some(Unwind::Trap { .. })));
         interrupter.begin();
-        assert!(matches!(interrupter.end(unreachable()), Some(Unwind::Trap { .. })));
+        assert!(matches!(
+            interrupter.end(unreachable()),
+            Some(Unwind::Trap { .. })
+        ));
     }
 }

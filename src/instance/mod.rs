@@ -43,7 +43,11 @@ impl Instance {
     /// Instantiates a program; nothing of it has run yet.
     pub fn new(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
         let runtime = startup::runtime(&program, &settings, host)?;
-        let interrupter = Interrupter::new(Interrupter::new_id(), runtime.wasm.interrupt_flag(), settings.timeout);
+        let interrupter = Interrupter::new(
+            Interrupter::new_id(),
+            runtime.wasm.interrupt_flag(),
+            settings.timeout,
+        );
         Ok(Self {
             runtime,
             stats: Stats::default(),
@@ -125,7 +129,9 @@ impl Instance {
 
     /// What differs from the state right after start-up, in words; `None` without an image.
     pub fn differences(&self) -> Option<Vec<String>> {
-        self.image.as_ref().map(|image| image.differences(&self.runtime))
+        self.image
+            .as_ref()
+            .map(|image| image.differences(&self.runtime))
     }
 
     /// Replaces the instance by a fresh one.

@@ -110,7 +110,9 @@ pub fn runtime(
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
     runtime.js_imports = host.js_imports;
     let variables = settings.env.iter().cloned();
-    runtime.env.set_variables(variables.map(|(n, v)| (n, Some(v))).collect());
+    runtime
+        .env
+        .set_variables(variables.map(|(n, v)| (n, Some(v))).collect());
     runtime.env.set_args(settings.args.clone());
     if let Some(language) = &settings.language {
         runtime.env.set_language(language);
@@ -119,7 +121,12 @@ pub fn runtime(
     for mount in &settings.mounts {
         let opened = Dir::open_ambient_dir(&mount.path, ambient_authority())
             .map_err(|e| e.to_string())
-            .and_then(|dir| runtime.fs.mount(&mount.at, dir, mount.readonly).map_err(|e| e.to_string()));
+            .and_then(|dir| {
+                runtime
+                    .fs
+                    .mount(&mount.at, dir, mount.readonly)
+                    .map_err(|e| e.to_string())
+            });
         opened.map_err(|reason| StartError::Mount {
             at: mount.at.clone(),
             path: mount.path.clone(),
@@ -205,9 +212,17 @@ fn link(
         InstantiateError::Link(text) => StartError::Link(text),
         InstantiateError::Memory(text) => {
             let declared = program.reading().facts.memories.iter();
-            let declared = declared.map(|memory| memory.min.saturating_mul(65536)).max();
-            let requested = declared.unwrap_or(0).max(layout.total_memory.unwrap_or(0).into());
-            StartError::Memory { text, requested, limit: settings.memory_max }
+            let declared = declared
+                .map(|memory| memory.min.saturating_mul(65536))
+                .max();
+            let requested = declared
+                .unwrap_or(0)
+                .max(layout.total_memory.unwrap_or(0).into());
+            StartError::Memory {
+                text,
+                requested,
+                limit: settings.memory_max,
+            }
         }
         InstantiateError::Unwound(unwind) => StartError::Unwound(unwind),
     });

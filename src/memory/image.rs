@@ -54,17 +54,24 @@ impl Image {
     /// Where `bytes`, a linear memory, differ from the image, in words.
     pub fn difference(self: &Arc<Self>, bytes: &[u8]) -> Result<Option<String>, Error> {
         if bytes.len() != self.len {
-            return Ok(Some(format!("{} bytes of memory, were {}", bytes.len(), self.len)));
+            return Ok(Some(format!(
+                "{} bytes of memory, were {}",
+                bytes.len(),
+                self.len
+            )));
         }
         let fresh = Region::with_image(self)?;
         // SAFETY: a region over an image shows at least its bytes, and lives until the end of the function.
         let image = unsafe { std::slice::from_raw_parts(fresh.base(), self.len) };
         let pages = bytes.chunks(WASM_PAGE).zip(image.chunks(WASM_PAGE));
         let differing = pages.clone().filter(|(is, was)| is != was).count();
-        let at = pages.enumerate().filter(|(_, (is, was))| is != was).find_map(|(page, (is, was))| {
-            let within = is.iter().zip(was).position(|(is, was)| is != was)?;
-            Some(page * WASM_PAGE + within)
-        });
+        let at = pages
+            .enumerate()
+            .filter(|(_, (is, was))| is != was)
+            .find_map(|(page, (is, was))| {
+                let within = is.iter().zip(was).position(|(is, was)| is != was)?;
+                Some(page * WASM_PAGE + within)
+            });
         Ok(at.map(|at| {
             let (is, was) = (bytes[at], image[at]);
             format!("{differing} wasm pages differ, the first byte at {at:#x}: {is}, was {was}")

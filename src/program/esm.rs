@@ -46,12 +46,7 @@ pub fn marker(key: &[u8; 32]) -> Vec<u8> {
 }
 
 /// Makes a body of the glue's text. `wasm` is the program's; it takes the place of any embedded one when it was `given`.
-pub fn body(
-    bytes: &[u8],
-    wasm: &[u8],
-    given: bool,
-    key: &[u8; 32],
-) -> Result<Body, ReadError> {
+pub fn body(bytes: &[u8], wasm: &[u8], given: bool, key: &[u8; 32]) -> Result<Body, ReadError> {
     let text = text(bytes);
     with_ast(&text, |ast| Rewriter::new(ast, given).run(wasm, key))
 }
@@ -120,7 +115,11 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 for specifier in import.specifiers.iter().flatten() {
                     let line = match specifier {
                         ImportDeclarationSpecifier::ImportSpecifier(s) => {
-                            format!("const {{ {}: {} }} = {from};\n", quoted(&name(&s.imported)), s.local.name)
+                            format!(
+                                "const {{ {}: {} }} = {from};\n",
+                                quoted(&name(&s.imported)),
+                                s.local.name
+                            )
                         }
                         ImportDeclarationSpecifier::ImportDefaultSpecifier(s) => {
                             format!("const {{ default: {} }} = {from};\n", s.local.name)
@@ -141,11 +140,13 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                         self.getters.push((name.to_string(), name.to_string()));
                     }
                 }
-                self.edits.push((Span::new(export.span.start, span.start), String::new()));
+                self.edits
+                    .push((Span::new(export.span.start, span.start), String::new()));
             }
             Statement::ExportNamedDeclaration(export) => {
                 for specifier in &export.specifiers {
-                    self.getters.push((name(&specifier.exported), name(&specifier.local)));
+                    self.getters
+                        .push((name(&specifier.exported), name(&specifier.local)));
                 }
                 self.edits.push((export.span, String::new()));
             }
@@ -161,7 +162,9 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 let from = self.import(&export.source.value);
                 match &export.exported {
                     Some(exported) => self.getters.push((name(exported), from)),
-                    None => self.header.push_str(&format!("__emvm.exportAll({from});\n")),
+                    None => self
+                        .header
+                        .push_str(&format!("__emvm.exportAll({from});\n")),
                 }
                 self.edits.push((export.span, String::new()));
             }
@@ -176,7 +179,8 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                     self.getters.push(("default".into(), id.name.to_string()));
                     self.edits.push((keyword, String::new()));
                 } else {
-                    self.getters.push(("default".into(), "__emvm_default".into()));
+                    self.getters
+                        .push(("default".into(), "__emvm_default".into()));
                     self.edits.push((keyword, "const __emvm_default = ".into()));
                     let end = Span::new(export.span.end, export.span.end);
                     self.edits.push((end, ";".into()));
@@ -189,10 +193,13 @@ impl<'r, 'a> Rewriter<'r, 'a> {
     /// The expression for a statically imported module.
     fn import(&mut self, specifier: &str) -> String {
         let imports = &mut self.out.imports;
-        let at = imports.iter().position(|known| known == specifier).unwrap_or_else(|| {
-            imports.push(specifier.to_owned());
-            imports.len() - 1
-        });
+        let at = imports
+            .iter()
+            .position(|known| known == specifier)
+            .unwrap_or_else(|| {
+                imports.push(specifier.to_owned());
+                imports.len() - 1
+            });
         format!("__emvm.modules[{at}]")
     }
 
@@ -200,7 +207,8 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         if literal.value.len() < 512 || wasm.is_empty() {
             return;
         }
-        if wasm_literal::from_text(&literal.value).is_none_or(|found| !self.given && found != wasm) {
+        if wasm_literal::from_text(&literal.value).is_none_or(|found| !self.given && found != wasm)
+        {
             return;
         }
         if let Some(short) = like(&literal.value, marker) {
@@ -246,7 +254,8 @@ fn name(name: &ModuleExportName<'_>) -> String {
 /// A JavaScript string literal.
 fn quoted(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
-    json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    json.replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 /// Other bytes in the encoding of an embedded wasm.
@@ -313,9 +322,15 @@ mod tests {
     fn anonymous_defaults_meta_and_top_level_await() {
         let out = rewrite("export default (() => import.meta.url)();\nawait 0\n");
         assert!(out.awaits);
-        assert!(out.source.contains("const __emvm_default = (() => __emvm.meta.url)();"));
+        assert!(
+            out.source
+                .contains("const __emvm_default = (() => __emvm.meta.url)();")
+        );
         let out = rewrite("export default function () { return 1 }\n[1].at(0)\n");
-        assert!(out.source.contains("const __emvm_default = function () { return 1 };"));
+        assert!(
+            out.source
+                .contains("const __emvm_default = function () { return 1 };")
+        );
     }
 
     #[test]
@@ -336,11 +351,15 @@ mod tests {
         wasm.extend((0..1024u32).map(|i| (i % 251) as u8));
         let key = [3; 32];
         let base64 = base64_simd::STANDARD.encode_to_string(&wasm);
-        let text = format!("var f = 'data:application/octet-stream;base64,{base64}'; var g = '{base64}';");
+        let text =
+            format!("var f = 'data:application/octet-stream;base64,{base64}'; var g = '{base64}';");
         let out = body(text.as_bytes(), &wasm, false, &key).expect("parses");
         assert_eq!(out.cut, 2);
         let short = base64_simd::STANDARD.encode_to_string(marker(&key));
-        assert!(out.source.contains(&format!("\"data:application/octet-stream;base64,{short}\"")));
+        assert!(
+            out.source
+                .contains(&format!("\"data:application/octet-stream;base64,{short}\""))
+        );
         let binary: String = wasm.iter().map(|b| char::from(*b)).collect();
         let text = format!("var f = decode({});", quoted(&binary));
         let out = body(text.as_bytes(), &wasm, false, &key).expect("parses");

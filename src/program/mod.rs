@@ -4,8 +4,8 @@
 //! through all function bodies and is for programs that are about to be compiled.
 
 mod abi;
-pub mod files;
 pub mod esm;
+pub mod files;
 pub mod glue;
 mod locate;
 mod registry;

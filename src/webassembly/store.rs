@@ -203,8 +203,13 @@ impl Store {
     }
     /// Resident and dirty bytes of all memories.
     pub fn residency(&self) -> (usize, usize) {
-        let known = self.linears.values().filter_map(|linear| linear.residency());
-        known.fold((0, 0), |(resident, dirty), one| (resident + one.resident, dirty + one.dirty))
+        let known = self
+            .linears
+            .values()
+            .filter_map(|linear| linear.residency());
+        known.fold((0, 0), |(resident, dirty), one| {
+            (resident + one.resident, dirty + one.dirty)
+        })
     }
     /// The memories themselves, which outlive the store for as long as somebody holds them.
     pub fn take_linears(&mut self) -> Vec<LinearHandle> {

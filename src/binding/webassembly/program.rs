@@ -84,5 +84,8 @@ impl Task for BodyTask {
 /// Makes a function body of a glue file, off the main thread. Without a program no wasm is cut out.
 #[napi(ts_return_type = "Promise<GlueBody>")]
 pub fn glue_body(program: Option<&ProgramHandle>, text: Uint8Array) -> AsyncTask<BodyTask> {
-    AsyncTask::new(BodyTask { program: program.map(|handle| handle.program.clone()), text: text.to_vec() })
+    AsyncTask::new(BodyTask {
+        program: program.map(|handle| handle.program.clone()),
+        text: text.to_vec(),
+    })
 }

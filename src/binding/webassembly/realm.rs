@@ -1,8 +1,8 @@
 //! One realm: a store of wasm objects and the JavaScript values tied to it.
 
 use super::env::{Env, Js, Pending, Ref, Res};
-use crate::engine::vm::{MemoryPlace, MemorySpan};
 use crate::engine::Unwind;
+use crate::engine::vm::{MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
 use crate::webassembly::{FuncRef, Store, ValueKind};
 use napi::sys;
@@ -122,7 +122,13 @@ pub struct Realm {
 }
 
 impl Realm {
-    pub fn new(env: Env, helpers: Helpers, memory_cap: Option<u64>, timeout: Option<Duration>, id: Option<u64>) -> Rc<Self> {
+    pub fn new(
+        env: Env,
+        helpers: Helpers,
+        memory_cap: Option<u64>,
+        timeout: Option<Duration>,
+        id: Option<u64>,
+    ) -> Rc<Self> {
         let mut store = Store::default();
         store.memory_cap = memory_cap;
         Rc::new(Self {

@@ -5,10 +5,16 @@ use crate::engine::{Args, Raw, Unwind};
 
 /// `invoke_*`: an indirect call whose C++ exceptions and longjmps come back as a flag.
 pub fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let missing = Unwind::Trap { kind: crate::engine::TrapKind::IndirectCall, stack: Vec::new() };
+    let missing = Unwind::Trap {
+        kind: crate::engine::TrapKind::IndirectCall,
+        stack: Vec::new(),
+    };
     if rt.abi.fastcomp {
         // fastcomp's pointers are no table indices: the module's own dynCall takes them.
-        let func = rt.wasm.export(&format!("dynCall_{}", signature(a.ty()))).ok_or(missing)?;
+        let func = rt
+            .wasm
+            .export(&format!("dynCall_{}", signature(a.ty())))
+            .ok_or(missing)?;
         let called = rt.call(func, a.raw());
         return outcome(rt, a, func, called);
     }
@@ -29,7 +35,9 @@ fn signature(ty: &wasmer_types::FunctionType) -> String {
         _ => 'i',
     };
     let result = ty.results().first().map_or('v', letter);
-    std::iter::once(result).chain(ty.params().iter().skip(1).map(letter)).collect()
+    std::iter::once(result)
+        .chain(ty.params().iter().skip(1).map(letter))
+        .collect()
 }
 
 /// What the caller of `invoke_*` sees: the result, or the flag that a C++ exception or a longjmp came by.

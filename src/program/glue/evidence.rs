@@ -187,7 +187,9 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     .is_some_and(|id| is_telling(&id.name)) =>
             {
                 let text = d.init.as_ref().map_or("", |init| ast.slice(init.span()));
-                let name = d.id.get_binding_identifier().map_or("", |id| id.name.as_str());
+                let name =
+                    d.id.get_binding_identifier()
+                        .map_or("", |id| id.name.as_str());
                 told(name, text, &mut out);
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_telling(&id.name)) => {
@@ -226,7 +228,10 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
 
 /// Parts of the runtime whose text says how they behave.
 fn is_telling(name: &str) -> bool {
-    matches!(name, "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array")
+    matches!(
+        name,
+        "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array"
+    )
 }
 
 fn told(name: &str, text: &str, out: &mut Evidence) {
@@ -247,8 +252,11 @@ fn told(name: &str, text: &str, out: &mut Evidence) {
                 Int64::Low
             });
             // Where `*` has no case of its own it was made `i32`.
-            let star = ["case'*':", "case\"*\":", "case`*`:"].iter().find_map(|case| plain.split_once(case));
-            out.unsigned_pointers = Some(star.is_some_and(|(_, after)| after.starts_with("returnHEAPU32")));
+            let star = ["case'*':", "case\"*\":", "case`*`:"]
+                .iter()
+                .find_map(|case| plain.split_once(case));
+            out.unsigned_pointers =
+                Some(star.is_some_and(|(_, after)| after.starts_with("returnHEAPU32")));
         }
     }
 }

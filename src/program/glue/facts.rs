@@ -156,9 +156,13 @@ fn layout(
                 (_, field) => {
                     // The glue's own name of it, where the wasm's is minified.
                     let value = table.and_then(|t| t.entries.get(field));
-                    let name = value.and_then(|v| identifier(v)).map_or(field, |id| id.name.as_str());
+                    let name = value
+                        .and_then(|v| identifier(v))
+                        .map_or(field, |id| id.name.as_str());
                     let numbers = &constants.numbers;
-                    *numbers.get(name).or_else(|| numbers.get(without_underscore(name)))?
+                    *numbers
+                        .get(name)
+                        .or_else(|| numbers.get(without_underscore(name)))?
                 }
             };
             Some((import.module.clone(), import.name.clone(), value))

@@ -145,7 +145,10 @@ pub fn measure(text: &[u8]) -> Extent {
             break;
         }
     }
-    Extent { depth: deepest, tokens }
+    Extent {
+        depth: deepest,
+        tokens,
+    }
 }
 
 fn is_word(b: u8) -> bool {

@@ -7,14 +7,21 @@ use oxc_semantic::NodeId;
 use oxc_syntax::symbol::SymbolId;
 
 /// Methods that change what they are called on.
-const MUTATORS: &[&str] =
-    &["push", "pop", "shift", "unshift", "splice", "set", "add", "delete", "clear", "fill", "sort", "reverse"];
+const MUTATORS: &[&str] = &[
+    "push", "pop", "shift", "unshift", "splice", "set", "add", "delete", "clear", "fill", "sort",
+    "reverse",
+];
 
 /// Some function of the fragment writes to a variable of its top level, or to a property of one. What its `pre` and
 /// `extras` do by themselves is initialisation.
 pub fn keeps_state(source: &str) -> bool {
     // What cannot be read is taken to keep state: the price is a slower recycle, not a wrong one.
-    with_ast(source, |ast| ast.nodes.iter().any(|node| writes(ast, node.id(), node.kind()))).unwrap_or(true)
+    with_ast(source, |ast| {
+        ast.nodes
+            .iter()
+            .any(|node| writes(ast, node.id(), node.kind()))
+    })
+    .unwrap_or(true)
 }
 
 fn writes(ast: &Ast<'_>, node: NodeId, kind: AstKind<'_>) -> bool {
@@ -26,9 +33,13 @@ fn writes(ast: &Ast<'_>, node: NodeId, kind: AstKind<'_>) -> bool {
             SimpleAssignmentTarget::ComputedMemberExpression(m) => symbol_of(ast, &m.object),
             _ => None,
         },
-        AstKind::UnaryExpression(u) if u.operator.as_str() == "delete" => symbol_of(ast, &u.argument),
+        AstKind::UnaryExpression(u) if u.operator.as_str() == "delete" => {
+            symbol_of(ast, &u.argument)
+        }
         AstKind::CallExpression(call) => match call.callee.without_parentheses() {
-            Expression::StaticMemberExpression(m) if MUTATORS.contains(&m.property.name.as_str()) => {
+            Expression::StaticMemberExpression(m)
+                if MUTATORS.contains(&m.property.name.as_str()) =>
+            {
                 symbol_of(ast, &m.object)
             }
             _ => None,
@@ -36,19 +47,25 @@ fn writes(ast: &Ast<'_>, node: NodeId, kind: AstKind<'_>) -> bool {
         _ => None,
     };
     root.is_some_and(|symbol| {
-        ast.scoping.symbol_scope_id(symbol) == ast.scoping.root_scope_id() && !is_initialisation(ast, node)
+        ast.scoping.symbol_scope_id(symbol) == ast.scoping.root_scope_id()
+            && !is_initialisation(ast, node)
     })
 }
 
 fn symbol_of(ast: &Ast<'_>, expression: &Expression<'_>) -> Option<SymbolId> {
-    root_identifier(expression).and_then(|id| ast.scoping.get_reference(id.reference_id.get()?).symbol_id())
+    root_identifier(expression).and_then(|id| {
+        ast.scoping
+            .get_reference(id.reference_id.get()?)
+            .symbol_id()
+    })
 }
 
 fn target_root(ast: &Ast<'_>, target: &AssignmentTarget<'_>) -> Option<SymbolId> {
     match target {
-        AssignmentTarget::AssignmentTargetIdentifier(id) => {
-            ast.scoping.get_reference(id.reference_id.get()?).symbol_id()
-        }
+        AssignmentTarget::AssignmentTargetIdentifier(id) => ast
+            .scoping
+            .get_reference(id.reference_id.get()?)
+            .symbol_id(),
         AssignmentTarget::StaticMemberExpression(m) => symbol_of(ast, &m.object),
         AssignmentTarget::ComputedMemberExpression(m) => symbol_of(ast, &m.object),
         _ => None,
@@ -63,7 +80,10 @@ fn is_initialisation(ast: &Ast<'_>, node: NodeId) -> bool {
         match kind {
             AstKind::Function(_) | AstKind::ArrowFunctionExpression(_) => functions += 1,
             AstKind::ObjectProperty(property) if functions == 1 => {
-                last_is_part = matches!(property.key.static_name().as_deref(), Some("pre" | "extras"));
+                last_is_part = matches!(
+                    property.key.static_name().as_deref(),
+                    Some("pre" | "extras")
+                );
             }
             _ => {}
         }
@@ -77,15 +97,27 @@ mod tests {
 
     #[test]
     fn initialisation_is_no_state() {
-        assert!(!keeps_state("var a = {}; a.x = 1; function f(b) { b.y = 2; var c = 1; c++; this.z = 3 } return { extras() { a.q = 1; a.f = f } }"));
-        assert!(!keeps_state("function Size(w) { this.w = w } return { extras() { Module.Size = Size } }"));
+        assert!(!keeps_state(
+            "var a = {}; a.x = 1; function f(b) { b.y = 2; var c = 1; c++; this.z = 3 } return { extras() { a.q = 1; a.f = f } }"
+        ));
+        assert!(!keeps_state(
+            "function Size(w) { this.w = w } return { extras() { Module.Size = Size } }"
+        ));
     }
 
     #[test]
     fn writes_from_functions_are_state() {
-        assert!(keeps_state("var cache = { buffer: 0 }; function f() { cache.buffer = 1 } return {}"));
-        assert!(keeps_state("var n = 0; return { imports: { f: () => ++n } }"));
-        assert!(keeps_state("var list = []; return { extras() { Module.add = x => list.push(x) } }"));
-        assert!(keeps_state("var a; return { extras() { a = { prepare() { a.pos = 0 } } } }"));
+        assert!(keeps_state(
+            "var cache = { buffer: 0 }; function f() { cache.buffer = 1 } return {}"
+        ));
+        assert!(keeps_state(
+            "var n = 0; return { imports: { f: () => ++n } }"
+        ));
+        assert!(keeps_state(
+            "var list = []; return { extras() { Module.add = x => list.push(x) } }"
+        ));
+        assert!(keeps_state(
+            "var a; return { extras() { a = { prepare() { a.pos = 0 } } } }"
+        ));
     }
 }
