@@ -240,7 +240,9 @@ fn template_end(text: &[u8], from: usize, stack: &mut Vec<Level>, sum: &mut usiz
 
 #[cfg(test)]
 mod tests {
-    use super::depth;
+    fn depth(text: &[u8]) -> usize {
+        super::measure(text).depth
+    }
 
     #[test]
     fn counts_brackets_and_chains() {
