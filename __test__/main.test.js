@@ -56,6 +56,16 @@ test('`args` are what main gets at start', () => program({ args: ['x', 'y z'] },
   assert.deepStrictEqual(lines, ['constructor', 'run 1 argc 3', "argv[1] 'x'", "argv[2] 'y z'"])
 }, 'program-run.js'))
 
+test('`module: { noInitialRun: true }` takes the image before main', () => program({ module: { noInitialRun: true } }, async (m, lines, vm) => {
+  for (let i = 0; i < 2; i++) {
+    lines.length = 0
+    m._main(1, 0)
+    // In every generation it is the first run.
+    assert.deepStrictEqual(lines, ['run 1 argc 1'])
+    await vm.isReady()
+  }
+}, 'program-run.js'))
+
 test('`env` is laid over Emscripten\'s environment', () => program({ env: { USER: 'me', MINE: 'a=b' } }, async (m, lines, vm) => {
   for (let i = 0; i < 2; i++) {
     lines.length = 0

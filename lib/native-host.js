@@ -72,7 +72,8 @@ async function startNative ({ program, facts, path }, options) {
     const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
+    const held = options.module && options.module.noInitialRun
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held))
     await facade.afterStart()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)

@@ -3,6 +3,9 @@
 //! The folders are the architecture; arrows go one way:
 //! `binding -> instance -> {emscripten, memory, engine, program}`, and `binding -> webassembly -> {engine, memory}`.
 
+// N-API registers its functions outside of test builds only.
+#![cfg_attr(test, allow(dead_code))]
+
 pub mod binding;
 pub mod emscripten;
 pub mod engine;
