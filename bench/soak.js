@@ -68,7 +68,7 @@ async function main () {
   }, {
     soak: lineChart({
       title: `opencv.js 4.12, ${MEGABYTES} MB leaked in each call`,
-      subtitle: 'resident memory of the process over calls (logarithmic); the vm technique ran until 2 GB or 2,000 calls',
+      subtitle: `resident memory of the process over calls (logarithmic); the vm technique ran until 2 GB or ${VM_CALLS.toLocaleString('en')} calls`,
       xLabel: 'calls',
       logX: true,
       formatX: (value) => value.toLocaleString('en'),
