@@ -5,7 +5,7 @@
 const { load } = require('./binding')
 const { Facade } = require('./facade')
 const { keep } = require('./facade/keep')
-const { StartError } = require('./errors')
+const { warmUp } = require('./warm-up')
 const { userImports } = require('./choose')
 
 class NativeHost {
@@ -85,18 +85,10 @@ async function startNative ({ program, facts, path }, options) {
   }
 }
 
-async function warmUp (fn, module) {
-  try {
-    await fn(module)
-  } catch (cause) {
-    throw new StartError(`the warmUp function failed: ${cause && cause.message !== undefined ? cause.message : cause}`, { cause })
-  }
-}
-
 // From it Emscripten makes LANG; Node has it from 21 on.
 function language () {
   const { navigator } = globalThis
   return navigator && navigator.languages && navigator.languages[0]
 }
 
-module.exports = { startNative, warmUp }
+module.exports = { startNative }

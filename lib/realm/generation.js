@@ -6,7 +6,7 @@ const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
 const { Surroundings } = require('./surroundings')
-const { warmUp } = require('../native-host')
+const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, offered, settle } = require('./shape')
 
 const START_LIMIT = 60000

@@ -24,7 +24,7 @@ class GlueProgram {
   static async of (opened) {
     const source = await GlueSource.of(opened)
     if (opened.program.hidden) return new GlueProgram(source, undefined, () => {})
-    const [module, marker] = load().webassemblyModule(opened.program, opened.original)
+    const [module, marker] = load().webassemblyModule(opened.program)
     return new GlueProgram(source, marker, register(new Uint8Array(marker), module))
   }
 }

@@ -10,20 +10,13 @@ use std::sync::Arc;
 
 /// A program's code as the WebAssembly namespace knows it: `[module, marker]`. Bytes equal to the marker stand for it.
 ///
-/// The wasm's own bytes stand for it too, and so do those that it was translated of.
+/// The wasm's own bytes stand for it too.
 #[napi]
-pub fn webassembly_module(
-    env: napi::Env,
-    program: &ProgramHandle,
-    original: Option<Uint8Array>,
-) -> Result<Array<'static>> {
+pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Array<'static>> {
     let reading = program.program.reading();
     let code = program.program.code().clone();
     let compiled = Arc::new(Compiled::of_code(code, &reading.wasm));
     share(&reading.wasm, &compiled);
-    if let Some(original) = original {
-        share(&original, &compiled);
-    }
     let env = Env(env.raw());
     let made = || -> std::result::Result<Js, Pending> {
         let module = env.external(compiled.clone())?;

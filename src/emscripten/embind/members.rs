@@ -1,7 +1,7 @@
 //! Classes and what belongs to them, in the order and with the overload rules of embind.
 
 use super::registry::*;
-use super::resolve::{Action, class_index, register_type, when};
+use super::resolve::{Action, bind_when_known, class_index, register_type, when};
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
 
@@ -111,18 +111,7 @@ pub fn build_constructor(
         .constructors
         .get_or_insert_default()
         .insert(argc, callable);
-    let needs = types.clone();
-    when(
-        rt,
-        &[],
-        &needs,
-        Action::Bind {
-            callable,
-            types,
-            func,
-            context,
-        },
-    )
+    bind_when_known(rt, callable, types, func, context)
 }
 
 /// Methods that every handle has, and what every object has: embind finds them on the prototype chain.
@@ -213,18 +202,7 @@ pub fn build_method(
             reg.tables[table as usize].by_argc.insert(argc, callable);
         }
     }
-    let needs = types.clone();
-    when(
-        rt,
-        &[],
-        &needs,
-        Action::Bind {
-            callable,
-            types,
-            func,
-            context,
-        },
-    )
+    bind_when_known(rt, callable, types, func, context)
 }
 
 pub fn build_static(
@@ -264,17 +242,7 @@ pub fn build_static(
     reg.classes[class as usize].statics.set(&name, member);
     let inherits = !rt.abi.embind_args_suffix;
     let needs = types.clone();
-    when(
-        rt,
-        &[],
-        &needs,
-        Action::Bind {
-            callable,
-            types,
-            func,
-            context,
-        },
-    )?;
+    bind_when_known(rt, callable, types, func, context)?;
     if inherits {
         let member = Member::One {
             callable,

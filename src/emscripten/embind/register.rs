@@ -3,7 +3,7 @@
 use super::members;
 use super::names::latin1;
 use super::registry::*;
-use super::resolve::{Action, register_type, when};
+use super::resolve::{Action, bind_when_known, register_type, when};
 use crate::emscripten::js::ViewKind;
 use crate::emscripten::{ImportFn, Runtime};
 use crate::engine::{Args, Unwind};
@@ -295,18 +295,7 @@ fn register_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let argc = a.u32(1).saturating_sub(1);
     let callable = members::unbound(rt, name.clone(), Role::Function, argc, "call", &types);
     expose_function(rt, &name, callable, argc)?;
-    let needs = types.clone();
-    when(
-        rt,
-        &[],
-        &needs,
-        Action::Bind {
-            callable,
-            types,
-            func,
-            context: a.u32(5),
-        },
-    )
+    bind_when_known(rt, callable, types, func, a.u32(5))
 }
 
 /// A class's name as a JavaScript identifier.

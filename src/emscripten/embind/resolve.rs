@@ -103,6 +103,28 @@ pub enum Action {
     },
 }
 
+/// Binds a callable once all types of its signature are known.
+pub fn bind_when_known(
+    rt: &mut Runtime,
+    callable: CallableId,
+    types: Vec<u32>,
+    func: FuncId,
+    context: u32,
+) -> Result<(), Unwind> {
+    let needs = types.clone();
+    when(
+        rt,
+        &[],
+        &needs,
+        Action::Bind {
+            callable,
+            types,
+            func,
+            context,
+        },
+    )
+}
+
 /// Runs `action` as soon as all of `needs` are registered; until then `announces` are known to be on their way.
 pub fn when(
     rt: &mut Runtime,
