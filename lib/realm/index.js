@@ -44,6 +44,9 @@ class GlueHost {
     this.micros = []
     this.since = process.hrtime.bigint()
     this.totals = { calls: 0, traps: 0, timeouts: 0 }
+    // Told of faults; set by the sandbox.
+    this.onFault = undefined
+    this.#listen()
     this.#prepareSoon()
   }
 
@@ -76,6 +79,10 @@ class GlueHost {
     return module
   }
 
+  #listen () {
+    this.current.namespace.onFault = (error) => { if (this.onFault) this.onFault(error) }
+  }
+
   #make () {
     return new Generation(this.program, this.options).start()
   }
@@ -87,6 +94,7 @@ class GlueHost {
     for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
     past.end()
     this.current = next
+    this.#listen()
     this.standby = null
     this.generation++
     this.recycles++
@@ -153,7 +161,6 @@ class GlueHost {
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
   interrupt () { this.current.namespace.interrupt() }
-  get interruptId () { return this.current.namespace.interruptId }
 
   // Whether a value is dead after the next recycle.
   owns (value) {
