@@ -71,6 +71,8 @@ class Generation {
   #moduleOptions () {
     const { module = {}, print, printErr, env, args, stdin } = this.options
     const options = { ...module }
+    // Emscripten empties the lists it is given.
+    for (const [key, value] of Object.entries(options)) if (Array.isArray(value)) options[key] = [...value]
     if (print && !options.print) options.print = print
     if (printErr && !options.printErr) options.printErr = printErr
     if (args && args.length > 0 && !options.arguments) options.arguments = [...args]
