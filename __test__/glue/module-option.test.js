@@ -86,6 +86,7 @@ test('print, printErr, args, env and stdin reach the program, in each generation
     return first.slice(2)
   }
   assert.deepStrictEqual(await say(['one', 'two']), ["argv[1] 'one'", "argv[2] 'two'"])
+  assert.deepStrictEqual((await say(['env', 'WHO', 'HOME', 'USER'], { env: { WHO: 'mé', HOME: '/there' } })).slice(-3), ['WHO=mé', 'HOME=/there', 'USER=web_user'])
   assert.deepStrictEqual((await say(['stdin'], { stdin: 'typed\nlines\n' })).slice(-2), ["line 'typed'", "line 'lines'"])
   assert.deepStrictEqual((await say(['stderr'])).slice(-1), ['error: to stderr'])
 })

@@ -5,6 +5,7 @@
 const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
+const { environment } = require('./environment')
 const { Loader } = require('./loader')
 const { adopt, orphan } = require('./orphans')
 const { Surroundings } = require('./surroundings')
@@ -24,7 +25,8 @@ class Generation {
       stack: options.stack,
       cache: options.cache,
       interruptId: program.interruptId,
-      imports: options.imports
+      imports: options.imports,
+      wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args })
     this.module = undefined

@@ -12,8 +12,10 @@ const IDLE_MS = 1
 
 // What all generations share: the compiled glue and the compiled wasm.
 class GlueProgram {
-  constructor (source, marker, unregister) {
+  constructor (source, imports, marker, unregister) {
     this.source = source
+    // Of the wasm, with their canonical names where these can be told.
+    this.imports = imports
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
@@ -23,9 +25,9 @@ class GlueProgram {
 
   static async of (opened) {
     const source = await GlueSource.of(opened)
-    if (opened.program.hidden) return new GlueProgram(source, undefined, () => {})
+    if (opened.program.hidden) return new GlueProgram(source, opened.facts.imports, undefined, () => {})
     const [module, marker] = load().webassemblyModule(opened.program)
-    return new GlueProgram(source, marker, register(new Uint8Array(marker), module))
+    return new GlueProgram(source, opened.facts.imports, marker, register(new Uint8Array(marker), module))
   }
 }
 
