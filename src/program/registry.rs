@@ -62,7 +62,7 @@ impl Program {
         progress: Option<Box<Progress>>,
     ) -> Result<Self, OpenError> {
         let started = Instant::now();
-        let key = Cache::key(&reading.wasm);
+        let key = Cache::key(&reading.digest);
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
         let (code, notes) = match cached {
