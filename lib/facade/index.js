@@ -63,6 +63,11 @@ class Facade {
     this.fragment.guard.dead = true
     this.fragment = evaluate(this)
     this.sandbox.setImports(this.importFunctions())
+    if (this.fragment.pre) {
+      delete this.module.onRuntimeInitialized
+      this.fragment.pre()
+      this.#initialized()
+    }
     if (this.fragment.extras) this.fragment.extras()
     delete this.module.then
   }

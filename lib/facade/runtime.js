@@ -56,7 +56,7 @@ function makeRuntime (facade) {
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
   const memory = makeMemory({ facade, table })
-  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err })
+  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err, lateExport, hasExport })
 
   const api = Object.defineProperties({}, {
     ...Object.getOwnPropertyDescriptors({

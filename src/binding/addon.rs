@@ -179,11 +179,19 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up; `main` too, unless told otherwise.
+    /// Runs the module's start-up; `main` too, unless told otherwise, with these arguments in place of the settings'.
     #[napi(catch_unwind)]
-    pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
+    pub fn start(
+        &self,
+        env: &Env,
+        no_initial_run: Option<bool>,
+        args: Option<Vec<String>>,
+    ) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
+        }
+        if let Some(args) = args {
+            self.live(env)?.set_args(args);
         }
         let held = self.cell.hold();
         let started = self.live(env)?.start();

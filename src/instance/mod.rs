@@ -64,6 +64,12 @@ impl Instance {
         self.settings.no_initial_run = true;
     }
 
+    /// Arguments of the program. To be said before [`Instance::start`].
+    pub fn set_args(&mut self, args: Vec<String>) {
+        self.runtime.env.set_args(args.clone());
+        self.settings.args = args;
+    }
+
     /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
     pub fn start(&mut self) -> Result<(), StartError> {
         self.image = self.program.image(&self.settings.image_key());
