@@ -78,7 +78,9 @@ async function startNative ({ program, facts, path }, options) {
     facade.beforeStart()
     const held = options.module && options.module.noInitialRun
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held), argumentsOf(facade.module, options))
-    await facade.afterStart()
+    await facade.beforeMain()
+    sandbox.runMain()
+    await facade.afterMain()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))
