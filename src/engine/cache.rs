@@ -55,6 +55,15 @@ impl Cache {
         hasher.finalize()
     }
 
+    /// The key of the same code for those who need nothing noted beside it.
+    pub fn api_key(wasm: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(fingerprint().as_bytes());
+        hasher.update(&[1]);
+        hasher.update(wasm);
+        hasher.finalize()
+    }
+
     fn code_path(&self, key: &blake3::Hash) -> PathBuf {
         self.folder.join(format!("{}.code", key.to_hex()))
     }

@@ -2,7 +2,7 @@
 
 use super::env::{Env, Js, Pending, Ref, Res};
 use crate::engine::Unwind;
-use crate::engine::vm::{MemoryPlace, MemorySpan};
+use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
 use crate::webassembly::{FuncRef, Store, ValueKind};
 use napi::sys;
@@ -100,6 +100,7 @@ pub struct Realm {
     pub env: Env,
     pub helpers: Helpers,
     store: UnsafeCell<Option<Store>>,
+    pub calls_with: CallConfig,
     /// How many calls into wasm are on the stack.
     pub depth: Cell<u32>,
     /// Stops what runs too long.
@@ -128,6 +129,7 @@ impl Realm {
         memory_cap: Option<u64>,
         timeout: Option<Duration>,
         id: Option<u64>,
+        stack: usize,
     ) -> Rc<Self> {
         let mut store = Store::default();
         store.memory_cap = memory_cap;
@@ -135,6 +137,7 @@ impl Realm {
             env,
             helpers,
             store: UnsafeCell::new(Some(store)),
+            calls_with: CallConfig::with_stack(stack),
             depth: Cell::new(0),
             interrupter: Interrupter::new(id.unwrap_or_else(Interrupter::new_id), None, timeout),
             calls: Cell::new(0),
