@@ -75,7 +75,7 @@ static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
 /// Compiles, or finds what was compiled before.
 pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
-    let key = *blake3::hash(bytes).as_bytes();
+    let key = *engine::Cache::key(bytes).as_bytes();
     if let Some(known) = REGISTRY.lock().by_content.get(&key).and_then(Weak::upgrade) {
         return Ok(known);
     }
@@ -119,7 +119,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
 
 /// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
 pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
-    let key = *blake3::hash(bytes).as_bytes();
+    let key = *engine::Cache::key(bytes).as_bytes();
     let mut registry = REGISTRY.lock();
     registry.by_content.insert(key, Arc::downgrade(compiled));
 }
