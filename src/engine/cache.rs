@@ -56,11 +56,11 @@ impl Cache {
     }
 
     /// The key of the same code for those who need nothing noted beside it.
-    pub fn api_key(wasm: &[u8]) -> blake3::Hash {
+    pub fn api_key(wasm: &blake3::Hash) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(fingerprint().as_bytes());
         hasher.update(&[1]);
-        hasher.update(wasm);
+        hasher.update(wasm.as_bytes());
         hasher.finalize()
     }
 
