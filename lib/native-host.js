@@ -48,7 +48,10 @@ class NativeHost {
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }
 
-  dispose () { this.sandbox.dispose() }
+  dispose () {
+    this.sandbox.dispose()
+    this.facade.runtime.clearTimers()
+  }
 }
 
 async function startNative ({ program, facts, path }, options) {
@@ -67,9 +70,10 @@ async function startNative ({ program, facts, path }, options) {
     userImports: users.map(({ name }) => name)
   }
   const sandbox = new native.Sandbox(program, settings)
+  let facade
   try {
     sandbox.instantiate()
-    const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
+    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     const held = options.module && options.module.noInitialRun
@@ -81,6 +85,7 @@ async function startNative ({ program, facts, path }, options) {
     return host
   } catch (error) {
     sandbox.dispose()
+    if (facade) facade.runtime.clearTimers()
     throw error
   }
 }

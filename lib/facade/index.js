@@ -42,6 +42,7 @@ class Facade {
     this.started = true
     this.#attachExports()
     this.runtime.attachEmbind()
+    this.#attachFlags()
     if (this.facts.awaitsWasm) this.#initialized()
     if (this.fragment.extras) await this.fragment.extras()
     if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
@@ -103,6 +104,13 @@ class Facade {
       if (this.facts.hasGlue && !keys.has(name)) continue
       if (get) this.define(name, get)
       else this.module[name] = value
+    }
+  }
+
+  // What the glue's own start-up sets to true or false, where nothing of ours stands for it.
+  #attachFlags () {
+    for (const [name, value] of Object.entries(this.facts.moduleFlags)) {
+      if (!(name in this.module)) this.module[name] = value
     }
   }
 

@@ -14,6 +14,7 @@ const { makeTable } = require('./table')
 const { makeLifecycle } = require('./lifecycle')
 const { makeMemory } = require('./memory')
 const { makeFS } = require('./fs')
+const { makeTimers } = require('./timers')
 
 // What a bare wasm gets: the conventions of current Emscripten.
 const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
@@ -44,6 +45,7 @@ function makeRuntime (facade) {
 
   const strings = makeStrings({ heap, pairs: conventions.codePoints === false })
   const lifecycle = makeLifecycle({ facade })
+  const timers = makeTimers(facade)
   const table = makeTable({ facade, nameOf })
   const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
   const values = makeValues({
@@ -64,6 +66,7 @@ function makeRuntime (facade) {
       ...table.api,
       ...lifecycle.api,
       ...files.api,
+      ...timers.api,
       getTempRet0: () => sandbox.tempRet0(),
       setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
@@ -115,6 +118,7 @@ function makeRuntime (facade) {
     lateExport,
     attachEmbind,
     attachFiles: files.attach,
+    clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
     afterStart: lifecycle.afterStart,
     // Raw functions of exports, for those who are given one and need to know which.

@@ -337,6 +337,14 @@ impl SandboxObject {
         self.cell.set_fault_hook(function.raw());
     }
 
+    /// `(what, id, ms, isTurn) => void`: makes and clears timers of the event loop, which come back to `fireTimer`.
+    #[napi]
+    pub fn set_timers(&self, function: Unknown) {
+        if let Some(js) = self.js.borrow().as_ref() {
+            js.set_timers(function.raw());
+        }
+    }
+
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
     pub fn set_script_error(&self, this: This, function: Unknown) {

@@ -3,7 +3,9 @@
 use super::raw::{self, Reference, get};
 use super::sandbox::SandboxCell;
 use crate::emscripten::Runtime;
-use crate::emscripten::js::{HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, ViewKind};
+use crate::emscripten::js::{
+    HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
+};
 use crate::engine::Unwind;
 use napi::sys;
 use std::cell::{Cell, RefCell};
@@ -58,6 +60,9 @@ pub struct NapiJs {
     kept_free: RefCell<Vec<u32>>,
     operators: RefCell<Option<Reference>>,
     hooks: RefCell<Option<Reference>>,
+    /// `(what, id, ms, isTurn) => void`: the facade's timers. What: a [`TimerKind`](crate::emscripten::js::TimerKind),
+    /// or -1 to clear one, or -2 to clear all.
+    timers: RefCell<Option<Reference>>,
     registers: RefCell<Option<Reference>>,
     /// The memory of `registers`, which lives as long.
     registers_at: Cell<*mut f64>,
@@ -83,6 +88,7 @@ impl NapiJs {
             kept_free: RefCell::default(),
             operators: RefCell::default(),
             hooks: RefCell::default(),
+            timers: RefCell::default(),
             registers: RefCell::default(),
             registers_at: Cell::new(ptr::null_mut()),
         }
@@ -93,6 +99,13 @@ impl NapiJs {
         let keeper = self.keeper.as_ref().and_then(Reference::value);
         let kept = |keeper| Reference::kept_by(self.env, keeper, "#hooks", hooks);
         *self.hooks.borrow_mut() = keeper.and_then(kept);
+    }
+
+    /// The facade's timers.
+    pub fn set_timers(&self, function: sys::napi_value) {
+        let keeper = self.keeper.as_ref().and_then(Reference::value);
+        let kept = |keeper| Reference::kept_by(self.env, keeper, "#timers", function);
+        *self.timers.borrow_mut() = keeper.and_then(kept);
     }
 
     /// The numbers shared with the facade.
@@ -632,6 +645,46 @@ impl Js for NapiJs {
                 Unwind::script("RangeError", format!("Invalid typed array length: {count}"))
             })
         })
+    }
+
+    fn timer(&self, command: TimerCommand) -> Result<(), Unwind> {
+        let function = self.timers.borrow().as_ref().and_then(Reference::value);
+        let Some(function) = function else {
+            return Err(Unwind::Unsupported(
+                "timers of a module that has not started yet; open the source with host: 'glue'"
+                    .into(),
+            ));
+        };
+        let (what, id, ms, is_turn) = match command {
+            TimerCommand::Set {
+                id,
+                kind,
+                ms,
+                is_turn,
+            } => (f64::from(kind as u32), id, ms, is_turn),
+            TimerCommand::Clear(id) => (-1.0, id, 0.0, false),
+            TimerCommand::ClearAll => (-2.0, 0, 0.0, false),
+        };
+        let scope = self.open_scope();
+        let args = [
+            self.number_value(what),
+            self.number_value(f64::from(id)),
+            self.number_value(ms),
+            self.number_value(f64::from(u8::from(is_turn))),
+        ];
+        let called = get!(
+            napi_call_function,
+            self.env,
+            self.undefined_value(),
+            function,
+            args.len(),
+            args.as_ptr()
+        );
+        let done = called
+            .map(drop)
+            .ok_or_else(|| self.failure(|| Unwind::Bug("a timer could not be set".into())));
+        self.close_scope(scope);
+        done
     }
 
     fn make_handle(

@@ -308,6 +308,7 @@ fn facts(program: &Program) -> Value {
         "emAsm": glue.map(|g| g.em_asm.clone()).unwrap_or_default(),
         "fragment": fragment,
         "moduleKeys": glue.map(|g| g.module_keys.clone()).unwrap_or_default(),
+        "moduleFlags": glue.map(|g| g.module_flags.clone()).unwrap_or_default(),
         "moduleOptions": glue.map(|g| g.module_options.clone()).unwrap_or_default(),
         "hasGlue": glue.is_some(),
         "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),

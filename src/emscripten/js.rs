@@ -115,6 +115,30 @@ pub struct HandleRef {
     pub key: f64,
 }
 
+/// How the event loop gets to a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum TimerKind {
+    Timeout = 0,
+    Interval = 1,
+    Immediate = 2,
+    Microtask = 3,
+}
+
+/// What is to happen to a timer of the event loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TimerCommand {
+    Set {
+        id: u32,
+        kind: TimerKind,
+        ms: f64,
+        /// A turn of the main loop, around which the module object's hooks run.
+        is_turn: bool,
+    },
+    Clear(u32),
+    ClearAll,
+}
+
 /// What the native host may do with JavaScript values.
 pub trait Js {
     fn kind(&self, value: JsValue) -> Kind;
@@ -212,6 +236,9 @@ pub trait Js {
         ptr: u32,
         count: u32,
     ) -> Result<JsValue, Unwind>;
+
+    /// Makes or clears a timer of the event loop.
+    fn timer(&self, command: TimerCommand) -> Result<(), Unwind>;
 
     /// Makes the JavaScript object of a new class handle. `smart` handles are finalized when collected.
     fn make_handle(

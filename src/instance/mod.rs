@@ -165,6 +165,10 @@ impl Instance {
 
     /// Notes what a call ended with.
     pub fn note(&mut self, unwind: &Unwind) {
+        if matches!(unwind, Unwind::Abort(_)) {
+            // As in Emscripten, an aborted program's callbacks do not run any more.
+            self.runtime.stop_timers();
+        }
         match unwind {
             Unwind::Timeout { .. } | Unwind::Interrupted => self.stats.timeouts += 1,
             Unwind::Trap { .. }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub struct Image {
     /// Always whole wasm pages.
     len: usize,
+    /// Bytes up to the last page that is not zero; `<= len`.
+    filled: usize,
     source: Source,
 }
 
@@ -23,21 +25,24 @@ impl Image {
     /// Takes the image of `bytes` for the given backend. Pages that are all zero are not stored.
     pub fn take(bytes: &[u8], backend: Backend) -> Result<Self, Error> {
         debug_assert_eq!(bytes.len() % WASM_PAGE, 0);
+        let runs: Vec<_> = runs(bytes).collect();
+        let filled = runs.last().map_or(0, |(at, run)| at + run.len());
         let source = match backend {
             Backend::CopyOnWrite => {
-                let sealed = os::seal(bytes.len(), &mut runs(bytes)).map_err(|source| Error {
+                let sealed = os::seal(filled, &runs).map_err(|source| Error {
                     what: "a memory file for the image",
-                    bytes: bytes.len(),
+                    bytes: filled,
                     source,
                 })?;
                 Source::Sealed(sealed)
             }
             Backend::Portable => {
-                Source::Pages(runs(bytes).map(|(at, run)| (at, run.into())).collect())
+                Source::Pages(runs.iter().map(|(at, run)| (*at, (*run).into())).collect())
             }
         };
         Ok(Self {
             len: bytes.len(),
+            filled,
             source,
         })
     }
@@ -49,6 +54,11 @@ impl Image {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Bytes up to the last page that is not zero; the rest, up to the length, is zeroes.
+    pub(super) fn filled(&self) -> usize {
+        self.filled
     }
 
     /// Where `bytes`, a linear memory, differ from the image, in words.

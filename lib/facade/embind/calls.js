@@ -114,7 +114,7 @@ const idle = (name) => ({ __proto__: null, [name]: function () {} })[name]
 
 // `[human, role, argc, required, params, result]` as native code describes it.
 function makeCall ([human, role, argc, required, params, result], index, context) {
-  const { native, state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, generate } = context
+  const { native, state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, anonymous, generate } = context
   const accessor = role !== METHOD && role !== CONSTRUCTOR && role !== 0
   const check = checkCounts && required >= 0 && !accessor
   const wrong = (count) => {
@@ -123,7 +123,7 @@ function makeCall ([human, role, argc, required, params, result], index, context
   }
   const factory = (generate ? factoryOf : plainFactory)({ role, params, check, result, records })
   // Older generations make functions from text, which needs an identifier.
-  const name = argsSuffix ? legal(human) : human
+  const name = anonymous ? '' : argsSuffix ? legal(human) : human
   const fn = factory(name, index, native, state, NONE, wrap, wrong, required, registers)
   fn.argCount = argc
   return fn

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub struct Sealed(File);
 
 /// A sealed memory file of `len` bytes with `pages` (offset, bytes) written; the rest is holes that read as zero.
-pub fn seal(len: usize, pages: &mut dyn Iterator<Item = (usize, &[u8])>) -> Result<Sealed> {
+pub fn seal(len: usize, pages: &[(usize, &[u8])]) -> Result<Sealed> {
     // SAFETY: the name is a C string; the flags are the call's own.
     let fd = unsafe {
         libc::memfd_create(
@@ -26,7 +26,7 @@ pub fn seal(len: usize, pages: &mut dyn Iterator<Item = (usize, &[u8])>) -> Resu
     let file = unsafe { File::from_raw_fd(fd) };
     file.set_len(len as u64)?;
     for (offset, bytes) in pages {
-        file.write_all_at(bytes, offset as u64)?;
+        file.write_all_at(bytes, *offset as u64)?;
     }
     let seals = libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
     // SAFETY: F_ADD_SEALS takes an int and touches only the file.
@@ -49,6 +49,19 @@ pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed) -> Result<
         Err(Error::last_os_error())
     } else {
         Ok(())
+    }
+}
+
+/// With `EMVM_LARGE_PAGES=1`, lets the system back a range of anonymous memory by large pages. Not by default: where the
+/// machine is itself virtual and young, a large page is often memory that its host has yet to find, at milliseconds each.
+///
+/// # Safety
+/// The range lies in a reservation of the caller's.
+pub unsafe fn prefer_large_pages(base: *mut u8, len: usize) {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    if *WANTED.get_or_init(|| std::env::var_os("EMVM_LARGE_PAGES").is_some_and(|v| v == "1")) {
+        // SAFETY: by the caller's promise. A hint: a kernel without large pages refuses it, and nothing else changes.
+        unsafe { libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE) };
     }
 }
 
