@@ -24,6 +24,9 @@ class NativeHost {
   get heapBytes () { return this.sandbox.heapBytes }
   get interruptId () { return this.sandbox.interruptId }
 
+  // What views of the memory look into, where there can be any.
+  get knownBuffer () { return this.sandbox.knownBuffer() }
+
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()

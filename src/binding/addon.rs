@@ -390,6 +390,18 @@ impl SandboxObject {
         }
     }
 
+    /// The ArrayBuffer over the linear memory if this generation has one, else `undefined`.
+    #[napi(ts_return_type = "ArrayBuffer | undefined")]
+    pub fn known_buffer(&self, env: &Env) -> Result<Unknown<'_>> {
+        self.live(env)?;
+        let value = self
+            .cell
+            .known_buffer(env.raw())
+            .unwrap_or_else(|| raw::undefined(env.raw()));
+        // SAFETY: a live value of this environment.
+        unsafe { Unknown::from_napi_value(env.raw(), value) }
+    }
+
     /// The exported functions of these canonical names, `undefined` where there is none.
     #[napi(ts_return_type = "Array<Function | undefined>")]
     pub fn functions(&self, env: &Env, names: Vec<String>) -> Result<Unknown<'_>> {

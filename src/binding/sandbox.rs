@@ -204,6 +204,12 @@ impl SandboxCell {
         let (base, len) = (memory.as_mut_ptr(), memory.len());
         self.buffer.value(env, base, len)
     }
+
+    /// The same where it was made already: without it, no view of the memory is about.
+    pub fn known_buffer(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+        let memory = self.instance()?.runtime.wasm.memory();
+        self.buffer.known(env, memory.as_ptr(), memory.len())
+    }
 }
 
 /// A native call of a sandbox is on the stack.

@@ -2,7 +2,7 @@
 
 // JavaScript classes and enums for the C++ ones that native code describes.
 
-const { legal, named } = require('./calls')
+const { legal, named, idle } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
 
@@ -78,11 +78,12 @@ function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   for (let i = 0; i < entries.length; i += 2) pairs.push([entries[i], entries[i + 1]])
   if (style !== OBJECT) return Object.fromEntries(pairs.map(([key, value]) => [key, style === NUMBER ? value : key]))
   const type = named(anonymous ? '' : 'ctor', function () {})
+  const prefix = legal(name)
   type.values = {}
   // Newer generations put it on whatever they expose.
   if (!argsSuffix) type.argCount = undefined
   for (const [key, value] of pairs) {
-    const constructor = named(anonymous ? '' : `${legal(name)}_${key}`, function () {})
+    const constructor = idle(anonymous ? '' : `${prefix}_${key}`)
     const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })
     type.values[value] = item
     type[key] = item
