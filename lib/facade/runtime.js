@@ -108,7 +108,7 @@ function makeRuntime (facade) {
   let embind = null
   function attachEmbind () {
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program })
   }
 
   return {
@@ -130,7 +130,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.buffer()
+  return ArrayBuffer.isView(value) && value.buffer === sandbox.knownBuffer()
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.
