@@ -80,8 +80,10 @@ async function startNative ({ program, facts, path }, options) {
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     const held = options.module && options.module.noInitialRun
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held))
-    await facade.afterStart()
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held), argumentsOf(facade.module, options))
+    await facade.beforeMain()
+    sandbox.runMain()
+    await facade.afterMain()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))
@@ -91,6 +93,13 @@ async function startNative ({ program, facts, path }, options) {
     if (facade) facade.runtime.clearTimers()
     throw error
   }
+}
+
+// What `main` gets at start: the user's, or what the package's own JavaScript put into its module.
+function argumentsOf (module, options) {
+  if (options.args.length > 0) return undefined
+  const given = (options.module && options.module.arguments) || module.arguments
+  return Array.isArray(given) ? given.map(String) : undefined
 }
 
 // From it Emscripten makes LANG; Node has it from 21 on.

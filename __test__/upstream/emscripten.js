@@ -10,7 +10,7 @@ const path = require('node:path')
 
 const EMCC = process.env.EMCC || 'emcc'
 const CACHE = path.resolve(process.env.EMVM_UPSTREAM_CACHE || path.join(os.tmpdir(), 'emvm-upstream'))
-const BUILD_TIMEOUT = 300_000
+const BUILD_TIMEOUT = 900_000
 
 // Debian's package keeps the JavaScript modules that its compiler requires here.
 const env = { ...process.env, NODE_PATH: [process.env.NODE_PATH, '/usr/share/nodejs'].filter(Boolean).join(path.delimiter) }

@@ -10,6 +10,7 @@ const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
 const { makeLeaks } = require('./embind/leaks')
 const { makeInheriting } = require('./embind/inherit')
+const { makeCoroutines } = require('./embind/coroutines')
 
 const ERRORS = ['BindingError', 'InternalError', 'UnboundTypeError', 'PureVirtualError']
 const BUILTIN = { TypeError, RangeError, ReferenceError, Error }
@@ -22,6 +23,8 @@ function makeErrors () {
   }
   return errors
 }
+
+const makesErrorValues = (facts) => Boolean(facts && facts.imports.some(({ name }) => name === '_emval_from_current_cxa_exception'))
 
 // `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
 // The same for all sandboxes of a program, so they share it.
@@ -54,6 +57,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   }
   const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))
 
+  const coroutines = makeCoroutines({ sandbox, operations, makesErrorValues: makesErrorValues(facts) })
   operations.setHooks([
     (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
     (value) => {
@@ -67,7 +71,9 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
     makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }),
     (id, key) => () => operations.delete(id, key),
     () => operations.flush(),
-    (name) => module[name]
+    (name) => module[name],
+    coroutines.suspend,
+    coroutines.makePromise
   ])
 
   const constants = operations.constants()

@@ -37,19 +37,28 @@ class Facade {
     this.runtime.beforeConstructors()
   }
 
-  // After constructors: exports, embind, and what the package adds itself.
-  async afterStart () {
+  // After constructors: exports and embind, which `main` may use; what the package adds itself, unless its glue waits for
+  // the wasm and so has `main` run before post-js.
+  async beforeMain () {
     this.started = true
     this.#attachExports()
     this.runtime.attachEmbind()
     this.#attachFlags()
-    if (this.facts.awaitsWasm) this.#initialized()
+    if (!this.facts.awaitsWasm) await this.#addOwn()
+    this.runtime.beforeMain()
+    this.#initialized()
+  }
+
+  async afterMain () {
+    if (this.facts.awaitsWasm) await this.#addOwn()
+    this.runtime.afterMain()
+  }
+
+  async #addOwn () {
     if (this.fragment.extras) await this.fragment.extras()
     if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
-    if (!this.facts.awaitsWasm) this.#initialized()
-    this.runtime.afterStart()
   }
 
   // JavaScript of the package's own that keeps state belongs to its generation.
@@ -63,6 +72,11 @@ class Facade {
     this.fragment.guard.dead = true
     this.fragment = evaluate(this)
     this.sandbox.setImports(this.importFunctions())
+    if (this.fragment.pre) {
+      delete this.module.onRuntimeInitialized
+      this.fragment.pre()
+      this.#initialized()
+    }
     if (this.fragment.extras) this.fragment.extras()
     delete this.module.then
   }

@@ -9,14 +9,19 @@ const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(valu
 
 // What the glue offers: its default export, what it assigned to `module.exports`, its `Module` variable.
 function offered ({ module, initial, exported, result }) {
-  if (exported) {
-    if (isObject(exported.default)) return exported.default
-    return only(exported)
-  }
+  if (exported) return fromExports(exported)
   const assigned = module.exports
   if (assigned !== initial) return isObject(assigned) && Object.hasOwn(assigned, 'default') && isObject(assigned.default) ? assigned.default : assigned
-  if (Object.keys(initial).length > 0) return isObject(initial.default) ? initial.default : only(initial)
+  if (Object.keys(initial).length > 0) return fromExports(initial)
   return result && result.Module
+}
+
+// A default export that is a factory is the module's; an object beside other names is one part of an API.
+function fromExports (exported) {
+  const { default: main } = exported
+  const alone = Object.keys(exported).every((key) => key === 'default' || key === '__esModule')
+  if (typeof main === 'function' || (alone && isObject(main))) return main
+  return only(exported)
 }
 
 // `exports.createModule = ...`: an object with a factory and nothing else.

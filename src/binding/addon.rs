@@ -179,14 +179,37 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up; `main` too, unless told otherwise.
+    /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait; with these
+    /// arguments in place of the settings'.
     #[napi(catch_unwind)]
-    pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
+    pub fn start(
+        &self,
+        env: &Env,
+        no_initial_run: Option<bool>,
+        args: Option<Vec<String>>,
+    ) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
         }
+        if let Some(args) = args {
+            self.live(env)?.set_args(args);
+        }
+        self.start_part(env, Instance::start)
+    }
+
+    /// Runs `main`, once the module object is what `main` may look for. Nothing when it need not run.
+    #[napi(catch_unwind)]
+    pub fn run_main(&self, env: &Env) -> Result<()> {
+        self.start_part(env, Instance::run_main)
+    }
+
+    fn start_part(
+        &self,
+        env: &Env,
+        part: fn(&mut Instance) -> std::result::Result<(), StartError>,
+    ) -> Result<()> {
         let held = self.cell.hold();
-        let started = self.live(env)?.start();
+        let started = part(self.live(env)?);
         drop(held);
         started.map_err(|error| {
             self.throw_start(env, error);

@@ -345,7 +345,7 @@ fn facts(program: &Program) -> Value {
             "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
             "embind": g.uses.embind, "nodeFiles": g.uses.node_files,
         })),
-        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs })),
+        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api })),
         "fastcomp": program.abi().fastcomp,
         "wasmOrigin": format!("{:?}", reading.wasm_origin),
         "versions": format!("{:?}", reading.versions),

@@ -8,7 +8,9 @@ const { runSuite } = require('./suite')
 const RECYCLES = 20
 const [mode, js, folder, handles] = process.argv.slice(2)
 
+// The suite's pre-js and post-js make the module a global, which some of its C++ looks for.
 function round (name, Module) {
+  globalThis.Module = Module
   const results = runSuite(folder, Module, { countHandles: handles === 'handles' })
   process.send({ round: name, results })
 }
@@ -23,7 +25,6 @@ async function emvm () {
   vm.dispose()
 }
 
-// The module of a build with the suite's pre-js and post-js is the global `Module`.
 function plain () {
   require(js)
   round('plain Node', globalThis.Module)

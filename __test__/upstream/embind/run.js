@@ -12,7 +12,7 @@ const { parseArgs } = require('node:util')
 const { EMXX, build, inParallel, testFolder } = require('../emscripten')
 const flagSets = require('./flags')
 
-const ROUND_TIMEOUT = 300_000
+const ROUND_TIMEOUT = 600_000
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

@@ -15,7 +15,7 @@ function makeClass (described, base, { calls, tables, BindingError, ClassHandle,
   }
 
   const constructor = named(anonymous ? '' : legal(name), function () {
-    if (Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
+    if (this === undefined || this === null || Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
     if (bodies === undefined) throw new BindingError(`${name} has no accessible constructor`)
     const body = bodies[arguments.length]
     if (body === undefined) {

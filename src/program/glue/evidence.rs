@@ -203,7 +203,7 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                     .as_ref()
                     .is_some_and(|id| id.name == "createNamedFunction") =>
             {
-                let names = ["new Function", "Function(", "defineProperty", "[name]"];
+                let names = ["new Function", "defineProperty", "[name]"];
                 let body = ast.slice(f.span);
                 embind.anonymous = !names.iter().any(|way| body.contains(way));
             }
