@@ -26,6 +26,8 @@ test('a class that is called without `new` and without a receiver says so', asyn
   assert.throws(() => Dog(), { name: 'BindingError', message: "Use 'new' to construct Dog" })
 })
 
+test('a method registered again replaces the one before', () => compare('embind-override.js', 'embind-override.js'))
+
 test('nothing of embind is left after a recycle', async (t) => {
   const vm = await opened(t)
   const m = vm.exports
