@@ -5,6 +5,7 @@
 
 const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
+const { factoriesFor } = require('./embind/factories')
 const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
 const { makeLeaks } = require('./embind/leaks')
@@ -35,7 +36,7 @@ function descriptionsOf (facts) {
 }
 
 // `wants(name)` says whether the package has that helper on its module.
-function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false, facts } = {}) {
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
   const known = descriptionsOf(facts)
@@ -46,13 +47,15 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true, t
   const description = known.get(registrations)
   const { operations, registers, owner } = native
   const { BindingError } = errors
-  const { checkCounts, argsSuffix, finalizers, anonymous } = description
+  const { argsSuffix, finalizers, anonymous } = description
 
   const { leaks, note } = makeLeaks(operations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, anonymous, generate }
+  const { factory, keep: keepFactories } = factoriesFor(description, program)
+  const context = { factory, native: native.call, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
   const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
+  keepFactories()
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
     const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous })
