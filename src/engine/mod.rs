@@ -6,6 +6,7 @@ mod code;
 mod host_function;
 mod instantiate;
 mod interruption;
+mod points;
 mod raw;
 mod trampolines;
 mod tunables;

@@ -88,7 +88,8 @@ pub fn compile_kept(
     original: &[u8],
     cache: Option<&Cache>,
 ) -> Result<Arc<Compiled>, CompileFailure> {
-    let key = *blake3::hash(original).as_bytes();
+    let digest = blake3::hash(original);
+    let key = *Cache::key(&digest).as_bytes();
     if let Some(known) = REGISTRY.lock().by_content.get(&key).and_then(Weak::upgrade) {
         return Ok(known);
     }
@@ -113,7 +114,7 @@ pub fn compile_kept(
         )));
     }
     let cache = cache.filter(|_| original.len() >= CACHED_BYTES);
-    let kept = Cache::api_key(original);
+    let kept = Cache::api_key(&digest);
     let code = match cache.and_then(|cache| cache.load(&kept)) {
         Some(cached) => cached.code,
         None => {
@@ -144,7 +145,7 @@ pub fn compile_kept(
 
 /// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
 pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
-    let key = *blake3::hash(bytes).as_bytes();
+    let key = *Cache::key(&blake3::hash(bytes)).as_bytes();
     let mut registry = REGISTRY.lock();
     registry.by_content.insert(key, Arc::downgrade(compiled));
 }

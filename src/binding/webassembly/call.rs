@@ -100,6 +100,9 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     if !realm.is_live() {
         return Err(realm.stale());
     }
+    if let Some(why) = realm.stopping() {
+        return Err(realm.stopped(Some(why)));
+    }
     realm.enter();
     // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| unsafe {

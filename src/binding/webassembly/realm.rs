@@ -213,22 +213,37 @@ impl Realm {
         let depth = self.depth.get() - 1;
         self.depth.set(depth);
         self.sync_buffers();
-        if depth > 0 || self.interrupter.is_idle() {
+        if self.interrupter.is_idle() {
             return None;
         }
         let ended = failed.then(Unwind::unreachable);
-        match self.interrupter.end(ended) {
+        let ended = match depth {
+            0 => self.interrupter.end(ended),
+            _ => self.interrupter.name(ended),
+        };
+        match ended {
             stopped @ Some(Unwind::Timeout { .. } | Unwind::Interrupted) => stopped,
             _ => None,
         }
     }
+    /// Why a call within a call that is being stopped ends before it begins: it may be too short for an interruption
+    /// point of its own.
+    #[inline]
+    pub fn stopping(&self) -> Option<Unwind> {
+        if self.depth.get() == 0 || !self.interrupter.is_raised() {
+            return None;
+        }
+        self.interrupter.name(Some(Unwind::unreachable()))
+    }
     #[cold]
     pub fn stopped(&self, why: Option<Unwind>) -> Pending {
-        self.timeouts.set(self.timeouts.get() + 1);
         let env = self.env;
-        // What the stopped frames threw on their way out is nobody's any more.
-        let _ = self.take_in_flight();
-        self.forget_exceptions();
+        if self.depth.get() == 0 {
+            self.timeouts.set(self.timeouts.get() + 1);
+            // What the stopped frames threw on their way out is nobody's any more.
+            let _ = self.take_in_flight();
+            self.forget_exceptions();
+        }
         match why {
             Some(Unwind::Timeout { limit, elapsed }) => {
                 let detail = env.list([env.number(limit), env.number(elapsed)].into_iter());

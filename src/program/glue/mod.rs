@@ -47,6 +47,8 @@ pub struct GlueFacts {
     /// Properties that the glue puts on `Module` for its users during start-up, in order of appearance. May hold
     /// `then`, which a facade must not have.
     pub module_keys: Vec<String>,
+    /// Those of them that start-up functions set to `true` or `false`.
+    pub module_flags: BTreeMap<String, bool>,
     /// Properties of `Module` that are exports: the property -> the export's name in the wasm.
     pub export_keys: HashMap<String, String>,
     /// Options that the glue reads from `Module`.
