@@ -96,9 +96,10 @@ async function open (source, given) {
   if (choice.error) throw choice.error
   const start = choice.host === 'native' ? startNative : require('./realm').startGlue
   const host = await start(opened, options).catch((cause) => {
-    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none.
+    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
+    // glue host knows what he runs.
     const { hidden } = opened.program
-    throw hidden === undefined ? cause : Object.assign(hidden, { cause })
+    throw hidden === undefined || options.host === 'glue' ? cause : Object.assign(hidden, { cause })
   })
   return new Sandbox(host, options, opened)
 }

@@ -26,19 +26,25 @@ function makeErrors () {
 
 const makesErrorValues = (facts) => Boolean(facts && facts.imports.some(({ name }) => name === '_emval_from_current_cxa_exception'))
 
-// `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
-// The same for all sandboxes of a program, so they share it.
+// By the facts of a program, then by how much was registered: the same for all its sandboxes, so they share it.
 const descriptions = new WeakMap()
 
+function descriptionsOf (facts) {
+  if (!facts) return new Map()
+  if (!descriptions.has(facts)) descriptions.set(facts, new Map())
+  return descriptions.get(facts)
+}
 
+// `wants(name)` says whether the package has that helper on its module.
 function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
-  const known = facts && descriptions.get(facts)
-  const native = sandbox.embind(known === undefined)
+  const known = descriptionsOf(facts)
+  const registrations = sandbox.embindRegistrations
+  const native = sandbox.embind(!known.has(registrations))
   if (!native) return null
-  const description = known || JSON.parse(native.description)
-  if (facts) descriptions.set(facts, description)
+  if (!known.has(registrations)) known.set(registrations, JSON.parse(native.description))
+  const description = known.get(registrations)
   const { operations, registers, owner } = native
   const { BindingError } = errors
   const { argsSuffix, finalizers, anonymous } = description

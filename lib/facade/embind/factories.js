@@ -85,8 +85,10 @@ const made = new WeakMap()
 function factoriesFor (description, program) {
   const mine = made.get(description)
   if (mine !== undefined) return { factory: mine, keep () {} }
-  const shared = program?.generated()
-  const { source, which } = shared === undefined || shared === null
+  const kept = program?.generated() ?? undefined
+  // What was kept may be of the description before `main` registered more, or after.
+  const shared = kept !== undefined && kept.which.length === 2 * description.callables.length ? kept : undefined
+  const { source, which } = shared === undefined
     ? generate(description)
     : { source: shared.source, which: new Uint16Array(shared.which.buffer, shared.which.byteOffset, shared.which.length / 2) }
   const script = new vm.Script(source, { filename: FILE, ...(shared && { cachedData: shared.code }) })
@@ -96,7 +98,7 @@ function factoriesFor (description, program) {
   return {
     factory,
     keep () {
-      if (!shared && program) program.keepGenerated(source, Buffer.from(which.buffer), script.createCachedData())
+      if (kept === undefined && program) program.keepGenerated(source, Buffer.from(which.buffer), script.createCachedData())
     }
   }
 }
