@@ -137,7 +137,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.knownBuffer()
+  return ArrayBuffer.isView(value) && sandbox.ownsBuffer(value.buffer)
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.
