@@ -17,6 +17,8 @@ class Facade {
     this.options = options
     this.heap = new Heap(sandbox)
     this.module = Object.create(Object.prototype)
+    // Glue of some years has a promise of its module in `ready`.
+    this.ready = new Promise((resolve) => { this.settleReady = resolve })
     this.runtime = makeRuntime(this)
     // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
     this.runtime.attachFiles()
@@ -49,6 +51,7 @@ class Facade {
     delete this.module.then
     if (!this.facts.awaitsWasm) this.#initialized()
     this.runtime.afterStart()
+    this.settleReady(this.module)
   }
 
   // JavaScript of the package's own that keeps state belongs to its generation.

@@ -47,12 +47,19 @@ function peek (object, key) {
   return descriptor && descriptor.value
 }
 
+// How long an object that may be no module is given to instantiate something.
+const DOUBTFUL_MS = 500
+
 const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitialized', 'preloadedImages', 'inspect', 'ccall']
 
 // Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
 function isModule (object, options) {
-  return object === options || MARKS.some((key) => Object.hasOwn(object, key)) ||
-    Object.keys(object).some((key) => key[0] === '_' && typeof peek(object, key) === 'function')
+  return hasMarks(object, options) || Object.keys(object).some((key) => key[0] === '_' && typeof peek(object, key) === 'function')
+}
+
+// A wrapper may well have a function whose name begins with an underscore, but nothing of these.
+function hasMarks (object, options) {
+  return object === options || MARKS.some((key) => Object.hasOwn(object, key))
 }
 
 async function finish (module, options, watch) {
@@ -81,13 +88,16 @@ async function finish (module, options, watch) {
     await Promise.race([ready.then(() => {}), hook.ready])
   }
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
-  if (!done() && genuine && !hook.installed(module)) {
+  const certain = hasMarks(module, options)
+  if (!done() && certain && !hook.installed(module)) {
     said('onRuntimeInitialized')
     hook.install(module)
   }
   // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
   said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
-  while (!done() && (pending() > 0 || (genuine && instances() === 0))) await Promise.race([hook.ready, turn()])
+  const patience = certain ? Infinity : Date.now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (genuine && instances() === 0 && Date.now() < patience)
+  while (!done() && waits()) await Promise.race([hook.ready, turn()])
   for (let turns = 0; !done() && turns < 4; turns++) await Promise.race([hook.ready, turn()])
   if (!done() && Object.hasOwn(module, 'calledRun')) {
     said('onRuntimeInitialized')
