@@ -54,12 +54,13 @@ class NativeHost {
 async function startNative ({ program, facts, path }, options) {
   const native = load()
   const users = [...userImports(options).values()]
+  const given = options.module || {}
   const settings = {
     ...(options.memory.max !== undefined && { memoryMax: options.memory.max }),
     ...(options.timeout !== undefined && { timeout: options.timeout }),
     stack: options.stack,
     env: options.env,
-    args: options.args,
+    args: options.args && options.args.length > 0 ? options.args : given.arguments || options.args,
     mounts: options.mounts,
     ...(options.stdin !== undefined && { stdin: options.stdin }),
     ...(language() && { language: language() }),
@@ -72,8 +73,7 @@ async function startNative ({ program, facts, path }, options) {
     const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    const held = options.module && options.module.noInitialRun
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held))
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun))
     await facade.afterStart()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)

@@ -16,7 +16,8 @@ class Facade {
     this.facts = facts
     this.options = options
     this.heap = new Heap(sandbox)
-    this.module = Object.create(Object.prototype)
+    // As Emscripten's own module, it starts as what the user gave.
+    this.module = Object.assign(Object.create(Object.prototype), options.module)
     // Glue of some years has a promise of its module in `ready`.
     this.ready = new Promise((resolve) => { this.settleReady = resolve })
     this.runtime = makeRuntime(this)

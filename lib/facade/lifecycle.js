@@ -30,8 +30,8 @@ function makeEnvironment ({ env = {} }) {
 
 function makeLifecycle ({ facade }) {
   const { sandbox, options, module } = facade
-  const out = options.print || console.log
-  const err = options.printErr || console.warn
+  const out = options.print || module.print || console.log
+  const err = options.printErr || module.printErr || console.warn
   const warned = new Set()
   const ENV = makeEnvironment(options)
   const given = JSON.stringify(ENV)

@@ -117,7 +117,13 @@ class ReadyHook {
   constructor () {
     this.called = false
     this.ready = new Promise((resolve) => { this.resolve = resolve })
-    this.hooks = new WeakSet()
+    this.hooks = new WeakMap()
+  }
+
+  // What was put here for the start alone is no key of the module.
+  remove (module) {
+    const own = peek(module, 'onRuntimeInitialized')
+    if (typeof own === 'function' && this.hooks.get(own) === false) delete module.onRuntimeInitialized
   }
 
   install (module) {
@@ -131,7 +137,8 @@ class ReadyHook {
       this.resolve()
       return given
     }
-    this.hooks.add(hook)
+    // Whether it stands for one that the user gave.
+    this.hooks.set(hook, theirs !== undefined)
     module.onRuntimeInitialized = hook
   }
 

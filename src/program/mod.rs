@@ -160,7 +160,8 @@ fn read_glue(
             && let Some(path) = &source.path
         {
             // asm.js may lie beside the wasm of another build of the same program.
-            let siblings = String::from_utf8_lossy(&source.bytes).contains("WebAssembly");
+            let text = String::from_utf8_lossy(&source.bytes);
+            let siblings = text.contains("WebAssembly") || !text.contains("use asm");
             let names = glue::wasm_file_names(ast);
             for place in locate::candidates(path, &names, siblings, &mut looked_at) {
                 if let Ok(bytes) = std::fs::read(&place) {

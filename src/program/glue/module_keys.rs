@@ -178,8 +178,10 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>, exports: &ExportNames, out: &mu
                 {
                     continue;
                 }
-                let runs = outermost_function(ast, factory, node.id())
-                    .is_none_or(|f| startup.contains(&f));
+                // Views of memory are always given, whoever starts the module.
+                let runs = key.starts_with("HEAP")
+                    || outermost_function(ast, factory, node.id())
+                        .is_none_or(|f| startup.contains(&f));
                 if runs && !is_unexported_stub(ast, &a.right) {
                     out.module_keys.push(key.to_string());
                 }
