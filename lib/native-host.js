@@ -79,8 +79,7 @@ async function startNative ({ program, facts, path }, options) {
     facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    const held = options.module && options.module.noInitialRun
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held), argumentsOf(facade.module, options))
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
     await facade.beforeMain()
     sandbox.runMain()
     await facade.afterMain()

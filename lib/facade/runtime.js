@@ -71,6 +71,8 @@ function makeRuntime (facade) {
       getTempRet0: () => sandbox.tempRet0(),
       setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
+      ready: facade.ready,
+      inspect: () => '[Emscripten Module object]',
       preloadPlugins: [],
       preloadedImages: {},
       preloadedAudios: {}

@@ -57,9 +57,16 @@ class Generation {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
-    return settle([offer], options, {
+    const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
+    const settled = await settle([offer], options, {
       hook, said, pending: () => namespace.pending, instances: () => namespace.instances, ended: () => !this.token.alive
     })
+    const [module] = settled
+    if (module !== null && typeof module === 'object') {
+      hook.remove(module)
+      if (marker && Object.getOwnPropertyDescriptor(module, 'wasmBinary')?.value === marker) delete module.wasmBinary
+    }
+    return settled
   }
 
   // Runs the glue's text.
