@@ -19,6 +19,14 @@ const stale = (fn) => assert.throws(fn, { code: 'EMVM_ERR_STALE' })
 
 test('embind behaves as under plain Node, in every generation', () => compare('embind.js', 'embind.js'))
 
+test('a class that is called without `new` and without a receiver says so', async (t) => {
+  const { Dog } = (await opened(t)).exports
+  // eslint-disable-next-line new-cap
+  assert.throws(() => Dog(), { name: 'BindingError', message: "Use 'new' to construct Dog" })
+})
+
+test('a method registered again replaces the one before', () => compare('embind-override.js', 'embind-override.js'))
+
 test('nothing of embind is left after a recycle', async (t) => {
   const vm = await opened(t)
   const m = vm.exports

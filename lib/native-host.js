@@ -24,6 +24,9 @@ class NativeHost {
   get heapBytes () { return this.sandbox.heapBytes }
   get interruptId () { return this.sandbox.interruptId }
 
+  // What views of the memory look into, where there can be any.
+  get knownBuffer () { return this.sandbox.knownBuffer() }
+
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()
@@ -78,7 +81,9 @@ async function startNative ({ program, facts, path }, options) {
     facade.beforeStart()
     const held = options.module && options.module.noInitialRun
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held), argumentsOf(facade.module, options))
-    await facade.afterStart()
+    await facade.beforeMain()
+    sandbox.runMain()
+    await facade.afterMain()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))

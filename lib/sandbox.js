@@ -193,6 +193,9 @@ class Sandbox {
     })
   }
 
+  // The buffer that views of the memory have, as far as somebody has asked for one in this generation. For the pool.
+  get [Symbol.for('emvm.knownBuffer')] () { return this.#host.knownBuffer }
+
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {
     this.#check()

@@ -9,6 +9,7 @@ const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
 const { makeLeaks } = require('./embind/leaks')
 const { makeInheriting } = require('./embind/inherit')
+const { makeCoroutines } = require('./embind/coroutines')
 
 const ERRORS = ['BindingError', 'InternalError', 'UnboundTypeError', 'PureVirtualError']
 const BUILTIN = { TypeError, RangeError, ReferenceError, Error }
@@ -21,6 +22,8 @@ function makeErrors () {
   }
   return errors
 }
+
+const makesErrorValues = (facts) => Boolean(facts && facts.imports.some(({ name }) => name === '_emval_from_current_cxa_exception'))
 
 // `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
 // The same for all sandboxes of a program, so they share it.
@@ -37,20 +40,21 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true, t
   if (facts) descriptions.set(facts, description)
   const { operations, registers, owner } = native
   const { BindingError } = errors
-  const { checkCounts, argsSuffix, finalizers } = description
+  const { checkCounts, argsSuffix, finalizers, anonymous } = description
 
   const { leaks, note } = makeLeaks(operations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
+  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, anonymous, generate }
   const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
-    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle })
+    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous })
     classes.push({ ...made, Handle: handles.maker(made) })
   }
-  const enums = description.enums.map((entry) => makeEnum(entry, argsSuffix))
+  const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))
 
+  const coroutines = makeCoroutines({ sandbox, operations, makesErrorValues: makesErrorValues(facts) })
   operations.setHooks([
     (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
     (value) => {
@@ -61,10 +65,12 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true, t
       return true
     },
     (index, value) => enums[index].values[value],
-    makeInheriting({ description, operations, handles, errors, argsSuffix }),
+    makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }),
     (id, key) => () => operations.delete(id, key),
     () => operations.flush(),
-    (name) => module[name]
+    (name) => module[name],
+    coroutines.suspend,
+    coroutines.makePromise
   ])
 
   const constants = operations.constants()

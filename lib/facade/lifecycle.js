@@ -151,8 +151,11 @@ function makeLifecycle ({ facade }) {
     sandbox.setVariables(names, names.map((name) => ENV[name] === undefined || ENV[name] === null ? null : String(ENV[name])))
   }
 
-  function afterStart () {
+  function beforeMain () {
     runQueue('preMain')
+  }
+
+  function afterMain () {
     for (const fn of listed('postRun')) fn(module)
     runQueue('postRun')
   }
@@ -198,7 +201,8 @@ function makeLifecycle ({ facade }) {
       __ATPOSTRUN__: queues.postRun
     },
     beforeConstructors,
-    afterStart
+    beforeMain,
+    afterMain
   }
 }
 

@@ -14,6 +14,7 @@ const { makeTable } = require('./table')
 const { makeLifecycle } = require('./lifecycle')
 const { makeMemory } = require('./memory')
 const { makeFS } = require('./fs')
+const { makeEmval } = require('./emval')
 const { makeTimers } = require('./timers')
 
 // What a bare wasm gets: the conventions of current Emscripten.
@@ -81,6 +82,7 @@ function makeRuntime (facade) {
 
   const own = {
     ...lifecycle.own,
+    ...makeEmval(sandbox),
     getCFunc: calls.getCFunc,
     setWasmTableEntry: table.setWasmTableEntry,
     UTF8Decoder: new TextDecoder('utf-8'),
@@ -120,7 +122,8 @@ function makeRuntime (facade) {
     attachFiles: files.attach,
     clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
-    afterStart: lifecycle.afterStart,
+    beforeMain: lifecycle.beforeMain,
+    afterMain: lifecycle.afterMain,
     // Raw functions of exports, for those who are given one and need to know which.
     remember: (fn, name) => names.set(fn, name),
     rename: (fn, known) => { if (names.has(known)) names.set(fn, names.get(known)) },

@@ -5,6 +5,7 @@
 const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
+const { Loader } = require('./loader')
 const { Surroundings } = require('./surroundings')
 const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, offered, settle } = require('./shape')
@@ -19,6 +20,8 @@ class Generation {
     this.namespace = createNamespace({
       memoryMax: options.memory.max,
       timeout: options.timeout,
+      stack: options.stack,
+      cache: options.cache,
       interruptId: program.interruptId,
       imports: options.imports
     })
@@ -54,35 +57,10 @@ class Generation {
 
   // Runs the glue's text.
   async #evaluate (options, said) {
-    const { source } = this.program
     const { overrides } = this.surroundings
-    const initial = {}
-    const module = { exports: initial, filename: source.file, id: source.file, loaded: false, children: [], paths: [] }
-    let exported
-    const own = {
-      ...overrides,
-      require: source.require,
-      module,
-      exports: initial,
-      __dirname: source.folder,
-      __filename: source.file,
-      Module: options
-    }
-    const emvm = {
-      modules: source.modules,
-      meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => new URL(id, source.url).href },
-      import: (specifier) => source.import(specifier),
-      exports: (getters) => { exported = getters },
-      exportAll: (namespace) => { exported = Object.assign(exported || {}, namespace) }
-    }
     const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
-    const body = source.compile(context)
-    let result = body.call(initial, emvm, ...source.names.map((name) => own[name]))
-    if (source.body.awaits) {
-      said('the glue\'s top-level await')
-      result = await result
-    }
-    return [offered({ module, initial, exported, result })]
+    const loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context })
+    return [offered(await loader.main(said))]
   }
 
   // What the glue gets as its `Module`.

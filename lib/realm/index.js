@@ -51,6 +51,11 @@ class GlueHost {
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
+  get knownBuffer () {
+    const { module } = this.current
+    const view = module?.HEAPU8 ?? module?.HEAP8
+    return view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer
+  }
 
   // The next generation, where one stands by; without, there is nothing to give at once.
   recycle () {

@@ -4,7 +4,7 @@ const native = require('./native')
 const { Realm, isExported } = require('./realm')
 const { CompileError, LinkError, RuntimeError } = require('./errors')
 const { bufferSource } = require('./convert')
-const { Module, isModule, compile, register } = require('./module')
+const { defineModule, isModule, register } = require('./module')
 const defineMemory = require('./memory')
 const defineTable = require('./table')
 const defineGlobal = require('./global')
@@ -12,9 +12,11 @@ const defineException = require('./exception')
 const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
-// `imports`: functions of the user's that come before what is imported, by module and name.
-function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides } = {}) {
-  const realm = new Realm({ memoryMax, timeout, interruptId })
+// `imports`: functions of the user's that come before what is imported, by module and name; `cache`: the folder of
+// compiled code, or false.
+function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides } = {}) {
+  const realm = new Realm({ memoryMax, timeout, interruptId, stack })
+  const { Module, compile } = defineModule(cache === false ? '' : cache)
   let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)

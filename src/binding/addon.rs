@@ -179,7 +179,8 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up; `main` too, unless told otherwise, with these arguments in place of the settings'.
+    /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait; with these
+    /// arguments in place of the settings'.
     #[napi(catch_unwind)]
     pub fn start(
         &self,
@@ -193,8 +194,22 @@ impl SandboxObject {
         if let Some(args) = args {
             self.live(env)?.set_args(args);
         }
+        self.start_part(env, Instance::start)
+    }
+
+    /// Runs `main`, once the module object is what `main` may look for. Nothing when it need not run.
+    #[napi(catch_unwind)]
+    pub fn run_main(&self, env: &Env) -> Result<()> {
+        self.start_part(env, Instance::run_main)
+    }
+
+    fn start_part(
+        &self,
+        env: &Env,
+        part: fn(&mut Instance) -> std::result::Result<(), StartError>,
+    ) -> Result<()> {
         let held = self.cell.hold();
-        let started = self.live(env)?.start();
+        let started = part(self.live(env)?);
         drop(held);
         started.map_err(|error| {
             self.throw_start(env, error);
@@ -373,6 +388,18 @@ impl SandboxObject {
                 Err(pending())
             }
         }
+    }
+
+    /// The ArrayBuffer over the linear memory if this generation has one, else `undefined`.
+    #[napi(ts_return_type = "ArrayBuffer | undefined")]
+    pub fn known_buffer(&self, env: &Env) -> Result<Unknown<'_>> {
+        self.live(env)?;
+        let value = self
+            .cell
+            .known_buffer(env.raw())
+            .unwrap_or_else(|| raw::undefined(env.raw()));
+        // SAFETY: a live value of this environment.
+        unsafe { Unknown::from_napi_value(env.raw(), value) }
     }
 
     /// The exported functions of these canonical names, `undefined` where there is none.

@@ -29,6 +29,10 @@ enum Hook {
     Flush = 5,
     /// `(name) => value`
     ModuleProperty = 6,
+    /// `(promise, awaiter)`
+    Suspend = 7,
+    /// `() => [promise, resolve, reject]`
+    MakePromise = 8,
 }
 
 const OPERATORS: &str = "(function (operator, left, right) { 'use strict'; switch (operator) { \
@@ -729,6 +733,28 @@ impl Js for NapiJs {
             raw_of(properties),
         ];
         self.call_hook(Hook::Inheriting, &args).map(opaque)
+    }
+    fn suspend(&self, _: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind> {
+        let args = [raw_of(promise), self.number_value(f64::from(awaiter))];
+        self.call_hook(Hook::Suspend, &args).map(drop)
+    }
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind> {
+        let made = opaque(self.call_hook(Hook::MakePromise, &[])?);
+        Ok([
+            self.get_index(rt, made, 0)?,
+            self.get_index(rt, made, 1)?,
+            self.get_index(rt, made, 2)?,
+        ])
+    }
+    fn error_of(&self, _: &mut Runtime, unwind: Unwind) -> JsValue {
+        // SAFETY: the cell lives longer than its instance, which holds this.
+        let cell = unsafe { &*self.cell };
+        opaque(super::errors::of_unwind(self.env, cell, unwind))
+    }
+    fn unwind_of(&self, error: JsValue) -> Option<Unwind> {
+        // SAFETY: as above.
+        let cell = unsafe { &*self.cell };
+        super::crossing::restored(self.env, cell, raw_of(error))
     }
     fn flush_function(&self, _: &mut Runtime) -> Result<JsValue, Unwind> {
         self.hook(Hook::Flush).map(opaque)

@@ -264,6 +264,15 @@ pub trait Js {
     /// A function that deletes the handle when called; `std::shared_ptr`s hold it.
     fn delete_function(&self, rt: &mut Runtime, handle: HandleRef) -> Result<JsValue, Unwind>;
 
+    /// Goes on with a coroutine of C++ once `promise` has settled, by [`super::emval::coroutines::resume`].
+    fn suspend(&self, rt: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind>;
+    /// A promise for C++ to settle: itself, `resolve`, `reject`.
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind>;
+    /// The error that JavaScript would catch for this.
+    fn error_of(&self, rt: &mut Runtime, unwind: Unwind) -> JsValue;
+    /// What an error was that left this instance's module, when thrown into it again goes on unwinding.
+    fn unwind_of(&self, error: JsValue) -> Option<Unwind>;
+
     fn keep(&self, value: JsValue) -> JsRef;
     fn value(&self, reference: JsRef) -> JsValue;
     fn release(&self, reference: JsRef);

@@ -47,6 +47,8 @@ pub struct Reading {
     pub versions: VersionRange,
     /// Content hash of the wasm and the glue's text: the program's key.
     pub key: [u8; 32],
+    /// Content hash of the wasm alone.
+    pub digest: blake3::Hash,
 }
 
 /// Where the wasm was.
@@ -252,9 +254,9 @@ fn finish(
     import_names: HashMap<(String, String), String>,
     text: &[u8],
 ) -> Reading {
+    let digest = blake3::hash(&wasm);
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&(wasm.len() as u64).to_le_bytes());
-    hasher.update(&wasm);
+    hasher.update(digest.as_bytes());
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
     let abi = abi::abi(&facts, &import_names, glue.as_ref());
@@ -264,6 +266,7 @@ fn finish(
     };
     Reading {
         key: *hasher.finalize().as_bytes(),
+        digest,
         wasm,
         wasm_origin,
         facts,

@@ -31,7 +31,8 @@ pub enum OpenError {
     Compile(#[from] CompileError),
 }
 
-type Shelf = FxHashMap<[u8; 32], Arc<Mutex<Weak<Program>>>>;
+/// By what was read and how it is compiled.
+type Shelf = FxHashMap<([u8; 32], [u8; 32]), Arc<Mutex<Weak<Program>>>>;
 
 static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 
@@ -45,7 +46,8 @@ impl Program {
         cache: Option<&Cache>,
         progress: Option<Box<Progress>>,
     ) -> Result<Arc<Self>, OpenError> {
-        let place = PROGRAMS.lock().entry(reading.key).or_default().clone();
+        let key = (reading.key, *Cache::key(&reading.digest).as_bytes());
+        let place = PROGRAMS.lock().entry(key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
             return Ok(program);
@@ -62,7 +64,7 @@ impl Program {
         progress: Option<Box<Progress>>,
     ) -> Result<Self, OpenError> {
         let started = Instant::now();
-        let key = Cache::key(&reading.wasm);
+        let key = Cache::key(&reading.digest);
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
         let (code, notes) = match cached {

@@ -42,16 +42,27 @@ function bodyOf ({ role, params, check, result, records }) {
   else if (result === 'h') lines += `const r = ${call}\nreturn typeof r === 'number' ? wrap(r) : r`
   else if (result === 'e') lines += `const r = ${call}\nreturn r === registers ? wrap(registers[2]) : r`
   else lines += `${call}\nreturn ${makeText(records, result)}`
-  // Named as it is made: renaming a function afterwards costs four times its memory.
-  return `return { [name]: function (${names.join(', ')}) {\n${lines}\n} }[name]`
+  // Named as it is made: renaming a function afterwards costs four times its memory. With `__proto__` the object is a dictionary;
+  // otherwise each name makes a hidden class of its own, which takes most of the time of making the function.
+  return `return { __proto__: null, [name]: function (${names.join(', ')}) {\n${lines}\n} }[name]`
 }
 
 const PARAMETERS = ['name', 'index', 'native', 'state', 'NONE', 'wrap', 'wrong', 'required', 'registers']
 
+// Fields of records by name, so that two programs share the factories of what looks the same.
+const shapes = new WeakMap()
+
+function shapeIn (records, kind) {
+  if (typeof kind !== 'number') return kind
+  let known = shapes.get(records)
+  if (known === undefined) shapes.set(records, known = [])
+  return known[kind] ??= shapeOf(records, kind)
+}
+
 function factoryOf (kind) {
   const { role, params, check, result, records } = kind
-  const shape = (one) => typeof one === 'number' ? shapeOf(records, one) : one
-  const key = `${takesThis(role)} ${check} ${shape(result)} ${params.map(shape)}`
+  let key = `${takesThis(role)} ${check} ${shapeIn(records, result)}`
+  for (const one of params) key += ` ${shapeIn(records, one)}`
   const known = factories.get(key)
   if (known !== undefined) return known
   let made
@@ -68,7 +79,7 @@ function factoryOf (kind) {
 
 // The same without generating code.
 function plainFactory ({ role, params, check, result, records }) {
-  return (name, index, native, state, NONE, wrap, wrong, required, registers) => ({ [name]: function (...args) {
+  return (name, index, native, state, NONE, wrap, wrong, required, registers) => ({ __proto__: null, [name]: function (...args) {
     if (check && (args.length < required || args.length > params.length)) wrong(args.length)
     const passed = [index]
     const handle = (value) => {
@@ -98,9 +109,12 @@ function named (name, fn) {
   return fn
 }
 
+// The same for a function that does nothing, at a tenth of the time.
+const idle = (name) => ({ __proto__: null, [name]: function () {} })[name]
+
 // `[human, role, argc, required, params, result]` as native code describes it.
 function makeCall ([human, role, argc, required, params, result], index, context) {
-  const { native, state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, generate } = context
+  const { native, state, NONE, wrap, registers, records, BindingError, checkCounts, argsSuffix, anonymous, generate } = context
   const accessor = role !== METHOD && role !== CONSTRUCTOR && role !== 0
   const check = checkCounts && required >= 0 && !accessor
   const wrong = (count) => {
@@ -109,7 +123,7 @@ function makeCall ([human, role, argc, required, params, result], index, context
   }
   const factory = (generate ? factoryOf : plainFactory)({ role, params, check, result, records })
   // Older generations make functions from text, which needs an identifier.
-  const name = argsSuffix ? legal(human) : human
+  const name = anonymous ? '' : argsSuffix ? legal(human) : human
   const fn = factory(name, index, native, state, NONE, wrap, wrong, required, registers)
   fn.argCount = argc
   return fn
@@ -130,4 +144,4 @@ function makeOverloads ([human, ...entries], calls, BindingError) {
   return dispatch
 }
 
-module.exports = { makeCall, makeOverloads, legal, named }
+module.exports = { makeCall, makeOverloads, legal, named, idle }
