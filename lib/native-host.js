@@ -76,7 +76,7 @@ async function startNative ({ program, facts, path }, options) {
   let facade
   try {
     sandbox.instantiate()
-    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
+    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     const held = options.module && options.module.noInitialRun

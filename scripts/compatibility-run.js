@@ -13,7 +13,7 @@ const { spawn } = require('node:child_process')
 // How a case takes its module, where it is not by calling an asynchronous factory:
 // module: the glue gives it, there is nothing to call; ahead: a factory that answers at once, so that the sandbox is
 // opened before; package: the file is the package's API, with the glue in it; wrapper: the same with the glue in a file
-// of its own; default: the module is the package's default export; loader: the module is what the package's one
+// of its own; maker: a function that gives the factory; getter: a function that gives a way to the module; default: the module is the package's default export; loader: the module is what the package's one
 // function gives.
 const FORMS = {
   module: [
@@ -23,12 +23,14 @@ const FORMS = {
   ahead: ['hermes-parser', 'opusscript'],
   package: [
     'capstone', 'essentia', 'graphviz-hpcc', 'lerc', 'libsodium', 'libsodium-sumo',
-    'magick', 'node-sqlite3-wasm', 'oniguruma', 'openscad', 'pdfium-hyzyla', 'pglite',
+    'magick', 'node-sqlite3-wasm', 'oniguruma', 'pdfium-hyzyla', 'pglite',
     'php', 'potrace', 'sentencepiece', 'solc', 'tree-sitter', 'wasmoon', 'web-ifc', 'zxing'
   ],
   wrapper: ['angusj-clipper', 'h5wasm', 'libsvm', 'mcl', 're2'],
   loader: ['kzg'],
-  default: ['binaryen']
+  default: ['binaryen'],
+  maker: ['stockfish'],
+  getter: ['openscad']
 }
 // Where the package's API is in another file than the glue.
 const FILES = { h5wasm: 'h5wasm/dist/node/hdf5_hl.js' }
@@ -89,8 +91,10 @@ async function one (name) {
   }
   const taken = (spec) => {
     if (form === 'factory') return factory(spec)
+    if (form === 'maker') return () => factory(spec)
     const { vm } = sandboxes[0]
     if (form === 'default') return { default: vm.exports }
+    if (form === 'getter') return { createOpenSCAD: async () => ({ getInstance: () => vm.exports }) }
     if (form === 'loader') return { loadKZG: async () => vm.exports }
     if (form === 'ahead') return Object.assign(() => vm.exports, { default: () => vm.exports })
     return vm.exports
@@ -111,9 +115,6 @@ async function one (name) {
 
   const job = async () => {
     at = 0
-    if (form === 'module') await next(main)
-    at = 0
-    reseed()
     const started = performance.now()
     // Boxed: a module may be a thenable.
     const module = form === 'module' ? [await next(main)] : [await test.load(env)]
@@ -121,11 +122,17 @@ async function one (name) {
     return { loadMs, ...helpers.digest(await test.run(module[0], helpers, env)) }
   }
   try {
-    if (form !== 'factory' && form !== 'module') await next(main, form === 'ahead' && test.wasm ? { wasmBinary: env.wasm() } : {})
+    reseed()
+    if (!['factory', 'maker', 'module'].includes(form)) await next(main, form === 'ahead' && test.wasm ? { wasmBinary: env.wasm() } : {})
     const first = await job()
     const started = performance.now()
     for (const { vm } of sandboxes) await vm.isReady()
     const recycleMs = performance.now() - started
+    if (test.seedRandom) {
+      // The one that stood by has drawn its numbers already: the next is made now.
+      reseed()
+      for (const { vm } of sandboxes) await vm.isReady()
+    }
     round++
     const second = await job()
     const hosts = sandboxes.map(({ vm }) => vm.host)

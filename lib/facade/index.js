@@ -50,6 +50,7 @@ class Facade {
   }
 
   async afterMain () {
+    this.runtime.attachEmbind()
     if (this.facts.awaitsWasm) await this.#addOwn()
     this.runtime.afterMain()
   }

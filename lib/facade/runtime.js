@@ -108,9 +108,13 @@ function makeRuntime (facade) {
   for (const name of Object.keys(VIEWS)) Object.defineProperty(live, name, { enumerable: true, get: () => heap.view(name) })
 
   let embind = null
+  let registrations = 0
+  // Again after `main`, if that has registered more.
   function attachEmbind () {
+    if (sandbox.embindRegistrations === registrations) return
+    registrations = sandbox.embindRegistrations
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program })
   }
 
   return {
@@ -133,7 +137,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.buffer()
+  return ArrayBuffer.isView(value) && value.buffer === sandbox.knownBuffer()
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.

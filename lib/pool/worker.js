@@ -13,6 +13,8 @@ const { OptionError } = require('../errors')
 const { Control } = require('./control')
 const { pack, packError } = require('./envelope')
 const { resolve, fromFile } = require('./work')
+// Loaded while the thread starts, not by its first task.
+require('../facade/embind')
 
 const { source, options, setup } = workerData
 

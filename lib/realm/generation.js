@@ -5,7 +5,9 @@
 const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
+const { environment } = require('./environment')
 const { Loader } = require('./loader')
+const { adopt, orphan } = require('./orphans')
 const { Surroundings } = require('./surroundings')
 const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, offered, settle } = require('./shape')
@@ -23,15 +25,17 @@ class Generation {
       stack: options.stack,
       cache: options.cache,
       interruptId: program.interruptId,
-      imports: options.imports
+      imports: options.imports,
+      wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args })
     this.module = undefined
+    this.token = { alive: true }
   }
 
   async start () {
     try {
-      this.module = (await this.#withinLimit((said) => this.#run(said)))[0]
+      this.module = (await adopt(this.token, () => this.#withinLimit((said) => this.#run(said))))[0]
       // An exported module must not be a thenable: promises would call it.
       if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
       if (this.options.warmUp) await warmUp(this.options.warmUp, this.module)
@@ -52,7 +56,9 @@ class Generation {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
-    return settle([offer], options, { hook, said, pending: () => namespace.pending, instances: () => namespace.instances })
+    return settle([offer], options, {
+      hook, said, pending: () => namespace.pending, instances: () => namespace.instances, ended: () => !this.token.alive
+    })
   }
 
   // Runs the glue's text.
@@ -67,6 +73,8 @@ class Generation {
   #moduleOptions () {
     const { module = {}, print, printErr, env, args, stdin } = this.options
     const options = { ...module }
+    // Emscripten empties the lists it is given.
+    for (const [key, value] of Object.entries(options)) if (Array.isArray(value)) options[key] = [...value]
     if (print && !options.print) options.print = print
     if (printErr && !options.printErr) options.printErr = printErr
     if (args && args.length > 0 && !options.arguments) options.arguments = [...args]
@@ -107,6 +115,7 @@ class Generation {
 
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
   end () {
+    orphan(this.token)
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined

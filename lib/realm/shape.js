@@ -32,7 +32,8 @@ function only (exported) {
 }
 
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
-// `pending()` tell how many instances there are and are under way; `said` is told what is waited for.
+// `pending()` tell how many instances there are and are under way; `said` is told what is waited for; once `ended()`,
+// nobody waits any more.
 async function settle ([offer], options, watch) {
   let given = offer
   let promised = false
@@ -61,13 +62,14 @@ const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitializ
 
 // Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
 function isModule (object, options) {
-  return object === options || MARKS.some((key) => Object.hasOwn(object, key)) ||
-    Object.keys(object).some((key) => key[0] === '_' && typeof peek(object, key) === 'function')
+  if (object === options || MARKS.some((key) => Object.hasOwn(object, key))) return true
+  const functions = Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
+  return functions.length > 0 && functions.filter((key) => key[0] === '_').length * 2 >= functions.length
 }
 
 // `promised`: a promise of the glue's gave this module, so that it is ready unless its wasm is still being compiled.
 async function finish (module, options, watch, promised) {
-  const { hook, instances, pending, said } = watch
+  const { hook, instances, pending, said, ended } = watch
   if (!isObject(module)) return module
   const genuine = isModule(module, options)
   if (typeof peek(module, 'then') === 'function' || (!genuine && typeof module.then === 'function')) {
@@ -99,7 +101,7 @@ async function finish (module, options, watch, promised) {
   }
   // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
   said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
-  for (let turns = 0; !done() && (pending() > 0 || (genuine && instances() === 0)); turns++) {
+  for (let turns = 0; !ended() && !done() && (pending() > 0 || (genuine && instances() === 0)); turns++) {
     await Promise.race([hook.ready, turns < QUICK_TURNS ? immediate() : turn()])
   }
   if (!promised) {

@@ -13,8 +13,8 @@ const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
 // `imports`: functions of the user's that come before what is imported, by module and name; `cache`: the folder of
-// compiled code, or false.
-function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides } = {}) {
+// compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given.
+function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps } = {}) {
   const realm = new Realm({ memoryMax, timeout, interruptId, stack })
   const { Module, compile } = defineModule(cache === false ? '' : cache)
   let pending = 0
@@ -22,7 +22,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
   const table = defineTable(realm)
   const global = defineGlobal(realm)
   const exception = defineException(realm)
-  const instance = defineInstance(realm, { memory, table, global, exception, overrides })
+  const instance = defineInstance(realm, { memory, table, global, exception, overrides, wraps })
 
   // A synchronous exception becomes a rejection.
   async function during (work) {
@@ -106,6 +106,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     // Compilations and instantiations under way.
     get pending () { return pending },
     get instances () { return instance.count },
+    // The memory of the instance made last.
+    get memory () { return instance.memory },
     // Calls into wasm on the stack.
     get depth () { return native.realmDepth(realm.handle) },
     // Bytes in all memories now.
@@ -122,6 +124,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
     get interruptId () { return native.realmInterruptId(realm.handle) },
+    set onFault (told) { realm.onFault = told },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
     release: () => realm.release()
   }

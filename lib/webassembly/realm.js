@@ -20,8 +20,14 @@ class Realm {
     // Set by exception.js.
     this.makeException = null
     this.describeException = () => undefined
+    // Told of traps and of calls that were stopped.
+    this.onFault = undefined
     this.handle = native.realmCreate({
-      error: fromNative,
+      error: (kind, message, detail) => {
+        const error = fromNative(kind, message, detail)
+        if (this.onFault && isTrap(error)) this.onFault(error)
+        return error
+      },
       adopt: (fn, address) => { exported.set(fn, { realm: this, address }) },
       toBigInt: asBigInt64,
       functionAddress: (value) => this.functionAddress(value),

@@ -289,6 +289,15 @@ impl SandboxObject {
             .map_or(0.0, |instance| instance.interrupter.id() as f64)
     }
 
+    /// How much was registered with embind so far: it grows where `main` registers too.
+    #[napi(getter)]
+    pub fn embind_registrations(&self) -> u32 {
+        self.cell.instance().map_or(0, |instance| {
+            let registry = &instance.runtime.embind.reg;
+            (registry.types.len() + registry.funcs.len()) as u32
+        })
+    }
+
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
     #[napi]
     pub fn embind_signatures(&self) -> String {

@@ -72,6 +72,9 @@ function addIterator (prototype, [sizeName, getName]) {
 const OBJECT = 0
 const NUMBER = 1
 
+// Descriptors of an enum's value, filled in for one after the other: opencv.js has a thousand.
+const ITEM = { value: { value: 0 }, constructor: { value: null } }
+
 // `[name, style, key, value, key, value, ...]`
 function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   const pairs = []
@@ -84,7 +87,9 @@ function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   if (!argsSuffix) type.argCount = undefined
   for (const [key, value] of pairs) {
     const constructor = idle(anonymous ? '' : `${prefix}_${key}`)
-    const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })
+    ITEM.value.value = value
+    ITEM.constructor.value = constructor
+    const item = Object.create(type.prototype, ITEM)
     type.values[value] = item
     type[key] = item
   }
