@@ -128,6 +128,7 @@ function makeRuntime (facade) {
     attachFiles: files.attach,
     clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
+    runHooksAgain: lifecycle.runHooksAgain,
     beforeMain: lifecycle.beforeMain,
     afterMain: lifecycle.afterMain,
     // Raw functions of exports, for those who are given one and need to know which.
