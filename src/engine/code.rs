@@ -56,6 +56,7 @@ pub fn engine() -> Engine {
 
 impl Code {
     pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
+        super::budget::check(wasm).map_err(CompileError)?;
         let engine = engine();
         let module = match progress {
             None => Module::new(&engine, wasm),
