@@ -33,6 +33,12 @@ test('opencv.js: a program that uses its declarations compiles under --strict, o
   assert.strictEqual(compile(t, { 'opencv.d.ts': made.text, 'usage.ts': usage }), '')
 })
 
+test('embind: hierarchy, nullable and smart pointers, values, enums, vectors, overloads', async (t) => {
+  const { text } = await typesOf(path.join(__dirname, 'fixtures', 'embind.js'))
+  const usage = fs.readFileSync(path.join(__dirname, 'types-of', 'embind-usage.ts'), 'utf8')
+  assert.strictEqual(compile(t, { 'embind.d.ts': text, 'usage.ts': usage }), '')
+})
+
 test('node-unrar-js: wide strings, value objects, a class', async (t) => {
   const { text } = await typesOf(require.resolve('node-unrar-js/dist/js/unrar.js'))
   assert.match(text, /open \(a: string, b: string, c: boolean\): ArcHeader/)

@@ -1,5 +1,6 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
+use super::allocations::{AllocationHooks, Watched, with_table};
 use super::interruption::InterruptionPoints;
 use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
@@ -40,7 +41,15 @@ pub fn fingerprint() -> String {
 
 /// An engine that compiles for this machine, with interruption points and recyclable memories.
 pub fn engine() -> Engine {
+    engine_with(None)
+}
+
+/// The same, whose code tells of allocations.
+fn engine_with(hooks: Option<Arc<AllocationHooks>>) -> Engine {
     let mut compiler = Cranelift::default();
+    if let Some(hooks) = hooks {
+        compiler.push_middleware(hooks);
+    }
     compiler.push_middleware(InterruptionPoints::new());
     let mut features = Features::new();
     features.exceptions = true;
@@ -56,7 +65,24 @@ pub fn engine() -> Engine {
 
 impl Code {
     pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
-        let engine = engine();
+        Self::compile_on(engine(), wasm, progress)
+    }
+
+    /// Compiles with calls that tell of what these functions allocate and free.
+    pub fn compile_watched(
+        wasm: &[u8],
+        watched: &[Watched],
+        progress: Option<Box<Progress>>,
+    ) -> Result<Self, CompileError> {
+        let engine = engine_with(Some(AllocationHooks::new(watched)));
+        Self::compile_on(engine, &with_table(wasm), progress)
+    }
+
+    fn compile_on(
+        engine: Engine,
+        wasm: &[u8],
+        progress: Option<Box<Progress>>,
+    ) -> Result<Self, CompileError> {
         let module = match progress {
             None => Module::new(&engine, wasm),
             Some(progress) => {

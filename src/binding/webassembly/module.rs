@@ -180,7 +180,12 @@ callback!(
                 if let Some(flag) = made.flag {
                     realm.interrupter.add(flag);
                 }
-                let kept = realm.with(|store| store.keep_linears(made.memories));
+                let kept = realm.with(|store| {
+                    if let Some(hooks) = made.hooks {
+                        store.watch(&module.code, hooks);
+                    }
+                    store.keep_linears(made.memories);
+                });
                 kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
             })
         };
@@ -217,7 +222,11 @@ fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
                 } else {
                     ty.clone()
                 };
-                Some(realm.with(|store| store.host_function(ty, call::imported, data))?)
+                let body = match vm::is_watched(module.info()) {
+                    true => call::imported_watched,
+                    false => call::imported,
+                };
+                Some(realm.with(|store| store.host_function(ty, body, data))?)
             }
             ExternType::Function(ty) => {
                 let key = env.to_usize(value)?;

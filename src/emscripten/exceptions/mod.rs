@@ -189,6 +189,7 @@ fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         .checked_add(HEADER)
         .ok_or_else(Unwind::out_of_bounds)?;
     let at = rt.malloc(size)? + HEADER;
+    rt.exceptions.host_allocates = true;
     rt.exceptions.objects.insert(at, Object::default());
     a.ret_u32(at);
     Ok(())
