@@ -224,7 +224,7 @@ export interface OpenOptions<T = any> {
    * `true` keeps where each handle was made, for {@link Sandbox.leaks}; costs a stack trace for each object made.
    *
    * `'allocations'` also watches the module's own `malloc`, `free` and their kin, for {@link Sandbox.allocations}: its code is compiled
-   * once more for that, and each allocation costs two stack traces. Refused with {@link UnsupportedError} where they cannot be found.
+   * once more for that, and each allocation costs a stack trace. Refused with {@link UnsupportedError} where they cannot be found.
    * @default false
    */
   trackLeaks?: boolean | 'allocations'

@@ -51,6 +51,20 @@ async function timeOfFresh (fresh, into) {
   leak(cv, 1)
 }
 
+// What a request does on its fresh instance: pictures of 1920x1080, none of them deleted.
+function pictureJob (cv) {
+  const [picture, grey, edges] = [new cv.Mat(1080, 1920, cv.CV_8UC4, new cv.Scalar(1, 2, 3, 4)), new cv.Mat(), new cv.Mat()]
+  cv.cvtColor(picture, grey, cv.COLOR_RGBA2GRAY)
+  cv.Canny(grey, edges, 50, 100)
+}
+
+async function timeOfJob (fresh, into) {
+  const cv = await fresh()
+  const start = now()
+  pictureJob(cv)
+  into.push(now() - start)
+}
+
 async function throughput (threads) {
   const workers = Array.from({ length: threads }, () => new Worker(path.join(__dirname, 'lib', 'recycle-worker.js'), { workerData: { file: FILE, ms: THROUGHPUT_MS } }))
   const exits = workers.map((worker) => once(worker, 'exit'))
@@ -71,6 +85,7 @@ async function main () {
   const touches = { first: [], second: [] }
   const script = []
   const module = []
+  const jobs = { emvm: [], v8: [] }
   await byScript()
   await byModule()
   for (let i = 0; i < 2000; i++) await vm.isReady()
@@ -79,6 +94,10 @@ async function main () {
     await firstTouch(vm, touches)
     await timeOfFresh(byScript, script)
     await timeOfFresh(byModule, module)
+    for (let i = 0; i < 3; i++) {
+      await timeOfJob(vm.isReady, jobs.emvm)
+      await timeOfJob(async () => (await byModule())[0], jobs.v8)
+    }
   }
 
   const emvm = median(samples.get(0))
@@ -93,6 +112,9 @@ async function main () {
   const touch = { first: median(touches.first), second: median(touches.second) }
   printTable(['new cv.Mat after a recycle', 'p50'], [['first (its pages are not there yet)', duration(touch.first)], ['second', duration(touch.second)]])
 
+  const job = { emvm: median(jobs.emvm), v8: median(jobs.v8) }
+  printTable(['a job on a fresh instance, its making not counted', 'p50'], [['emvm', duration(job.emvm)], ['V8, module compiled once', duration(job.v8)]])
+
   const perSecond = { one: await throughput(1), two: await throughput(2) }
   printTable(['recycles per second', ''], [['one thread', Math.round(perSecond.one).toLocaleString('en')], ['two threads together', Math.round(perSecond.two).toLocaleString('en')]])
 
@@ -101,7 +123,7 @@ async function main () {
   vm.dispose()
 
   save('recycle', {
-    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, recyclesPerSecond: perSecond
+    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, jobOnFreshNs: job, recyclesPerSecond: perSecond
   }, {
     recycle: barChart({
       title: 'A fresh instance of opencv.js 4.12',

@@ -17,6 +17,8 @@ function userImports (options) {
 function obstacles (facts, options) {
   const reasons = []
   if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)
+  const api = (facts.shape && facts.shape.api) || []
+  if (api.length > 0) reasons.push(`the file is an API of the package's own, with the glue inside: it exports ${api.slice(0, 4).join(', ')}${api.length > 4 ? ', ...' : ''}`)
   const uses = facts.uses || {}
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')

@@ -2,7 +2,7 @@
 
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
-const { BusyError, DisposedError, EmvmError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
+const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
 
 const channels = {
   open: channel('emvm:open'),
@@ -225,6 +225,9 @@ class Sandbox {
     }
   }
 
+  // The buffer that views of the memory have, as far as somebody has asked for one in this generation. For the pool.
+  get [Symbol.for('emvm.knownBuffer')] () { return this.#host.knownBuffer }
+
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {
     this.#check()
@@ -289,7 +292,5 @@ function nameOf (value) {
 
 function nothing () {}
 
-// `using` needs these where the runtime has no such symbols yet (Node 20 has them from 20.4 on).
-if (Symbol.dispose === undefined) throw new EmvmError('emvm needs Node 20.4 or newer')
 
 module.exports = { Sandbox }

@@ -81,8 +81,9 @@ for (const host of ['native', 'glue']) {
     assert.strictEqual(label.function, 'shop::Basket::add(int)')
     const [inner, outer] = ['shop::Basket::add(int)', 'shop::guarded(shop::Basket&, int)'].map((name) => label.wasmStack.indexOf(name))
     assert.ok(inner > 0 && outer > inner, label.wasmStack.join(' < '))
-    // The string, and the exception that was caught, were freed.
-    assert.ok(blocks.every(({ function: asked }) => asked === 'shop::Basket::add(int)'), JSON.stringify(blocks))
+    // The string was freed, and so was, by Emscripten's own JavaScript, the exception that was caught.
+    const others = blocks.filter(({ function: asked }) => asked !== 'shop::Basket::add(int)')
+    assert.ok(others.length <= (host === 'native' ? 1 : 0), JSON.stringify(others))
   })
 
   test(`${host}: without names functions go by their numbers, and it says what could not be seen`, async (t) => {
@@ -93,6 +94,17 @@ for (const host of ['native', 'glue']) {
     assert.deepStrictEqual([block.count, block.bytes, wasmStack[0]], [1, 100, 'malloc'])
     assert.match(wasmStack[1], /^wasm-function\[\d+\]$/)
     assert.deepStrictEqual((await vm.profile((module) => module._every_kind(1))).blocks, [])
+    // The aligned ones are told of by what they do to malloc's blocks.
+    const { blocks: kept } = await vm.profile((module) => module._every_kind(0))
+    assert.strictEqual(kept.reduce((sum, { count }) => sum + count, 0), 7)
+    for (let i = 0; i < 20; i++) {
+      const { blocks: left } = await vm.profile((module) => {
+        module._malloc(8 * i)
+        module._every_kind(1)
+        module._malloc(40)
+      })
+      assert.deepStrictEqual(left.map(({ bytes }) => bytes).sort((a, b) => a - b), [8 * i, 40].sort((a, b) => a - b))
+    }
   })
 
   test(`${host}: a JavaScript function between two wasm calls`, async (t) => {
@@ -102,7 +114,7 @@ for (const host of ['native', 'glue']) {
       module._call_back(callback, 321)
     })
     const block = blocks.find(({ bytes }) => bytes === 321)
-    assert.deepStrictEqual(block.wasmStack.slice(0, 2), ['dlmalloc', 'forget'])
+    assert.deepStrictEqual(block.wasmStack, ['dlmalloc', 'forget', 'call_back'])
     assert.strictEqual(block.function, 'forget')
     assert.strictEqual(userFrames(block)[0].name, 'between')
   })
@@ -138,6 +150,23 @@ test('results are the same with and without', async (t) => {
     return { places, size: basket.size, weight: basket.weigh(7), memory: Buffer.from(module.HEAPU8).toString('latin1').length }
   }
   assert.deepStrictEqual(run(watched.exports), run(plain.exports))
+})
+
+test('many blocks, taken and given back in any order', async (t) => {
+  const vm = await sandbox(t, 'leaky.js')
+  let seed = 7
+  const random = (n) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n
+  const held = []
+  const { blocks } = await vm.profile((module) => {
+    for (let i = 0; i < 3000; i++) {
+      if (held.length > 0 && random(5) < 2) module._free(held.splice(random(held.length), 1)[0].ptr)
+      const bytes = 1 + random(600)
+      held.push({ bytes, ptr: random(2) === 0 ? module._malloc(bytes) : module._forget(bytes) })
+    }
+  })
+  const sum = (list, key) => list.reduce((total, { [key]: n }) => total + n, 0)
+  assert.deepStrictEqual([sum(blocks, 'count'), sum(blocks, 'bytes')], [held.length, sum(held, 'bytes')])
+  assert.strictEqual(blocks.length, 2)
 })
 
 test('a sandbox that was not opened for it profiles on a twin', async (t) => {

@@ -37,18 +37,29 @@ class Facade {
     this.runtime.beforeConstructors()
   }
 
-  // After constructors: exports, embind, and what the package adds itself.
-  async afterStart () {
+  // After constructors: exports and embind, which `main` may use; what the package adds itself, unless its glue waits for
+  // the wasm and so has `main` run before post-js.
+  async beforeMain () {
     this.started = true
     this.#attachExports()
     this.runtime.attachEmbind()
-    if (this.facts.awaitsWasm) this.#initialized()
+    this.#attachFlags()
+    if (!this.facts.awaitsWasm) await this.#addOwn()
+    this.runtime.beforeMain()
+    this.#initialized()
+  }
+
+  async afterMain () {
+    this.runtime.attachEmbind()
+    if (this.facts.awaitsWasm) await this.#addOwn()
+    this.runtime.afterMain()
+  }
+
+  async #addOwn () {
     if (this.fragment.extras) await this.fragment.extras()
     if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
-    if (!this.facts.awaitsWasm) this.#initialized()
-    this.runtime.afterStart()
   }
 
   // JavaScript of the package's own that keeps state belongs to its generation.
@@ -62,6 +73,11 @@ class Facade {
     this.fragment.guard.dead = true
     this.fragment = evaluate(this)
     this.sandbox.setImports(this.importFunctions())
+    if (this.fragment.pre) {
+      delete this.module.onRuntimeInitialized
+      this.fragment.pre()
+      this.#initialized()
+    }
     if (this.fragment.extras) this.fragment.extras()
     delete this.module.then
   }
@@ -103,6 +119,13 @@ class Facade {
       if (this.facts.hasGlue && !keys.has(name)) continue
       if (get) this.define(name, get)
       else this.module[name] = value
+    }
+  }
+
+  // What the glue's own start-up sets to true or false, where nothing of ours stands for it.
+  #attachFlags () {
+    for (const [name, value] of Object.entries(this.facts.moduleFlags)) {
+      if (!(name in this.module)) this.module[name] = value
     }
   }
 

@@ -30,8 +30,10 @@ function makeEnvironment ({ env = {} }) {
 
 function makeLifecycle ({ facade }) {
   const { sandbox, options, module } = facade
-  const out = options.print || console.log
-  const err = options.printErr || console.warn
+  // Pre-js may put its own in the place of what prints; what the user gave comes first.
+  const printers = { print: options.print || console.log, printErr: options.printErr || console.warn }
+  const out = (...args) => printers.print(...args)
+  const err = (...args) => printers.printErr(...args)
   const warned = new Set()
   const ENV = makeEnvironment(options)
   const given = JSON.stringify(ENV)
@@ -133,6 +135,10 @@ function makeLifecycle ({ facade }) {
 
   // What pre-js put into the module object or queued; the file system and memory are there, constructors have not run.
   function beforeConstructors () {
+    for (const [name, own] of [['print', out], ['printErr', err]]) {
+      const given = module[name]
+      if (!options[name] && typeof given === 'function' && given !== own) printers[name] = (...args) => given.apply(module, args)
+    }
     for (const fn of [...listed('preInit'), ...listed('preRun')]) fn(module)
     runQueue('preRun')
     if (JSON.stringify(ENV) !== given) giveEnvironment()
@@ -145,8 +151,11 @@ function makeLifecycle ({ facade }) {
     sandbox.setVariables(names, names.map((name) => ENV[name] === undefined || ENV[name] === null ? null : String(ENV[name])))
   }
 
-  function afterStart () {
+  function beforeMain () {
     runQueue('preMain')
+  }
+
+  function afterMain () {
     for (const fn of listed('postRun')) fn(module)
     runQueue('postRun')
   }
@@ -192,7 +201,8 @@ function makeLifecycle ({ facade }) {
       __ATPOSTRUN__: queues.postRun
     },
     beforeConstructors,
-    afterStart
+    beforeMain,
+    afterMain
   }
 }
 

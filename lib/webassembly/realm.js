@@ -10,8 +10,8 @@ const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
 // A realm: one store of wasm objects. `handle` is the addon's side of it.
 class Realm {
-  // Limits: bytes that a memory may reach, milliseconds of one call.
-  constructor ({ memoryMax, timeout, interruptId } = {}) {
+  // Limits: bytes that a memory may reach, milliseconds of one call, bytes of native stack.
+  constructor ({ memoryMax, timeout, interruptId, stack } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
     this.numbers = new Map()
@@ -20,8 +20,14 @@ class Realm {
     // Set by exception.js.
     this.makeException = null
     this.describeException = () => undefined
+    // Told of traps and of calls that were stopped.
+    this.onFault = undefined
     this.handle = native.realmCreate({
-      error: fromNative,
+      error: (kind, message, detail) => {
+        const error = fromNative(kind, message, detail)
+        if (this.onFault && isTrap(error)) this.onFault(error)
+        return error
+      },
       adopt: (fn, address) => { exported.set(fn, { realm: this, address }) },
       toBigInt: asBigInt64,
       functionAddress: (value) => this.functionAddress(value),
@@ -30,7 +36,7 @@ class Realm {
       exception: (tag, payload) => this.makeException(tag, payload),
       describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
       holder: [undefined]
-    }, memoryMax, timeout, interruptId)
+    }, memoryMax, timeout, interruptId, stack)
   }
 
   externNumber (value) {

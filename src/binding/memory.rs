@@ -22,13 +22,7 @@ impl MemoryBuffer {
     ///
     /// `None` where the runtime allows no external buffers (Electron from 21 on).
     pub fn value(&self, env: sys::napi_env, base: *mut u8, len: usize) -> Option<sys::napi_value> {
-        self.follow(env, base, len);
-        if let Some(value) = self
-            .current
-            .borrow()
-            .as_ref()
-            .and_then(|c| c.reference.value())
-        {
+        if let Some(value) = self.known(env, base, len) {
             return Some(value);
         }
         let buffer = get!(
@@ -46,6 +40,21 @@ impl MemoryBuffer {
             len,
         });
         Some(buffer)
+    }
+
+    /// The same where somebody has asked for it already. V8 counts a buffer's whole length: making a large one in each
+    /// generation keeps its collector busy.
+    pub fn known(
+        &self,
+        env: sys::napi_env,
+        base: *const u8,
+        len: usize,
+    ) -> Option<sys::napi_value> {
+        self.follow(env, base, len);
+        self.current
+            .borrow()
+            .as_ref()
+            .and_then(|current| current.reference.value())
     }
 
     /// Detaches the buffer when the memory is no longer the one it shows.

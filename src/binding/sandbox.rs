@@ -204,6 +204,12 @@ impl SandboxCell {
         let (base, len) = (memory.as_mut_ptr(), memory.len());
         self.buffer.value(env, base, len)
     }
+
+    /// The same where it was made already: without it, no view of the memory is about.
+    pub fn known_buffer(&self, env: sys::napi_env) -> Option<sys::napi_value> {
+        let memory = self.instance()?.runtime.wasm.memory();
+        self.buffer.known(env, memory.as_ptr(), memory.len())
+    }
 }
 
 /// A native call of a sandbox is on the stack.
@@ -249,8 +255,13 @@ pub unsafe fn enter(
         instance.runtime.forget_refusals();
         instance.interrupter.begin();
     }
-    let called = catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
-        .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))));
+    // A function may be too short for an interruption point of its own.
+    let called = if !outermost && instance.interrupter.is_raised() {
+        Err(Unwind::unreachable())
+    } else {
+        catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
+            .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))))
+    };
     // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
     let Some(instance) = cell.instance() else {
         return std::ptr::null_mut();

@@ -72,6 +72,11 @@ impl Runtime {
         Ok(())
     }
 }
+/// `emscripten_force_exit(status)`: nothing that still waits keeps the program going.
+fn force_exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    rt.stop_timers();
+    exit(rt, args)
+}
 fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Exit(args.i32(0)))
 }
@@ -83,11 +88,6 @@ fn atexit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::KeepAlive)
-}
-/// The count that keeps a runtime alive decides only whether `main`'s return ends it; here it never does.
-fn keepalive(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
 }
 fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (function, signal) = (args.u32(0), args.i32(1));
@@ -120,17 +120,13 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_exit", exit_at_once),
     ("_Exit", exit_at_once),
     ("__exit", exit_at_once),
-    ("emscripten_force_exit", exit),
+    ("emscripten_force_exit", force_exit),
     ("atexit", atexit),
     ("__cxa_atexit", atexit),
     ("__cxa_thread_atexit", atexit),
     ("__cxa_thread_atexit_impl", atexit),
     ("emscripten_exit_with_live_runtime", live_runtime),
     ("emscripten_unwind_to_js_event_loop", live_runtime),
-    ("_emscripten_runtime_keepalive_clear", keepalive),
-    ("emscripten_runtime_keepalive_push", keepalive),
-    ("emscripten_runtime_keepalive_pop", keepalive),
-    ("emscripten_runtime_keepalive_check", keepalive),
     ("__call_sighandler", call_sighandler),
     ("kill", no_signals),
     ("killpg", no_signals),

@@ -2,6 +2,7 @@
 
 use super::allocations::{AllocationHooks, Watched, with_table};
 use super::interruption::InterruptionPoints;
+use super::points::Points;
 use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
 use std::sync::Arc;
@@ -31,26 +32,34 @@ pub const WASMER_VERSION: &str = "7.4.2";
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
+    let points = if interruptible() { "4" } else { "none" };
     format!(
-        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points 3",
+        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points {points}",
         env!("CARGO_PKG_VERSION"),
         target.triple(),
         target.cpu_features()
     )
 }
 
-/// An engine that compiles for this machine, with interruption points and recyclable memories.
-pub fn engine() -> Engine {
-    engine_with(None)
+/// Whether code is compiled with interruption points: always, but for measuring what they cost. `open` refuses `timeout`
+/// without them.
+fn interruptible() -> bool {
+    std::env::var_os("EMVM_INTERRUPTION_POINTS").is_none_or(|value| value != "off")
 }
 
-/// The same, whose code tells of allocations.
-fn engine_with(hooks: Option<Arc<AllocationHooks>>) -> Engine {
+/// An engine that compiles for this machine, with recyclable memories, and an interruption point wherever one may be
+/// needed.
+pub fn engine() -> Engine {
+    engine_with(Points::default(), None)
+}
+
+/// `hooks`: for code that tells of allocations.
+fn engine_with(points: Points, hooks: Option<Arc<AllocationHooks>>) -> Engine {
     let mut compiler = Cranelift::default();
     if let Some(hooks) = hooks {
         compiler.push_middleware(hooks);
     }
-    compiler.push_middleware(InterruptionPoints::new());
+    compiler.push_middleware(InterruptionPoints::new(points));
     let mut features = Features::new();
     features.exceptions = true;
     features.relaxed_simd = true;
@@ -65,7 +74,7 @@ fn engine_with(hooks: Option<Arc<AllocationHooks>>) -> Engine {
 
 impl Code {
     pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
-        Self::compile_on(engine(), wasm, progress)
+        Self::compile_on(wasm, None, progress)
     }
 
     /// Compiles with calls that tell of what these functions allocate and free.
@@ -74,15 +83,20 @@ impl Code {
         watched: &[Watched],
         progress: Option<Box<Progress>>,
     ) -> Result<Self, CompileError> {
-        let engine = engine_with(Some(AllocationHooks::new(watched)));
-        Self::compile_on(engine, &with_table(wasm), progress)
+        let hooks = AllocationHooks::new(watched);
+        Self::compile_on(&with_table(wasm), Some(hooks), progress)
     }
 
     fn compile_on(
-        engine: Engine,
         wasm: &[u8],
+        hooks: Option<Arc<AllocationHooks>>,
         progress: Option<Box<Progress>>,
     ) -> Result<Self, CompileError> {
+        let points = match interruptible() {
+            true => Points::of(wasm),
+            false => Points::none(wasm),
+        };
+        let engine = engine_with(points, hooks);
         let module = match progress {
             None => Module::new(&engine, wasm),
             Some(progress) => {

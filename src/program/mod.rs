@@ -17,7 +17,7 @@ pub mod wasm_facts;
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::Kind;
-pub use registry::{OpenError, Program};
+pub use registry::{Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;
@@ -48,6 +48,8 @@ pub struct Reading {
     pub versions: VersionRange,
     /// Content hash of the wasm and the glue's text: the program's key.
     pub key: [u8; 32],
+    /// Content hash of the wasm alone.
+    pub digest: blake3::Hash,
 }
 
 /// Where the wasm was.
@@ -274,9 +276,9 @@ fn finish(
     import_names: HashMap<(String, String), String>,
     text: &[u8],
 ) -> Reading {
+    let digest = blake3::hash(&wasm);
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&(wasm.len() as u64).to_le_bytes());
-    hasher.update(&wasm);
+    hasher.update(digest.as_bytes());
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
     let abi = abi::abi(&facts, &import_names, glue.as_ref());
@@ -286,6 +288,7 @@ fn finish(
     };
     Reading {
         key: *hasher.finalize().as_bytes(),
+        digest,
         wasm,
         wasm_origin,
         facts,

@@ -8,7 +8,7 @@ use crate::engine::{Cache, Code, CompileError, Progress};
 use crate::instance::{Image, ImageKey, ImageSlot};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// A source that is compiled and understood.
@@ -23,6 +23,17 @@ pub struct Program {
     abi: Arc<Abi>,
     /// The functions whose calls the code tells of, when it was asked for.
     allocators: Option<Allocators>,
+    generated: OnceLock<Generated>,
+    facts: OnceLock<String>,
+}
+
+/// JavaScript that was generated for a program, and what V8 compiled of it: the threads of the process share both.
+#[derive(Debug, Clone)]
+pub struct Generated {
+    pub source: Arc<str>,
+    /// Which of its functions stands for which callable, as the JavaScript side wrote it.
+    pub which: Arc<[u8]>,
+    pub code: Arc<[u8]>,
 }
 
 /// Why a source is no program.
@@ -40,7 +51,8 @@ pub enum OpenError {
     NoAllocator,
 }
 
-type Shelf = FxHashMap<[u8; 32], Arc<Mutex<Weak<Program>>>>;
+/// By what was read and how it is compiled.
+type Shelf = FxHashMap<([u8; 32], [u8; 32]), Arc<Mutex<Weak<Program>>>>;
 
 static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 
@@ -58,7 +70,8 @@ impl Program {
         if watched {
             reading.watch();
         }
-        let place = PROGRAMS.lock().entry(reading.key).or_default().clone();
+        let key = (reading.key, *Cache::key(&reading.digest).as_bytes());
+        let place = PROGRAMS.lock().entry(key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
             return Ok(program);
@@ -79,7 +92,7 @@ impl Program {
         let wasm = translated.unwrap_or(&reading.wasm);
         let mut allocators = None;
         let mut watch = Vec::new();
-        let mut key = Cache::key(&reading.wasm);
+        let mut key = Cache::key(&reading.digest);
         if watched {
             let facts = wasm_facts::read(wasm)?;
             let found = Allocators::find(wasm, &facts, &|name| reading.export_name(name));
@@ -88,7 +101,7 @@ impl Program {
             }
             watch = found.watched(&facts);
             allocators = Some(found);
-            key = Cache::watched_key(&reading.wasm);
+            key = Cache::watched_key(&reading.digest);
         }
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
@@ -120,12 +133,28 @@ impl Program {
             from_cache,
             restorable,
             allocators,
+            generated: OnceLock::new(),
+            facts: OnceLock::new(),
         })
     }
 
     /// The functions whose calls its code tells of; `None` when it was not compiled for that.
     pub fn allocators(&self) -> Option<&Allocators> {
         self.allocators.as_ref()
+    }
+
+    /// What the JavaScript side is told about the program, put into words once.
+    pub fn facts(&self, describe: impl FnOnce(&Self) -> String) -> &str {
+        self.facts.get_or_init(|| describe(self))
+    }
+
+    pub fn generated(&self) -> Option<&Generated> {
+        self.generated.get()
+    }
+
+    /// The first to come keeps; all would be the same.
+    pub fn keep_generated(&self, generated: Generated) {
+        let _ = self.generated.set(generated);
     }
 
     pub fn reading(&self) -> &Reading {

@@ -398,6 +398,36 @@ fn pre_js_and_module_replacement() {
 }
 
 #[test]
+fn pre_js_that_declares_its_own_module_adds_to_the_facades() {
+    let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
+    let text = [
+        r#"var Module=typeof Module!="undefined"?Module:{};var ENVIRONMENT_IS_NODE=true;"#,
+        r#"var Module={parse:function(text){return Module._raw(text)}};class Own{} Module.Own=Own;"#,
+        r#"var programArgs=[];var thisProgram="./this.program";"#,
+        SHELL,
+        r#"function abort(){}var wasmImports={abort};function run(){} run();"#,
+    ]
+    .concat();
+    let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
+    assert!(fragment.has_pre && !fragment.replaces_module);
+    let source = &fragment.source;
+    assert!(source.contains("Object.assign(Module,{parse:"), "{source}");
+    assert!(source.contains("Module.Own=Own"), "{source}");
+}
+
+#[test]
+fn export_names_of_shadowed_variables() {
+    let wasm = wasm(&[("a", "a", "")], &["b", "c"]);
+    let text = r#"var F=(()=>function(moduleArg={}){var Module=moduleArg;var w="@WASM@";var ___getTypeName,_free;
+        var __abort_js=()=>{};var wasmImports={a:__abort_js};
+        function assignWasmExports(wasmExports2){___getTypeName=wasmExports2["b"];_free=wasmExports2["c"]}
+        function run(){} run();return Module})()"#;
+    let reading = read_js(text, &wasm);
+    let names = &reading.glue.unwrap().export_names;
+    assert_eq!((&*names["b"], &*names["c"]), ("__getTypeName", "free"));
+}
+
+#[test]
 fn abi_from_signatures_alone() {
     let bare = |imports: &[(&str, &str, &str)]| {
         let source = SourceFile {

@@ -47,22 +47,56 @@ pub(super) fn frames(is_wasm: &mut dyn FnMut(usize) -> bool) {
     });
 }
 
+/// Who called a host function that stands in a table: Cranelift links the frames there as well.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    frame: usize,
+    pc: usize,
+}
+
+impl Caller {
+    /// # Safety
+    /// `frame` is the frame pointer of the wasm function that waits until this is dropped, `pc` the return address into it.
+    pub unsafe fn new(frame: usize, pc: usize) -> Self {
+        Self { frame, pc }
+    }
+
+    /// Gives the return addresses into wasm from there on, innermost first.
+    pub fn frames(&self, is_wasm: &mut dyn FnMut(usize) -> bool) {
+        if is_wasm(self.pc) && is_wasm(read(self.frame + WORD)) {
+            follow(self.frame, is_wasm);
+        }
+    }
+}
+
+const WORD: usize = size_of::<usize>();
+
+/// SAFETY of all reads here: they are of frames of wasm functions that wait, and of the trampolines and functions that entered wasm
+/// above them on the same stack, more than [`SAVED`] words. A frame pointer is followed only when the return address beside it
+/// says that it is a wasm function's.
+fn read(at: usize) -> usize {
+    // SAFETY: see above.
+    unsafe { (at as *const usize).read() }
+}
+
+fn is_frame(at: usize, pointer: usize) -> bool {
+    pointer > at && pointer - at < FRAME && pointer.is_multiple_of(2 * WORD)
+}
+
 fn walk(end: usize, is_wasm: &mut dyn FnMut(usize) -> bool) {
-    let word = size_of::<usize>();
-    let is_frame = |at: usize, pointer: usize| {
-        pointer > at && pointer - at < FRAME && pointer.is_multiple_of(2 * word)
-    };
-    // SAFETY: `end` is in the frame of a trampoline, above which lie, on the same stack, the frames of the wasm function that called
-    // it and of those that entered wasm: more than `SAVED` words. They wait until the host function returns, which ends the
-    // `Exit`. A frame pointer is followed only when the return address beside it says that it is a wasm function's.
-    let read = |at: usize| unsafe { (at as *const usize).read() };
     let linked = (0..SAVED)
-        .map(|i| end + i * word)
-        .find(|at| is_frame(*at, read(*at)) && is_wasm(read(*at + word)));
-    let Some(mut at) = linked else { return };
+        .map(|i| end + i * WORD)
+        .find(|at| is_frame(*at, read(*at)) && is_wasm(read(*at + WORD)));
+    if let Some(at) = linked {
+        follow(at, is_wasm);
+    }
+}
+
+/// From a place where a frame pointer is, which a wasm function's return address follows.
+fn follow(mut at: usize, is_wasm: &mut dyn FnMut(usize) -> bool) {
     loop {
         let outer = read(at);
-        if !is_frame(at, outer) || !is_wasm(read(outer + word)) {
+        if !is_frame(at, outer) || !is_wasm(read(outer + WORD)) {
             return;
         }
         at = outer;

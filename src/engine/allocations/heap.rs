@@ -38,25 +38,29 @@ impl Heap {
         head.is_some_and(|head| head & IN_USE != 0 && start.checked_add(head & SIZE) == Some(next))
     }
 
-    /// Where the rest of a block of so many bytes begins, when what begins at `start` now is a smaller one: only dlmalloc does that by
-    /// its own `free`, and its words prove it.
-    pub fn rest(&self, start: u32, bytes: u32) -> Option<u32> {
-        let end = start.checked_add(bytes)?;
-        let mut at = start;
+    /// The block that is in use between two addresses, the first of which a block begins at: address and bytes. `known`: blocks that are
+    /// not it. dlmalloc's words prove that it is one; with another allocator there is none.
+    pub fn within(&self, from: u32, end: u32, known: impl Fn(u32) -> bool) -> Option<(u32, u32)> {
+        let mut at = from;
+        let mut best = None;
+        let mut most = 0;
         for _ in 0..STEPS {
             let head = self.read(at.checked_sub(4)?)?;
+            let used = head & IN_USE != 0;
             let size = head & SIZE;
             let next = at.checked_add(size)?;
-            // A chunk that is in use has four bytes more than its block, and reaches into the next one's first word.
-            let whole = next - 4 >= end;
-            if size < LEAST || (at == start && (whole || head & IN_USE == 0)) {
+            if size < LEAST {
                 return None;
             }
-            if whole {
-                return (head & IN_USE != 0).then_some(at);
+            // A block has the first word of the next chunk, too.
+            let bytes = (size - 4).min(end.saturating_sub(at));
+            if used && bytes > most && !known(at) {
+                (best, most) = (Some((at, bytes)), bytes);
             }
-            let after = self.read(next - 4)?;
-            if (after & BEFORE_IN_USE != 0) != (head & IN_USE != 0) {
+            if next - 4 >= end {
+                return best;
+            }
+            if (self.read(next - 4)? & BEFORE_IN_USE != 0) != used {
                 return None;
             }
             at = next;
@@ -70,7 +74,7 @@ mod tests {
     use super::*;
 
     /// A memory with these chunks one after the other, the first block at 16: size, in use.
-    fn rest(chunks: &[(u32, bool)], bytes: u32) -> Option<u32> {
+    fn rest(chunks: &[(u32, bool)], bytes: u32, known: &[u32]) -> Option<(u32, u32)> {
         let mut memory = vec![0u8; 4096];
         let mut at = 16usize;
         let mut before = true;
@@ -85,28 +89,36 @@ mod tests {
             current_length: memory.len(),
         };
         // SAFETY: both live as long as the heap.
-        unsafe { Heap::new(Some(NonNull::from(&mut definition))) }.rest(16, bytes)
+        let heap = unsafe { Heap::new(Some(NonNull::from(&mut definition))) };
+        heap.within(16, 16 + bytes, |at| known.contains(&at))
     }
 
     #[test]
-    fn a_whole_block_has_no_rest() {
-        assert_eq!(rest(&[(112, true)], 100), None);
-        assert_eq!(rest(&[(112, true), (64, true)], 108), None);
+    fn a_whole_block_is_found_where_it_was() {
+        assert_eq!(rest(&[(112, true)], 100, &[]), Some((16, 100)));
+        assert_eq!(rest(&[(112, true), (64, true)], 108, &[16]), None);
     }
 
     #[test]
-    fn a_block_without_its_beginning_has_one() {
-        // 48 bytes before an aligned block.
-        assert_eq!(rest(&[(48, true), (208, true)], 250), Some(64));
-        // The beginning went, and a part of it was given again.
-        assert_eq!(rest(&[(16, true), (32, false), (208, true)], 250), Some(64));
+    fn a_block_that_was_aligned_is_found() {
+        // 48 bytes before it, which are free, or another block.
+        assert_eq!(rest(&[(48, false), (208, true)], 250, &[]), Some((64, 202)));
+        let aligned = [(48, true), (208, true)];
+        assert_eq!(rest(&aligned, 250, &[16]), Some((64, 202)));
+        assert_eq!(rest(&aligned, 250, &[16, 64]), None);
+        // The beginning was given back, and a part of it given again; so was the end.
+        let busy = [(16, true), (32, false), (208, true), (32, true)];
+        assert_eq!(rest(&busy, 280, &[16, 272]), Some((64, 204)));
+        // What follows is not of it.
+        let followed = [(48, true), (80, true), (800, true)];
+        assert_eq!(rest(&followed, 120, &[16]), Some((64, 72)));
     }
 
     #[test]
     fn what_is_not_dlmallocs_has_none() {
-        assert_eq!(rest(&[(8, true)], 100), None);
-        assert_eq!(rest(&[(48, true), (208, false)], 250), None);
-        assert_eq!(rest(&[], 100), None);
-        assert_eq!(rest(&[(4000, true)], 8000), None);
+        assert_eq!(rest(&[(8, true)], 100, &[]), None);
+        assert_eq!(rest(&[(48, false), (208, false)], 250, &[]), None);
+        assert_eq!(rest(&[], 100, &[]), None);
+        assert_eq!(rest(&[(4000, true)], 8000, &[]), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The books: which blocks are allocated, and by which calls.
 
-use super::{Event, Heap, exits};
+use super::exits::{self, Caller};
+use super::{Event, Heap};
 use crate::engine::Code;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -140,36 +141,42 @@ impl Recorder {
     }
 
     /// The host function: gives what the wasm goes on with.
-    pub(super) fn event(&self, event: i32, [a, b, c]: [u32; 3], result: u32) -> u32 {
+    pub(super) fn event(
+        &self,
+        event: i32,
+        [a, b, c]: [u32; 3],
+        result: u32,
+        caller: Option<Caller>,
+    ) -> u32 {
         if !self.recording.get() {
             return result;
         }
         match Event::from_i32(event) {
-            Some(Event::Malloc) => self.made(result, a),
-            Some(Event::Calloc) => self.made(result, a.wrapping_mul(b)),
-            Some(Event::Memalign) => self.made(result, b),
+            Some(Event::Malloc) => self.made(result, a, caller),
+            Some(Event::Calloc) => self.made(result, a.wrapping_mul(b), caller),
+            Some(Event::Memalign) => self.made(result, b, caller),
             Some(Event::PosixMemalign) if result == 0 => {
-                self.made(self.heap.read(c).unwrap_or(0), a);
+                self.made(self.heap.read(c).unwrap_or(0), a, caller);
             }
             // A block that is not known was there before: its successor is left out as well.
             Some(Event::ReallocBegins) => {
                 return u32::from(a == 0 || self.books.borrow().live.contains_key(&a));
             }
-            Some(Event::Realloc) => self.moved(a, b, c != 0, result),
+            Some(Event::Realloc) => self.moved(a, b, c != 0, result, caller),
             Some(Event::Free) => self.books.borrow_mut().freed(&self.heap, a),
             Some(Event::PosixMemalign) | None => {}
         }
         result
     }
 
-    fn made(&self, at: u32, bytes: u32) {
+    fn made(&self, at: u32, bytes: u32, caller: Option<Caller>) {
         if at == 0 {
             return;
         }
         let number = {
             let mut books = self.books.borrow_mut();
             books.overwritten(&self.heap, at, bytes);
-            let stack = books.stack(&self.code);
+            let stack = books.stack(&self.code, caller);
             let number = books.number();
             let block = Block {
                 bytes,
@@ -191,7 +198,7 @@ impl Recorder {
         }
     }
 
-    fn moved(&self, old: u32, bytes: u32, known: bool, new: u32) {
+    fn moved(&self, old: u32, bytes: u32, known: bool, new: u32, caller: Option<Caller>) {
         // Nothing to give and something asked for: the old block stays as it was.
         if new == 0 && bytes != 0 {
             return;
@@ -203,11 +210,15 @@ impl Recorder {
             }
         }
         if known {
-            self.made(new, bytes);
+            self.made(new, bytes, caller);
         } else {
             self.books.borrow_mut().overwritten(&self.heap, new, bytes);
         }
     }
+}
+
+fn end_of(start: u32, block: Block) -> u32 {
+    start.saturating_add(block.bytes)
 }
 
 impl Books {
@@ -218,52 +229,52 @@ impl Books {
         let Some((&start, &block)) = found else {
             return;
         };
+        let end = end_of(start, block);
         if start == at {
             self.live.remove(&start);
-            self.keep_rest(heap, start, block, true);
-        } else if at - start < block.bytes {
-            if heap.ends_at(start, at) {
-                let bytes = at - start;
-                self.live.insert(start, Block { bytes, ..block });
-            } else {
-                self.live.remove(&start);
-                self.forget(block, true);
-            }
+            let left = heap.within(at, end, |other| {
+                other == at || self.live.contains_key(&other)
+            });
+            self.move_to(left, block, true);
+        } else if at < end {
+            self.live.remove(&start);
+            let cut = heap.ends_at(start, at).then_some((start, at - start));
+            self.move_to(cut, block, true);
         }
     }
 
-    /// No two blocks overlap: what lay where a new one lies is no more, or was the same one, told of by an inner function.
+    /// No two blocks overlap: what lay where a new one lies is no more, or was the same one, told of by an inner function, or lies
+    /// beside it: functions that align take more than they keep.
     fn overwritten(&mut self, heap: &Heap, at: u32, bytes: u32) {
         if at == 0 {
             return;
         }
-        let end = at.saturating_add(bytes.max(1));
+        let new_end = at.saturating_add(bytes.max(1));
         let before = self.live.range(..at).next_back();
         let first = match before {
             Some((&start, block)) if at - start < block.bytes => start,
             _ => at,
         };
-        let gone: Vec<u32> = self.live.range(first..end).map(|(at, _)| *at).collect();
-        for start in gone {
-            if let Some(block) = self.live.remove(&start) {
-                // From where the allocator gave a new block it has not given the rest of the old.
-                if start == at {
-                    self.keep_rest(heap, start, block, false);
-                } else {
-                    self.forget(block, false);
-                }
-            }
+        let touched = self.live.range(first..new_end);
+        let touched: Vec<(u32, Block)> = touched.map(|(at, block)| (*at, *block)).collect();
+        for (start, block) in touched {
+            self.live.remove(&start);
+            let known = |other: u32| other == at || self.live.contains_key(&other);
+            let left = match start < at {
+                true => heap.within(start, at, known),
+                false => heap.within(at, end_of(start, block), known),
+            };
+            self.move_to(left, block, false);
         }
     }
 
-    /// A block is no more, unless it was only its beginning: then it goes on behind that.
-    fn keep_rest(&mut self, heap: &Heap, start: u32, block: Block, counts: bool) {
-        match heap.rest(start, block.bytes) {
-            Some(rest) => {
-                let bytes = block.bytes - (rest - start);
-                self.live.insert(rest, Block { bytes, ..block });
+    /// A block goes on as this address and so many bytes, or not at all.
+    fn move_to(&mut self, left: Option<(u32, u32)>, block: Block, freed: bool) {
+        match left {
+            Some((at, bytes)) => {
+                self.live.insert(at, Block { bytes, ..block });
             }
-            None => self.forget(block, counts),
+            None => self.forget(block, freed),
         }
     }
 
@@ -283,15 +294,24 @@ impl Books {
     }
 
     /// The present wasm stack, innermost first.
-    fn frames(&mut self, code: &Range) -> Vec<u32> {
+    fn frames(&mut self, code: &Range, caller: Option<Caller>) -> Vec<u32> {
         let mut frames = Vec::with_capacity(32);
-        backtrace::trace(|frame| {
-            if let Place::Function(function) = self.place(code, frame.ip() as usize) {
-                frames.push(function);
-            }
-            frames.len() < DEPTH
-        });
-        // The unwinder passes neither JavaScript nor wasmer's trampolines into host functions.
+        match caller {
+            Some(caller) => caller.frames(&mut |pc| {
+                let place = self.place(code, pc);
+                if let Place::Function(function) = place {
+                    frames.push(function);
+                }
+                place != Place::Host && frames.len() < DEPTH
+            }),
+            None => backtrace::trace(|frame| {
+                if let Place::Function(function) = self.place(code, frame.ip() as usize) {
+                    frames.push(function);
+                }
+                frames.len() < DEPTH
+            }),
+        }
+        // Neither passes JavaScript or wasmer's trampolines into host functions.
         let mut outer = Vec::new();
         exits::frames(&mut |pc| {
             let place = self.place(code, pc);
@@ -300,7 +320,7 @@ impl Books {
             }
             place != Place::Host
         });
-        // Where it does, it has seen them.
+        // Where the unwinder does, it has seen them.
         if !frames.ends_with(&outer) {
             frames.append(&mut outer);
             frames.truncate(DEPTH);
@@ -309,8 +329,8 @@ impl Books {
     }
 
     /// The number of the present wasm stack.
-    fn stack(&mut self, code: &Range) -> u32 {
-        let frames = self.frames(code);
+    fn stack(&mut self, code: &Range, caller: Option<Caller>) -> u32 {
+        let frames = self.frames(code, caller);
         let frames = frames.into_boxed_slice();
         if let Some(known) = self.known.get(&frames) {
             return *known;

@@ -1,5 +1,6 @@
 //! The host function of an instance, and the way from wasm to it.
 
+use super::exits::Caller;
 use super::hooks::signature;
 use super::{HOOK, Recorder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,7 +62,10 @@ impl Drop for Site {
     }
 }
 
-/// wasm calls here, on its own stack, as it calls any function: the system's convention with the context first.
+/// wasm calls here, on its own stack, as it calls any function: the system's convention with the context first. It adds its frame
+/// pointer and its return address to the arguments.
+#[cfg(all(target_arch = "x86_64", unix))]
+#[unsafe(naked)]
 unsafe extern "C" fn called(
     recorder: *const Recorder,
     event: i32,
@@ -70,12 +74,70 @@ unsafe extern "C" fn called(
     c: u32,
     result: u32,
 ) -> u32 {
+    // The first push is for the alignment of the stack.
+    core::arch::naked_asm!(
+        "mov rax, [rsp]",
+        "push rbp",
+        "push rax",
+        "push rbp",
+        "call {called_from}",
+        "add rsp, 24",
+        "ret",
+        called_from = sym called_from,
+    )
+}
+
+#[cfg(all(target_arch = "aarch64", unix))]
+#[unsafe(naked)]
+unsafe extern "C" fn called(
+    recorder: *const Recorder,
+    event: i32,
+    a: u32,
+    b: u32,
+    c: u32,
+    result: u32,
+) -> u32 {
+    core::arch::naked_asm!(
+        "mov x6, x29",
+        "mov x7, x30",
+        "b {called_from}",
+        called_from = sym called_from,
+    )
+}
+
+#[cfg(not(all(unix, any(target_arch = "x86_64", target_arch = "aarch64"))))]
+unsafe extern "C" fn called(
+    recorder: *const Recorder,
+    event: i32,
+    a: u32,
+    b: u32,
+    c: u32,
+    result: u32,
+) -> u32 {
+    // SAFETY: handed on.
+    unsafe { called_from(recorder, event, a, b, c, result, 0, 0) }
+}
+
+/// `frame` and `pc` are 0 where they are not known: the unwinder has to find them.
+#[expect(clippy::too_many_arguments, reason = "what wasm passes, and two more")]
+unsafe extern "C" fn called_from(
+    recorder: *const Recorder,
+    event: i32,
+    a: u32,
+    b: u32,
+    c: u32,
+    result: u32,
+    frame: usize,
+    pc: usize,
+) -> u32 {
     // SAFETY: the context set in `attach`, which the site keeps.
     let recorder = unsafe { &*recorder };
+    // SAFETY: the allocator's function waits for this one; it calls others, so it has a frame.
+    let caller = (pc != 0).then(|| unsafe { Caller::new(frame, pc) });
     // Keeping books needs more stack than wasm may have left.
     let given = on_host_stack(|| {
         catch_unwind(AssertUnwindSafe(|| {
-            recorder.event(event, [a, b, c], result)
+            recorder.event(event, [a, b, c], result, caller)
         }))
     });
     given.unwrap_or(result)

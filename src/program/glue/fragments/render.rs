@@ -1,6 +1,8 @@
 //! The text of a fragment: pieces in the order of the glue, edits made, pre-js and post-js as functions.
 
+use super::Role;
 use super::cutter::{Cutter, Piece};
+use super::windows::is_module_literal;
 use crate::program::glue::parse::contains;
 use oxc_ast::AstKind;
 use oxc_ast::ast::Statement;
@@ -41,6 +43,19 @@ impl<'a> Cutter<'a, '_> {
                 let direct = declaration.span == region;
                 let function_scoped = declaration.kind.is_var() && self.at_top_level(node);
                 if !contains(region, declaration.span) || !(direct || function_scoped) {
+                    continue;
+                }
+                if let [declarator] = declaration.declarations.as_slice()
+                    && is_module_literal(declarator)
+                    && let Some(init) = &declarator.init
+                {
+                    // Another object could not be the facade, which takes its properties over instead.
+                    let before = Span::new(declaration.span.start, init.span().start);
+                    let after = Span::new(init.span().end, init.span().end);
+                    self.edits
+                        .insert(before.start, (before, "Object.assign(Module,".into()));
+                    self.edits.insert(after.start, (after, ")".into()));
+                    self.free.insert("Module".into(), Role::Module);
                     continue;
                 }
                 for declarator in &declaration.declarations {

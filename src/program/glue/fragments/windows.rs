@@ -5,7 +5,7 @@ use crate::program::glue::parse::{
     Ast, contains, identifier, is_identifier, member, target_identifier, target_member,
 };
 use oxc_ast::AstKind;
-use oxc_ast::ast::{Expression, Statement};
+use oxc_ast::ast::{Expression, Statement, VariableDeclarator};
 use oxc_semantic::NodeId;
 use oxc_span::GetSpan;
 use std::collections::HashSet;
@@ -40,10 +40,26 @@ impl Windows {
         };
         let module = position(&["Module"]);
         let shell = position(&["moduleOverrides", "ENVIRONMENT_IS_WEB", "arguments_"]);
-        let overrides = position(&["moduleOverrides", "arguments_"]);
         let environment = names
             .iter()
             .rposition(|n| n.iter().any(|name| name.starts_with("ENVIRONMENT_IS_")));
+        // What Emscripten writes next; builds for one environment leave parts of it out.
+        const SHELL: [&str; 8] = [
+            "moduleOverrides",
+            "arguments_",
+            "programArgs",
+            "thisProgram",
+            "quit_",
+            "scriptDirectory",
+            "readAsync",
+            "readBinary",
+        ];
+        let after = environment.map_or(0, |at| at + 1);
+        let overrides = names
+            .iter()
+            .skip(after)
+            .position(|n| SHELL.iter().any(|w| n.contains(w)))
+            .map(|at| at + after);
         let first = module.zip(shell).map(|(from, to)| from + 1..to);
         let second = environment.zip(overrides).map(|(from, to)| from + 1..to);
         for index in first.into_iter().chain(second).flatten() {
@@ -150,8 +166,22 @@ fn adds_to_module(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_
                         || iife(ast, n.id())
                 })
         }
+        // `var Module = { name: function }` in pre-js.
+        AstKind::VariableDeclarator(d) if contains(span, d.span) => {
+            is_module_literal(d)
+                && ast
+                    .enclosing_function(n.id())
+                    .is_none_or(|f| f.span() == factory.node.span())
+        }
         _ => false,
     })
+}
+
+/// `Module = {...}` in a declaration: its properties are the module's.
+pub fn is_module_literal(declarator: &VariableDeclarator<'_>) -> bool {
+    let name = declarator.id.get_binding_identifier();
+    name.is_some_and(|id| id.name == "Module")
+        && matches!(declarator.init, Some(Expression::ObjectExpression(_)))
 }
 
 /// Whether the nearest function around a node is called on the spot.
