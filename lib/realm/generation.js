@@ -57,7 +57,7 @@ class Generation {
     }
     const { namespace } = this
     const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
-    const watch = { hook, said, pending: () => namespace.pending, instances: () => namespace.instances, ended: () => !this.token.alive }
+    const watch = { hook, said, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => !this.token.alive }
     const settled = await settle(offer, options, watch)
     await settleBeside(given, settled, options, watch)
     const [module] = settled
