@@ -24,8 +24,8 @@ class NativeHost {
   get heapBytes () { return this.sandbox.heapBytes }
   get interruptId () { return this.sandbox.interruptId }
 
-  // What views of the memory look into, where there can be any.
-  get knownBuffer () { return this.sandbox.knownBuffer() }
+  // Whether a buffer is of the module's memory.
+  ownsBuffer (buffer) { return this.sandbox.ownsBuffer(buffer) }
 
   // The standby is always there: a recycle is synchronous.
   recycle () {

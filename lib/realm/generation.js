@@ -13,6 +13,7 @@ const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
+const ENDED = Object.freeze({ alive: false })
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -124,6 +125,8 @@ class Generation {
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
   end () {
     orphan(this.token)
+    // Whoever holds the generation must not keep the token alive.
+    this.token = ENDED
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined

@@ -480,6 +480,25 @@ fn pre_js_that_declares_its_own_module_adds_to_the_facades() {
 }
 
 #[test]
+fn pre_js_that_puts_defaults_under_its_module_adds_what_is_missing() {
+    let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
+    let text = [
+        r#"var Module=typeof Module!="undefined"?Module:{};var ENVIRONMENT_IS_NODE=true;"#,
+        r#"Module=Object.assign({noInitialRun:true,preRun:function(){}},Module);"#,
+        SHELL,
+        r#"function abort(){}var wasmImports={abort};function run(){} run();"#,
+    ]
+    .concat();
+    let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
+    assert!(fragment.has_pre && !fragment.replaces_module);
+    let source = &fragment.source;
+    assert!(
+        source.contains("Module[k]=a[k]})({noInitialRun:true,preRun:function(){}})"),
+        "{source}"
+    );
+}
+
+#[test]
 fn export_names_of_shadowed_variables() {
     let wasm = wasm(&[("a", "a", "")], &["b", "c"]);
     let text = r#"var F=(()=>function(moduleArg={}){var Module=moduleArg;var w="@WASM@";var ___getTypeName,_free;

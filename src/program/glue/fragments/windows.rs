@@ -7,7 +7,8 @@ use crate::program::glue::parse::{
 use oxc_ast::AstKind;
 use oxc_ast::ast::{ArrowFunctionBody, Expression, Statement, VariableDeclarator};
 use oxc_semantic::NodeId;
-use oxc_span::GetSpan;
+use oxc_span::{GetSpan, Span};
+use oxc_syntax::operator::AssignmentOperator;
 use std::collections::HashSet;
 
 /// Indices of the factory's statements that are pre-js and post-js.
@@ -226,6 +227,33 @@ pub fn is_module_literal(declarator: &VariableDeclarator<'_>) -> bool {
     let name = declarator.id.get_binding_identifier();
     name.is_some_and(|id| id.name == "Module")
         && matches!(declarator.init, Some(Expression::ObjectExpression(_)))
+}
+
+/// The spans of `Module = Object.assign({defaults}, Module)` and of the defaults.
+pub fn defaults_of_module(statement: &Statement<'_>) -> Option<(Span, Span)> {
+    let Statement::ExpressionStatement(e) = statement else {
+        return None;
+    };
+    let Expression::AssignmentExpression(a) = &e.expression else {
+        return None;
+    };
+    let Expression::CallExpression(call) = &a.right else {
+        return None;
+    };
+    let is_module = |name: &str| name == "Module";
+    let assigns = target_identifier(&a.left).is_some_and(|id| is_module(&id.name))
+        && a.operator == AssignmentOperator::Assign
+        && member(&call.callee)
+            .is_some_and(|(object, name)| name == "assign" && is_identifier(object, "Object"));
+    match call.arguments.as_slice() {
+        [first, second] if assigns => {
+            let last = second.as_expression().and_then(identifier);
+            let defaults = first.as_expression()?;
+            last.is_some_and(|id| is_module(&id.name))
+                .then(|| (a.span, defaults.span()))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the nearest function around a node is called on the spot.
