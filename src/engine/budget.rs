@@ -37,7 +37,7 @@ const STEPS: u64 = 4;
 const CARRIED: u64 = 1000;
 /// So many locals, or parameters, for one.
 const LOCALS: u64 = 16;
-const PARAMETERS: u64 = 6;
+const PARAMETERS: u64 = 2;
 
 /// The first bound that a module is beyond, in words. A malformed module passes: validation says what is wrong with it.
 pub fn check(wasm: &[u8]) -> Result<(), String> {
