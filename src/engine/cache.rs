@@ -46,12 +46,21 @@ impl Cache {
         }
     }
 
-    /// The key of a module: its bytes and all that decides what code they become.
-    pub fn key(wasm: &[u8]) -> blake3::Hash {
+    /// The key of a module, whose bytes have this hash: it holds all that decides what code they become.
+    pub fn key(wasm: &blake3::Hash) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(fingerprint().as_bytes());
         hasher.update(&[0]);
-        hasher.update(wasm);
+        hasher.update(wasm.as_bytes());
+        hasher.finalize()
+    }
+
+    /// The key of the same code for those who need nothing noted beside it.
+    pub fn api_key(wasm: &blake3::Hash) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(fingerprint().as_bytes());
+        hasher.update(&[1]);
+        hasher.update(wasm.as_bytes());
         hasher.finalize()
     }
 
@@ -232,7 +241,7 @@ mod tests {
 
     fn stored(folder: &Path) -> (Cache, blake3::Hash) {
         let cache = Cache::at(folder.join("emvm"));
-        let key = Cache::key(SEVEN);
+        let key = Cache::key(&blake3::hash(SEVEN));
         assert!(cache.load(&key).is_none());
         let code = Code::compile(SEVEN, None).unwrap();
         cache.store(&key, &code, "noted").unwrap();

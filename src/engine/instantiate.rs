@@ -171,6 +171,9 @@ unsafe fn instantiate<T: 'static>(
         wasm.memory = linear.definition();
         wasm.linear = Some(linear);
     }
+    for ty in module.info().signatures.values() {
+        wasm.widen(ty);
+    }
     let mut growable = module.imports().filter_map(|import| {
         match imports.get_export(import.module(), import.name()) {
             Some(Extern::Table(table)) => Some(table),

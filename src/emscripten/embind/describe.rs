@@ -12,8 +12,8 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
     json.0.push('{');
     let _ = write!(
         json.0,
-        "\"checkCounts\":{},\"argsSuffix\":{},\"finalizers\":{},\"callables\":[",
-        abi.embind_counts, abi.embind_args_suffix, abi.finalizers
+        "\"checkCounts\":{},\"argsSuffix\":{},\"finalizers\":{},\"anonymous\":{},\"callables\":[",
+        abi.embind_counts, abi.embind_args_suffix, abi.finalizers, abi.anonymous_classes
     );
     json.list(&reg.callables, |json, callable| {
         callable_json(json, reg, callable)

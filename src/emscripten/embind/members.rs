@@ -178,11 +178,15 @@ pub fn build_method(
                 .methods
                 .set(&name, Member::Table(table));
         }
+        // Only a function whose types are not known yet remembers whose it is: embind puts the newer in the place of any other.
         Some(Member::One {
-            argc: had,
+            callable: had,
+            argc: had_argc,
             class: by,
-            ..
-        }) if had == argc && class_name(reg, by) != class_name(reg, class) => {
+        }) if had_argc == argc
+            && (matches!(reg.callables[had as usize].state, State::Bound(_))
+                || class_name(reg, by) != class_name(reg, class)) =>
+        {
             reg.classes[class as usize].methods.set(&name, single);
         }
         Some(Member::One {
