@@ -48,7 +48,6 @@ module.exports = {
   manyLocals: (functions, count) => build([type(0, 0)], Array(functions).fill(join(locals(count), END))),
   manyParameters: (functions, count) => sections([1, join([1], type(count, 0))], [3, join(uleb(functions), Buffer.alloc(functions))],
     [10, join(uleb(functions), repeat(functions, [2, 0, 0x0b]))]),
-  types: (count) => sections([1, join(uleb(count), repeat(count, [0x60, 0, 0]))]),
   tables: (count, entries) => sections([4, join(uleb(count), repeat(count, [0x70, 0, ...uleb(entries)]))]),
   memories: (count) => sections([5, join(uleb(count), repeat(count, [0, 1]))]),
   imports: (count) => sections([1, join([1], type(0, 0))], [2, join(uleb(count), times(count, (i) => join(text('env'), text(`f${i}`), [0, 0])))]),
