@@ -2,12 +2,13 @@
 
 // npm test: the Rust tests in the profile the addon was built with, then every __test__/**/*.test.js.
 // Arguments choose test files by a part of their path; EMVM_TEST_ONLY=js leaves the Rust tests out.
+// --debug-assertions: both over a build of the addon with Rust's debug assertions and overflow checks on.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { cargoVersion, extraFlags, root } = require('./build')
+const { assertionFlags, build, cargoVersion, extraFlags, root } = require('./build')
 
 const CONCURRENCY = Math.max(1, Math.min(4, os.availableParallelism()))
 
@@ -17,13 +18,13 @@ function run (command, args) {
   return error ? 1 : status === null ? 1 : status
 }
 
-function rustTests () {
+function rustTests (flags) {
   if (process.env.EMVM_TEST_ONLY === 'js') return 0
   if (!cargoVersion()) {
     console.warn('No Rust toolchain: the Rust tests are left out.')
     return 0
   }
-  return run('cargo', ['test', '--release', '--lib', ...extraFlags()])
+  return run('cargo', ['test', '--release', '--lib', ...flags, ...extraFlags()])
 }
 
 function testFiles (wanted) {
@@ -58,6 +59,20 @@ function javascriptTests (wanted) {
   return status
 }
 
-const wanted = process.argv.slice(2)
-const rust = wanted.length ? 0 : rustTests()
-process.exitCode = javascriptTests(wanted) || rust
+// Every process that the tests start finds this build, not the usual one.
+function useAssertions () {
+  const { status, output } = build({ debugAssertions: true })
+  process.env.EMVM_BINDING = output
+  return status
+}
+
+function main (args) {
+  const wanted = args.filter((arg) => arg !== '--debug-assertions')
+  const assertions = wanted.length < args.length
+  const unbuilt = assertions ? useAssertions() : 0
+  if (unbuilt) return unbuilt
+  const rust = wanted.length ? 0 : rustTests(assertions ? assertionFlags : [])
+  return javascriptTests(wanted) || rust
+}
+
+process.exitCode = main(process.argv.slice(2))
