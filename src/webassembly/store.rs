@@ -212,6 +212,12 @@ impl Store {
             .ok()
             .map(|pages| pages.0)
     }
+    /// The store is about to be dropped: what takes long of it is left to another thread.
+    pub fn retire_memories(&self) {
+        for linear in self.linears.values() {
+            linear.retire();
+        }
+    }
     /// Gives the pages of a memory back. Instances that use it see a memory of length 0.
     pub fn dispose_memory(&mut self, key: usize) {
         if let Some(linear) = self.linears.get(&key) {
