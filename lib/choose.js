@@ -13,6 +13,8 @@ function userImports (options) {
   return found
 }
 
+const DEFINES = /\bdefinePropert(y|ies)\(\s*Module\b/
+
 // Imports that the native host refuses by name when they are called.
 const SCRIPTS = 'it runs JavaScript from strings'
 const REFUSED = {
@@ -39,6 +41,7 @@ function obstacles (facts, options) {
   const { keepsState, hasPre, extrasAsync, replacesModule } = facts.fragment || {}
   if (replacesModule) reasons.push('the JavaScript it adds puts another object in the place of its module')
   if (keepsState && (hasPre || extrasAsync)) reasons.push('the JavaScript it adds to its module keeps state from before start-up')
+  if (keepsState && DEFINES.test(facts.fragment.source)) reasons.push('the JavaScript it adds to its module keeps state and defines properties that cannot be defined again')
   if (keepsState && options.warmUp) reasons.push('the JavaScript it adds to its module keeps state, which a warm-up would change')
   if (facts.memory && facts.memory.memory64) reasons.push('it uses 64-bit memory')
   const users = userImports(options)

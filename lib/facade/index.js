@@ -19,7 +19,10 @@ class Facade {
     this.facts = facts
     this.options = options
     this.heap = new Heap(sandbox)
-    this.module = Object.create(Object.prototype)
+    // As Emscripten's own module, it starts as what the user gave.
+    this.module = Object.assign(Object.create(Object.prototype), options.module)
+    // Glue of some years has a promise of its module in `ready`.
+    this.ready = new Promise((resolve) => { this.settleReady = resolve })
     this.runtime = makeRuntime(this)
     // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
     this.runtime.attachFiles()
@@ -56,6 +59,7 @@ class Facade {
     this.runtime.attachEmbind()
     if (this.facts.awaitsWasm) await this.#addOwn()
     this.runtime.afterMain()
+    this.settleReady(this.module)
   }
 
   async #addOwn () {

@@ -31,7 +31,7 @@ function makeEnvironment ({ env = {} }) {
 function makeLifecycle ({ facade }) {
   const { sandbox, options, module } = facade
   // Pre-js may put its own in the place of what prints; what the user gave comes first.
-  const printers = { print: options.print || console.log, printErr: options.printErr || console.warn }
+  const printers = { print: options.print || module.print || console.log, printErr: options.printErr || module.printErr || console.warn }
   const out = (...args) => printers.print(...args)
   const err = (...args) => printers.printErr(...args)
   const warned = new Set()

@@ -71,6 +71,8 @@ function makeRuntime (facade) {
       getTempRet0: () => sandbox.tempRet0(),
       setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
+      ready: facade.ready,
+      inspect: () => '[Emscripten Module object]',
       preloadPlugins: [],
       preloadedImages: {},
       preloadedAudios: {}
@@ -138,7 +140,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.knownBuffer()
+  return ArrayBuffer.isView(value) && sandbox.ownsBuffer(value.buffer)
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.

@@ -1,6 +1,7 @@
 //! The wasmer engine as emvm uses it: compiling, calling in, being called back.
 
 mod args;
+mod budget;
 mod cache;
 mod code;
 mod host_function;
