@@ -19,6 +19,7 @@ class Generation {
     this.namespace = createNamespace({
       memoryMax: options.memory.max,
       timeout: options.timeout,
+      stack: options.stack,
       interruptId: program.interruptId,
       imports: options.imports
     })

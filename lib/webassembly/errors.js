@@ -2,6 +2,8 @@
 
 // Error classes as V8 makes them: callable without `new`, inheriting from Error. All realms share them.
 
+const { also } = require('../errors')
+
 function define (name) {
   const Class = {
     [name]: function (message, options) {
@@ -29,8 +31,43 @@ const CompileError = define('CompileError')
 const LinkError = define('LinkError')
 const RuntimeError = define('RuntimeError')
 
+// Emscripten's `abort` throws a RuntimeError of its own making.
+const aborted = /^(Aborted\(|abort\()/
+const noMemory = /\bOOM\b|out of memory|enlarge memory/i
+
+// The class that glue finds under `WebAssembly.RuntimeError`. To the user an abort is the error that the native host gives
+// as well: the same code, and an instance of its class.
+const GlueRuntimeError = new Proxy(RuntimeError, {
+  apply: (target, self, rest) => withCode(Reflect.apply(target, self, rest)),
+  construct: (target, rest, newTarget) => withCode(Reflect.construct(target, rest, newTarget === GlueRuntimeError ? target : newTarget))
+})
+RuntimeError.prototype.constructor = GlueRuntimeError
+
+function withCode (error) {
+  if (!aborted.test(error.message)) return error
+  return also(error, noMemory.test(error.message) ? 'EMVM_ERR_MEMORY' : 'EMVM_ERR_ABORT')
+}
+
+// By V8's messages, as in src/webassembly/trap.rs.
+const TRAPS = {
+  unreachable: 'unreachable',
+  'memory access out of bounds': 'out-of-bounds',
+  'table index is out of bounds': 'table-out-of-bounds',
+  'null function or function signature mismatch': 'indirect-call',
+  'divide by zero': 'divide',
+  'divide result unrepresentable': 'integer-overflow',
+  'float unrepresentable in integer range': 'bad-conversion',
+  'operation does not support unaligned accesses': 'unaligned-atomic',
+  'Maximum call stack size exceeded': 'stack-overflow'
+}
+
 // Errors that stand for a trap: wasm's own `catch_all` must not see them.
 const traps = new WeakSet()
+
+function fault (error, frames) {
+  const wasmStack = frames.map((frame) => frame.replace(/:(0x[0-9a-f]+)\)$/, '+$1)'))
+  return trap(Object.assign(also(error, 'EMVM_ERR_TRAP'), { trap: TRAPS[error.message] || 'other', wasmStack }), frames)
+}
 
 function trap (error, frames) {
   traps.add(error)
@@ -65,8 +102,8 @@ function interrupted (message) {
 // In the order of `ErrorKind` in src/binding/webassembly/realm.rs.
 const kinds = [
   (message) => new LinkError(message),
-  (message, frames) => trap(new RuntimeError(message), frames),
-  (message, frames) => trap(new RangeError(message), frames),
+  (message, frames) => fault(new RuntimeError(message), frames),
+  (message, frames) => fault(new RangeError(message), frames),
   (message) => new RangeError(message),
   stale,
   busy,
@@ -76,4 +113,4 @@ const kinds = [
 
 const fromNative = (kind, message, detail) => kinds[kind](message, detail)
 
-module.exports = { CompileError, LinkError, RuntimeError, fromNative, isTrap: (value) => traps.has(value) }
+module.exports = { CompileError, LinkError, RuntimeError: GlueRuntimeError, fromNative, isTrap: (value) => traps.has(value) }

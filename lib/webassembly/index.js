@@ -13,8 +13,8 @@ const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
 // `imports`: functions of the user's that come before what is imported, by module and name.
-function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides } = {}) {
-  const realm = new Realm({ memoryMax, timeout, interruptId })
+function createNamespace ({ memoryMax, timeout, stack, interruptId, imports: overrides } = {}) {
+  const realm = new Realm({ memoryMax, timeout, stack, interruptId })
   let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)

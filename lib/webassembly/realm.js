@@ -11,7 +11,7 @@ const asBigInt64 = (value) => BigInt.asIntN(64, value)
 // A realm: one store of wasm objects. `handle` is the addon's side of it.
 class Realm {
   // Limits: bytes that a memory may reach, milliseconds of one call.
-  constructor ({ memoryMax, timeout, interruptId } = {}) {
+  constructor ({ memoryMax, timeout, stack, interruptId } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
     this.numbers = new Map()
@@ -30,7 +30,7 @@ class Realm {
       exception: (tag, payload) => this.makeException(tag, payload),
       describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
       holder: [undefined]
-    }, memoryMax, timeout, interruptId)
+    }, memoryMax, timeout, interruptId, stack)
   }
 
   externNumber (value) {

@@ -24,11 +24,3 @@ pub use raw::Raw;
 pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
-
-/// How calls into wasm are set up.
-pub(crate) fn vm_config() -> &'static wasmer_vm::VMConfig {
-    static CONFIG: wasmer_vm::VMConfig = wasmer_vm::VMConfig {
-        wasm_stack_size: Some(1 << 20),
-    };
-    &CONFIG
-}

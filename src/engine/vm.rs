@@ -16,7 +16,7 @@ use wasmer::sys::NativeEngineExt;
 use wasmer_types::{ExportIndex, FunctionType, GlobalIndex, RawValue};
 use wasmer_vm::{
     InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObjects, Trap,
-    VMCallerCheckedAnyfunc, VMContext, VMDynamicFunctionContext, VMExtern, VMFunction,
+    VMCallerCheckedAnyfunc, VMConfig, VMContext, VMDynamicFunctionContext, VMExtern, VMFunction,
     VMFunctionBody, VMFunctionContext, VMFunctionKind, VMInstance,
 };
 
@@ -40,6 +40,13 @@ struct HostContext<T> {
     objects: *const StoreObjects,
 }
 
+/// How calls enter wasm: with so many bytes of native stack, 1 MiB unless told otherwise.
+pub fn config(stack: Option<usize>) -> VMConfig {
+    VMConfig {
+        wasm_stack_size: Some(stack.unwrap_or(1 << 20)),
+    }
+}
+
 /// Enters wasm. `slots` holds the arguments and receives the results.
 ///
 /// # Safety
@@ -48,13 +55,14 @@ struct HostContext<T> {
 pub unsafe fn enter(
     func: NonNull<VMCallerCheckedAnyfunc>,
     slots: *mut RawValue,
+    config: &VMConfig,
 ) -> Result<(), Trap> {
     // SAFETY: the caller vouches for `func`; the trampoline matches its signature by construction.
     unsafe {
         let func = func.as_ref();
         wasmer_vm::wasmer_call_trampoline(
             None,
-            super::vm_config(),
+            config,
             func.vmctx,
             func.call_trampoline,
             func.func_ptr,
@@ -170,6 +178,7 @@ pub unsafe fn instantiate(
     objects: *mut StoreObjects,
     imports: &[VMExtern],
     cap: Option<u64>,
+    config: &VMConfig,
     mut keep: impl FnMut(Instantiated) -> Result<(), InstantiateError>,
 ) -> Result<(), InstantiateError> {
     let artifact = code
@@ -201,7 +210,7 @@ pub unsafe fn instantiate(
                 indices.map(|index| handle.lookup_by_declaration(ExportIndex::Global(index))),
             );
         }
-        let filled = artifact.finish_instantiation(super::vm_config(), None, &mut handle);
+        let filled = artifact.finish_instantiation(config, None, &mut handle);
         // Kept even when starting fails: its functions may already sit in imported tables.
         InternalStoreHandle::<VMInstance>::new(&mut *objects, handle);
         filled?;
@@ -218,7 +227,7 @@ pub unsafe fn instantiate(
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();
             let mut none = [RawValue::default()];
-            enter(start, none.as_mut_ptr()).map_err(InstantiateError::Start)?;
+            enter(start, none.as_mut_ptr(), config).map_err(InstantiateError::Start)?;
         }
         Ok(())
     }

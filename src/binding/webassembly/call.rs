@@ -104,7 +104,7 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     }
     realm.enter();
     // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
-    let outcome = unsafe { vm::enter(cell.function.0, slots.as_mut_ptr()) };
+    let outcome = unsafe { vm::enter(cell.function.0, slots.as_mut_ptr(), &realm.config) };
     let stopped = realm.leave(outcome.is_err());
     if let Err(trap) = outcome {
         if stopped.is_some() {
@@ -177,7 +177,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
             &[env.address(tag), array],
         )?));
     }
-    let report = report(trap);
+    let report = realm.with(|store| report(trap, store.modules()))?;
     realm.traps.set(realm.traps.get() + 1);
     let kind = match report.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,

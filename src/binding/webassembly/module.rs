@@ -175,7 +175,7 @@ callback!(
         realm.enter();
         // SAFETY: `depth` keeps the realm from being released while the start function runs.
         let outcome = unsafe {
-            vm::instantiate(&module.code, objects, &imports, cap, |made| {
+            vm::instantiate(&module.code, objects, &imports, cap, &realm.config, |made| {
                 exports = made.exports;
                 if let Some(flag) = made.flag {
                     realm.interrupter.add(flag);
@@ -295,10 +295,17 @@ fn put_thunks(
     let mut made = Vec::new();
     // SAFETY: the store is live and keeps the code; thunks have no start function.
     let outcome = unsafe {
-        vm::instantiate(&thunks.code, objects, &hosts, None, |instance| {
-            made = instance.exports;
-            Ok(())
-        })
+        vm::instantiate(
+            &thunks.code,
+            objects,
+            &hosts,
+            None,
+            &realm.config,
+            |instance| {
+                made = instance.exports;
+                Ok(())
+            },
+        )
     };
     if outcome.is_err() || made.len() != places.len() {
         return Err(realm
