@@ -1,3 +1,6 @@
 'use strict'
 
-module.exports = require('./lib/metrics')
+const { metrics } = require('./lib/metrics/prometheus')
+const { openTelemetry } = require('./lib/metrics/opentelemetry')
+
+module.exports = { metrics, openTelemetry }

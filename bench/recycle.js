@@ -44,11 +44,34 @@ async function firstTouch (vm, touches) {
   }
 }
 
+// A view of the whole memory makes V8 collect garbage now and then: means, of many.
+async function withView (vm, view, into) {
+  const start = now()
+  for (let i = 0; i < 100; i++) void view(await vm.isReady()).length
+  into.push((now() - start) / 100)
+}
+
+const VIEWS = { 'mat.data': (cv) => new cv.Mat(8, 8, cv.CV_8UC1).data, HEAPU8: (cv) => cv.HEAPU8 }
+
 async function timeOfFresh (fresh, into) {
   const start = now()
   const [cv] = await fresh()
   into.push(now() - start)
   leak(cv, 1)
+}
+
+// What a request does on its fresh instance: pictures of 1920x1080, none of them deleted.
+function pictureJob (cv) {
+  const [picture, grey, edges] = [new cv.Mat(1080, 1920, cv.CV_8UC4, new cv.Scalar(1, 2, 3, 4)), new cv.Mat(), new cv.Mat()]
+  cv.cvtColor(picture, grey, cv.COLOR_RGBA2GRAY)
+  cv.Canny(grey, edges, 50, 100)
+}
+
+async function timeOfJob (fresh, into) {
+  const cv = await fresh()
+  const start = now()
+  pictureJob(cv)
+  into.push(now() - start)
 }
 
 async function throughput (threads) {
@@ -71,14 +94,21 @@ async function main () {
   const touches = { first: [], second: [] }
   const script = []
   const module = []
+  const jobs = { emvm: [], v8: [] }
+  const views = { 'mat.data': [], HEAPU8: [] }
   await byScript()
   await byModule()
   for (let i = 0; i < 2000; i++) await vm.isReady()
   for (let round = 0; round < ROUNDS; round++) {
     await recyclesAfterLeaks(vm, samples)
     await firstTouch(vm, touches)
+    for (const [name, view] of Object.entries(VIEWS)) await withView(vm, view, views[name])
     await timeOfFresh(byScript, script)
     await timeOfFresh(byModule, module)
+    for (let i = 0; i < 3; i++) {
+      await timeOfJob(vm.isReady, jobs.emvm)
+      await timeOfJob(async () => (await byModule())[0], jobs.v8)
+    }
   }
 
   const emvm = median(samples.get(0))
@@ -93,6 +123,12 @@ async function main () {
   const touch = { first: median(touches.first), second: median(touches.second) }
   printTable(['new cv.Mat after a recycle', 'p50'], [['first (its pages are not there yet)', duration(touch.first)], ['second', duration(touch.second)]])
 
+  const job = { emvm: median(jobs.emvm), v8: median(jobs.v8) }
+  const view = Object.fromEntries(Object.entries(views).map(([name, values]) => [name, median(values)]))
+  printTable(['a fresh instance and a view of its memory', 'mean'], Object.entries(view).map(([name, value]) => [name, duration(value)]))
+
+  printTable(['a job on a fresh instance, its making not counted', 'p50'], [['emvm', duration(job.emvm)], ['V8, module compiled once', duration(job.v8)]])
+
   const perSecond = { one: await throughput(1), two: await throughput(2) }
   printTable(['recycles per second', ''], [['one thread', Math.round(perSecond.one).toLocaleString('en')], ['two threads together', Math.round(perSecond.two).toLocaleString('en')]])
 
@@ -101,7 +137,7 @@ async function main () {
   vm.dispose()
 
   save('recycle', {
-    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, recyclesPerSecond: perSecond
+    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, withViewNs: view, jobOnFreshNs: job, recyclesPerSecond: perSecond
   }, {
     recycle: barChart({
       title: 'A fresh instance of opencv.js 4.12',

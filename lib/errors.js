@@ -87,7 +87,7 @@ function fromNative (description) {
 // An error of another class that is one of emvm's as well: it has the code, and `instanceof` says so.
 function also (error, code) {
   for (const Class of [EmvmError, classes.get(code)]) Object.defineProperty(error, brandOf(Class.prototype.name), { value: true })
-  error.code = code
+  Object.defineProperty(error, 'code', { value: code, configurable: true, writable: true })
   return error
 }
 

@@ -24,6 +24,9 @@ class NativeHost {
   get heapBytes () { return this.sandbox.heapBytes }
   get interruptId () { return this.sandbox.interruptId }
 
+  // Whether a buffer is of the module's memory.
+  ownsBuffer (buffer) { return this.sandbox.ownsBuffer(buffer) }
+
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()
@@ -48,7 +51,10 @@ class NativeHost {
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }
 
-  dispose () { this.sandbox.dispose() }
+  dispose () {
+    this.sandbox.dispose()
+    this.facade.runtime.clearTimers()
+  }
 }
 
 async function startNative ({ program, facts, path }, options) {
@@ -67,22 +73,32 @@ async function startNative ({ program, facts, path }, options) {
     userImports: users.map(({ name }) => name)
   }
   const sandbox = new native.Sandbox(program, settings)
+  let facade
   try {
     sandbox.instantiate()
-    const facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
+    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    const held = options.module && options.module.noInitialRun
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held))
-    await facade.afterStart()
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
+    await facade.beforeMain()
+    sandbox.runMain()
+    await facade.afterMain()
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))
     return host
   } catch (error) {
     sandbox.dispose()
+    if (facade) facade.runtime.clearTimers()
     throw error
   }
+}
+
+// What `main` gets at start: the user's, or what the package's own JavaScript put into its module.
+function argumentsOf (module, options) {
+  if (options.args.length > 0) return undefined
+  const given = (options.module && options.module.arguments) || module.arguments
+  return Array.isArray(given) ? given.map(String) : undefined
 }
 
 // From it Emscripten makes LANG; Node has it from 21 on.

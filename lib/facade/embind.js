@@ -5,10 +5,12 @@
 
 const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
+const { factoriesFor } = require('./embind/factories')
 const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
 const { makeLeaks } = require('./embind/leaks')
 const { makeInheriting } = require('./embind/inherit')
+const { makeCoroutines } = require('./embind/coroutines')
 
 const ERRORS = ['BindingError', 'InternalError', 'UnboundTypeError', 'PureVirtualError']
 const BUILTIN = { TypeError, RangeError, ReferenceError, Error }
@@ -22,35 +24,46 @@ function makeErrors () {
   return errors
 }
 
-// `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
-// The same for all sandboxes of a program, so they share it.
+const makesErrorValues = (facts) => Boolean(facts && facts.imports.some(({ name }) => name === '_emval_from_current_cxa_exception'))
+
+// By the facts of a program, then by how much was registered: the same for all its sandboxes, so they share it.
 const descriptions = new WeakMap()
 
+function descriptionsOf (facts) {
+  if (!facts) return new Map()
+  if (!descriptions.has(facts)) descriptions.set(facts, new Map())
+  return descriptions.get(facts)
+}
 
-function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false, facts } = {}) {
+// `wants(name)` says whether the package has that helper on its module.
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
-  const known = facts && descriptions.get(facts)
-  const native = sandbox.embind(known === undefined)
+  const known = descriptionsOf(facts)
+  const registrations = sandbox.embindRegistrations
+  const native = sandbox.embind(!known.has(registrations))
   if (!native) return null
-  const description = known || JSON.parse(native.description)
-  if (facts) descriptions.set(facts, description)
+  if (!known.has(registrations)) known.set(registrations, JSON.parse(native.description))
+  const description = known.get(registrations)
   const { operations, registers, owner } = native
   const { BindingError } = errors
-  const { checkCounts, argsSuffix, finalizers } = description
+  const { argsSuffix, finalizers, anonymous } = description
 
   const { leaks, note } = makeLeaks(operations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, generate }
+  const { factory, keep: keepFactories } = factoriesFor(description, program)
+  const context = { factory, native: native.call, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
   const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
+  keepFactories()
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
-    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle })
+    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous })
     classes.push({ ...made, Handle: handles.maker(made) })
   }
-  const enums = description.enums.map((entry) => makeEnum(entry, argsSuffix))
+  const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))
 
+  const coroutines = makeCoroutines({ sandbox, operations, makesErrorValues: makesErrorValues(facts) })
   operations.setHooks([
     (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
     (value) => {
@@ -61,10 +74,12 @@ function attachEmbind (module, sandbox, wants = () => true, { generate = true, t
       return true
     },
     (index, value) => enums[index].values[value],
-    makeInheriting({ description, operations, handles, errors, argsSuffix }),
+    makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }),
     (id, key) => () => operations.delete(id, key),
     () => operations.flush(),
-    (name) => module[name]
+    (name) => module[name],
+    coroutines.suspend,
+    coroutines.makePromise
   ])
 
   const constants = operations.constants()

@@ -14,6 +14,8 @@ const { makeTable } = require('./table')
 const { makeLifecycle } = require('./lifecycle')
 const { makeMemory } = require('./memory')
 const { makeFS } = require('./fs')
+const { makeEmval } = require('./emval')
+const { makeTimers } = require('./timers')
 
 // What a bare wasm gets: the conventions of current Emscripten.
 const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
@@ -44,6 +46,7 @@ function makeRuntime (facade) {
 
   const strings = makeStrings({ heap, pairs: conventions.codePoints === false })
   const lifecycle = makeLifecycle({ facade })
+  const timers = makeTimers(facade)
   const table = makeTable({ facade, nameOf })
   const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
   const values = makeValues({
@@ -54,7 +57,7 @@ function makeRuntime (facade) {
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
   const memory = makeMemory({ facade, table })
-  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err })
+  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err, lateExport, hasExport })
 
   const api = Object.defineProperties({}, {
     ...Object.getOwnPropertyDescriptors({
@@ -64,9 +67,12 @@ function makeRuntime (facade) {
       ...table.api,
       ...lifecycle.api,
       ...files.api,
+      ...timers.api,
       getTempRet0: () => sandbox.tempRet0(),
       setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
+      ready: facade.ready,
+      inspect: () => '[Emscripten Module object]',
       preloadPlugins: [],
       preloadedImages: {},
       preloadedAudios: {}
@@ -78,6 +84,7 @@ function makeRuntime (facade) {
 
   const own = {
     ...lifecycle.own,
+    ...makeEmval(sandbox),
     getCFunc: calls.getCFunc,
     setWasmTableEntry: table.setWasmTableEntry,
     UTF8Decoder: new TextDecoder('utf-8'),
@@ -103,9 +110,13 @@ function makeRuntime (facade) {
   for (const name of Object.keys(VIEWS)) Object.defineProperty(live, name, { enumerable: true, get: () => heap.view(name) })
 
   let embind = null
+  let registrations = 0
+  // Again after `main`, if that has registered more.
   function attachEmbind () {
+    if (sandbox.embindRegistrations === registrations) return
+    registrations = sandbox.embindRegistrations
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program })
   }
 
   return {
@@ -115,8 +126,11 @@ function makeRuntime (facade) {
     lateExport,
     attachEmbind,
     attachFiles: files.attach,
+    clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
-    afterStart: lifecycle.afterStart,
+    runHooksAgain: lifecycle.runHooksAgain,
+    beforeMain: lifecycle.beforeMain,
+    afterMain: lifecycle.afterMain,
     // Raw functions of exports, for those who are given one and need to know which.
     remember: (fn, name) => names.set(fn, name),
     rename: (fn, known) => { if (names.has(known)) names.set(fn, names.get(known)) },
@@ -126,7 +140,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.buffer()
+  return ArrayBuffer.isView(value) && sandbox.ownsBuffer(value.buffer)
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.

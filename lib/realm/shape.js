@@ -9,14 +9,19 @@ const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(valu
 
 // What the glue offers: its default export, what it assigned to `module.exports`, its `Module` variable.
 function offered ({ module, initial, exported, result }) {
-  if (exported) {
-    if (isObject(exported.default)) return exported.default
-    return only(exported)
-  }
+  if (exported) return fromExports(exported)
   const assigned = module.exports
   if (assigned !== initial) return isObject(assigned) && Object.hasOwn(assigned, 'default') && isObject(assigned.default) ? assigned.default : assigned
-  if (Object.keys(initial).length > 0) return isObject(initial.default) ? initial.default : only(initial)
+  if (Object.keys(initial).length > 0) return fromExports(initial)
   return result && result.Module
+}
+
+// A default export that is a factory is the module's; an object beside other names is one part of an API.
+function fromExports (exported) {
+  const { default: main } = exported
+  const alone = Object.keys(exported).every((key) => key === 'default' || key === '__esModule')
+  if (typeof main === 'function' || (alone && isObject(main))) return main
+  return only(exported)
 }
 
 // `exports.createModule = ...`: an object with a factory and nothing else.
@@ -27,18 +32,24 @@ function only (exported) {
 }
 
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
-// `pending()` tell how many instances there are and are under way; `said` is told what is waited for.
+// `pending()` tell how many instances there are and are under way; `said` is told what is waited for; once `ended()`,
+// nobody waits any more.
 async function settle ([offer], options, watch) {
   let given = offer
+  let promised = false
   // Some factories give another factory.
   for (let round = 0; round < 3 && typeof given === 'function' && !isClass(given) && !isModule(given, options); round++) {
     watch.said('the promise of the glue\'s factory')
     // Old factories fill the object they were given, and may return nothing.
     given = given(options) ?? options
-    if (types.isPromise(given)) given = (await given) ?? options
+    promised = types.isPromise(given)
+    if (promised) given = (await given) ?? options
   }
-  if (types.isPromise(given)) given = (await given) ?? options
-  return [await finish(given, options, watch)]
+  if (types.isPromise(given)) {
+    promised = true
+    given = (await given) ?? options
+  }
+  return [await finish(given, options, watch, promised)]
 }
 
 // Properties of assertion-heavy builds abort when read: only data is looked at.
@@ -47,16 +58,26 @@ function peek (object, key) {
   return descriptor && descriptor.value
 }
 
+// How long an object that may be no module is given to instantiate something.
+const DOUBTFUL_MS = 500
+
 const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitialized', 'preloadedImages', 'inspect', 'ccall']
 
 // Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
 function isModule (object, options) {
-  return object === options || MARKS.some((key) => Object.hasOwn(object, key)) ||
-    Object.keys(object).some((key) => key[0] === '_' && typeof peek(object, key) === 'function')
+  if (hasMarks(object, options)) return true
+  const functions = Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
+  return functions.length > 0 && functions.filter((key) => key[0] === '_').length * 2 >= functions.length
 }
 
-async function finish (module, options, watch) {
-  const { hook, instances, pending, said } = watch
+// A wrapper may well have functions whose names begin with an underscore, but nothing of these.
+function hasMarks (object, options) {
+  return object === options || MARKS.some((key) => Object.hasOwn(object, key))
+}
+
+// `promised`: a promise of the glue's gave this module, so that it is ready unless its wasm is still being compiled.
+async function finish (module, options, watch, promised) {
+  const { hook, instances, pending, said, ended } = watch
   if (!isObject(module)) return module
   const genuine = isModule(module, options)
   if (typeof peek(module, 'then') === 'function' || (!genuine && typeof module.then === 'function')) {
@@ -72,23 +93,31 @@ async function finish (module, options, watch) {
         reject(error)
       }
     })
-    if (isObject(value) && value !== module) return finish(value, options, watch)
+    if (isObject(value) && value !== module) return finish(value, options, watch, true)
     return module
   }
   const ready = peek(module, 'ready')
   if (types.isPromise(ready)) {
     said('the module\'s `ready` promise')
     await Promise.race([ready.then(() => {}), hook.ready])
+    promised = true
   }
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
-  if (!done() && genuine && !hook.installed(module)) {
+  const certain = hasMarks(module, options)
+  if (!done() && certain && !hook.installed(module)) {
     said('onRuntimeInitialized')
     hook.install(module)
   }
   // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
   said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
-  while (!done() && (pending() > 0 || (genuine && instances() === 0))) await Promise.race([hook.ready, turn()])
-  for (let turns = 0; !done() && turns < 4; turns++) await Promise.race([hook.ready, turn()])
+  const patience = certain ? Infinity : Date.now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (genuine && instances() === 0 && Date.now() < patience)
+  for (let turns = 0; !ended() && !done() && waits(); turns++) {
+    await Promise.race([hook.ready, turns < QUICK_TURNS ? immediate() : turn()])
+  }
+  if (!promised) {
+    for (let turns = 0; !done() && turns < 4; turns++) await Promise.race([hook.ready, genuine ? turn() : immediate()])
+  }
   if (!done() && Object.hasOwn(module, 'calledRun')) {
     said('onRuntimeInitialized')
     await hook.ready
@@ -96,6 +125,9 @@ async function finish (module, options, watch) {
   return module
 }
 
+// A timer costs a millisecond; what is under way for longer than a few turns is a compilation.
+const QUICK_TURNS = 50
+const immediate = () => new Promise((resolve) => setImmediate(resolve))
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0))
 
 function hide (object, key) {
@@ -107,7 +139,13 @@ class ReadyHook {
   constructor () {
     this.called = false
     this.ready = new Promise((resolve) => { this.resolve = resolve })
-    this.hooks = new WeakSet()
+    this.hooks = new WeakMap()
+  }
+
+  // What was put here for the start alone is no key of the module.
+  remove (module) {
+    const own = peek(module, 'onRuntimeInitialized')
+    if (typeof own === 'function' && this.hooks.get(own) === false) delete module.onRuntimeInitialized
   }
 
   install (module) {
@@ -121,7 +159,8 @@ class ReadyHook {
       this.resolve()
       return given
     }
-    this.hooks.add(hook)
+    // Whether it stands for one that the user gave.
+    this.hooks.set(hook, theirs !== undefined)
     module.onRuntimeInitialized = hook
   }
 

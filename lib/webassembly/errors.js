@@ -29,26 +29,28 @@ function define (name) {
 
 const CompileError = define('CompileError')
 const LinkError = define('LinkError')
-const RuntimeError = define('RuntimeError')
+const PlainRuntimeError = define('RuntimeError')
 
 // Emscripten's `abort` throws a RuntimeError of its own making.
 const aborted = /^(Aborted\(|abort\()/
 const noMemory = /\bOOM\b|out of memory|enlarge memory/i
 
-// The class that glue finds under `WebAssembly.RuntimeError`. To the user an abort is the error that the native host gives
-// as well: the same code, and an instance of its class.
-const GlueRuntimeError = new Proxy(RuntimeError, {
+// To the user an abort is the error that the native host gives: the same code, and an instance of its class as well.
+const RuntimeError = new Proxy(PlainRuntimeError, {
   apply: (target, self, rest) => withCode(Reflect.apply(target, self, rest)),
-  construct: (target, rest, newTarget) => withCode(Reflect.construct(target, rest, newTarget === GlueRuntimeError ? target : newTarget))
+  construct: (target, rest, newTarget) => withCode(Reflect.construct(target, rest, newTarget === RuntimeError ? target : newTarget))
 })
-RuntimeError.prototype.constructor = GlueRuntimeError
+PlainRuntimeError.prototype.constructor = RuntimeError
 
 function withCode (error) {
-  if (!aborted.test(error.message)) return error
-  return also(error, noMemory.test(error.message) ? 'EMVM_ERR_MEMORY' : 'EMVM_ERR_ABORT')
+  if (aborted.test(error.message)) also(error, noMemory.test(error.message) ? 'EMVM_ERR_MEMORY' : 'EMVM_ERR_ABORT')
+  return error
 }
 
-// By V8's messages, as in src/webassembly/trap.rs.
+// Errors that stand for a trap: wasm's own `catch_all` must not see them.
+const traps = new WeakSet()
+
+// What the native host calls a trap, by V8's words for it.
 const TRAPS = {
   unreachable: 'unreachable',
   'memory access out of bounds': 'out-of-bounds',
@@ -61,16 +63,15 @@ const TRAPS = {
   'Maximum call stack size exceeded': 'stack-overflow'
 }
 
-// Errors that stand for a trap: wasm's own `catch_all` must not see them.
-const traps = new WeakSet()
-
-function fault (error, frames) {
-  const wasmStack = frames.map((frame) => frame.replace(/:(0x[0-9a-f]+)\)$/, '+$1)'))
-  return trap(Object.assign(also(error, 'EMVM_ERR_TRAP'), { trap: TRAPS[error.message] || 'other', wasmStack }), frames)
-}
-
 function trap (error, frames) {
   traps.add(error)
+  if (error.code === undefined) {
+    const wasmStack = (frames || []).map((frame) => frame.replace(/:(0x[0-9a-f]+)\)$/, '+$1)'))
+    also(error, 'EMVM_ERR_TRAP')
+    for (const [key, value] of Object.entries({ trap: TRAPS[error.message] ?? 'other', wasmStack })) {
+      Object.defineProperty(error, key, { value, configurable: true, writable: true })
+    }
+  }
   if (Array.isArray(frames) && frames.length > 0) {
     const [head, ...rest] = String(error.stack).split('\n')
     error.stack = [head, ...frames.map((frame) => `    at ${frame}`), ...rest].join('\n')
@@ -102,8 +103,8 @@ function interrupted (message) {
 // In the order of `ErrorKind` in src/binding/webassembly/realm.rs.
 const kinds = [
   (message) => new LinkError(message),
-  (message, frames) => fault(new RuntimeError(message), frames),
-  (message, frames) => fault(new RangeError(message), frames),
+  (message, frames) => trap(new RuntimeError(message), frames),
+  (message, frames) => trap(new RangeError(message), frames),
   (message) => new RangeError(message),
   stale,
   busy,
@@ -113,4 +114,4 @@ const kinds = [
 
 const fromNative = (kind, message, detail) => kinds[kind](message, detail)
 
-module.exports = { CompileError, LinkError, RuntimeError: GlueRuntimeError, fromNative, isTrap: (value) => traps.has(value) }
+module.exports = { CompileError, LinkError, RuntimeError, fromNative, isTrap: (value) => traps.has(value) }

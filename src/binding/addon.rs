@@ -179,14 +179,37 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up; `main` too, unless told otherwise.
+    /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait; with these
+    /// arguments in place of the settings'.
     #[napi(catch_unwind)]
-    pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
+    pub fn start(
+        &self,
+        env: &Env,
+        no_initial_run: Option<bool>,
+        args: Option<Vec<String>>,
+    ) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
         }
+        if let Some(args) = args {
+            self.live(env)?.set_args(args);
+        }
+        self.start_part(env, Instance::start)
+    }
+
+    /// Runs `main`, once the module object is what `main` may look for. Nothing when it need not run.
+    #[napi(catch_unwind)]
+    pub fn run_main(&self, env: &Env) -> Result<()> {
+        self.start_part(env, Instance::run_main)
+    }
+
+    fn start_part(
+        &self,
+        env: &Env,
+        part: fn(&mut Instance) -> std::result::Result<(), StartError>,
+    ) -> Result<()> {
         let held = self.cell.hold();
-        let started = self.live(env)?.start();
+        let started = part(self.live(env)?);
         drop(held);
         started.map_err(|error| {
             self.throw_start(env, error);
@@ -266,6 +289,15 @@ impl SandboxObject {
             .map_or(0.0, |instance| instance.interrupter.id() as f64)
     }
 
+    /// How much was registered with embind so far: it grows where `main` registers too.
+    #[napi(getter)]
+    pub fn embind_registrations(&self) -> u32 {
+        self.cell.instance().map_or(0, |instance| {
+            let registry = &instance.runtime.embind.reg;
+            (registry.types.len() + registry.funcs.len()) as u32
+        })
+    }
+
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
     #[napi]
     pub fn embind_signatures(&self) -> String {
@@ -337,6 +369,14 @@ impl SandboxObject {
         self.cell.set_fault_hook(function.raw());
     }
 
+    /// `(what, id, ms, isTurn) => void`: makes and clears timers of the event loop, which come back to `fireTimer`.
+    #[napi]
+    pub fn set_timers(&self, function: Unknown) {
+        if let Some(js) = self.js.borrow().as_ref() {
+            js.set_timers(function.raw());
+        }
+    }
+
     /// `(className, message) => Error` for the module's own error classes.
     #[napi]
     pub fn set_script_error(&self, this: This, function: Unknown) {
@@ -357,6 +397,12 @@ impl SandboxObject {
                 Err(pending())
             }
         }
+    }
+
+    /// Whether a value is an ArrayBuffer over the linear memory. None is made to find out.
+    #[napi]
+    pub fn owns_buffer(&self, env: &Env, value: Unknown) -> bool {
+        self.cell.buffer.is_own(env.raw(), value.raw())
     }
 
     /// The exported functions of these canonical names, `undefined` where there is none.

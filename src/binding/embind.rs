@@ -7,6 +7,7 @@ use crate::emscripten::Runtime;
 use crate::emscripten::embind::invoke::{Passed, Returned, invoke};
 use crate::emscripten::embind::registry::{Constant, Registry};
 use crate::emscripten::embind::{Out, describe, handles};
+use crate::emscripten::emval::coroutines;
 use crate::emscripten::js::{HandleRef, Js, JsValue};
 use crate::engine::Unwind;
 use napi::sys;
@@ -157,7 +158,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 }
 
 /// What the facade can do with handles and the rest, by position in the list it gets.
-const OPERATIONS: [(&str, Operation); 18] = [
+const OPERATIONS: [(&str, Operation); 24] = [
     ("delete", |rt, _, a| {
         handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())
     }),
@@ -230,6 +231,25 @@ const OPERATIONS: [(&str, Operation); 18] = [
         handles::unregister_inherited(rt, class, a.handle_at(1)).map(|()| js.undefined())
     }),
     ("constants", |rt, js, _| constants(rt, js)),
+    ("emvalToValue", |rt, _, a| {
+        rt.emval_value(a.number(0) as u32)
+    }),
+    ("emvalToHandle", |rt, js, a| {
+        let handle = rt.emval_handle(a.value(0));
+        Ok(js.number(f64::from(handle)))
+    }),
+    ("emvalKeep", |rt, js, a| {
+        rt.emval_incref(a.number(0) as u32);
+        Ok(js.undefined())
+    }),
+    ("emvalDrop", |rt, js, a| {
+        rt.emval_decref(a.number(0) as u32).map(|()| js.undefined())
+    }),
+    ("resumeCoroutine", |rt, js, a| {
+        let rejected = js.truthy(a.value(2));
+        coroutines::resume(rt, a.number(0) as u32, a.value(1), rejected).map(|()| js.undefined())
+    }),
+    ("throwCurrent", |rt, _, _| Err(coroutines::current(rt))),
     ("setHooks", |_, js, a| {
         js.set_hooks(a.value(0).0 as sys::napi_value);
         Ok(js.undefined())

@@ -3,7 +3,9 @@
 use super::raw::{self, Reference, get};
 use super::sandbox::SandboxCell;
 use crate::emscripten::Runtime;
-use crate::emscripten::js::{HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, ViewKind};
+use crate::emscripten::js::{
+    HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
+};
 use crate::engine::Unwind;
 use napi::sys;
 use std::cell::{Cell, RefCell};
@@ -27,6 +29,10 @@ enum Hook {
     Flush = 5,
     /// `(name) => value`
     ModuleProperty = 6,
+    /// `(promise, awaiter)`
+    Suspend = 7,
+    /// `() => [promise, resolve, reject]`
+    MakePromise = 8,
 }
 
 const OPERATORS: &str = "(function (operator, left, right) { 'use strict'; switch (operator) { \
@@ -58,6 +64,9 @@ pub struct NapiJs {
     kept_free: RefCell<Vec<u32>>,
     operators: RefCell<Option<Reference>>,
     hooks: RefCell<Option<Reference>>,
+    /// `(what, id, ms, isTurn) => void`: the facade's timers. What: a [`TimerKind`](crate::emscripten::js::TimerKind),
+    /// or -1 to clear one, or -2 to clear all.
+    timers: RefCell<Option<Reference>>,
     registers: RefCell<Option<Reference>>,
     /// The memory of `registers`, which lives as long.
     registers_at: Cell<*mut f64>,
@@ -83,6 +92,7 @@ impl NapiJs {
             kept_free: RefCell::default(),
             operators: RefCell::default(),
             hooks: RefCell::default(),
+            timers: RefCell::default(),
             registers: RefCell::default(),
             registers_at: Cell::new(ptr::null_mut()),
         }
@@ -93,6 +103,13 @@ impl NapiJs {
         let keeper = self.keeper.as_ref().and_then(Reference::value);
         let kept = |keeper| Reference::kept_by(self.env, keeper, "#hooks", hooks);
         *self.hooks.borrow_mut() = keeper.and_then(kept);
+    }
+
+    /// The facade's timers.
+    pub fn set_timers(&self, function: sys::napi_value) {
+        let keeper = self.keeper.as_ref().and_then(Reference::value);
+        let kept = |keeper| Reference::kept_by(self.env, keeper, "#timers", function);
+        *self.timers.borrow_mut() = keeper.and_then(kept);
     }
 
     /// The numbers shared with the facade.
@@ -601,7 +618,14 @@ impl Js for NapiJs {
     ) -> Result<JsValue, Unwind> {
         // SAFETY: the cell outlives the instance that this belongs to.
         let cell = unsafe { &*self.cell };
-        let Some(buffer) = cell.array_buffer(self.env) else {
+        let width = match kind {
+            ViewKind::I8 | ViewKind::U8 => 1,
+            ViewKind::I16 | ViewKind::U16 => 2,
+            ViewKind::I32 | ViewKind::U32 | ViewKind::F32 => 4,
+            ViewKind::F64 | ViewKind::I64 | ViewKind::U64 => 8,
+        };
+        let end = at as usize + count as usize * width;
+        let Some(buffer) = cell.array_buffer_for(self.env, end) else {
             return Err(Unwind::Unsupported(
                 "views of the module's memory: this runtime allows no external ArrayBuffers".into(),
             ));
@@ -632,6 +656,46 @@ impl Js for NapiJs {
                 Unwind::script("RangeError", format!("Invalid typed array length: {count}"))
             })
         })
+    }
+
+    fn timer(&self, command: TimerCommand) -> Result<(), Unwind> {
+        let function = self.timers.borrow().as_ref().and_then(Reference::value);
+        let Some(function) = function else {
+            return Err(Unwind::Unsupported(
+                "timers of a module that has not started yet; open the source with host: 'glue'"
+                    .into(),
+            ));
+        };
+        let (what, id, ms, is_turn) = match command {
+            TimerCommand::Set {
+                id,
+                kind,
+                ms,
+                is_turn,
+            } => (f64::from(kind as u32), id, ms, is_turn),
+            TimerCommand::Clear(id) => (-1.0, id, 0.0, false),
+            TimerCommand::ClearAll => (-2.0, 0, 0.0, false),
+        };
+        let scope = self.open_scope();
+        let args = [
+            self.number_value(what),
+            self.number_value(f64::from(id)),
+            self.number_value(ms),
+            self.number_value(f64::from(u8::from(is_turn))),
+        ];
+        let called = get!(
+            napi_call_function,
+            self.env,
+            self.undefined_value(),
+            function,
+            args.len(),
+            args.as_ptr()
+        );
+        let done = called
+            .map(drop)
+            .ok_or_else(|| self.failure(|| Unwind::Bug("a timer could not be set".into())));
+        self.close_scope(scope);
+        done
     }
 
     fn make_handle(
@@ -676,6 +740,28 @@ impl Js for NapiJs {
             raw_of(properties),
         ];
         self.call_hook(Hook::Inheriting, &args).map(opaque)
+    }
+    fn suspend(&self, _: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind> {
+        let args = [raw_of(promise), self.number_value(f64::from(awaiter))];
+        self.call_hook(Hook::Suspend, &args).map(drop)
+    }
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind> {
+        let made = opaque(self.call_hook(Hook::MakePromise, &[])?);
+        Ok([
+            self.get_index(rt, made, 0)?,
+            self.get_index(rt, made, 1)?,
+            self.get_index(rt, made, 2)?,
+        ])
+    }
+    fn error_of(&self, _: &mut Runtime, unwind: Unwind) -> JsValue {
+        // SAFETY: the cell lives longer than its instance, which holds this.
+        let cell = unsafe { &*self.cell };
+        opaque(super::errors::of_unwind(self.env, cell, unwind))
+    }
+    fn unwind_of(&self, error: JsValue) -> Option<Unwind> {
+        // SAFETY: as above.
+        let cell = unsafe { &*self.cell };
+        super::crossing::restored(self.env, cell, raw_of(error))
     }
     fn flush_function(&self, _: &mut Runtime) -> Result<JsValue, Unwind> {
         self.hook(Hook::Flush).map(opaque)

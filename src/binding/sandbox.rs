@@ -204,6 +204,13 @@ impl SandboxCell {
         let (base, len) = (memory.as_mut_ptr(), memory.len());
         self.buffer.value(env, base, len)
     }
+
+    /// The ArrayBuffer for a view of it that ends at `end`.
+    pub fn array_buffer_for(&self, env: sys::napi_env, end: usize) -> Option<sys::napi_value> {
+        let memory = self.instance()?.runtime.wasm.memory_mut();
+        let (base, len) = (memory.as_mut_ptr(), memory.len());
+        self.buffer.value_for(env, base, len, end)
+    }
 }
 
 /// A native call of a sandbox is on the stack.

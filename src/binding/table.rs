@@ -4,6 +4,7 @@ use super::addon::{SandboxObject, pending};
 use super::exports::{self, ExportSite};
 use super::sandbox::enter;
 use super::{errors, raw};
+use crate::emscripten::Runtime;
 use crate::emscripten::functions::signature;
 use crate::emscripten::js::JsValue;
 use crate::emscripten::to_int32;
@@ -161,6 +162,41 @@ impl SandboxObject {
         }
         // SAFETY: a live value of this environment.
         unsafe { Unknown::from_napi_value(raw_env, status) }
+    }
+
+    /// A timer's time has come. `skip`: the main loop's turn is not wanted.
+    #[napi]
+    pub fn fire_timer(&self, env: &Env, id: u32, skip: bool) -> Result<()> {
+        self.run(env, |rt| rt.fire_timer(id, skip))
+    }
+
+    /// `Module.resumeMainLoop` and `Module.pauseMainLoop`.
+    #[napi]
+    pub fn main_loop(&self, env: &Env, runs: bool) -> Result<()> {
+        self.run(env, |rt| match runs {
+            true => rt.resume_main_loop(),
+            false => rt.pause_main_loop(),
+        })
+    }
+
+    /// A call into the module that gives nothing.
+    fn run(
+        &self,
+        env: &Env,
+        call: impl FnOnce(&mut Runtime) -> std::result::Result<(), Unwind>,
+    ) -> Result<()> {
+        let raw_env = env.raw();
+        let nothing = JsValue(raw::undefined(raw_env) as usize);
+        // SAFETY: the cell is this object's own.
+        let done = unsafe {
+            enter(raw_env, &raw const *self.cell, |rt| {
+                call(rt).map(|()| nothing)
+            })
+        };
+        if done.is_null() {
+            return Err(pending());
+        }
+        Ok(())
     }
 
     /// Type and `what()` of a C++ exception.

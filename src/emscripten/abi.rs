@@ -20,6 +20,8 @@ pub struct Abi {
     pub embind_args_suffix: bool,
     /// A missing field of a value object is not named in the error (oldest glue only).
     pub embind_bare_fields: bool,
+    /// embind's classes and functions have no names (built with DYNAMIC_EXECUTION=0, oldest ways of naming).
+    pub anonymous_classes: bool,
     /// `std::string` is UTF-8 (from 1.38.11, unless built with EMBIND_STD_STRING_IS_UTF8=0).
     pub std_string_utf8: bool,
     /// After a method-caller call, class-handle arguments are deleted by the host (up to 3.1.51).

@@ -177,6 +177,7 @@ impl Runtime {
         ty: &FunctionType,
     ) -> Result<(), Unwind> {
         self.vacate_entry(index);
+        self.wasm.widen(ty);
         let at = match self.functions.idle.get_mut(ty).and_then(Vec::pop) {
             Some(at) => at,
             None => self.make_slots(ty)?,

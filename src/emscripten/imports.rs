@@ -1,8 +1,8 @@
 //! Which import is answered by which function.
 
 use super::{
-    ImportFn, console, embind, emval, environment, exceptions, heap, leftovers, lifecycle, math,
-    pthread, syscalls, system, time,
+    ImportFn, console, embind, emval, environment, exceptions, heap, leftovers, lifecycle,
+    main_loop, math, pthread, syscalls, system, time, timers,
 };
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
@@ -15,6 +15,8 @@ static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> = LazyLock::new(|| {
         syscalls::IMPORTS,
         syscalls::WASI,
         time::IMPORTS,
+        timers::IMPORTS,
+        main_loop::IMPORTS,
         environment::IMPORTS,
         heap::IMPORTS,
         console::IMPORTS,
@@ -60,6 +62,8 @@ mod tests {
             syscalls::IMPORTS,
             syscalls::WASI,
             time::IMPORTS,
+            timers::IMPORTS,
+            main_loop::IMPORTS,
             environment::IMPORTS,
             heap::IMPORTS,
             console::IMPORTS,

@@ -115,6 +115,30 @@ pub struct HandleRef {
     pub key: f64,
 }
 
+/// How the event loop gets to a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum TimerKind {
+    Timeout = 0,
+    Interval = 1,
+    Immediate = 2,
+    Microtask = 3,
+}
+
+/// What is to happen to a timer of the event loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TimerCommand {
+    Set {
+        id: u32,
+        kind: TimerKind,
+        ms: f64,
+        /// A turn of the main loop, around which the module object's hooks run.
+        is_turn: bool,
+    },
+    Clear(u32),
+    ClearAll,
+}
+
 /// What the native host may do with JavaScript values.
 pub trait Js {
     fn kind(&self, value: JsValue) -> Kind;
@@ -213,6 +237,9 @@ pub trait Js {
         count: u32,
     ) -> Result<JsValue, Unwind>;
 
+    /// Makes or clears a timer of the event loop.
+    fn timer(&self, command: TimerCommand) -> Result<(), Unwind>;
+
     /// Makes the JavaScript object of a new class handle. `smart` handles are finalized when collected.
     fn make_handle(
         &self,
@@ -236,6 +263,15 @@ pub trait Js {
     fn flush_function(&self, rt: &mut Runtime) -> Result<JsValue, Unwind>;
     /// A function that deletes the handle when called; `std::shared_ptr`s hold it.
     fn delete_function(&self, rt: &mut Runtime, handle: HandleRef) -> Result<JsValue, Unwind>;
+
+    /// Goes on with a coroutine of C++ once `promise` has settled, by [`super::emval::coroutines::resume`].
+    fn suspend(&self, rt: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind>;
+    /// A promise for C++ to settle: itself, `resolve`, `reject`.
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind>;
+    /// The error that JavaScript would catch for this.
+    fn error_of(&self, rt: &mut Runtime, unwind: Unwind) -> JsValue;
+    /// What an error was that left this instance's module, when thrown into it again goes on unwinding.
+    fn unwind_of(&self, error: JsValue) -> Option<Unwind>;
 
     fn keep(&self, value: JsValue) -> JsRef;
     fn value(&self, reference: JsRef) -> JsValue;

@@ -72,6 +72,11 @@ impl Runtime {
         Ok(())
     }
 }
+/// `emscripten_force_exit(status)`: nothing that still waits keeps the program going.
+fn force_exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    rt.stop_timers();
+    exit(rt, args)
+}
 fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Exit(args.i32(0)))
 }
@@ -84,11 +89,6 @@ fn atexit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::KeepAlive)
 }
-/// The count that keeps a runtime alive decides only whether `main`'s return ends it; here it never does.
-fn keepalive(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
-}
 fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (function, signal) = (args.u32(0), args.i32(1));
     rt.call_indirect(function, &[Raw::from_i32(signal)])
@@ -99,6 +99,13 @@ fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.set_errno(super::fs::Errno::EPERM)?;
     args.ret_i32(-1);
     Ok(())
+}
+/// `emscripten_run_script*`: text from C++ is no JavaScript that the package came with.
+fn no_scripts(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let text: String = rt.c_string(args.u32(0))?.chars().take(60).collect();
+    Err(Unwind::Unsupported(format!(
+        "emscripten_run_script: the module wants to run JavaScript from a string ('{text}'); allow it by answering that import in the `imports` option, or use host: 'glue'"
+    )))
 }
 fn signal(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(0);
@@ -120,21 +127,22 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_exit", exit_at_once),
     ("_Exit", exit_at_once),
     ("__exit", exit_at_once),
-    ("emscripten_force_exit", exit),
+    ("emscripten_force_exit", force_exit),
     ("atexit", atexit),
     ("__cxa_atexit", atexit),
     ("__cxa_thread_atexit", atexit),
     ("__cxa_thread_atexit_impl", atexit),
     ("emscripten_exit_with_live_runtime", live_runtime),
     ("emscripten_unwind_to_js_event_loop", live_runtime),
-    ("_emscripten_runtime_keepalive_clear", keepalive),
-    ("emscripten_runtime_keepalive_push", keepalive),
-    ("emscripten_runtime_keepalive_pop", keepalive),
-    ("emscripten_runtime_keepalive_check", keepalive),
     ("__call_sighandler", call_sighandler),
     ("kill", no_signals),
     ("killpg", no_signals),
     ("raise", no_signals),
+    ("emscripten_run_script", no_scripts),
+    ("emscripten_run_script_int", no_scripts),
+    ("emscripten_run_script_string", no_scripts),
+    ("emscripten_async_run_script", no_scripts),
+    ("emscripten_async_load_script", no_scripts),
     ("signal", signal),
     ("sigaction", signal),
     ("__sigaction", signal),

@@ -13,10 +13,12 @@ pub mod fs;
 pub mod functions;
 mod heap;
 mod imports;
+mod indirect;
 pub mod js;
 mod js_imports;
 mod leftovers;
 mod lifecycle;
+mod main_loop;
 mod math;
 pub mod pool;
 mod printf;
@@ -26,6 +28,7 @@ mod state;
 pub mod syscalls;
 mod system;
 mod time;
+mod timers;
 
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
@@ -54,6 +57,8 @@ pub struct Runtime {
     /// Variables and arguments, as the user set them up.
     pub env: environment::Environment,
     pub process: Process,
+    /// Work that waits for the event loop.
+    pub timers: timers::Timers,
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
     pub js_imports: Vec<Option<js::JsRef>>,
@@ -80,6 +85,7 @@ impl Runtime {
             fs,
             env: environment::Environment::default(),
             process: Process::default(),
+            timers: timers::Timers::default(),
             js,
             js_imports: Vec::new(),
             ran_javascript: false,
@@ -96,29 +102,13 @@ impl Runtime {
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
     pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
         let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);
-        if slots.is_empty() {
-            slots.push(Raw::default());
+        // A function that is not of the type its name or pointer promises must find room all the same.
+        let room = self.wasm.widest();
+        if slots.len() < room {
+            slots.resize(room, Raw::default());
         }
         self.wasm.enter(func, &mut slots)?;
         Ok(slots[0])
-    }
-    /// Calls a C function pointer whose arguments are all i32, with the error that a wasm `call_indirect` would give.
-    pub fn call_indirect(&mut self, pointer: u32, args: &[Raw]) -> Result<Raw, Unwind> {
-        let missing = Unwind::Trap {
-            kind: crate::engine::TrapKind::IndirectCall,
-            stack: Vec::new(),
-        };
-        if self.abi.fastcomp {
-            // fastcomp's pointers are no table indices: the module's own dynCall takes them.
-            let letters = "i".repeat(args.len());
-            let dyn_call = |result| self.wasm.export(&format!("dynCall_{result}{letters}"));
-            let func = dyn_call('v').or_else(|| dyn_call('i')).ok_or(missing)?;
-            let mut all = smallvec::SmallVec::<[Raw; 6]>::from_slice(&[Raw::from_u32(pointer)]);
-            all.extend_from_slice(args);
-            return self.call(func, &all);
-        }
-        let func = self.wasm.table_get(pointer).ok_or(missing)?;
-        self.call(func, args)
     }
     /// Calls an export by its canonical name.
     pub fn call_export(&mut self, name: &str, args: &[Raw]) -> Result<Raw, Unwind> {

@@ -81,7 +81,7 @@ impl Runtime {
         ];
         match self.call(main, &all[..takes.min(3)]) {
             Ok(status) => {
-                if self.abi.exit_runtime {
+                if self.abi.exit_runtime && !self.timers.keeps_alive() {
                     self.end_program()?;
                 }
                 Ok(Some(status.i32()))
@@ -152,6 +152,8 @@ impl Runtime {
         self.emval.start_over(&*js);
         self.exceptions = Default::default();
         self.process = Process::default();
+        self.stop_timers();
+        self.timers = Default::default();
         self.fs.reset();
     }
 }

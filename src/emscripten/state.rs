@@ -10,14 +10,15 @@
 //! | exceptions in flight | [`StateImage`] | `__test__/recycle` |
 //! | files, open descriptors, working directory, half-written output lines | [`StateImage`] | `emscripten::fs::tests`, `__test__/recycle` |
 //! | environment, arguments | never change: options of the sandbox | `__test__/recycle` |
-//! | `atexit`, keep-alive count, pending timers | [`StateImage`] | `__test__/recycle` |
+//! | `atexit` | [`StateImage`] | `__test__/recycle` |
+//! | timers, the main loop, the keep-alive count | [`StateImage`] | `__test__/timers` |
 //! | views and buffers given to JavaScript | detached by `binding::memory` | `__test__/recycle` |
 //! | JavaScript values held by C++ | released with the emval table | `__test__/recycle` |
 //!
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).
 
-use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs};
+use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs, timers::Timers};
 use std::sync::Arc;
 
 /// The host's own state right after start-up.
@@ -33,6 +34,7 @@ pub struct StateImage {
     /// Start-up called JavaScript or printed: another sandbox has to do that too.
     is_seen: bool,
     process: Process,
+    timers: Timers,
 }
 
 impl std::fmt::Debug for StateImage {
@@ -64,6 +66,7 @@ impl Runtime {
             emval: self.emval.snapshot(),
             has_functions: !self.functions.is_empty(),
             process: self.process.clone(),
+            timers: self.timers.clone(),
         }
     }
 
@@ -90,5 +93,8 @@ impl Runtime {
     fn restore_system(&mut self, image: &StateImage) {
         self.fs.restore(&image.fs);
         self.process.clone_from(&image.process);
+        if !self.timers.is_untouched() || !image.timers.is_untouched() {
+            self.restore_timers(&image.timers);
+        }
     }
 }

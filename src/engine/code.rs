@@ -69,6 +69,7 @@ fn engine_with(points: Points) -> Engine {
 
 impl Code {
     pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
+        super::budget::check(wasm).map_err(CompileError)?;
         let engine = engine_with(match interruptible() {
             true => Points::of(wasm),
             false => Points::none(wasm),

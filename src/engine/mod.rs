@@ -1,6 +1,7 @@
 //! The wasmer engine as emvm uses it: compiling, calling in, being called back.
 
 mod args;
+mod budget;
 mod cache;
 mod code;
 mod host_function;
@@ -24,3 +25,6 @@ pub use raw::Raw;
 pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
+
+/// Bytes of native stack for wasm where nobody asks for another size.
+pub const STACK_BYTES: usize = 1 << 20;

@@ -40,10 +40,18 @@ struct HostContext<T> {
     objects: *const StoreObjects,
 }
 
-/// How calls enter wasm: with so many bytes of native stack, 1 MiB unless told otherwise.
-pub fn config(stack: Option<usize>) -> VMConfig {
-    VMConfig {
-        wasm_stack_size: Some(stack.unwrap_or(1 << 20)),
+/// How calls into wasm are set up.
+pub struct CallConfig(VMConfig);
+
+impl CallConfig {
+    /// Calls have `stack` bytes of native stack.
+    pub fn with_stack(stack: usize) -> Self {
+        Self(VMConfig {
+            wasm_stack_size: Some(stack),
+        })
+    }
+    pub fn stack(&self) -> usize {
+        self.0.wasm_stack_size.unwrap_or(super::STACK_BYTES)
     }
 }
 
@@ -53,16 +61,16 @@ pub fn config(stack: Option<usize>) -> VMConfig {
 /// `func` belongs to a live store; `slots` points to `max(params, results)` values and outlives the call.
 #[inline]
 pub unsafe fn enter(
+    config: &CallConfig,
     func: NonNull<VMCallerCheckedAnyfunc>,
     slots: *mut RawValue,
-    config: &VMConfig,
 ) -> Result<(), Trap> {
     // SAFETY: the caller vouches for `func`; the trampoline matches its signature by construction.
     unsafe {
         let func = func.as_ref();
         wasmer_vm::wasmer_call_trampoline(
             None,
-            config,
+            &config.0,
             func.vmctx,
             func.call_trampoline,
             func.func_ptr,
@@ -177,8 +185,8 @@ pub unsafe fn instantiate(
     code: &Code,
     objects: *mut StoreObjects,
     imports: &[VMExtern],
+    config: &CallConfig,
     cap: Option<u64>,
-    config: &VMConfig,
     mut keep: impl FnMut(Instantiated) -> Result<(), InstantiateError>,
 ) -> Result<(), InstantiateError> {
     let artifact = code
@@ -210,7 +218,7 @@ pub unsafe fn instantiate(
                 indices.map(|index| handle.lookup_by_declaration(ExportIndex::Global(index))),
             );
         }
-        let filled = artifact.finish_instantiation(config, None, &mut handle);
+        let filled = artifact.finish_instantiation(&config.0, None, &mut handle);
         // Kept even when starting fails: its functions may already sit in imported tables.
         InternalStoreHandle::<VMInstance>::new(&mut *objects, handle);
         filled?;
@@ -227,7 +235,7 @@ pub unsafe fn instantiate(
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();
             let mut none = [RawValue::default()];
-            enter(start, none.as_mut_ptr(), config).map_err(InstantiateError::Start)?;
+            enter(config, start, none.as_mut_ptr()).map_err(InstantiateError::Start)?;
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ pub struct Wasm {
     pub(super) config: VMConfig,
     /// Shared by the sandboxes of the program.
     pub(super) trampolines: Arc<Trampolines>,
+    /// The most parameters or results that any function of the module has.
+    pub(super) widest: usize,
     /// How many calls into wasm are on the stack.
     pub(super) depth: u32,
     /// Tells instances apart: a [`Func`] is good for one of them.
@@ -84,6 +86,7 @@ impl Default for Wasm {
                 wasm_stack_size: None,
             },
             trampolines: Arc::default(),
+            widest: 1,
             depth: 0,
             epoch: 0,
             instance: None,
@@ -239,6 +242,16 @@ impl Wasm {
             unsafe { table.definition.as_mut().current_elements = sealed };
             table.touched.clear();
         }
+    }
+
+    /// With that many slots any function of the module can be entered, whatever its type is.
+    pub fn widest(&self) -> usize {
+        self.widest
+    }
+
+    /// A function of this type has come into the table.
+    pub fn widen(&mut self, ty: &FunctionType) {
+        self.widest = self.widest.max(ty.params().len()).max(ty.results().len());
     }
 
     /// The type of a function, `None` for one that another engine made. Registering code asks once and keeps it.

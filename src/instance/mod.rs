@@ -26,6 +26,8 @@ pub struct Instance {
     program: Arc<Program>,
     settings: Settings,
     image: Option<Arc<Image>>,
+    /// Constructors have run, `main` is still to come.
+    main_due: bool,
     /// Files as they were before constructors ran, for programs that are started anew each time.
     files: Option<Arc<fs::Image>>,
 }
@@ -55,6 +57,7 @@ impl Instance {
             program,
             settings,
             image: None,
+            main_due: false,
             files: None,
         })
     }
@@ -64,7 +67,14 @@ impl Instance {
         self.settings.no_initial_run = true;
     }
 
+    /// Arguments of the program. To be said before [`Instance::start`].
+    pub fn set_args(&mut self, args: Vec<String>) {
+        self.runtime.env.set_args(args.clone());
+        self.settings.args = args;
+    }
+
     /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
+    /// Then [`Instance::run_main`] is due.
     pub fn start(&mut self) -> Result<(), StartError> {
         self.image = self.program.image(&self.settings.image_key());
         match &self.image {
@@ -73,15 +83,32 @@ impl Instance {
                 if self.program.restorable().is_err() {
                     self.files = Some(self.runtime.fs.snapshot());
                 }
-                self.run()
+                self.main_due = !self.settings.no_initial_run;
+                self.limited(|it| startup::run(&mut it.runtime, &it.program))
             }
         }
     }
 
-    /// Runs constructors and `main`: one call, as far as limits go.
-    fn run(&mut self) -> Result<(), StartError> {
+    /// Runs `main` at start, unless the image has it done or it was told to wait.
+    pub fn run_main(&mut self) -> Result<(), StartError> {
+        if !std::mem::take(&mut self.main_due) {
+            return Ok(());
+        }
+        self.limited(Self::main)
+    }
+
+    fn main(&mut self) -> Result<(), StartError> {
+        self.runtime.run_main(&self.settings.args)?;
+        Ok(())
+    }
+
+    /// A part of start-up, as one call that limits hold for.
+    fn limited(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<(), StartError>,
+    ) -> Result<(), StartError> {
         self.interrupter.begin();
-        let ran = startup::run(&mut self.runtime, &self.program, &self.settings);
+        let ran = part(self);
         let unwind = match ran {
             Err(StartError::Unwound(unwind)) => Some(unwind),
             Err(other) => {
@@ -156,7 +183,12 @@ impl Instance {
                 startup::again(&mut self.runtime, &self.program, &self.settings, files)
                     .map_err(RecycleError::Failed)?;
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
-                self.run().map_err(RecycleError::Failed)?;
+                let held = self.settings.no_initial_run;
+                self.limited(|it| {
+                    startup::run(&mut it.runtime, &it.program)?;
+                    if held { Ok(()) } else { it.main() }
+                })
+                .map_err(RecycleError::Failed)?;
             }
         }
         self.stats.recycled(started.elapsed());
@@ -165,6 +197,10 @@ impl Instance {
 
     /// Notes what a call ended with.
     pub fn note(&mut self, unwind: &Unwind) {
+        if matches!(unwind, Unwind::Abort(_)) {
+            // As in Emscripten, an aborted program's callbacks do not run any more.
+            self.runtime.stop_timers();
+        }
         match unwind {
             Unwind::Timeout { .. } | Unwind::Interrupted => self.stats.timeouts += 1,
             Unwind::Trap { .. }

@@ -231,12 +231,8 @@ fn link(
     Ok(())
 }
 
-/// Runs everything that Emscripten's start-up runs, in its order.
-pub fn run(
-    runtime: &mut Runtime,
-    program: &Program,
-    settings: &Settings,
-) -> Result<(), StartError> {
+/// Runs everything that Emscripten's start-up runs before `main`, in its order.
+pub fn run(runtime: &mut Runtime, program: &Program) -> Result<(), StartError> {
     let layout = program.layout();
     if let Some((at, base)) = layout.dynamic {
         // Up to 2.0.2 the module finds the end of its heap at an address baked into it, which the host fills.
@@ -261,9 +257,6 @@ pub fn run(
         if runtime.wasm.export(name).is_some() {
             runtime.call_export(name, &[])?;
         }
-    }
-    if !settings.no_initial_run {
-        runtime.run_main(&settings.args)?;
     }
     Ok(())
 }

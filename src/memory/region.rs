@@ -7,24 +7,29 @@ use std::sync::Arc;
 /// Address space for one linear memory.
 ///
 /// ```text
-///  base                  image.len            accessible                      RESERVATION
-///   ├── image, private ─────┼── zeroes, private ──┼── faults when touched ─────────┤
+///  base                  image.filled                 accessible                      RESERVATION
+///   ├── image, private ─────┼── zeroes, private ──────────┼── faults when touched ─────────┤
 /// ```
 ///
-/// Without an image the first part is empty. Where copy-on-write is not to be had, the first part is ordinary memory
-/// that the image's pages were copied into.
+/// `image.len` lies between the second mark and the third. Without an image the first part is empty. Where copy-on-write
+/// is not to be had, the first part is ordinary memory that the image's pages were copied into.
 #[derive(Debug)]
 pub struct Region {
     /// Start of the reservation; owned, released on drop.
     base: *mut u8,
     /// `[0, accessible)` may be read and written; the rest faults. Never above 4 GiB.
     accessible: usize,
-    /// What `restore` brings back. With a sealed image, `[0, image.len)` is its private mapping.
+    /// What `restore` brings back. With a sealed image, `[0, image.filled)` is its private mapping.
     image: Option<Arc<Image>>,
 }
 
 // SAFETY: a region is owned address space; nothing about it is bound to the thread that made it.
 unsafe impl Send for Region {}
+
+/// So much of what follows the image keeps to small pages: little work after a recycle shall touch little memory.
+const SMALL_PAGES: usize = 1 << 20;
+/// The same for a memory without an image, whose layout is not known: Emscripten's own default for the initial memory.
+const SMALL_PAGES_WITHOUT_IMAGE: usize = 16 << 20;
 
 impl Region {
     /// A region without an image, with `len` bytes of zeroes.
@@ -39,6 +44,7 @@ impl Region {
             accessible: 0,
             image: None,
         };
+        region.prefer_large_pages(SMALL_PAGES_WITHOUT_IMAGE);
         region.extend(len)?;
         Ok(region)
     }
@@ -89,17 +95,20 @@ impl Region {
         }
         match image.source() {
             Source::Sealed(sealed) => {
-                if !image.is_empty() {
+                if image.filled() > 0 {
                     // SAFETY: as above.
-                    unsafe { os::map_private(self.base, image.len(), sealed) }.map_err(refused)?;
+                    unsafe { os::map_private(self.base, image.filled(), sealed) }
+                        .map_err(refused)?;
                 }
-                self.accessible = image.len();
+                self.accessible = image.filled();
+                self.extend(image.len())?;
             }
             Source::Pages(_) => {
                 self.extend(image.len())?;
                 self.copy_pages(image);
             }
         }
+        self.prefer_large_pages(image.filled() + SMALL_PAGES);
         self.image = Some(image.clone());
         Ok(())
     }
@@ -125,11 +134,22 @@ impl Region {
             if self.accessible > image.len() {
                 os::hide(self.base.add(image.len()), self.accessible - image.len())
                     .map_err(refused)?;
+                self.prefer_large_pages(image.filled() + SMALL_PAGES);
             }
         }
         self.accessible = image.len();
         self.copy_pages(&image);
         Ok(())
+    }
+
+    /// Lets what lies beyond the first `small` bytes be of large pages, if they are wanted: a picture's worth of memory is
+    /// then there after a few faults, not thousands. A range that is mapped anew forgets it.
+    fn prefer_large_pages(&mut self, small: usize) {
+        let from = small.next_multiple_of(os::LARGE_PAGE);
+        if from < RESERVATION {
+            // SAFETY: the range lies in this reservation.
+            unsafe { os::prefer_large_pages(self.base.add(from), RESERVATION - from) };
+        }
     }
 
     fn copy_pages(&mut self, image: &Image) {

@@ -338,6 +338,7 @@ pub fn abi(
         grows_by_doubling: !since(2_00_00),
         assertions: evidence.assertions,
         exit_runtime: evidence.exit_runtime,
+        anonymous_classes: embind.is_some_and(|e| e.anonymous),
         finalizers: embind.map_or(since(2_00_33), |e| e.finalizers),
         no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
         absolute_links: !since(3_01_73),

@@ -2,11 +2,11 @@
 
 // JavaScript classes and enums for the C++ ones that native code describes.
 
-const { legal, named } = require('./calls')
+const { legal, named, idle } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
 
-function makeClass (described, base, { calls, tables, BindingError, ClassHandle }) {
+function makeClass (described, base, { calls, tables, BindingError, ClassHandle, anonymous }) {
   const { name } = described
   let bodies
   if (described.constructors) {
@@ -14,8 +14,8 @@ function makeClass (described, base, { calls, tables, BindingError, ClassHandle 
     for (let i = 0; i < described.constructors.length; i += 2) bodies[described.constructors[i]] = calls[described.constructors[i + 1]]
   }
 
-  const constructor = named(legal(name), function () {
-    if (Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
+  const constructor = named(anonymous ? '' : legal(name), function () {
+    if (this === undefined || this === null || Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
     if (bodies === undefined) throw new BindingError(`${name} has no accessible constructor`)
     const body = bodies[arguments.length]
     if (body === undefined) {
@@ -72,18 +72,24 @@ function addIterator (prototype, [sizeName, getName]) {
 const OBJECT = 0
 const NUMBER = 1
 
+// Descriptors of an enum's value, filled in for one after the other: opencv.js has a thousand.
+const ITEM = { value: { value: 0 }, constructor: { value: null } }
+
 // `[name, style, key, value, key, value, ...]`
-function makeEnum ([name, style, ...entries], argsSuffix) {
+function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   const pairs = []
   for (let i = 0; i < entries.length; i += 2) pairs.push([entries[i], entries[i + 1]])
   if (style !== OBJECT) return Object.fromEntries(pairs.map(([key, value]) => [key, style === NUMBER ? value : key]))
-  const type = named('ctor', function () {})
+  const type = named(anonymous ? '' : 'ctor', function () {})
+  const prefix = legal(name)
   type.values = {}
   // Newer generations put it on whatever they expose.
   if (!argsSuffix) type.argCount = undefined
   for (const [key, value] of pairs) {
-    const constructor = named(`${legal(name)}_${key}`, function () {})
-    const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })
+    const constructor = idle(anonymous ? '' : `${prefix}_${key}`)
+    ITEM.value.value = value
+    ITEM.constructor.value = constructor
+    const item = Object.create(type.prototype, ITEM)
     type.values[value] = item
     type[key] = item
   }

@@ -4,7 +4,7 @@
 
 const { named } = require('./calls')
 
-function makeInheriting ({ description, operations, handles, errors, argsSuffix }) {
+function makeInheriting ({ description, operations, handles, errors, argsSuffix, anonymous }) {
   const quoted = argsSuffix ? "'this'" : '"this"'
 
   return function inheriting (name, index, properties) {
@@ -13,7 +13,7 @@ function makeInheriting ({ description, operations, handles, errors, argsSuffix 
     const parent = handles.classes[base].prototype
     const { pureVirtual } = description.classes[base]
 
-    const constructor = named(name, function (...args) {
+    const constructor = named(anonymous ? '' : name, function (...args) {
       for (const method of pureVirtual) {
         if (this[method] === parent[method]) {
           throw new errors.PureVirtualError(`Pure virtual function ${method} must be implemented in JavaScript`)

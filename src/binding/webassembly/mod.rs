@@ -8,6 +8,7 @@ mod program;
 mod realm;
 mod value;
 
+use crate::engine::STACK_BYTES;
 use env::{Env, Js, Res, callback};
 use napi::bindgen_prelude::{Object, Result, Status};
 use napi::{Error, sys};
@@ -39,7 +40,7 @@ callback!(
         let cap = limit(a[1])?.map(|bytes| bytes as u64);
         let timeout = limit(a[2])?.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
         let id = limit(a[3])?.map(|id| id as u64);
-        let stack = limit(a[4])?.map(|bytes| bytes as usize);
+        let stack = limit(a[4])?.map_or(STACK_BYTES, |bytes| bytes as usize);
         env.external(Realm::new(env, helpers, cap, timeout, id, stack))
     }
 );

@@ -2,7 +2,7 @@
 
 use super::env::{Env, Js, Pending, Ref, Res};
 use crate::engine::Unwind;
-use crate::engine::vm::{self, MemoryPlace, MemorySpan};
+use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
 use crate::webassembly::{FuncRef, Store, ValueKind};
 use napi::sys;
@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmer_types::FunctionType;
-use wasmer_vm::VMConfig;
 
 /// The kinds of error that `lib/webassembly` makes for us.
 #[derive(Clone, Copy)]
@@ -101,12 +100,11 @@ pub struct Realm {
     pub env: Env,
     pub helpers: Helpers,
     store: UnsafeCell<Option<Store>>,
+    pub calls_with: CallConfig,
     /// How many calls into wasm are on the stack.
     pub depth: Cell<u32>,
     /// Stops what runs too long.
     pub interrupter: Arc<Interrupter>,
-    /// How much native stack a call has.
-    pub config: VMConfig,
     /// Calls from JavaScript with no wasm on the stack, traps, and calls that ran too long.
     pub calls: Cell<u64>,
     pub traps: Cell<u64>,
@@ -131,7 +129,7 @@ impl Realm {
         memory_cap: Option<u64>,
         timeout: Option<Duration>,
         id: Option<u64>,
-        stack: Option<usize>,
+        stack: usize,
     ) -> Rc<Self> {
         let mut store = Store::default();
         store.memory_cap = memory_cap;
@@ -139,9 +137,9 @@ impl Realm {
             env,
             helpers,
             store: UnsafeCell::new(Some(store)),
+            calls_with: CallConfig::with_stack(stack),
             depth: Cell::new(0),
             interrupter: Interrupter::new(id.unwrap_or_else(Interrupter::new_id), None, timeout),
-            config: vm::config(stack),
             calls: Cell::new(0),
             traps: Cell::new(0),
             timeouts: Cell::new(0),

@@ -2,17 +2,18 @@
 
 use super::Value;
 use super::callers::{self, Kind as CallKind, Target};
+use super::coroutines;
 use crate::emscripten::embind::convert::{Arg, Destructors, read_value, run_destructor, to_wire};
 use crate::emscripten::embind::registry::TypeKind;
 use crate::emscripten::embind::{Out, require_type};
-use crate::emscripten::js::{JsValue, Kind, Operator, throw};
+use crate::emscripten::js::{JsValue, Kind, Operator};
 use crate::emscripten::{ImportFn, Runtime};
 use crate::engine::{Args, Unwind};
 use std::sync::Arc;
 use wasmer_types::Type;
 
 macro_rules! scoped {
-    ($($name:literal $function:ident;)*) => {
+    ($($name:literal $function:path;)*) => {
         pub const IMPORTS: &[(&str, ImportFn)] = &[
             ("_emval_incref", incref),
             ("_emval_decref", decref),
@@ -62,10 +63,10 @@ scoped! {
     "_emval_iter_begin" iter_begin;
     "_emval_iter_next" iter_next;
     "_emval_await" unsupported_await;
-    "_emval_coro_suspend" unsupported_await;
-    "_emval_coro_make_promise" unsupported_await;
-    "_emval_from_current_cxa_exception" unsupported_exception;
-    "_emval_is_catchable_cpp_exception_object" is_catchable;
+    "_emval_coro_suspend" coroutines::suspend;
+    "_emval_coro_make_promise" coroutines::make_promise;
+    "_emval_from_current_cxa_exception" coroutines::from_current_exception;
+    "_emval_is_catchable_cpp_exception_object" coroutines::is_catchable;
 }
 
 /// Gives back the JavaScript values that one import made: C++ may call it in a loop.
@@ -417,7 +418,7 @@ fn not(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn throw_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let value = rt.emval_value(a.u32(0))?;
-    Err(throw(&*rt.js, value))
+    Err(super::throw_value(rt, value))
 }
 
 fn iter_begin(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -441,21 +442,10 @@ fn iter_next(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     give(rt, a, value)
 }
 
+/// Only a module that can be suspended in the middle of a call has any use for it.
 fn unsupported_await(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Unsupported(
-        "awaiting a promise in C++ (val::await, co_await val); open the source with host: 'glue'"
+        "val::await needs Asyncify or JSPI: open the package's .js file with host: 'glue' (co_await works on both hosts)"
             .into(),
     ))
-}
-
-fn unsupported_exception(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
-    Err(Unwind::Unsupported(
-        "making a val of the C++ exception being handled; open the source with host: 'glue'".into(),
-    ))
-}
-
-/// C++ exceptions never reach C++ as JavaScript values here.
-fn is_catchable(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    a.ret_i32(0);
-    Ok(())
 }

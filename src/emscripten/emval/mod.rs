@@ -5,6 +5,7 @@
 //! so that an image without other values can go to another thread.
 
 mod callers;
+pub mod coroutines;
 mod imports;
 
 pub use imports::IMPORTS;
@@ -12,7 +13,7 @@ pub use imports::IMPORTS;
 use super::Runtime;
 use super::embind::convert::Destructor;
 use super::embind::{Out, handles};
-use super::js::{HandleRef, Js, JsRef, JsValue, Kind, ViewKind};
+use super::js::{HandleRef, Js, JsRef, JsValue, Kind, ViewKind, throw};
 use super::pool::{Pool, PoolImage};
 use crate::engine::Unwind;
 use callers::Caller;
@@ -137,6 +138,18 @@ const UNDEFINED: u32 = 0;
 const NULL: u32 = 1;
 const TRUE: u32 = 2;
 const FALSE: u32 = 3;
+
+/// What throwing a JavaScript value unwinds with: a C++ exception that had left the module is one again.
+pub fn throw_value(rt: &mut Runtime, value: JsValue) -> Unwind {
+    match rt.js.unwind_of(value) {
+        Some(Unwind::Cpp(object)) => {
+            rt.exceptions.throw_again(object);
+            Unwind::Cpp(object)
+        }
+        Some(other) => other,
+        None => throw(&*rt.js, value),
+    }
+}
 
 impl Runtime {
     fn constant_handle(&self, which: u32) -> u32 {
@@ -284,14 +297,14 @@ impl Runtime {
         self.emval_decref(handle)?;
         Ok(value)
     }
-    pub(super) fn emval_incref(&mut self, handle: u32) {
+    pub fn emval_incref(&mut self, handle: u32) {
         if let Ok(index) = self.entry_of(handle)
             && let Some(entry) = self.emval.entries.get_mut(index)
         {
             entry.refs = entry.refs.saturating_add(1);
         }
     }
-    pub(super) fn emval_decref(&mut self, handle: u32) -> Result<(), Unwind> {
+    pub fn emval_decref(&mut self, handle: u32) -> Result<(), Unwind> {
         let Ok(index) = self.entry_of(handle) else {
             return Ok(());
         };

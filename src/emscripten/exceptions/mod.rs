@@ -68,6 +68,11 @@ impl Exceptions {
         })
     }
 
+    /// An exception that had become a JavaScript value is in flight again.
+    pub fn throw_again(&mut self, object: u32) {
+        self.last = object;
+    }
+
     /// The high half of a legalised 64-bit result.
     pub fn temp_ret0(&self) -> u32 {
         self.temp_ret0
@@ -231,6 +236,20 @@ impl Runtime {
 }
 
 fn rethrow(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+    throw_top(rt)
+}
+
+/// What rethrowing the exception being handled unwinds with. It stays alive: JavaScript may hold it from now on.
+pub fn rethrow_current(rt: &mut Runtime) -> Unwind {
+    let unwind = match throw_top(rt) {
+        Err(unwind) => unwind,
+        Ok(()) => Unwind::Abort("no exception to throw".into()),
+    };
+    rt.exceptions.last = 0;
+    unwind
+}
+
+fn throw_top(rt: &mut Runtime) -> Result<(), Unwind> {
     let Some(top) = rt.exceptions.caught.pop() else {
         return Err(Unwind::Abort("no exception to throw".into()));
     };

@@ -23,7 +23,7 @@ pub fn monotonic_nanos() -> u64 {
 }
 
 /// `performance.now()`.
-fn monotonic_ms() -> f64 {
+pub fn monotonic_ms() -> f64 {
     monotonic_nanos() as f64 / 1e6
 }
 
@@ -236,27 +236,6 @@ fn nanosleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(0);
     Ok(())
 }
-/// A timer would fire from JavaScript's event loop, into an instance that may be another one by then. Disarming one is fine.
-fn setitimer(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    if args.f64(1) > 0.0 {
-        args.ret_i32(-rt.errno(Errno::EOPNOTSUPP));
-    } else {
-        args.ret_i32(0);
-    }
-    Ok(())
-}
-fn alarm(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    match args.u32(0) {
-        0 => {
-            args.ret_i32(0);
-            Ok(())
-        }
-        _ => Err(Unwind::Unsupported(
-            "alarm: there are no signals; use the `timeout` option to limit a call".into(),
-        )),
-    }
-}
-
 pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("emscripten_date_now", emscripten_date_now),
     ("_emscripten_date_now", emscripten_date_now),
@@ -282,8 +261,6 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("sleep", sleep),
     ("nanosleep", nanosleep),
     ("emscripten_thread_sleep", emscripten_sleep_ms),
-    ("_setitimer_js", setitimer),
-    ("alarm", alarm),
     ("_localtime_js", tm::localtime_js),
     ("_gmtime_js", tm::gmtime_js),
     ("_mktime_js", tm::mktime_js),

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub struct Sealed(File);
 
 /// A sealed memory file of `len` bytes with `pages` (offset, bytes) written; the rest is holes that read as zero.
-pub fn seal(len: usize, pages: &mut dyn Iterator<Item = (usize, &[u8])>) -> Result<Sealed> {
+pub fn seal(len: usize, pages: &[(usize, &[u8])]) -> Result<Sealed> {
     // SAFETY: the name is a C string; the flags are the call's own.
     let fd = unsafe {
         libc::memfd_create(
@@ -26,7 +26,7 @@ pub fn seal(len: usize, pages: &mut dyn Iterator<Item = (usize, &[u8])>) -> Resu
     let file = unsafe { File::from_raw_fd(fd) };
     file.set_len(len as u64)?;
     for (offset, bytes) in pages {
-        file.write_all_at(bytes, offset as u64)?;
+        file.write_all_at(bytes, *offset as u64)?;
     }
     let seals = libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
     // SAFETY: F_ADD_SEALS takes an int and touches only the file.
@@ -52,18 +52,56 @@ pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed) -> Result<
     }
 }
 
+/// With `EMVM_LARGE_PAGES=1`, lets the system back a range of anonymous memory by large pages. Not by default: where the
+/// machine is itself virtual and young, a large page is often memory that its host has yet to find, at milliseconds each.
+///
+/// # Safety
+/// The range lies in a reservation of the caller's.
+pub unsafe fn prefer_large_pages(base: *mut u8, len: usize) {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    if *WANTED.get_or_init(|| std::env::var_os("EMVM_LARGE_PAGES").is_some_and(|v| v == "1")) {
+        // SAFETY: by the caller's promise. A hint: a kernel without large pages refuses it, and nothing else changes.
+        unsafe { libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE) };
+    }
+}
+
 const PRESENT: u64 = 1 << 63;
 const SWAPPED: u64 = 1 << 62;
 const FILE_OR_SHARED: u64 = 1 << 61;
 
 /// Bytes of `[base, base + len)` that are (resident, private to this process), from the page map.
 pub fn dirty_bytes(base: *const u8, len: usize) -> Option<(usize, usize)> {
+    let (mut resident, mut private) = (0, 0);
+    page_map(base, len, |entry| {
+        resident += usize::from(entry & PRESENT != 0);
+        private += usize::from(entry & (PRESENT | SWAPPED) != 0 && entry & FILE_OR_SHARED == 0);
+    })?;
+    let page = super::page_size();
+    Some((resident * page, private * page))
+}
+
+/// For each page of a range of anonymous memory whether it may hold anything but zeroes, from the page map.
+pub fn touched_pages(base: *const u8, len: usize) -> Option<Vec<bool>> {
+    // Systems that only look like Linux may have a page map that says nothing.
+    let known = 1u8;
+    let mut honest = false;
+    page_map(&raw const known, 1, |entry| honest = entry & PRESENT != 0)?;
+    if !honest {
+        return None;
+    }
+    let mut touched = Vec::with_capacity(len / super::page_size());
+    page_map(base, len, |entry| {
+        touched.push(entry & (PRESENT | SWAPPED) != 0);
+    })?;
+    Some(touched)
+}
+
+fn page_map(base: *const u8, len: usize, mut each: impl FnMut(u64)) -> Option<()> {
     static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
     let file = PAGEMAP
         .get_or_init(|| File::open("/proc/self/pagemap").ok())
         .as_ref()?;
     let page = super::page_size();
-    let (mut resident, mut private) = (0, 0);
     let mut buffer = [0u8; 32 * 1024];
     let (mut at, end) = (
         (base as usize / page) * 8,
@@ -77,11 +115,9 @@ pub fn dirty_bytes(base: *const u8, len: usize) -> Option<(usize, usize)> {
             return None;
         }
         for entry in buffer[..n].chunks_exact(8) {
-            let entry = u64::from_le_bytes(entry.try_into().ok()?);
-            resident += usize::from(entry & PRESENT != 0);
-            private += usize::from(entry & (PRESENT | SWAPPED) != 0 && entry & FILE_OR_SHARED == 0);
+            each(u64::from_le_bytes(entry.try_into().ok()?));
         }
         at += n;
     }
-    Some((resident * page, private * page))
+    Some(())
 }

@@ -10,13 +10,16 @@ mod unix;
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub use linux::{Sealed, dirty_bytes, map_private, seal};
+pub use linux::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages};
 #[cfg(unix)]
 pub use unix::{decommit, hide, page_size, release, reserve, show};
 #[cfg(windows)]
 pub use windows::{decommit, hide, page_size, release, reserve, show};
 #[cfg(not(target_os = "linux"))]
-pub use without_cow::{Sealed, dirty_bytes, map_private, seal};
+pub use without_cow::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages};
+
+/// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
+pub const LARGE_PAGE: usize = 2 << 20;
 
 /// How a region is brought back to its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +59,7 @@ mod without_cow {
     #[derive(Debug)]
     pub enum Sealed {}
 
-    pub fn seal(
-        _len: usize,
-        _pages: &mut dyn Iterator<Item = (usize, &[u8])>,
-    ) -> std::io::Result<Sealed> {
+    pub fn seal(_len: usize, _pages: &[(usize, &[u8])]) -> std::io::Result<Sealed> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
     /// # Safety
@@ -67,7 +67,13 @@ mod without_cow {
     pub unsafe fn map_private(_base: *mut u8, _len: usize, sealed: &Sealed) -> std::io::Result<()> {
         match *sealed {}
     }
+    /// # Safety
+    /// Nothing to promise: elsewhere the system chooses by itself.
+    pub unsafe fn prefer_large_pages(_base: *mut u8, _len: usize) {}
     pub fn dirty_bytes(_base: *const u8, _len: usize) -> Option<(usize, usize)> {
+        None
+    }
+    pub fn touched_pages(_base: *const u8, _len: usize) -> Option<Vec<bool>> {
         None
     }
 }

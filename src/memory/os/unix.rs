@@ -1,5 +1,6 @@
 //! Address space by `mmap`, for every Unix.
 
+use super::LARGE_PAGE;
 use std::io::{Error, Result};
 use std::ptr;
 
@@ -22,14 +23,24 @@ fn check(result: libc::c_int) -> Result<()> {
     }
 }
 
-/// Address space that faults when touched.
+/// Address space that faults when touched, at a multiple of [`LARGE_PAGE`].
 pub fn reserve(len: usize) -> Result<*mut u8> {
+    let wider = len + LARGE_PAGE;
     // SAFETY: a new anonymous mapping at an address of the system's choice disturbs nothing.
-    let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, ANONYMOUS, -1, 0) };
+    let base = unsafe { libc::mmap(ptr::null_mut(), wider, libc::PROT_NONE, ANONYMOUS, -1, 0) };
     if base == libc::MAP_FAILED {
-        Err(Error::last_os_error())
-    } else {
-        Ok(base.cast())
+        return Err(Error::last_os_error());
+    }
+    let base: *mut u8 = base.cast();
+    let before = base.align_offset(LARGE_PAGE);
+    // SAFETY: both ends lie in the mapping just made, and nobody has its address yet.
+    unsafe {
+        let aligned = base.add(before);
+        if before > 0 {
+            libc::munmap(base.cast(), before);
+        }
+        libc::munmap(aligned.add(len).cast(), LARGE_PAGE - before);
+        Ok(aligned)
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Embind {
     pub utf8: bool,
     /// Handles of smart pointers are destroyed when collected.
     pub finalizers: bool,
+    /// Built with DYNAMIC_EXECUTION=0 when that still meant classes and functions without names.
+    pub anonymous: bool,
 }
 
 /// Names of the runtime with the versions that have them.
@@ -195,6 +197,15 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_telling(&id.name)) => {
                 let name = f.id.as_ref().map_or("", |id| id.name.as_str());
                 told(name, ast.slice(f.span), &mut out);
+            }
+            AstKind::Function(f)
+                if f.id
+                    .as_ref()
+                    .is_some_and(|id| id.name == "createNamedFunction") =>
+            {
+                let names = ["new Function", "defineProperty", "[name]"];
+                let body = ast.slice(f.span);
+                embind.anonymous = !names.iter().any(|way| body.contains(way));
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_time(&id.name)) => {
                 time(ast.slice(f.span), &mut out)

@@ -7,6 +7,7 @@ use oxc_ast::AstKind;
 use oxc_ast::ast::Expression;
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
+use oxc_syntax::operator::UnaryOperator;
 use oxc_syntax::symbol::SymbolId;
 use std::collections::{HashMap, HashSet};
 
@@ -178,9 +179,13 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>, exports: &ExportNames, out: &mu
                 {
                     continue;
                 }
-                let runs = outermost_function(ast, factory, node.id())
-                    .is_none_or(|f| startup.contains(&f));
+                let within = outermost_function(ast, factory, node.id());
+                // Views of memory are always given, whoever starts the module.
+                let runs = key.starts_with("HEAP") || within.is_none_or(|f| startup.contains(&f));
                 if runs && !is_unexported_stub(ast, &a.right) {
+                    if let (Some(_), Some(flag)) = (within, boolean(&a.right)) {
+                        out.module_flags.insert(key.to_string(), flag);
+                    }
                     out.module_keys.push(key.to_string());
                 }
             }
@@ -215,4 +220,18 @@ fn is_unexported_stub(ast: &Ast<'_>, right: &Expression<'_>) -> bool {
     let text = ast.slice(right.span());
     text.len() < 400
         && (text.contains("was not exported") || text.contains("not included in DEFAULT_LIBRARY"))
+}
+
+/// `true`, `false`, and how minifiers write them.
+fn boolean(value: &Expression<'_>) -> Option<bool> {
+    match value.without_parentheses() {
+        Expression::BooleanLiteral(literal) => Some(literal.value),
+        Expression::UnaryExpression(not) if not.operator == UnaryOperator::LogicalNot => {
+            match &not.argument {
+                Expression::NumericLiteral(number) => Some(number.value == 0.0),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }

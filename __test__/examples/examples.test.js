@@ -7,7 +7,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const jpeg = require('jpeg-js')
 
-const EXAMPLES = path.join(__dirname, '..', 'examples')
+const EXAMPLES = path.join(__dirname, '..', '..', 'examples')
 
 function run (name, env = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(EXAMPLES, name)], { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 120_000 })
@@ -31,7 +31,7 @@ test('warm-up finds its template in each generation', () => {
 })
 
 test('the server answers requests that overlap', async (t) => {
-  const { serve } = require('../examples/server')
+  const { serve } = require('../../examples/server')
   const server = await serve(0)
   t.after(() => { server.closeAllConnections(); server.close() })
   const url = `http://localhost:${server.address().port}`
@@ -54,37 +54,7 @@ test('emvm from an ES module', () => {
 })
 
 test('emvm from TypeScript', (t) => {
-  const folder = path.join(EXAMPLES, 'typescript')
-  const made = ['out', 'opencv.d.ts'].map((name) => path.join(folder, name))
+  const made = ['out', 'opencv.d.ts'].map((name) => path.join(EXAMPLES, 'typescript', name))
   t.after(() => made.forEach((file) => fs.rmSync(file, { recursive: true, force: true })))
-  const node = (...args) => spawnSync(process.execPath, args, { encoding: 'utf8', cwd: path.join(EXAMPLES, '..') })
-  fs.writeFileSync(made[1], node('bin/emvm.js', 'types', 'opencv-4.12').stdout)
-  const { stdout, status } = node(require.resolve('typescript/bin/tsc'), '--project', folder)
-  assert.deepStrictEqual([stdout, status], ['', 0])
-  const main = path.join(made[0], 'main.js')
-  // Where it runs here, the package is not installed under its name.
-  fs.writeFileSync(main, fs.readFileSync(main, 'utf8').replaceAll('require("emvm")', 'require("../../..")'))
-  const result = node(main)
-  assert.deepStrictEqual([result.stdout, result.stderr], ['6 4\n', ''])
-})
-
-test('the image service: both modes, figures, page, refusals', async (t) => {
-  const { serve } = require('../examples/service/main')
-  const server = await serve(0, { threads: 1 })
-  t.after(() => { server.closeAllConnections(); server.close() })
-  const url = `http://localhost:${server.address().port}`
-  assert.match(await (await fetch(url)).text(), /An image service on emvm/)
-  const picture = await (await fetch(`${url}/picture`)).arrayBuffer()
-  const results = await Promise.all(['emvm', 'emvm', 'plain'].map(async (mode) => {
-    const response = await fetch(`${url}/outline?mode=${mode}`, { method: 'POST', body: picture })
-    assert.strictEqual(response.status, 200)
-    return Buffer.from(await response.arrayBuffer())
-  }))
-  assert.ok(results.every((result) => result.equals(results[0])))
-  assert.strictEqual((await fetch(`${url}/outline`, { method: 'POST', body: 'no picture' })).status, 422)
-  assert.strictEqual((await fetch(`${url}/elsewhere`)).status, 404)
-  const { requests, pool, rss } = await (await fetch(`${url}/stats`)).json()
-  assert.deepStrictEqual(requests, { emvm: 3, plain: 1 })
-  assert.deepStrictEqual([pool.completed, pool.failed], [2, 1])
-  assert.ok(rss > 0)
+  assert.strictEqual(run('typescript/run.js'), '6 4\n')
 })
