@@ -86,6 +86,10 @@ impl Store {
     pub fn objects_ptr(&mut self) -> *mut StoreObjects {
         &raw mut *self.objects
     }
+    /// The modules whose code may run.
+    pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {
+        self.modules.iter().map(|compiled| compiled.code.module())
+    }
     /// Keeps a module's code for as long as the store.
     pub fn keep_module(&mut self, module: &Arc<Compiled>) {
         self.exceptions |= module.exceptions;
