@@ -37,8 +37,9 @@ const VARIANTS = [
 const FLAGS = [
   [/i64_binding|i64_val|i64_invoke_bigint/, ['-sWASM_BIGINT']],
   [/polymorphic_class_no_rtti/, ['-fno-rtti', '-DEMSCRIPTEN_HAS_UNBOUND_TYPE_NAMES=0']],
-  [/EXPORTED_RUNTIME_METHODS/, ['-DEXPORTED', '-sEXPORTED_RUNTIME_METHODS=dynCall,addFunction,lengthBytesUTF8,getTempRet0,setTempRet0,callMain']],
+  [/EXPORTED_RUNTIME_METHODS/, ['-DEXPORTED', '-sDEFAULT_LIBRARY_FUNCS_TO_INCLUDE=$dynCall', '-sEXPORTED_RUNTIME_METHODS=dynCall,addFunction,lengthBytesUTF8,getTempRet0,setTempRet0,callMain']],
   [/dyncall_specific/, ['-DDYNAMIC_SIG', '-sDYNCALLS', '-sDEFAULT_LIBRARY_FUNCS_TO_INCLUDE=$dynCall']],
+  [/emmalloc/, ['-sMALLOC=emmalloc']],
   [/get_compiler_setting/, ['-sRETAIN_COMPILER_SETTINGS']],
   [/getValue_setValue/, ['-sEXPORTED_RUNTIME_METHODS=getValue,setValue,callMain']],
   [/memorygrowth|mmap/, ['-sALLOW_MEMORY_GROWTH']],

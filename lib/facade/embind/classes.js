@@ -6,7 +6,7 @@ const { legal, named } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
 
-function makeClass (described, base, { calls, tables, BindingError, ClassHandle, anonymous }) {
+function makeClass (described, base, { calls, tables, BindingError, ClassHandle, anonymous, argsSuffix }) {
   const { name } = described
   let bodies
   if (described.constructors) {
@@ -14,7 +14,7 @@ function makeClass (described, base, { calls, tables, BindingError, ClassHandle,
     for (let i = 0; i < described.constructors.length; i += 2) bodies[described.constructors[i]] = calls[described.constructors[i + 1]]
   }
 
-  const constructor = named(anonymous ? '' : legal(name), function () {
+  const constructor = named(anonymous ? '' : argsSuffix ? legal(name) : name, function () {
     if (this === undefined || this === null || Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
     if (bodies === undefined) throw new BindingError(`${name} has no accessible constructor`)
     const body = bodies[arguments.length]
@@ -82,7 +82,7 @@ function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   // Newer generations put it on whatever they expose.
   if (!argsSuffix) type.argCount = undefined
   for (const [key, value] of pairs) {
-    const constructor = named(anonymous ? '' : `${legal(name)}_${key}`, function () {})
+    const constructor = named(anonymous ? '' : `${argsSuffix ? legal(name) : name}_${key}`, function () {})
     const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })
     type.values[value] = item
     type[key] = item
