@@ -2,6 +2,9 @@
 
 const { load } = require('./lib/binding')
 const { fromNative, ...errors } = require('./lib/errors')
+const { nodeTooOld } = require('./lib/platform')
+
+if (nodeTooOld()) throw new errors.UnsupportedError(nodeTooOld())
 
 load().setErrorFactory(fromNative)
 

@@ -36,6 +36,18 @@ test('no such file', async (t) => {
   await refused(path.join(folder, 'nothing.js'), 'EMVM_ERR_SOURCE', /nothing\.js/)
   await refused(path.join(folder, 'nothing.wasm'), 'EMVM_ERR_SOURCE', /nothing\.wasm/)
   await refused(pathToFileURL(path.join(folder, 'no such.js')), 'EMVM_ERR_SOURCE', /no such\.js/)
+  await refused('opencv-4.12', 'EMVM_ERR_SOURCE', /give require\.resolve\('opencv-4\.12'\)/)
+  await refused('no-such-package', 'EMVM_ERR_SOURCE', /no-such-package does not exist$/)
+  for (const url of ['https://example.org/opencv.js', new URL('https://example.org/opencv.js')]) await refused(url, 'EMVM_ERR_OPTION', /download it first/)
+})
+
+test('what is no Emscripten module is named', async (t) => {
+  const { folder } = scratch(t)
+  const file = path.join(folder, 'plain.js')
+  for (const text of ['', 'module.exports = { a: 1 }', 'module.exports = {{']) {
+    fs.writeFileSync(file, text)
+    await refused(file, 'EMVM_ERR_SOURCE', /plain\.js is (empty|not an Emscripten module)/)
+  }
 })
 
 test('a directory', async (t) => {

@@ -6,7 +6,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { TRIPLES, platformName } = require('../lib/platform')
+const { TRIPLES, nodeTooOld, platformName } = require('../lib/platform')
 
 const root = path.join(__dirname, '..')
 
@@ -33,6 +33,11 @@ test('without a binary, loading says in one sentence what was tried and what to 
   assert.ok(stdout.includes(`emvm.${platformName()}.node (not found), emvm-${platformName()} (not found)`))
   assert.match(stdout, /install Rust and run `node scripts[/\\]install\.js`/)
   assert.strictEqual(stdout.trim().split('\n').length, 1)
+})
+
+test('a Node that is too old is told so, and no other', () => {
+  for (const version of ['18.20.8', '20.3.1']) assert.match(nodeTooOld(version), new RegExp(`needs Node.js 20\\.4 or newer, this is ${version}`))
+  for (const version of ['20.4.0', '20.20.2', '22.0.0', '24.1.0', process.versions.node]) assert.strictEqual(nodeTooOld(version), null)
 })
 
 test('a binary that is there but does not load is named with the reason', (t) => {

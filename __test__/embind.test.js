@@ -3,7 +3,8 @@
 const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
-const { open } = require('..')
+const { Script } = require('node:vm')
+const { open, Pool } = require('..')
 const { compare, fixtures } = require('./support/compare')
 const { spawnSync } = require('node:child_process')
 
@@ -24,6 +25,8 @@ test('a class that is called without `new` and without a receiver says so', asyn
   // eslint-disable-next-line new-cap
   assert.throws(() => Dog(), { name: 'BindingError', message: "Use 'new' to construct Dog" })
 })
+
+test('a method registered again replaces the one before', () => compare('embind-override.js', 'embind-override.js'))
 
 test('nothing of embind is left after a recycle', async (t) => {
   const vm = await opened(t)
@@ -161,26 +164,33 @@ test('collected shared pointers are released', { skip: typeof globalThis.gc !== 
   assert.ok(m.living() <= 10, `${m.living()} are left`)
 })
 
+// The functions of a program are one script; where strings may not become code by `Function`, it works the same.
 test('without code generation from strings', () => {
   const script = `
-    const { makeCall } = require(${JSON.stringify(path.join(__dirname, '..', 'lib', 'facade', 'embind', 'calls.js'))})
-    const registers = [3, 1, 0]
-    const NONE = { id: -1 }
-    const calls = []
-    const native = (...args) => { calls.push(args) }
-    const context = { native, state: (v) => v && v.id ? v : NONE, NONE, wrap: (id) => ({ id }), registers, BindingError: Error, checkCounts: true, generate: true,
-      records: [[0, 'w', 'n', 'in', 1], [1, '', 'n', '', 'b']] }
-    const handle = { id: 7, key: 8 }
-    makeCall(['f', 1, 3, 3, ['v', 'h', 0], 'v'], 4, context).call(handle, 1, null, { w: 2, in: [4, true] })
-    makeCall(['f', 0, 1, 1, [0], 'v'], 5, context)({ w: 2, in: [4] })
-    const made = makeCall(['f', 0, 0, 0, [], 0], 6, context)()
-    console.log(JSON.stringify([calls, made]))`
+    const { open } = require(${JSON.stringify(path.join(__dirname, '..'))})
+    open(${JSON.stringify(FIXTURE)}).then((vm) => {
+      const m = vm.exports
+      console.log(JSON.stringify([new m.Dog('rex').greet(), m.Animal.prototype.greet.name, m.invert({ corner: [1, 2], size: { width: 3, height: 4 }, filled: true }), vm.leaks()]))
+    })`
   const run = (...flags) => spawnSync(process.execPath, [...flags, '-e', script], { encoding: 'utf8' })
-  const [generated, plain] = [run(), run('--disallow-code-generation-from-strings')]
-  assert.strictEqual(generated.status, 0, generated.stderr)
-  assert.strictEqual(plain.status, 0, plain.stderr)
-  assert.deepStrictEqual(JSON.parse(plain.stdout), JSON.parse(generated.stdout))
-  assert.deepStrictEqual(JSON.parse(plain.stdout)[1], { w: 3, in: [1, false] })
+  const [free, bound] = [run(), run('--disallow-code-generation-from-strings')]
+  assert.strictEqual(free.status, 0, free.stderr)
+  assert.strictEqual(bound.status, 0, bound.stderr)
+  assert.match(free.stdout, /rex.*filled/)
+  assert.strictEqual(bound.stdout, free.stdout)
+})
+
+test('threads share the script of a program and what V8 made of it', async (t) => {
+  const vm = await opened(t)
+  const { openProgram } = require('../lib/open')
+  const { openOptions } = require('../lib/options')
+  const { program } = await openProgram(FIXTURE, openOptions())
+  const { source, which, code } = program.generated()
+  assert.ok(which.length > 0 && code.length > source.length / 4)
+  assert.strictEqual(new Script(source, { cachedData: code }).cachedDataRejected, false)
+  const pool = new Pool(FIXTURE, { threads: 1 })
+  t.after(() => pool.destroy())
+  assert.strictEqual(await pool.run((m) => new m.Dog('rex').greet()), new vm.exports.Dog('rex').greet())
 })
 
 test('leaks are those of this generation, with their places when asked for', async (t) => {

@@ -114,3 +114,62 @@ test('MEMFS may be mounted and unmounted, syncfs has nothing to do', () => using
   FS.syncfs(true, (error) => { called = error })
   assert.strictEqual(called, null)
 }))
+
+test('FS.mmap reads a file into memory, FS.msync writes memory into a file', () => using({}, async (FS, vm, m) => {
+  FS.writeFile('/mapped', 'The quick brown fox')
+  const stream = FS.open('/mapped', 'r+')
+  const [PROT_RW, MAP_SHARED, MAP_PRIVATE] = [3, 1, 2]
+  const { ptr, allocated } = FS.mmap(stream, 0, 9, 4, PROT_RW, MAP_SHARED)
+  assert.ok(allocated && ptr > 0)
+  assert.strictEqual(m.UTF8ArrayToString(await memory(m, ptr, 9), 0), 'quick bro')
+  assert.strictEqual(FS.msync(stream, Buffer.from('QUICK BRO'), 4, 9, MAP_SHARED), 0)
+  assert.strictEqual(FS.readFile('/mapped', { encoding: 'utf8' }), 'The QUICK BROwn fox')
+  FS.msync(stream, Buffer.from('never'), 0, 5, MAP_PRIVATE)
+  assert.strictEqual(FS.readFile('/mapped', { encoding: 'utf8' }), 'The QUICK BROwn fox')
+  // Past the end there are zeroes, and newer builds give no address.
+  const short = FS.mmap(stream, 30, 15, PROT_RW, MAP_PRIVATE)
+  assert.deepStrictEqual(Array.from(await memory(m, short.ptr, 6)), [...Buffer.from(' fox'), 0, 0])
+  assert.strictEqual(FS.munmap(stream), 0)
+  const readOnly = FS.open('/mapped', 'r')
+  assert.throws(() => FS.mmap(readOnly, 0, 5, 0, PROT_RW, MAP_SHARED), { errno: 2 })
+  assert.ok(FS.mmap(readOnly, 0, 5, 0, PROT_RW, MAP_PRIVATE).ptr > 0)
+  assert.throws(() => FS.mmap(FS.open('/mapped', 'w'), 0, 5, 0, 1, MAP_SHARED), { errno: 2 })
+  assert.throws(() => FS.mmap(FS.open('/dev/null', 'r+'), 0, 5, 0, 1, MAP_SHARED), { errno: 43 })
+}))
+
+// The fixture shows no view of its memory: through a string function, which reads from it.
+async function memory (m, ptr, length) {
+  const { sandbox } = Object.getOwnPropertySymbols(m._malloc).map((symbol) => ({ sandbox: m._malloc[symbol] }))[0]
+  return new Uint8Array(sandbox.buffer(), ptr, length).slice()
+}
+
+test('FS.createStream makes another stream of a file, and refuses functions by name', () => using({}, (FS) => {
+  FS.writeFile('/file', 'abcdef')
+  const stream = FS.open('/file', 'r')
+  const at = FS.createStream(stream, 9)
+  assert.strictEqual(at.fd, 9)
+  const bytes = new Uint8Array(3)
+  FS.read(stream, bytes, 0, 3)
+  FS.read(at, bytes, 0, 3)
+  assert.strictEqual(Buffer.from(bytes).toString(), 'def', 'they share their position')
+  const own = FS.createStream({ node: FS.lookupPath('/file').node, flags: 0 }, 12)
+  assert.strictEqual(own.fd, 12)
+  FS.read(own, bytes, 0, 3)
+  assert.strictEqual(Buffer.from(bytes).toString(), 'abc')
+  assert.throws(() => FS.createStream({ stream_ops: {} }), { code: 'EMVM_ERR_UNSUPPORTED', message: /registerDevice/ })
+}))
+
+test('FS.createPreloadedFile takes bytes and files beside the package', () => using({}, (FS) => {
+  let loaded = 0
+  let failed = 0
+  FS.createPreloadedFile('/', 'bytes', new Uint8Array([1, 2]), true, true, () => { loaded++ })
+  FS.createPreloadedFile('/tmp', 'source', 'src/post.js', true, true, () => { loaded++ })
+  FS.createPreloadedFile('/tmp', 'absent', 'src/no-such-file', true, true, () => { loaded++ }, () => { failed++ })
+  assert.deepStrictEqual([loaded, failed], [2, 1])
+  assert.deepStrictEqual(FS.readFile('/tmp/source'), new Uint8Array(fs.readFileSync(path.join(fixtures, 'src/post.js'))))
+  assert.throws(() => FS.createPreloadedFile('/', 'x', 'https://example.org/x', true, true), { code: 'EMVM_ERR_UNSUPPORTED' })
+}))
+
+test('a mount of NODEFS is refused by name, with the way out', () => using({}, (FS) => {
+  assert.throws(() => FS.mount(FS.filesystems.NODEFS, { root: '.' }, '/tmp'), { code: 'EMVM_ERR_UNSUPPORTED', message: /NODEFS.*`mounts`/ })
+}))

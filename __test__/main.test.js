@@ -4,7 +4,7 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
 const { open } = require('..')
-const { compare, fixtures } = require('./support/compare')
+const { compare, plain, fixtures } = require('./support/compare')
 
 const RUNS = [
   [],
@@ -96,3 +96,17 @@ test('static data of main starts anew with each generation', () => program({}, a
 test('a print function that throws is an I/O error to the module, as in Emscripten', () => program({ print: () => { throw new Error('mine') } }, (m) => {
   assert.strictEqual(m.callMain(['part']), 0)
 }))
+
+test('pre-js may give the arguments and what prints, without a file system too', async (t) => {
+  const expected = ['constructor', 'run 1 argc 3', "argv[1] 'from'", "argv[2] 'pre-js'"].map((line) => `pre-js prints: ${line}`)
+  const { start } = plain('program-pre.js', 'start.js')
+  assert.deepStrictEqual(start, expected.map((line) => `out ${line}`))
+  const log = t.mock.method(console, 'log', () => {})
+  const vm = await open(path.join(fixtures, 'program-pre.js'), { host: 'native' })
+  assert.deepStrictEqual(log.mock.calls.map(({ arguments: [line] }) => line), expected)
+  vm.dispose()
+})
+
+test('what the user gives comes before what pre-js does', () => program({ args: ['mine'] }, (m, lines) => {
+  assert.deepStrictEqual(lines, ['constructor', 'run 1 argc 2', "argv[1] 'mine'"])
+}, 'program-pre.js'))

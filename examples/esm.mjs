@@ -1,6 +1,6 @@
 // emvm from an ES module.
 import { createRequire } from 'node:module'
-import { open, StaleHandleError } from '../index.js'
+import { open, StaleHandleError } from 'emvm'
 
 const vm = await open(createRequire(import.meta.url).resolve('opencv-4.12'))
 const cv = vm.exports

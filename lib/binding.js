@@ -37,7 +37,9 @@ function find () {
     `emvm has no native binary for ${platformName()} on Node ${process.version}: tried ${list}; ` +
     `reinstall emvm without --omit=optional, or install Rust and run \`node ${shorten(path.join(root, 'scripts', 'install.js'))}\`.`)
   error.code = 'EMVM_ERR_BINDING'
-  error.cause = tried.map(({ cause }) => cause).find((cause) => cause.code !== 'MODULE_NOT_FOUND') || tried[0].cause
+  // That a file is not there has been said.
+  const cause = tried.map(({ cause }) => cause).find((cause) => cause.code !== 'MODULE_NOT_FOUND')
+  if (cause) error.cause = cause
   throw error
 }
 

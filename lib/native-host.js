@@ -24,6 +24,9 @@ class NativeHost {
   get heapBytes () { return this.sandbox.heapBytes }
   get interruptId () { return this.sandbox.interruptId }
 
+  // Whether a buffer is of the module's memory.
+  ownsBuffer (buffer) { return this.sandbox.ownsBuffer(buffer) }
+
   // The standby is always there: a recycle is synchronous.
   recycle () {
     this.sandbox.recycle()
@@ -73,11 +76,10 @@ async function startNative ({ program, facts, path }, options) {
   let facade
   try {
     sandbox.instantiate()
-    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path })
+    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    const held = options.module && options.module.noInitialRun
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held))
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
     await facade.beforeMain()
     sandbox.runMain()
     await facade.afterMain()
@@ -90,6 +92,13 @@ async function startNative ({ program, facts, path }, options) {
     if (facade) facade.runtime.clearTimers()
     throw error
   }
+}
+
+// What `main` gets at start: the user's, or what the package's own JavaScript put into its module.
+function argumentsOf (module, options) {
+  if (options.args.length > 0) return undefined
+  const given = (options.module && options.module.arguments) || module.arguments
+  return Array.isArray(given) ? given.map(String) : undefined
 }
 
 // From it Emscripten makes LANG; Node has it from 21 on.

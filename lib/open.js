@@ -1,5 +1,7 @@
 'use strict'
 
+const { createRequire } = require('node:module')
+const { join } = require('node:path')
 const { load } = require('./binding')
 const errors = require('./errors')
 const { openOptions, sourceOf } = require('./options')
@@ -28,9 +30,25 @@ async function openProgram (source, options) {
     const program = await compiled(spec, report)
     return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
-    const hides = options.host !== 'native' && path !== undefined && /^no WebAssembly found/.test(failure.message)
+    // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
+    const wraps = options.host === 'glue' && /^the source is not an Emscripten module: it is JavaScript/.test(failure.message)
+    const hides = options.host !== 'native' && path !== undefined && (wraps || /^no WebAssembly found/.test(failure.message))
+    if (failure.code === 'EMVM_ERR_SOURCE') explain(failure, source, path)
     if (!hides) throw failure
     return withoutProgram(failure, path, bytes)
+  }
+}
+
+// Says which file it is, and what was perhaps meant.
+function explain (failure, source, path) {
+  if (path === undefined) return
+  failure.message = failure.message.replace(/^the source\b/, path)
+  if (typeof source !== 'string' || !failure.message.endsWith('does not exist') || /^(\.|\/|file:)/.test(source)) return
+  try {
+    createRequire(join(process.cwd(), 'index.js')).resolve(source)
+    failure.message += `; '${source}' is an installed package: give require.resolve('${source}')`
+  } catch {
+    // Nor is it a package.
   }
 }
 
@@ -78,9 +96,10 @@ async function open (source, given) {
   if (choice.error) throw choice.error
   const start = choice.host === 'native' ? startNative : require('./realm').startGlue
   const host = await start(opened, options).catch((cause) => {
-    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none.
+    // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
+    // glue host knows what he runs.
     const { hidden } = opened.program
-    throw hidden === undefined ? cause : Object.assign(hidden, { cause })
+    throw hidden === undefined || options.host === 'glue' ? cause : Object.assign(hidden, { cause })
   })
   return new Sandbox(host, options, opened)
 }

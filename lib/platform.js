@@ -53,4 +53,14 @@ function platformOfTarget (target) {
   return found && found[0]
 }
 
-module.exports = { TRIPLES, platformName, platformOfTarget }
+const OLDEST_NODE = [20, 4]
+
+// A sentence where this Node is too old: npm only warns of `engines`, and what then fails does so in odd places.
+function nodeTooOld (version = process.versions.node) {
+  const [major, minor] = version.split('.').map(Number)
+  const [oldest, least] = OLDEST_NODE
+  if (major > oldest || (major === oldest && minor >= least)) return null
+  return `emvm needs Node.js ${OLDEST_NODE.join('.')} or newer, this is ${version}`
+}
+
+module.exports = { TRIPLES, platformName, platformOfTarget, nodeTooOld }

@@ -3,7 +3,7 @@
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { watchBlocks } = require('./leaks/blocks')
-const { BusyError, DisposedError, EmvmError, OptionError, StaleHandleError } = require('./errors')
+const { BusyError, DisposedError, OptionError, StaleHandleError } = require('./errors')
 
 const channels = {
   open: channel('emvm:open'),
@@ -193,6 +193,9 @@ class Sandbox {
     })
   }
 
+  // Whether a buffer is of the module's memory. For the pool.
+  [Symbol.for('emvm.ownsBuffer')] (buffer) { return this.#host.ownsBuffer(buffer) }
+
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {
     this.#check()
@@ -255,7 +258,5 @@ function nameOf (value) {
 
 function nothing () {}
 
-// `using` needs these where the runtime has no such symbols yet (Node 20 has them from 20.4 on).
-if (Symbol.dispose === undefined) throw new EmvmError('emvm needs Node 20.4 or newer')
 
 module.exports = { Sandbox }

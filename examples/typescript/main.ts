@@ -1,7 +1,6 @@
-// emvm from TypeScript, with types made by `emvm types opencv.js > opencv.d.ts`.
+// emvm from TypeScript, with types that `emvm types opencv.js > opencv.d.ts` makes of the module.
 //
-//   npx emvm types opencv-4.12 > examples/typescript/opencv.d.ts
-//   npx tsc --project examples/typescript && node examples/typescript/out/main.js
+//   node examples/typescript/run.js
 
 import { open, Pool } from 'emvm'
 

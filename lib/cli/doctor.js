@@ -6,6 +6,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
+const { nodeTooOld } = require('../platform')
 const { json, lines, bytes } = require('./output')
 
 const GB = 2 ** 30
@@ -21,9 +22,8 @@ const read = (file) => {
 }
 
 function node () {
-  const [major, minor] = process.versions.node.split('.').map(Number)
-  const good = major > 20 || (major === 20 && minor >= 4)
-  return { name: 'Node', status: good ? 'ok' : 'bad', found: `${process.version} on ${process.platform} ${process.arch}`, advice: good ? undefined : 'emvm needs Node 20.4 or newer' }
+  const tooOld = nodeTooOld()
+  return { name: 'Node', status: tooOld ? 'bad' : 'ok', found: `${process.version} on ${process.platform} ${process.arch}`, advice: tooOld ?? undefined }
 }
 
 function binary () {

@@ -5,6 +5,7 @@
 
 const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
+const { factoriesFor } = require('./embind/factories')
 const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
 const { makeLeaks } = require('./embind/leaks')
@@ -25,28 +26,36 @@ function makeErrors () {
 
 const makesErrorValues = (facts) => Boolean(facts && facts.imports.some(({ name }) => name === '_emval_from_current_cxa_exception'))
 
-// `native` is what the sandbox's `embind()` gives; `wants(name)` says whether the package has that helper on its module.
-// The same for all sandboxes of a program, so they share it.
+// By the facts of a program, then by how much was registered: the same for all its sandboxes, so they share it.
 const descriptions = new WeakMap()
 
+function descriptionsOf (facts) {
+  if (!facts) return new Map()
+  if (!descriptions.has(facts)) descriptions.set(facts, new Map())
+  return descriptions.get(facts)
+}
 
-function attachEmbind (module, sandbox, wants = () => true, { generate = true, trackLeaks = false, facts } = {}) {
+// `wants(name)` says whether the package has that helper on its module.
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
-  const known = facts && descriptions.get(facts)
-  const native = sandbox.embind(known === undefined)
+  const known = descriptionsOf(facts)
+  const registrations = sandbox.embindRegistrations
+  const native = sandbox.embind(!known.has(registrations))
   if (!native) return null
-  const description = known || JSON.parse(native.description)
-  if (facts) descriptions.set(facts, description)
+  if (!known.has(registrations)) known.set(registrations, JSON.parse(native.description))
+  const description = known.get(registrations)
   const { operations, registers, owner } = native
   const { BindingError } = errors
-  const { checkCounts, argsSuffix, finalizers, anonymous } = description
+  const { argsSuffix, finalizers, anonymous } = description
 
   const { leaks, note } = makeLeaks(operations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
-  const context = { native: native.call, state, NONE, wrap, registers, records: description.records, BindingError, checkCounts, argsSuffix, anonymous, generate }
+  const { factory, keep: keepFactories } = factoriesFor(description, program)
+  const context = { factory, native: native.call, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
   const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
+  keepFactories()
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
     const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous, argsSuffix })

@@ -30,8 +30,10 @@ function makeEnvironment ({ env = {} }) {
 
 function makeLifecycle ({ facade }) {
   const { sandbox, options, module } = facade
-  const out = options.print || console.log
-  const err = options.printErr || console.warn
+  // Pre-js may put its own in the place of what prints; what the user gave comes first.
+  const printers = { print: options.print || module.print || console.log, printErr: options.printErr || module.printErr || console.warn }
+  const out = (...args) => printers.print(...args)
+  const err = (...args) => printers.printErr(...args)
   const warned = new Set()
   const ENV = makeEnvironment(options)
   const given = JSON.stringify(ENV)
@@ -133,10 +135,25 @@ function makeLifecycle ({ facade }) {
 
   // What pre-js put into the module object or queued; the file system and memory are there, constructors have not run.
   function beforeConstructors () {
+    for (const [name, own] of [['print', out], ['printErr', err]]) {
+      const given = module[name]
+      if (!options[name] && typeof given === 'function' && given !== own) printers[name] = (...args) => given.apply(module, args)
+    }
     for (const fn of [...listed('preInit'), ...listed('preRun')]) fn(module)
     runQueue('preRun')
     if (JSON.stringify(ENV) !== given) giveEnvironment()
     runQueue('init')
+  }
+
+  // Pre-js was made anew for a generation whose files are there already: those that its hooks make are no error.
+  function runHooksAgain () {
+    for (const fn of [...listed('preInit'), ...listed('preRun')]) {
+      try {
+        fn(module)
+      } catch (error) {
+        if (error === null || typeof error !== 'object' || error.code !== 'EEXIST') throw error
+      }
+    }
   }
 
   // The C library reads it once, so it counts until start-up only.
@@ -195,6 +212,7 @@ function makeLifecycle ({ facade }) {
       __ATPOSTRUN__: queues.postRun
     },
     beforeConstructors,
+    runHooksAgain,
     beforeMain,
     afterMain
   }

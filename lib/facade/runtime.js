@@ -57,7 +57,7 @@ function makeRuntime (facade) {
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
   const memory = makeMemory({ facade, table })
-  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err })
+  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err, lateExport, hasExport })
 
   const api = Object.defineProperties({}, {
     ...Object.getOwnPropertyDescriptors({
@@ -71,6 +71,8 @@ function makeRuntime (facade) {
       getTempRet0: () => sandbox.tempRet0(),
       setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
+      ready: facade.ready,
+      inspect: () => '[Emscripten Module object]',
       preloadPlugins: [],
       preloadedImages: {},
       preloadedAudios: {}
@@ -108,9 +110,13 @@ function makeRuntime (facade) {
   for (const name of Object.keys(VIEWS)) Object.defineProperty(live, name, { enumerable: true, get: () => heap.view(name) })
 
   let embind = null
+  let registrations = 0
+  // Again after `main`, if that has registered more.
   function attachEmbind () {
+    if (sandbox.embindRegistrations === registrations) return
+    registrations = sandbox.embindRegistrations
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program })
   }
 
   return {
@@ -122,6 +128,7 @@ function makeRuntime (facade) {
     attachFiles: files.attach,
     clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
+    runHooksAgain: lifecycle.runHooksAgain,
     beforeMain: lifecycle.beforeMain,
     afterMain: lifecycle.afterMain,
     // Raw functions of exports, for those who are given one and need to know which.
@@ -133,7 +140,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.buffer()
+  return ArrayBuffer.isView(value) && sandbox.ownsBuffer(value.buffer)
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.

@@ -2,6 +2,8 @@
 
 // The function table: JavaScript functions in it by signature, its entries as functions, and `wasmTable`.
 
+const { UnsupportedError } = require('../errors')
+
 const LETTERS = /^[vijfdp][ijfdp]*$/
 
 function makeTable ({ facade, nameOf }) {
@@ -25,6 +27,9 @@ function makeTable ({ facade, nameOf }) {
 
   function addFunction (fn, sig) {
     if (typeof fn !== 'function') throw new TypeError(`addFunction: the first argument is ${fn === null ? 'null' : typeof fn}, not a function`)
+    if (facade.facts.fastcomp) {
+      throw new UnsupportedError("addFunction: function pointers of fastcomp modules are not indices of their table, so none can be added: use host: 'glue'")
+    }
     const index = sandbox.tableAdd(fn, nameOf(fn), checked(fn, sig))
     entries.delete(index)
     return index

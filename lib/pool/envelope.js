@@ -10,7 +10,7 @@ const MAX_DEPTH = 1000
 // Makes a result ready to be posted while the module's instance is still there: views of its memory are copied, live objects of
 // it are refused, and so is what structured cloning would refuse later, when nobody could say which task it was.
 // Gives `{ value, transfer }`.
-function pack (value, buffer) {
+function pack (value, isMemory) {
   const copies = new Map()
   const seen = new Set()
   look(value, 0)
@@ -23,11 +23,11 @@ function pack (value, buffer) {
     seen.add(item)
     if (depth > MAX_DEPTH) throw uncloneable(item, 'it is nested too deeply')
     if (ArrayBuffer.isView(item)) {
-      if (item.buffer === buffer) copies.set(item, item.slice())
+      if (isMemory(item.buffer)) copies.set(item, copyOf(item))
       return
     }
-    if (item === buffer) {
-      copies.set(item, item.slice(0))
+    if (types.isArrayBuffer(item)) {
+      if (isMemory(item)) copies.set(item, item.slice(0))
       return
     }
     if (Array.isArray(item)) {
@@ -54,6 +54,11 @@ function pack (value, buffer) {
     if (!isPlain(item)) return item
     return into({}, (object) => { for (const [key, inner] of Object.entries(item)) object[key] = rebuild(inner, made) })
   }
+}
+
+function copyOf (view) {
+  if (!types.isDataView(view)) return view.slice()
+  return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
 }
 
 function isPlain (value) {

@@ -13,8 +13,12 @@ const { OptionError } = require('../errors')
 const { Control } = require('./control')
 const { pack, packError } = require('./envelope')
 const { resolve, fromFile } = require('./work')
+// Loaded while the thread starts, not by its first task.
+require('../facade/embind')
 
 const { source, options, setup } = workerData
+
+const OWNS_BUFFER = Symbol.for('emvm.ownsBuffer')
 
 let sandbox = null
 let openMs = 0
@@ -80,11 +84,6 @@ function drop (vm) {
   }
 }
 
-function memoryOf (module) {
-  const view = module?.HEAPU8 ?? module?.HEAP8
-  return view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer
-}
-
 module.exports = async function work ({ task, payload, control: shared }) {
   const control = new Control(shared)
   let vm
@@ -114,9 +113,9 @@ module.exports = async function work ({ task, payload, control: shared }) {
     const fn = await resolve(task)
     const module = vm.exports
     const given = await fn(module, payload, { signal: stopping.signal, generation: vm.generation, move })
-    const memory = memoryOf(module)
-    const packed = pack(given, memory)
-    moved.delete(memory)
+    const isMemory = (buffer) => vm[OWNS_BUFFER](buffer)
+    const packed = pack(given, isMemory)
+    for (const value of moved) if (isMemory(value)) moved.delete(value)
     moved.delete(undefined)
     answer = { value: packed.value, transfer: [...moved, ...packed.transfer] }
   } catch (error) {

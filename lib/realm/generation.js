@@ -5,11 +5,15 @@
 const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError } = require('../errors')
+const { environment } = require('./environment')
+const { Loader } = require('./loader')
+const { adopt, orphan } = require('./orphans')
 const { Surroundings } = require('./surroundings')
 const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, offered, settle } = require('./shape')
 
 const START_LIMIT = 60000
+const ENDED = Object.freeze({ alive: false })
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -19,16 +23,20 @@ class Generation {
     this.namespace = createNamespace({
       memoryMax: options.memory.max,
       timeout: options.timeout,
+      stack: options.stack,
+      cache: options.cache,
       interruptId: program.interruptId,
-      imports: options.imports
+      imports: options.imports,
+      wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args })
     this.module = undefined
+    this.token = { alive: true }
   }
 
   async start () {
     try {
-      this.module = (await this.#withinLimit((said) => this.#run(said)))[0]
+      this.module = (await adopt(this.token, () => this.#withinLimit((said) => this.#run(said))))[0]
       // An exported module must not be a thenable: promises would call it.
       if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
       if (this.options.warmUp) await warmUp(this.options.warmUp, this.module)
@@ -49,46 +57,32 @@ class Generation {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
-    return settle([offer], options, { hook, said, pending: () => namespace.pending, instances: () => namespace.instances })
+    const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
+    const settled = await settle([offer], options, {
+      hook, said, pending: () => namespace.pending, instances: () => namespace.instances, ended: () => !this.token.alive
+    })
+    const [module] = settled
+    if (module !== null && typeof module === 'object') {
+      hook.remove(module)
+      if (marker && Object.getOwnPropertyDescriptor(module, 'wasmBinary')?.value === marker) delete module.wasmBinary
+    }
+    return settled
   }
 
   // Runs the glue's text.
   async #evaluate (options, said) {
-    const { source } = this.program
     const { overrides } = this.surroundings
-    const initial = {}
-    const module = { exports: initial, filename: source.file, id: source.file, loaded: false, children: [], paths: [] }
-    let exported
-    const own = {
-      ...overrides,
-      require: source.require,
-      module,
-      exports: initial,
-      __dirname: source.folder,
-      __filename: source.file,
-      Module: options
-    }
-    const emvm = {
-      modules: source.modules,
-      meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => new URL(id, source.url).href },
-      import: (specifier) => source.import(specifier),
-      exports: (getters) => { exported = getters },
-      exportAll: (namespace) => { exported = Object.assign(exported || {}, namespace) }
-    }
     const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
-    const body = source.compile(context)
-    let result = body.call(initial, emvm, ...source.names.map((name) => own[name]))
-    if (source.body.awaits) {
-      said('the glue\'s top-level await')
-      result = await result
-    }
-    return [offered({ module, initial, exported, result })]
+    const loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context })
+    return [offered(await loader.main(said))]
   }
 
   // What the glue gets as its `Module`.
   #moduleOptions () {
     const { module = {}, print, printErr, env, args, stdin } = this.options
     const options = { ...module }
+    // Emscripten empties the lists it is given.
+    for (const [key, value] of Object.entries(options)) if (Array.isArray(value)) options[key] = [...value]
     if (print && !options.print) options.print = print
     if (printErr && !options.printErr) options.printErr = printErr
     if (args && args.length > 0 && !options.arguments) options.arguments = [...args]
@@ -129,6 +123,9 @@ class Generation {
 
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
   end () {
+    orphan(this.token)
+    // Whoever holds the generation must not keep the token alive.
+    this.token = ENDED
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined

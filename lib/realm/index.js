@@ -12,8 +12,10 @@ const IDLE_MS = 1
 
 // What all generations share: the compiled glue and the compiled wasm.
 class GlueProgram {
-  constructor (source, marker, unregister) {
+  constructor (source, imports, marker, unregister) {
     this.source = source
+    // Of the wasm, with their canonical names where these can be told.
+    this.imports = imports
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
@@ -23,9 +25,9 @@ class GlueProgram {
 
   static async of (opened) {
     const source = await GlueSource.of(opened)
-    if (opened.program.hidden) return new GlueProgram(source, undefined, () => {})
+    if (opened.program.hidden) return new GlueProgram(source, opened.facts.imports, undefined, () => {})
     const [module, marker] = load().webassemblyModule(opened.program)
-    return new GlueProgram(source, marker, register(new Uint8Array(marker), module))
+    return new GlueProgram(source, opened.facts.imports, marker, register(new Uint8Array(marker), module))
   }
 }
 
@@ -44,6 +46,9 @@ class GlueHost {
     this.micros = []
     this.since = process.hrtime.bigint()
     this.totals = { calls: 0, traps: 0, timeouts: 0 }
+    // Told of faults; set by the sandbox.
+    this.onFault = undefined
+    this.#listen()
     this.#prepareSoon()
   }
 
@@ -51,6 +56,11 @@ class GlueHost {
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
+  ownsBuffer (buffer) {
+    const { module } = this.current
+    const view = module?.HEAPU8 ?? module?.HEAP8
+    return buffer === (view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer)
+  }
 
   // The next generation, where one stands by; without, there is nothing to give at once.
   recycle () {
@@ -76,6 +86,10 @@ class GlueHost {
     return module
   }
 
+  #listen () {
+    this.current.namespace.onFault = (error) => { if (this.onFault) this.onFault(error) }
+  }
+
   #make () {
     return new Generation(this.program, this.options).start()
   }
@@ -87,6 +101,7 @@ class GlueHost {
     for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
     past.end()
     this.current = next
+    this.#listen()
     this.standby = null
     this.generation++
     this.recycles++
@@ -153,7 +168,6 @@ class GlueHost {
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
   interrupt () { this.current.namespace.interrupt() }
-  get interruptId () { return this.current.namespace.interruptId }
 
   // Whether a value is dead after the next recycle.
   owns (value) {

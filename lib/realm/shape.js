@@ -9,14 +9,19 @@ const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(valu
 
 // What the glue offers: its default export, what it assigned to `module.exports`, its `Module` variable.
 function offered ({ module, initial, exported, result }) {
-  if (exported) {
-    if (isObject(exported.default)) return exported.default
-    return only(exported)
-  }
+  if (exported) return fromExports(exported)
   const assigned = module.exports
   if (assigned !== initial) return isObject(assigned) && Object.hasOwn(assigned, 'default') && isObject(assigned.default) ? assigned.default : assigned
-  if (Object.keys(initial).length > 0) return isObject(initial.default) ? initial.default : only(initial)
+  if (Object.keys(initial).length > 0) return fromExports(initial)
   return result && result.Module
+}
+
+// A default export that is a factory is the module's; an object beside other names is one part of an API.
+function fromExports (exported) {
+  const { default: main } = exported
+  const alone = Object.keys(exported).every((key) => key === 'default' || key === '__esModule')
+  if (typeof main === 'function' || (alone && isObject(main))) return main
+  return only(exported)
 }
 
 // `exports.createModule = ...`: an object with a factory and nothing else.
@@ -27,7 +32,8 @@ function only (exported) {
 }
 
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
-// `pending()` tell how many instances there are and are under way; `said` is told what is waited for.
+// `pending()` tell how many instances there are and are under way; `said` is told what is waited for; once `ended()`,
+// nobody waits any more.
 async function settle ([offer], options, watch) {
   let given = offer
   let promised = false
@@ -52,17 +58,26 @@ function peek (object, key) {
   return descriptor && descriptor.value
 }
 
+// How long an object that may be no module is given to instantiate something.
+const DOUBTFUL_MS = 500
+
 const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitialized', 'preloadedImages', 'inspect', 'ccall']
 
 // Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
 function isModule (object, options) {
-  return object === options || MARKS.some((key) => Object.hasOwn(object, key)) ||
-    Object.keys(object).some((key) => key[0] === '_' && typeof peek(object, key) === 'function')
+  if (hasMarks(object, options)) return true
+  const functions = Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
+  return functions.length > 0 && functions.filter((key) => key[0] === '_').length * 2 >= functions.length
+}
+
+// A wrapper may well have functions whose names begin with an underscore, but nothing of these.
+function hasMarks (object, options) {
+  return object === options || MARKS.some((key) => Object.hasOwn(object, key))
 }
 
 // `promised`: a promise of the glue's gave this module, so that it is ready unless its wasm is still being compiled.
 async function finish (module, options, watch, promised) {
-  const { hook, instances, pending, said } = watch
+  const { hook, instances, pending, said, ended } = watch
   if (!isObject(module)) return module
   const genuine = isModule(module, options)
   if (typeof peek(module, 'then') === 'function' || (!genuine && typeof module.then === 'function')) {
@@ -88,13 +103,16 @@ async function finish (module, options, watch, promised) {
     promised = true
   }
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
-  if (!done() && genuine && !hook.installed(module)) {
+  const certain = hasMarks(module, options)
+  if (!done() && certain && !hook.installed(module)) {
     said('onRuntimeInitialized')
     hook.install(module)
   }
   // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
   said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
-  for (let turns = 0; !done() && (pending() > 0 || (genuine && instances() === 0)); turns++) {
+  const patience = certain ? Infinity : Date.now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (genuine && instances() === 0 && Date.now() < patience)
+  for (let turns = 0; !ended() && !done() && waits(); turns++) {
     await Promise.race([hook.ready, turns < QUICK_TURNS ? immediate() : turn()])
   }
   if (!promised) {
@@ -121,7 +139,13 @@ class ReadyHook {
   constructor () {
     this.called = false
     this.ready = new Promise((resolve) => { this.resolve = resolve })
-    this.hooks = new WeakSet()
+    this.hooks = new WeakMap()
+  }
+
+  // What was put here for the start alone is no key of the module.
+  remove (module) {
+    const own = peek(module, 'onRuntimeInitialized')
+    if (typeof own === 'function' && this.hooks.get(own) === false) delete module.onRuntimeInitialized
   }
 
   install (module) {
@@ -135,7 +159,8 @@ class ReadyHook {
       this.resolve()
       return given
     }
-    this.hooks.add(hook)
+    // Whether it stands for one that the user gave.
+    this.hooks.set(hook, theirs !== undefined)
     module.onRuntimeInitialized = hook
   }
 

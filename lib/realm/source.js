@@ -1,14 +1,15 @@
 'use strict'
 
-// A program's glue, compiled once: a function whose parameters shadow what the glue may see.
+// A file of a program's glue, compiled once: a function whose parameters shadow what the glue may see.
 
 const fs = require('node:fs')
 const path = require('node:path')
 const vm = require('node:vm')
-const { createRequire, isBuiltin } = require('node:module')
+const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { load } = require('../binding')
 const { StartError } = require('../errors')
+const { PackageFiles } = require('./files')
 
 // Names that mean something of the realm's own to the glue. Nothing else of the caller's is shadowed.
 const SHADOWED = [
@@ -19,10 +20,11 @@ const SHADOWED = [
 const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'
 
 class GlueSource {
-  constructor (file, body, modules) {
+  constructor (file, body) {
     this.file = file
     this.body = body
-    this.modules = modules
+    // What it imports statically: see `PackageFiles.link`.
+    this.links = body.imports.length === 0 ? [] : undefined
     this.require = createRequire(file)
     this.url = pathToFileURL(file).href
     this.folder = path.dirname(file)
@@ -54,25 +56,18 @@ class GlueSource {
     return `\n${source}${RESULT}`
   }
 
-  // `import(specifier)` in the glue.
-  import (specifier) {
-    const text = `${specifier}`
-    if (/^(node|file|data):/.test(text) || isBuiltin(text)) return import(text)
-    if (text.startsWith('.') || path.isAbsolute(text)) return import(pathToFileURL(path.resolve(this.folder, text)).href)
-    return import(pathToFileURL(this.require.resolve(text)).href)
-  }
-
+  // The main file and those it imports statically.
   static async of ({ program, path: given, bytes }) {
     const file = path.resolve(given ?? 'glue.js')
     const text = bytes ?? await fs.promises.readFile(file)
-    const body = await load().glueBody(program.hidden ? undefined : program, text)
-    const source = new GlueSource(file, body, [])
+    const main = new GlueSource(file, await load().glueBody(program.hidden ? undefined : program, text))
+    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body))
     try {
-      source.modules = await Promise.all(body.imports.map((specifier) => source.import(specifier)))
+      await main.files.link(main)
     } catch (cause) {
       throw new StartError(`the glue's imports cannot be loaded: ${cause.message}`, { cause })
     }
-    return source
+    return main
   }
 }
 

@@ -93,10 +93,21 @@ class Surroundings {
   // Glue from before Node 18 takes Node's `fetch` for a browser's and gives it the path of its wasm.
   async #fetch (input, init) {
     const file = this.#fileOf(input)
-    if (file === undefined) return fetch(input, init)
-    const bytes = await fs.promises.readFile(file)
+    if (file === undefined) return this.#unlessEnded(fetch(input, init))
+    const bytes = await this.#unlessEnded(fs.promises.readFile(file))
     const type = file.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream'
     return new Response(bytes, { headers: { 'content-type': type } })
+  }
+
+  // Nothing that was waited for goes on once the generation has ended.
+  async #unlessEnded (promise) {
+    try {
+      const value = await promise
+      if (this.alive) return value
+    } catch (error) {
+      if (this.alive) throw error
+    }
+    return new Promise(() => {})
   }
 
   #fileOf (input) {

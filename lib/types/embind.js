@@ -15,6 +15,7 @@ export interface ClassHandle {
   isAliasOf (other: ClassHandle): boolean
   [Symbol.dispose] (): void
 }`
+const HANDLE_MEMBERS = ['clone', 'delete', 'deleteLater', 'isDeleted', 'isAliasOf']
 const ENUM = `/** One value of a C++ enum. */
 export interface EnumValue<Enum extends string, Value extends number> {
   readonly value: Value
@@ -71,10 +72,12 @@ function embindDeclarations ({ description, signatures, module, taken }) {
 
   function classText (described, index) {
     const { name, base, constructors, methods, statics, properties, staticProperties, iterable } = described
-    const inherited = new Set()
+    // A class may have its own, as cv.Mat of OpenCV 4.5.2 has a `clone`.
+    const inherited = new Set(HANDLE_MEMBERS)
     for (let at = base; at >= 0; at = description.classes[at].base) for (const own of ownNames(description.classes[at])) inherited.add(own)
     const changed = ownNames(described).filter((own) => inherited.has(own))
-    const parent = base < 0 ? 'ClassHandle' : changed.length > 0 ? `Omit<${classNames[base]}, ${changed.map((own) => `'${own}'`).join(' | ')}>` : classNames[base]
+    const above = base < 0 ? 'ClassHandle' : classNames[base]
+    const parent = changed.length > 0 ? `Omit<${above}, ${changed.map((own) => `'${own}'`).join(' | ')}>` : above
     const get = iterable && triples(methods).find(([own]) => own === iterable[1])
     const element = get ? result(get[1] ? overloads(get[2])[0] : get[2]) : 'any'
     const made = constructors === null

@@ -32,8 +32,25 @@ const RuntimeError = define('RuntimeError')
 // Errors that stand for a trap: wasm's own `catch_all` must not see them.
 const traps = new WeakSet()
 
+// What the native host calls a trap, by V8's words for it.
+const TRAPS = {
+  unreachable: 'unreachable',
+  'memory access out of bounds': 'out-of-bounds',
+  'table index is out of bounds': 'table-out-of-bounds',
+  'null function or function signature mismatch': 'indirect-call',
+  'divide by zero': 'divide',
+  'divide result unrepresentable': 'integer-overflow',
+  'float unrepresentable in integer range': 'bad-conversion',
+  'operation does not support unaligned accesses': 'unaligned-atomic',
+  'Maximum call stack size exceeded': 'stack-overflow'
+}
+
 function trap (error, frames) {
   traps.add(error)
+  if (error.code === undefined) {
+    Object.defineProperty(error, 'code', { value: 'EMVM_ERR_TRAP', configurable: true, writable: true })
+    Object.defineProperty(error, 'trap', { value: TRAPS[error.message] ?? 'other', configurable: true, writable: true })
+  }
   if (Array.isArray(frames) && frames.length > 0) {
     const [head, ...rest] = String(error.stack).split('\n')
     error.stack = [head, ...frames.map((frame) => `    at ${frame}`), ...rest].join('\n')

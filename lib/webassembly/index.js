@@ -4,7 +4,7 @@ const native = require('./native')
 const { Realm, isExported } = require('./realm')
 const { CompileError, LinkError, RuntimeError } = require('./errors')
 const { bufferSource } = require('./convert')
-const { Module, isModule, compile, register } = require('./module')
+const { defineModule, isModule, register } = require('./module')
 const defineMemory = require('./memory')
 const defineTable = require('./table')
 const defineGlobal = require('./global')
@@ -12,15 +12,17 @@ const defineException = require('./exception')
 const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
-// `imports`: functions of the user's that come before what is imported, by module and name.
-function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides } = {}) {
-  const realm = new Realm({ memoryMax, timeout, interruptId })
+// `imports`: functions of the user's that come before what is imported, by module and name; `cache`: the folder of
+// compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given.
+function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps } = {}) {
+  const realm = new Realm({ memoryMax, timeout, interruptId, stack })
+  const { Module, compile } = defineModule(cache === false ? '' : cache)
   let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)
   const global = defineGlobal(realm)
   const exception = defineException(realm)
-  const instance = defineInstance(realm, { memory, table, global, exception, overrides })
+  const instance = defineInstance(realm, { memory, table, global, exception, overrides, wraps })
 
   // A synchronous exception becomes a rejection.
   async function during (work) {
@@ -104,6 +106,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides 
     // Compilations and instantiations under way.
     get pending () { return pending },
     get instances () { return instance.count },
+    // The memory of the instance made last.
+    get memory () { return instance.memory },
     // Calls into wasm on the stack.
     get depth () { return native.realmDepth(realm.handle) },
     // Bytes in all memories now.
@@ -120,6 +124,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, imports: overrides 
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
     get interruptId () { return native.realmInterruptId(realm.handle) },
+    set onFault (told) { realm.faults.told = told },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
     release: () => realm.release()
   }

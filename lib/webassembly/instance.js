@@ -18,8 +18,9 @@ function describe (compiled) {
   return known
 }
 
-module.exports = function defineInstance (realm, { memory, table, global, exception, overrides }) {
+module.exports = function defineInstance (realm, { memory, table, global, exception, overrides, wraps }) {
   let count = 0
+  let lastMemory
 
   class Instance {
     #exports
@@ -54,6 +55,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
     const exports = Object.create(null)
     for (let at = 0; at < values.length; at++) {
       exports[names[2 * at]] = present(names[2 * at + 1], values[at])
+      if (names[2 * at + 1] === 2) lastMemory = exports[names[2 * at]]
     }
     return Object.freeze(exports)
   }
@@ -90,7 +92,10 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       if (from === null || from === undefined || (typeof from !== 'object' && typeof from !== 'function')) {
         throw new TypeError(`${where}: Import #${at} "${module}": module is not an object or function`)
       }
-      const value = from[name]
+      const theirs = from[name]
+      const wrap = kind === 0 && typeof theirs === 'function' && wraps && wraps[module] && wraps[module][name]
+      const value = wrap ? wrap(theirs) : theirs
+      if (kind === 2 && memory.isMemory(value)) lastMemory = value
       given[at] = link(kind, value, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
     }
     return given
@@ -148,6 +153,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
     Instance,
     prepare,
     get count () { return count },
+    get memory () { return lastMemory },
     create: (prepared) => new Instance(ready, complete(prepared))
   }
 }

@@ -8,54 +8,54 @@ const translator = require('./translator')
 // `new Module(ready, compiled)`: how emvm itself makes one of compiled code.
 const ready = Symbol('compiled')
 
-let isModule, compiledCode
+// The code of each module, of whatever namespace.
+const codes = new WeakMap()
+const isModule = (value) => codes.has(value)
+const compiledCode = (module) => codes.get(module)
 
-class Module {
-  #compiled
-
-  constructor (bytes, compiled) {
-    if (bytes === ready) {
-      this.#compiled = compiled
-      return
+// The class of one namespace, and its asynchronous way in. `cache`: folder of compiled code; undefined: the user's
+// own; empty: none.
+function defineModule (cache) {
+  class Module {
+    constructor (bytes, compiled) {
+      if (bytes === ready) {
+        codes.set(this, compiled)
+        return
+      }
+      if (arguments.length === 0) throw new TypeError('WebAssembly.Module(): Argument 0 must be a buffer source')
+      codes.set(this, compileSync(bufferSource(bytes, 'WebAssembly.Module()'), 'WebAssembly.Module()', cache))
     }
-    if (arguments.length === 0) throw new TypeError('WebAssembly.Module(): Argument 0 must be a buffer source')
-    this.#compiled = compileSync(bufferSource(bytes, 'WebAssembly.Module()'), 'WebAssembly.Module()')
-  }
 
-  static imports (module) {
-    const flat = native.moduleImports(compiledOf(module, 'WebAssembly.Module.imports()'))
-    const list = []
-    for (let at = 0; at < flat.length; at += 4) {
-      list.push({ module: flat[at], name: flat[at + 1], kind: EXTERN_KINDS[flat[at + 2]] })
+    static imports (module) {
+      const flat = native.moduleImports(compiledOf(module, 'WebAssembly.Module.imports()'))
+      const list = []
+      for (let at = 0; at < flat.length; at += 4) {
+        list.push({ module: flat[at], name: flat[at + 1], kind: EXTERN_KINDS[flat[at + 2]] })
+      }
+      return list
     }
-    return list
-  }
 
-  static exports (module) {
-    const flat = native.moduleExports(compiledOf(module, 'WebAssembly.Module.exports()'))
-    const list = []
-    for (let at = 0; at < flat.length; at += 2) list.push({ name: flat[at], kind: EXTERN_KINDS[flat[at + 1]] })
-    return list
-  }
-
-  static customSections (module, name) {
-    const compiled = compiledOf(module, 'WebAssembly.Module.customSections()')
-    if (name === undefined) {
-      throw new TypeError('WebAssembly.Module.customSections(): Argument 1 is required')
+    static exports (module) {
+      const flat = native.moduleExports(compiledOf(module, 'WebAssembly.Module.exports()'))
+      const list = []
+      for (let at = 0; at < flat.length; at += 2) list.push({ name: flat[at], kind: EXTERN_KINDS[flat[at + 1]] })
+      return list
     }
-    const wanted = `${name}`
-    // No section has a name that UTF-8 cannot hold.
-    if (/\p{Surrogate}/u.test(wanted)) return []
-    return native.moduleCustomSections(compiled, wanted)
-  }
 
-  static {
-    isModule = (value) => typeof value === 'object' && value !== null && #compiled in value
-    compiledCode = (module) => module.#compiled
+    static customSections (module, name) {
+      const compiled = compiledOf(module, 'WebAssembly.Module.customSections()')
+      if (name === undefined) {
+        throw new TypeError('WebAssembly.Module.customSections(): Argument 1 is required')
+      }
+      const wanted = `${name}`
+      // No section has a name that UTF-8 cannot hold.
+      if (/\p{Surrogate}/u.test(wanted)) return []
+      return native.moduleCustomSections(compiled, wanted)
+    }
   }
+  finish(Module, 'Module', 1)
+  return { Module, compile: async (bytes, where) => new Module(ready, await compile(bytes, where, cache)) }
 }
-
-finish(Module, 'Module', 1)
 
 function compiledOf (module, where) {
   if (!isModule(module)) throw new TypeError(`${where}: Argument 0 must be a WebAssembly.Module`)
@@ -75,29 +75,30 @@ function explain (outcome, where) {
   return new CompileError(`${where}: ${outcome[0]}${hint}`)
 }
 
-function compileSync (bytes, where) {
+// What was translated is kept under the bytes it was translated from, so that the next process need not.
+function compileSync (bytes, where, cache) {
   const known = knownCode(bytes)
   if (known) return known
-  let outcome = native.moduleCompile(bytes)
+  let outcome = native.moduleCompile(bytes, cache)
   const legacy = legacyBytes(outcome)
   const translated = legacy && translator.translateSync(legacy)
-  if (translated) outcome = native.moduleCompile(translated)
+  if (translated) outcome = native.moduleCompile(translated, cache, legacy)
   if (failed(outcome)) throw explain(outcome, where)
   return outcome
 }
 
 // The addon copies the bytes at once: the caller may change them meanwhile.
-const compileAsync = (bytes) => new Promise((resolve) => native.moduleCompileAsync(bytes, resolve))
+const compileAsync = (bytes, cache, original) => new Promise((resolve) => native.moduleCompileAsync(bytes, cache, original, resolve))
 
-async function compile (bytes, where) {
+async function compile (bytes, where, cache) {
   const known = knownCode(bytes)
-  if (known) return new Module(ready, known)
-  let outcome = await compileAsync(bytes)
+  if (known) return known
+  let outcome = await compileAsync(bytes, cache)
   const legacy = legacyBytes(outcome)
   const translated = legacy && await translator.translate(legacy)
-  if (translated) outcome = await compileAsync(translated)
+  if (translated) outcome = await compileAsync(translated, cache, legacy)
   if (failed(outcome)) throw explain(outcome, where)
-  return new Module(ready, outcome)
+  return outcome
 }
 
 // Compiled code by the few bytes that stand for it: the glue host puts them where the glue has its wasm.
@@ -124,4 +125,4 @@ function register (bytes, compiled) {
   }
 }
 
-module.exports = { Module, isModule, compiledCode, compile, register }
+module.exports = { defineModule, isModule, compiledCode, register }

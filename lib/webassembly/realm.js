@@ -8,10 +8,19 @@ const exported = new WeakMap()
 
 const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
+// The addon holds this function for as long as the realm: it must not lead back to the realm, so it has a scope of its own.
+function errorMaker (faults) {
+  return (kind, message, detail) => {
+    const error = fromNative(kind, message, detail)
+    if (faults.told && isTrap(error)) faults.told(error)
+    return error
+  }
+}
+
 // A realm: one store of wasm objects. `handle` is the addon's side of it.
 class Realm {
-  // Limits: bytes that a memory may reach, milliseconds of one call.
-  constructor ({ memoryMax, timeout, interruptId } = {}) {
+  // Limits: bytes that a memory may reach, milliseconds of one call, bytes of native stack.
+  constructor ({ memoryMax, timeout, interruptId, stack } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
     this.numbers = new Map()
@@ -20,8 +29,10 @@ class Realm {
     // Set by exception.js.
     this.makeException = null
     this.describeException = () => undefined
+    // Told of traps and of calls that were stopped.
+    this.faults = { told: undefined }
     this.handle = native.realmCreate({
-      error: fromNative,
+      error: errorMaker(this.faults),
       adopt: (fn, address) => { exported.set(fn, { realm: this, address }) },
       toBigInt: asBigInt64,
       functionAddress: (value) => this.functionAddress(value),
@@ -30,7 +41,7 @@ class Realm {
       exception: (tag, payload) => this.makeException(tag, payload),
       describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
       holder: [undefined]
-    }, memoryMax, timeout, interruptId)
+    }, memoryMax, timeout, interruptId, stack)
   }
 
   externNumber (value) {
@@ -82,6 +93,7 @@ class Realm {
   // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
   release () {
     native.realmRelease(this.handle)
+    this.faults.told = undefined
     this.externs = [null]
     this.numbers = new Map()
     this.objects = new Map()

@@ -179,11 +179,20 @@ impl SandboxObject {
         Ok(())
     }
 
-    /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait.
+    /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait; with these
+    /// arguments in place of the settings'.
     #[napi(catch_unwind)]
-    pub fn start(&self, env: &Env, no_initial_run: Option<bool>) -> Result<()> {
+    pub fn start(
+        &self,
+        env: &Env,
+        no_initial_run: Option<bool>,
+        args: Option<Vec<String>>,
+    ) -> Result<()> {
         if no_initial_run == Some(true) {
             self.live(env)?.hold_main();
+        }
+        if let Some(args) = args {
+            self.live(env)?.set_args(args);
         }
         self.start_part(env, Instance::start)
     }
@@ -278,6 +287,15 @@ impl SandboxObject {
         self.cell
             .instance()
             .map_or(0.0, |instance| instance.interrupter.id() as f64)
+    }
+
+    /// How much was registered with embind so far: it grows where `main` registers too.
+    #[napi(getter)]
+    pub fn embind_registrations(&self) -> u32 {
+        self.cell.instance().map_or(0, |instance| {
+            let registry = &instance.runtime.embind.reg;
+            (registry.types.len() + registry.funcs.len()) as u32
+        })
     }
 
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
@@ -379,6 +397,12 @@ impl SandboxObject {
                 Err(pending())
             }
         }
+    }
+
+    /// Whether a value is an ArrayBuffer over the linear memory. None is made to find out.
+    #[napi]
+    pub fn owns_buffer(&self, env: &Env, value: Unknown) -> bool {
+        self.cell.buffer.is_own(env.raw(), value.raw())
     }
 
     /// The exported functions of these canonical names, `undefined` where there is none.

@@ -3,7 +3,9 @@
 use crate::emscripten;
 use crate::engine::{Cache, Progress};
 use crate::program::files::{self, Stamp};
-use crate::program::{self, NameState, OpenError, Program, ReadError, Reading, SourceFile};
+use crate::program::{
+    self, Generated, NameState, OpenError, Program, ReadError, Reading, SourceFile,
+};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
@@ -32,6 +34,14 @@ pub struct Failure {
     pub message: String,
     /// The WebAssembly features that the engine lacks, when that is the failure.
     pub feature: Option<String>,
+}
+
+/// A script of `lib/facade/embind/factories.js` with V8's code for it.
+#[napi(object)]
+pub struct GeneratedScript {
+    pub source: String,
+    pub which: Buffer,
+    pub code: Buffer,
 }
 
 /// A compiled program, shared by all sandboxes and threads of the process.
@@ -240,8 +250,8 @@ pub fn read_wasm(spec: SourceSpec) -> AsyncTask<ReadWasmTask> {
 impl ProgramHandle {
     /// What the JavaScript side needs to know, as JSON.
     #[napi]
-    pub fn facts(&self) -> String {
-        facts(&self.program).to_string()
+    pub fn facts(&self) -> &str {
+        self.program.facts(|program| facts(program).to_string())
     }
 
     /// Hash of what was read: the program's name in this process.
@@ -260,6 +270,25 @@ impl ProgramHandle {
     #[napi(getter)]
     pub fn from_cache(&self) -> bool {
         self.program.from_cache
+    }
+
+    /// What a thread has kept by `keepGenerated`, if one has.
+    #[napi]
+    pub fn generated(&self) -> Option<GeneratedScript> {
+        self.program.generated().map(|kept| GeneratedScript {
+            source: kept.source.to_string(),
+            which: kept.which.to_vec().into(),
+            code: kept.code.to_vec().into(),
+        })
+    }
+
+    #[napi]
+    pub fn keep_generated(&self, source: String, which: Buffer, code: Buffer) {
+        self.program.keep_generated(Generated {
+            source: source.into(),
+            which: Arc::from(&which[..]),
+            code: Arc::from(&code[..]),
+        });
     }
 
     /// The bytes of the wasm.
@@ -316,7 +345,7 @@ fn facts(program: &Program) -> Value {
             "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
             "embind": g.uses.embind, "nodeFiles": g.uses.node_files,
         })),
-        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs })),
+        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api })),
         "fastcomp": program.abi().fastcomp,
         "wasmOrigin": format!("{:?}", reading.wasm_origin),
         "versions": format!("{:?}", reading.versions),

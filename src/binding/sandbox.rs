@@ -204,6 +204,13 @@ impl SandboxCell {
         let (base, len) = (memory.as_mut_ptr(), memory.len());
         self.buffer.value(env, base, len)
     }
+
+    /// The ArrayBuffer for a view of it that ends at `end`.
+    pub fn array_buffer_for(&self, env: sys::napi_env, end: usize) -> Option<sys::napi_value> {
+        let memory = self.instance()?.runtime.wasm.memory_mut();
+        let (base, len) = (memory.as_mut_ptr(), memory.len());
+        self.buffer.value_for(env, base, len, end)
+    }
 }
 
 /// A native call of a sandbox is on the stack.
@@ -249,8 +256,13 @@ pub unsafe fn enter(
         instance.runtime.forget_refusals();
         instance.interrupter.begin();
     }
-    let called = catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
-        .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))));
+    // A function may be too short for an interruption point of its own.
+    let called = if !outermost && instance.interrupter.is_raised() {
+        Err(Unwind::unreachable())
+    } else {
+        catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
+            .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))))
+    };
     // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
     let Some(instance) = cell.instance() else {
         return std::ptr::null_mut();

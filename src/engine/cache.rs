@@ -46,12 +46,21 @@ impl Cache {
         }
     }
 
-    /// The key of a module: its bytes and all that decides what code they become.
-    pub fn key(wasm: &[u8]) -> blake3::Hash {
+    /// The key of a module, whose bytes have this hash: it holds all that decides what code they become.
+    pub fn key(wasm: &blake3::Hash) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(fingerprint().as_bytes());
         hasher.update(&[0]);
-        hasher.update(wasm);
+        hasher.update(wasm.as_bytes());
+        hasher.finalize()
+    }
+
+    /// The key of the same code for those who need nothing noted beside it.
+    pub fn api_key(wasm: &blake3::Hash) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(fingerprint().as_bytes());
+        hasher.update(&[1]);
+        hasher.update(wasm.as_bytes());
         hasher.finalize()
     }
 
@@ -76,12 +85,16 @@ impl Cache {
     }
 
     fn read(&self, key: &blake3::Hash) -> io::Result<Option<Cached>> {
+        // A folder that is not ours alone is left as it is, whatever stands in it.
+        match fs::metadata(&self.folder) {
+            Ok(metadata) if check_private(&metadata).is_ok() => {}
+            _ => return Ok(None),
+        }
         let path = self.code_path(key);
         let (mut seal, code) = match (open_regular(&self.seal_path(key)), open_regular(&path)) {
             (Err(e), _) | (_, Err(e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             (seal, code) => (seal?, code?),
         };
-        check_private(&fs::metadata(&self.folder)?)?;
         check_private(&seal.metadata()?)?;
         check_private(&code.metadata()?)?;
         let mut bytes = Vec::new();
@@ -152,7 +165,8 @@ mod private {
     pub fn open_regular(path: &Path) -> io::Result<File> {
         let file = OpenOptions::new()
             .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            // A pipe in the file's place must not be waited for.
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
             .open(path)?;
         if file.metadata()?.is_file() {
             Ok(file)
@@ -227,7 +241,7 @@ mod tests {
 
     fn stored(folder: &Path) -> (Cache, blake3::Hash) {
         let cache = Cache::at(folder.join("emvm"));
-        let key = Cache::key(SEVEN);
+        let key = Cache::key(&blake3::hash(SEVEN));
         assert!(cache.load(&key).is_none());
         let code = Code::compile(SEVEN, None).unwrap();
         cache.store(&key, &code, "noted").unwrap();

@@ -1,6 +1,7 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
 use super::interruption::InterruptionPoints;
+use super::points::Points;
 use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
 use std::sync::Arc;
@@ -30,18 +31,30 @@ pub const WASMER_VERSION: &str = "7.4.2";
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
+    let points = if interruptible() { "4" } else { "none" };
     format!(
-        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points 3",
+        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points {points}",
         env!("CARGO_PKG_VERSION"),
         target.triple(),
         target.cpu_features()
     )
 }
 
-/// An engine that compiles for this machine, with interruption points and recyclable memories.
+/// Whether code is compiled with interruption points: always, but for measuring what they cost. `open` refuses `timeout`
+/// without them.
+fn interruptible() -> bool {
+    std::env::var_os("EMVM_INTERRUPTION_POINTS").is_none_or(|value| value != "off")
+}
+
+/// An engine that compiles for this machine, with recyclable memories, and an interruption point wherever one may be
+/// needed.
 pub fn engine() -> Engine {
+    engine_with(Points::default())
+}
+
+fn engine_with(points: Points) -> Engine {
     let mut compiler = Cranelift::default();
-    compiler.push_middleware(InterruptionPoints::new());
+    compiler.push_middleware(InterruptionPoints::new(points));
     let mut features = Features::new();
     features.exceptions = true;
     features.relaxed_simd = true;
@@ -56,7 +69,11 @@ pub fn engine() -> Engine {
 
 impl Code {
     pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
-        let engine = engine();
+        super::budget::check(wasm).map_err(CompileError)?;
+        let engine = engine_with(match interruptible() {
+            true => Points::of(wasm),
+            false => Points::none(wasm),
+        });
         let module = match progress {
             None => Module::new(&engine, wasm),
             Some(progress) => {

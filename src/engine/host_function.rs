@@ -1,6 +1,6 @@
 //! Rust functions that wasm can call, of any signature, without boxing a value.
 
-use super::{Args, Raw, Unwind};
+use super::{Args, Func, Raw, Unwind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer::{AsStoreMut, AsStoreRef, Extern, FunctionType, VMExternToExtern};
 use wasmer_types::RawValue;
@@ -24,7 +24,7 @@ struct HostContext<T> {
 
 type Dynamic<T> = VMDynamicFunctionContext<HostContext<T>>;
 
-/// Makes a host function for a store.
+/// Makes a host function for a store. The [`Func`] is good once a module that imports it is instantiated.
 ///
 /// # Safety
 /// `data` stays valid and in place as long as the store, and wasm of this store only runs on the thread that owns `data`,
@@ -35,7 +35,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     function: HostFn<T>,
     index: u32,
     data: *mut T,
-) -> Extern {
+) -> (Extern, Func) {
     let mut host_data = Box::new(Dynamic {
         address: std::ptr::null(),
         ctx: HostContext {
@@ -59,14 +59,16 @@ pub(crate) unsafe fn host_function<T: 'static>(
         },
         call_trampoline: call_trampoline::<T>,
     };
+    let anyfunc = MaybeInstanceOwned::Host(Box::new(std::cell::UnsafeCell::new(anyfunc)));
+    let func = Func(anyfunc.as_ptr());
     let function = VMFunction {
-        anyfunc: MaybeInstanceOwned::Host(Box::new(std::cell::UnsafeCell::new(anyfunc))),
+        anyfunc,
         kind: VMFunctionKind::Dynamic,
         signature: ty.clone(),
         host_data,
     };
     let handle = InternalStoreHandle::new(store.objects_mut().as_sys_mut(), function);
-    VMExtern::Function(handle).to_extern(store)
+    (VMExtern::Function(handle).to_extern(store), func)
 }
 
 /// wasm calls here, on its own stack, with the arguments at `values`.

@@ -1,11 +1,12 @@
-//! Interruption points: a check at each function entry and loop header, so that any thread can stop wasm.
+//! Interruption points: checks in functions and loops (see [`points`](super::points)), so that any thread can stop wasm.
 //!
 //! The compiler takes a flag for an ordinary global: without a write to some global in between, it uses again what an
 //! earlier point has read, and a loop would read its flag once, before it begins. So the points of a function have flags
-//! of their own, which rise together. Where a function has more loops than there are flags, the rest share one, and
-//! write to a global that nobody reads; that costs more than the check. Globals are a class of memory of their own to the
-//! compiler: loads from linear memory are optimised as before.
+//! of their own, which rise together. Where a function has more loops than there are flags, the rest share one, and each
+//! writes to a global that nobody reads before it begins. Globals are a class of memory of their own to the compiler:
+//! loads from linear memory are optimised as before.
 
+use super::points::{FunctionPoints, LoopPoint, Points};
 use parking_lot::Mutex;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -22,12 +23,13 @@ pub(super) const FLAG: &str = "emvm:interrupt";
 /// The export under which the start function is found: emvm calls it itself, once host functions can reach the memory.
 pub(super) const START: &str = "emvm:start";
 
-/// How many flags there are. One is for function entries.
+/// How many flags there are.
 pub(super) const FLAGS: u32 = 32;
 
 /// The middleware. One per compilation: it remembers the globals it adds.
 #[derive(Debug, Default)]
 pub(super) struct InterruptionPoints {
+    points: Arc<Points>,
     added: Mutex<Option<Added>>,
 }
 
@@ -39,24 +41,31 @@ struct Added {
 }
 
 impl InterruptionPoints {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::default()
+    pub(super) fn new(points: Points) -> Arc<Self> {
+        Arc::new(Self {
+            points: Arc::new(points),
+            added: Mutex::default(),
+        })
     }
 }
 
 impl ModuleMiddleware for InterruptionPoints {
     fn generate_function_middleware<'a>(
         &self,
-        _: LocalFunctionIndex,
+        function: LocalFunctionIndex,
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
         // wasmer describes the module before it walks over functions; an index that no global has is refused.
         let nowhere = Added {
             written: u32::MAX,
             flag: u32::MAX - FLAGS,
         };
-        Box::new(Points {
+        Box::new(Writer {
             globals: self.added.lock().unwrap_or(nowhere),
-            made: 0,
+            points: self.points.function(function.as_u32()).cloned(),
+            begun: false,
+            loops: 0,
+            frames: vec![None],
+            flags: 0,
         })
     }
 
@@ -88,51 +97,187 @@ impl ModuleMiddleware for InterruptionPoints {
     }
 }
 
+/// Writes the points of one function.
 #[derive(Debug)]
-struct Points {
+struct Writer {
     globals: Added,
-    /// Points of this function so far.
-    made: u32,
+    /// `None`: every point.
+    points: Option<FunctionPoints>,
+    begun: bool,
+    /// Loops so far.
+    loops: usize,
+    /// Of each open block, the counted loop that it is, and its flag.
+    frames: Vec<Option<Counted>>,
+    /// Flags taken so far.
+    flags: u32,
 }
 
-impl Points {
-    fn point<'a>(&mut self, state: &mut MiddlewareReaderState<'a>) {
-        let shared = FLAGS - 1;
-        state.extend(&[
-            Operator::GlobalGet {
-                global_index: self.globals.flag + self.made.min(shared),
-            },
-            Operator::If {
-                blockty: BlockType::Empty,
-            },
-            Operator::Unreachable,
-            Operator::End,
-        ]);
-        if self.made >= shared {
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    local: u32,
+    mask: u32,
+    flag: u32,
+}
+
+impl Writer {
+    fn entry(&self) -> bool {
+        self.points.as_ref().is_none_or(|points| points.entry)
+    }
+
+    fn before_calls(&self) -> bool {
+        self.points.as_ref().is_some_and(|points| points.calls)
+    }
+
+    fn before_stretches(&self) -> bool {
+        self.points.as_ref().is_none_or(|points| points.stretches)
+    }
+
+    fn next_loop(&mut self) -> LoopPoint {
+        let points = self.points.as_ref();
+        let point = points.and_then(|points| points.loops.get(self.loops).copied());
+        self.loops += 1;
+        point.unwrap_or(LoopPoint::Header)
+    }
+
+    /// A flag that no other point of the function reads; or the last, which the compiler must take for changed. What is
+    /// written differs each time: writing what is there already would be left out.
+    fn flag<'a>(&mut self, state: &mut MiddlewareReaderState<'a>) -> u32 {
+        let last = FLAGS - 1;
+        if self.flags >= last {
             state.extend(&[
-                Operator::I32Const { value: 0 },
+                Operator::I32Const {
+                    value: self.flags as i32,
+                },
                 Operator::GlobalSet {
                     global_index: self.globals.written,
                 },
             ]);
         }
-        self.made += 1;
+        let flag = self.globals.flag + self.flags.min(last);
+        self.flags += 1;
+        flag
+    }
+
+    /// A point of its own.
+    fn point<'a>(&mut self, state: &mut MiddlewareReaderState<'a>) {
+        let flag = self.flag(state);
+        look(flag, state);
+    }
+
+    fn back<'a>(&self, depth: u32) -> Option<Counted> {
+        let at = self.frames.len().checked_sub(1 + depth as usize)?;
+        *self.frames.get(at)?
     }
 }
 
-impl<'a> FunctionMiddleware<'a> for Points {
+fn look<'a>(flag: u32, state: &mut MiddlewareReaderState<'a>) {
+    state.extend(&[
+        Operator::GlobalGet { global_index: flag },
+        Operator::If {
+            blockty: BlockType::Empty,
+        },
+        Operator::Unreachable,
+        Operator::End,
+    ]);
+}
+
+/// Goes back to the beginning of a counted loop, with a look when it is time.
+fn go_back<'a>(to: Counted, depth: u32, state: &mut MiddlewareReaderState<'a>) {
+    state.extend(&[
+        Operator::LocalGet {
+            local_index: to.local,
+        },
+        Operator::I32Const {
+            value: to.mask as i32,
+        },
+        Operator::I32And,
+        Operator::BrIf {
+            relative_depth: depth,
+        },
+    ]);
+    look(to.flag, state);
+    state.push_operator(Operator::Br {
+        relative_depth: depth,
+    });
+}
+
+impl<'a> FunctionMiddleware<'a> for Writer {
     fn feed(
         &mut self,
         operator: Operator<'a>,
         state: &mut MiddlewareReaderState<'a>,
     ) -> Result<(), MiddlewareError> {
-        if self.made == 0 {
-            self.point(state);
+        if !self.begun {
+            self.begun = true;
+            if self.entry() {
+                self.point(state);
+            }
         }
-        let header = matches!(operator, Operator::Loop { .. });
-        state.push_operator(operator);
-        if header {
-            self.point(state);
+        match operator {
+            Operator::Loop { .. } => match self.next_loop() {
+                LoopPoint::Header => {
+                    let flag = self.flag(state);
+                    self.frames.push(None);
+                    state.push_operator(operator);
+                    look(flag, state);
+                }
+                LoopPoint::Counted { local, mask } => {
+                    let flag = self.flag(state);
+                    self.frames.push(Some(Counted { local, mask, flag }));
+                    state.push_operator(operator);
+                }
+                LoopPoint::None => {
+                    self.frames.push(None);
+                    state.push_operator(operator);
+                }
+            },
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.frames.push(None);
+                state.push_operator(operator);
+            }
+            Operator::End => {
+                self.frames.pop();
+                state.push_operator(operator);
+            }
+            Operator::Br { relative_depth } => match self.back(relative_depth) {
+                Some(to) => go_back(to, relative_depth, state),
+                None => state.push_operator(operator),
+            },
+            Operator::BrIf { relative_depth } => match self.back(relative_depth) {
+                Some(to) => {
+                    // The compiler puts what stands after `else` next, so that a round has one jump taken, as before.
+                    state.extend(&[
+                        Operator::I32Eqz,
+                        Operator::If {
+                            blockty: BlockType::Empty,
+                        },
+                        Operator::Else,
+                    ]);
+                    go_back(to, relative_depth + 1, state);
+                    state.push_operator(Operator::End);
+                }
+                None => state.push_operator(operator),
+            },
+            Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. }
+                if self.before_calls() =>
+            {
+                self.point(state);
+                state.push_operator(operator);
+            }
+            // One of these takes long by itself.
+            Operator::MemoryFill { .. }
+            | Operator::MemoryCopy { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableGrow { .. }
+                if self.before_stretches() =>
+            {
+                self.point(state);
+                state.push_operator(operator);
+            }
+            _ => state.push_operator(operator),
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! The wasmer engine as emvm uses it: compiling, calling in, being called back.
 
 mod args;
+mod budget;
 mod cache;
 mod code;
 mod host_function;
 mod instantiate;
 mod interruption;
+mod points;
 mod raw;
 mod trampolines;
 mod tunables;
@@ -24,10 +26,5 @@ pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, Wasm};
 
-/// How calls into wasm are set up.
-pub(crate) fn vm_config() -> &'static wasmer_vm::VMConfig {
-    static CONFIG: wasmer_vm::VMConfig = wasmer_vm::VMConfig {
-        wasm_stack_size: Some(1 << 20),
-    };
-    &CONFIG
-}
+/// Bytes of native stack for wasm where nobody asks for another size.
+pub const STACK_BYTES: usize = 1 << 20;

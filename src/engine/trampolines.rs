@@ -48,7 +48,7 @@ pub fn table_functions<T: Owner>(
     let mut imports = Imports::new();
     for i in 0..BATCH {
         // SAFETY: by the promise of `Owner`: the owner stays in place longer than its store.
-        let external = unsafe { host_function(store.as_mut(), ty, function, first + i, data) };
+        let (external, _) = unsafe { host_function(store.as_mut(), ty, function, first + i, data) };
         imports.define("e", &i.to_string(), external);
     }
     let (made, tables) = collect_tables(|| Instance::new(store.as_mut(), &module, &imports));

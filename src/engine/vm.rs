@@ -16,7 +16,7 @@ use wasmer::sys::NativeEngineExt;
 use wasmer_types::{ExportIndex, FunctionType, GlobalIndex, RawValue};
 use wasmer_vm::{
     InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObjects, Trap,
-    VMCallerCheckedAnyfunc, VMContext, VMDynamicFunctionContext, VMExtern, VMFunction,
+    VMCallerCheckedAnyfunc, VMConfig, VMContext, VMDynamicFunctionContext, VMExtern, VMFunction,
     VMFunctionBody, VMFunctionContext, VMFunctionKind, VMInstance,
 };
 
@@ -40,12 +40,28 @@ struct HostContext<T> {
     objects: *const StoreObjects,
 }
 
+/// How calls into wasm are set up.
+pub struct CallConfig(VMConfig);
+
+impl CallConfig {
+    /// Calls have `stack` bytes of native stack.
+    pub fn with_stack(stack: usize) -> Self {
+        Self(VMConfig {
+            wasm_stack_size: Some(stack),
+        })
+    }
+    pub fn stack(&self) -> usize {
+        self.0.wasm_stack_size.unwrap_or(super::STACK_BYTES)
+    }
+}
+
 /// Enters wasm. `slots` holds the arguments and receives the results.
 ///
 /// # Safety
 /// `func` belongs to a live store; `slots` points to `max(params, results)` values and outlives the call.
 #[inline]
 pub unsafe fn enter(
+    config: &CallConfig,
     func: NonNull<VMCallerCheckedAnyfunc>,
     slots: *mut RawValue,
 ) -> Result<(), Trap> {
@@ -54,7 +70,7 @@ pub unsafe fn enter(
         let func = func.as_ref();
         wasmer_vm::wasmer_call_trampoline(
             None,
-            super::vm_config(),
+            &config.0,
             func.vmctx,
             func.call_trampoline,
             func.func_ptr,
@@ -169,6 +185,7 @@ pub unsafe fn instantiate(
     code: &Code,
     objects: *mut StoreObjects,
     imports: &[VMExtern],
+    config: &CallConfig,
     cap: Option<u64>,
     mut keep: impl FnMut(Instantiated) -> Result<(), InstantiateError>,
 ) -> Result<(), InstantiateError> {
@@ -201,7 +218,7 @@ pub unsafe fn instantiate(
                 indices.map(|index| handle.lookup_by_declaration(ExportIndex::Global(index))),
             );
         }
-        let filled = artifact.finish_instantiation(super::vm_config(), None, &mut handle);
+        let filled = artifact.finish_instantiation(&config.0, None, &mut handle);
         // Kept even when starting fails: its functions may already sit in imported tables.
         InternalStoreHandle::<VMInstance>::new(&mut *objects, handle);
         filled?;
@@ -218,7 +235,7 @@ pub unsafe fn instantiate(
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();
             let mut none = [RawValue::default()];
-            enter(start, none.as_mut_ptr()).map_err(InstantiateError::Start)?;
+            enter(config, start, none.as_mut_ptr()).map_err(InstantiateError::Start)?;
         }
         Ok(())
     }

@@ -164,7 +164,8 @@ impl Interrupter {
         })
     }
 
-    fn is_raised(&self) -> bool {
+    /// The running call is being stopped: calls within it end before they begin.
+    pub fn is_raised(&self) -> bool {
         self.expired.load(Ordering::Relaxed) || self.asked.load(Ordering::Relaxed)
     }
 

@@ -67,6 +67,12 @@ impl Instance {
         self.settings.no_initial_run = true;
     }
 
+    /// Arguments of the program. To be said before [`Instance::start`].
+    pub fn set_args(&mut self, args: Vec<String>) {
+        self.runtime.env.set_args(args.clone());
+        self.settings.args = args;
+    }
+
     /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
     /// Then [`Instance::run_main`] is due.
     pub fn start(&mut self) -> Result<(), StartError> {

@@ -24,8 +24,18 @@ pub(super) enum Source {
 impl Image {
     /// Takes the image of `bytes` for the given backend. Pages that are all zero are not stored.
     pub fn take(bytes: &[u8], backend: Backend) -> Result<Self, Error> {
+        Self::take_touched(bytes, |_| true, backend)
+    }
+
+    /// The same, knowing that the pages for which `touched` is false are all zero: they are not looked at, for each would
+    /// then need a page of memory.
+    pub(super) fn take_touched(
+        bytes: &[u8],
+        touched: impl Fn(usize) -> bool,
+        backend: Backend,
+    ) -> Result<Self, Error> {
         debug_assert_eq!(bytes.len() % WASM_PAGE, 0);
-        let runs: Vec<_> = runs(bytes).collect();
+        let runs: Vec<_> = runs(bytes, touched).collect();
         let filled = runs.last().map_or(0, |(at, run)| at + run.len());
         let source = match backend {
             Backend::CopyOnWrite => {
@@ -94,9 +104,12 @@ impl Image {
 }
 
 /// Runs of neighbouring pages that are not all zero.
-fn runs(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+fn runs(bytes: &[u8], touched: impl Fn(usize) -> bool) -> impl Iterator<Item = (usize, &[u8])> {
     let page = os::page_size();
     let dirty = move |at: usize| {
+        if !touched(at / page) {
+            return false;
+        }
         let page = &bytes[at..bytes.len().min(at + page)];
         // SAFETY: every bit pattern is a u128; only the aligned middle is read as such.
         let (head, middle, tail) = unsafe { page.align_to::<u128>() };
@@ -126,10 +139,11 @@ mod tests {
         for at in [0, page, 5 * page + 17, 15 * page + page - 1] {
             bytes[at] = 1;
         }
-        let found: Vec<_> = runs(&bytes)
+        let found: Vec<_> = runs(&bytes, |_| true)
             .map(|(at, run)| (at / page, run.len() / page))
             .collect();
         assert_eq!(found, [(0, 2), (5, 1), (15, 1)]);
-        assert_eq!(runs(&vec![0u8; 4 * page]).count(), 0);
+        assert_eq!(runs(&vec![0u8; 4 * page], |_| true).count(), 0);
+        assert_eq!(runs(&bytes, |at| at == 5).count(), 1);
     }
 }

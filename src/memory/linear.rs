@@ -205,7 +205,16 @@ impl Linear {
             let state = self.state.lock();
             // SAFETY: `[0, len)` is accessible and nobody writes to it meanwhile: no wasm frame is live.
             let bytes = unsafe { std::slice::from_raw_parts(state.active.base(), state.len) };
-            Arc::new(Image::take(bytes, os::backend())?)
+            // A page of the former image need not have been touched to hold something.
+            let anonymous = state.image.as_ref().map_or(0, |image| image.filled());
+            let first = anonymous / os::page_size();
+            Arc::new(match os::touched_pages(state.active.base(), state.len) {
+                Some(touched) => {
+                    let touched = |page| page < first || touched.get(page).is_none_or(|t| *t);
+                    Image::take_touched(bytes, touched, os::backend())?
+                }
+                None => Image::take(bytes, os::backend())?,
+            })
         };
         self.adopt(&image)?;
         Ok(image)

@@ -16,7 +16,7 @@ pub mod wasm_facts;
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::Kind;
-pub use registry::{OpenError, Program};
+pub use registry::{Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;
@@ -47,6 +47,8 @@ pub struct Reading {
     pub versions: VersionRange,
     /// Content hash of the wasm and the glue's text: the program's key.
     pub key: [u8; 32],
+    /// Content hash of the wasm alone.
+    pub digest: blake3::Hash,
 }
 
 /// Where the wasm was.
@@ -159,7 +161,11 @@ fn read_glue(
         if choices.is_empty()
             && let Some(path) = &source.path
         {
-            for place in locate::candidates(path, &glue::wasm_file_names(ast), &mut looked_at) {
+            // asm.js may lie beside the wasm of another build of the same program.
+            let text = String::from_utf8_lossy(&source.bytes);
+            let siblings = text.contains("WebAssembly") || !text.contains("use asm");
+            let names = glue::wasm_file_names(ast);
+            for place in locate::candidates(path, &names, siblings, &mut looked_at) {
                 if let Ok(bytes) = std::fs::read(&place) {
                     choices.push((bytes, WasmOrigin::Beside(place)));
                 }
@@ -252,9 +258,9 @@ fn finish(
     import_names: HashMap<(String, String), String>,
     text: &[u8],
 ) -> Reading {
+    let digest = blake3::hash(&wasm);
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&(wasm.len() as u64).to_le_bytes());
-    hasher.update(&wasm);
+    hasher.update(digest.as_bytes());
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
     let abi = abi::abi(&facts, &import_names, glue.as_ref());
@@ -264,6 +270,7 @@ fn finish(
     };
     Reading {
         key: *hasher.finalize().as_bytes(),
+        digest,
         wasm,
         wasm_origin,
         facts,

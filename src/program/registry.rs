@@ -7,7 +7,7 @@ use crate::engine::{Cache, Code, CompileError, Progress};
 use crate::instance::{Image, ImageKey, ImageSlot};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// A source that is compiled and understood.
@@ -20,6 +20,17 @@ pub struct Program {
     pub from_cache: bool,
     restorable: Result<(), String>,
     abi: Arc<Abi>,
+    generated: OnceLock<Generated>,
+    facts: OnceLock<String>,
+}
+
+/// JavaScript that was generated for a program, and what V8 compiled of it: the threads of the process share both.
+#[derive(Debug, Clone)]
+pub struct Generated {
+    pub source: Arc<str>,
+    /// Which of its functions stands for which callable, as the JavaScript side wrote it.
+    pub which: Arc<[u8]>,
+    pub code: Arc<[u8]>,
 }
 
 /// Why a source is no program.
@@ -31,7 +42,8 @@ pub enum OpenError {
     Compile(#[from] CompileError),
 }
 
-type Shelf = FxHashMap<[u8; 32], Arc<Mutex<Weak<Program>>>>;
+/// By what was read and how it is compiled.
+type Shelf = FxHashMap<([u8; 32], [u8; 32]), Arc<Mutex<Weak<Program>>>>;
 
 static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 
@@ -45,7 +57,8 @@ impl Program {
         cache: Option<&Cache>,
         progress: Option<Box<Progress>>,
     ) -> Result<Arc<Self>, OpenError> {
-        let place = PROGRAMS.lock().entry(reading.key).or_default().clone();
+        let key = (reading.key, *Cache::key(&reading.digest).as_bytes());
+        let place = PROGRAMS.lock().entry(key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
             return Ok(program);
@@ -62,7 +75,7 @@ impl Program {
         progress: Option<Box<Progress>>,
     ) -> Result<Self, OpenError> {
         let started = Instant::now();
-        let key = Cache::key(&reading.wasm);
+        let key = Cache::key(&reading.digest);
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
         let (code, notes) = match cached {
@@ -90,7 +103,23 @@ impl Program {
             compile_time: started.elapsed(),
             from_cache,
             restorable,
+            generated: OnceLock::new(),
+            facts: OnceLock::new(),
         })
+    }
+
+    /// What the JavaScript side is told about the program, put into words once.
+    pub fn facts(&self, describe: impl FnOnce(&Self) -> String) -> &str {
+        self.facts.get_or_init(|| describe(self))
+    }
+
+    pub fn generated(&self) -> Option<&Generated> {
+        self.generated.get()
+    }
+
+    /// The first to come keeps; all would be the same.
+    pub fn keep_generated(&self, generated: Generated) {
+        let _ = self.generated.set(generated);
     }
 
     pub fn reading(&self) -> &Reading {

@@ -1,6 +1,6 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
-use crate::engine::{self, Code};
+use crate::engine::{self, Cache, Code};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -73,9 +73,23 @@ struct Registry {
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
-/// Compiles, or finds what was compiled before.
+/// Smaller modules are compiled sooner than they are read from a file.
+const CACHED_BYTES: usize = 64 << 10;
+
+/// Compiles, or finds what was compiled before in this process.
 pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
-    let key = *blake3::hash(bytes).as_bytes();
+    compile_kept(bytes, bytes, None)
+}
+
+/// Compiles, or finds what was compiled before, in this process or in the cache. `original` are the bytes that `bytes`
+/// were translated from, or the same: the code is known by them.
+pub fn compile_kept(
+    bytes: &[u8],
+    original: &[u8],
+    cache: Option<&Cache>,
+) -> Result<Arc<Compiled>, CompileFailure> {
+    let digest = blake3::hash(original);
+    let key = *Cache::key(&digest).as_bytes();
     if let Some(known) = REGISTRY.lock().by_content.get(&key).and_then(Weak::upgrade) {
         return Ok(known);
     }
@@ -99,8 +113,20 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
             bytes.len()
         )));
     }
-    let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
-    let compiled = Arc::new(Compiled::of_code(code, bytes));
+    let cache = cache.filter(|_| original.len() >= CACHED_BYTES);
+    let kept = Cache::api_key(&digest);
+    let code = match cache.and_then(|cache| cache.load(&kept)) {
+        Some(cached) => cached.code,
+        None => {
+            let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
+            if let Some(cache) = cache {
+                // Not being able to keep it costs the next process time, nothing else.
+                let _ = cache.store(&kept, &code, "");
+            }
+            code
+        }
+    };
+    let compiled = Arc::new(Compiled::of_code(code, original));
     let mut registry = REGISTRY.lock();
     if registry.by_content.len() > 1024 {
         registry
@@ -119,7 +145,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
 
 /// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
 pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
-    let key = *blake3::hash(bytes).as_bytes();
+    let key = *Cache::key(&blake3::hash(bytes)).as_bytes();
     let mut registry = REGISTRY.lock();
     registry.by_content.insert(key, Arc::downgrade(compiled));
 }
@@ -164,7 +190,7 @@ fn uses_catch(bytes: &[u8]) -> bool {
             && let Ok(mut operators) = body.get_operators_reader()
         {
             while let Ok(operator) = operators.read() {
-                if matches!(operator, Operator::TryTable { .. }) {
+                if matches!(operator, Operator::TryTable { .. } | Operator::Try { .. }) {
                     return true;
                 }
                 if operators.eof() {

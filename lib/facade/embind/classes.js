@@ -2,7 +2,7 @@
 
 // JavaScript classes and enums for the C++ ones that native code describes.
 
-const { legal, named } = require('./calls')
+const { legal, named, idle } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
 
@@ -72,18 +72,24 @@ function addIterator (prototype, [sizeName, getName]) {
 const OBJECT = 0
 const NUMBER = 1
 
+// Descriptors of an enum's value, filled in for one after the other: opencv.js has a thousand.
+const ITEM = { value: { value: 0 }, constructor: { value: null } }
+
 // `[name, style, key, value, key, value, ...]`
 function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   const pairs = []
   for (let i = 0; i < entries.length; i += 2) pairs.push([entries[i], entries[i + 1]])
   if (style !== OBJECT) return Object.fromEntries(pairs.map(([key, value]) => [key, style === NUMBER ? value : key]))
   const type = named(anonymous ? '' : 'ctor', function () {})
+  const prefix = argsSuffix ? legal(name) : name
   type.values = {}
   // Newer generations put it on whatever they expose.
   if (!argsSuffix) type.argCount = undefined
   for (const [key, value] of pairs) {
-    const constructor = named(anonymous ? '' : `${argsSuffix ? legal(name) : name}_${key}`, function () {})
-    const item = Object.create(type.prototype, { value: { value }, constructor: { value: constructor } })
+    const constructor = idle(anonymous ? '' : `${prefix}_${key}`)
+    ITEM.value.value = value
+    ITEM.constructor.value = constructor
+    const item = Object.create(type.prototype, ITEM)
     type.values[value] = item
     type[key] = item
   }

@@ -46,31 +46,4 @@ function makeText (records, index, next = { at: 0 }) {
   return isArray ? `[${parts.join(', ')}]` : `{ ${parts.join(', ')} }`
 }
 
-// The same without generating code: adds the leaves to `out`, or tells that the value has another form.
-function take (records, index, value, out) {
-  const [isArray] = records[index]
-  const fields = fieldsOf(records[index])
-  if (typeof value !== 'object' || value === null) return false
-  if (isArray && value.length !== fields.length) return false
-  return fields.every(({ key, leaf }) => {
-    if (!isArray && !(key in value)) return false
-    if (typeof leaf === 'number') return take(records, leaf, value[key], out)
-    out.push(value[key])
-    return true
-  })
-}
-
-function make (records, index, registers, next = { at: 0 }) {
-  const [isArray] = records[index]
-  const value = isArray ? [] : {}
-  for (const { key, leaf } of fieldsOf(records[index])) {
-    if (typeof leaf === 'number') value[key] = make(records, leaf, registers, next)
-    else value[key] = leaf === 'b' ? registers[next.at++] !== 0 : registers[next.at++]
-  }
-  return value
-}
-
-const countLeaves = (records, index) => fieldsOf(records[index])
-  .reduce((sum, { leaf }) => sum + (typeof leaf === 'number' ? countLeaves(records, leaf) : 1), 0)
-
-module.exports = { takeText, makeText, take, make, countLeaves, shapeOf }
+module.exports = { takeText, makeText, shapeOf }

@@ -4,6 +4,7 @@
 
 const nodeFs = require('node:fs')
 const path = require('node:path')
+const { fileURLToPath } = require('node:url')
 
 const EIO = 29
 const EAGAIN = 6
@@ -49,6 +50,13 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     return Uint8Array.from(bytes)
   }
 
+  // A real file that the package's own JavaScript names.
+  function readBeside (file) {
+    const folder = facade.options.sourcePath ? path.dirname(facade.options.sourcePath) : '.'
+    const given = file.startsWith('file:') ? fileURLToPath(file) : file
+    return new Uint8Array(nodeFs.readFileSync(path.resolve(folder, given)))
+  }
+
   const host = {
     out: (line) => { out(line) },
     err: (line) => { err(line) },
@@ -87,11 +95,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     load (id) {
       const { contents } = files.get(id)
       const found = typeof contents === 'function' ? contents() : contents
-      if (typeof found === 'string') {
-        const folder = facade.options.sourcePath ? path.dirname(facade.options.sourcePath) : '.'
-        return new Uint8Array(nodeFs.readFileSync(path.resolve(folder, found)))
-      }
-      return new Uint8Array(found)
+      return typeof found === 'string' ? readBeside(found) : new Uint8Array(found)
     }
   }
 
@@ -101,6 +105,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
 
   return {
     host,
+    readBeside,
     device: (entry) => add(devices, entry),
     lazy: (contents) => add(files, { contents })
   }

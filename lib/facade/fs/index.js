@@ -6,12 +6,13 @@ const { UnsupportedError } = require('../../errors')
 const { keep } = require('../keep')
 const modes = require('./modes')
 const { makeDevices } = require('./devices')
+const { makeMapping } = require('./mapping')
 const { makeMounts } = require('./mounts')
 const { makeNodes, statOf, dirname, basename, join } = require('./nodes')
 const { makeStreams } = require('./streams')
 
 const NUMBERS = {
-  EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENOENT: [44, 2], ENOTDIR: [54, 20], ENOTTY: [59, 25]
+  EACCES: [2, 13], EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENODEV: [43, 19], ENOENT: [44, 2], ENOMEM: [48, 12], ENOTDIR: [54, 20], ENOTTY: [59, 25]
 }
 
 class ErrnoError extends Error {
@@ -23,7 +24,7 @@ class ErrnoError extends Error {
   }
 }
 
-function makeFS ({ facade, strings, out, err }) {
+function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   const { sandbox, facts } = facade
   const nodes = makeNodes(sandbox)
   const { FSNode } = nodes
@@ -45,6 +46,7 @@ function makeFS ({ facade, strings, out, err }) {
   const nodeAt = (path) => new FSNode(path)
   const devices = makeDevices({ facade, out, err, ErrnoError })
   const streams = makeStreams({ sandbox, nodes, strings, fail, pathOf })
+  const mapping = makeMapping({ heap: facade.heap, nodes, streams: streams.api, fail, lateExport, hasExport })
   const mounts = makeMounts({ sandbox, nodeAt, fail })
 
   function lookupPath (given, opts = {}) {
@@ -133,12 +135,25 @@ function makeFS ({ facade, strings, out, err }) {
   }
 
   function createPreloadedFile (parent, name, source, canRead, canWrite, onload, onerror, dontCreateFile, canOwn, preFinish) {
-    if (typeof source === 'string') {
-      throw new UnsupportedError(`FS.createPreloadedFile cannot fetch '${source}': read the file yourself and give its bytes, or use the \`mounts\` option`)
-    }
+    const bytes = typeof source === 'string' ? preloaded(source, onerror) : source
+    if (bytes === undefined) return
     if (preFinish) preFinish()
-    if (!dontCreateFile) createDataFile(parent, name, source, canRead, canWrite)
+    if (!dontCreateFile) createDataFile(parent, name, bytes, canRead, canWrite)
     if (onload) onload()
+  }
+
+  // A file beside the package's own; at once, so that whatever waits for it finds it.
+  function preloaded (source, onerror) {
+    if (/^[a-z]+:\/\//i.test(source) && !source.startsWith('file:')) {
+      throw new UnsupportedError(`FS.createPreloadedFile cannot fetch '${source}': fetch it yourself and give its bytes`)
+    }
+    try {
+      return devices.readBeside(source)
+    } catch (error) {
+      if (!onerror) throw error
+      onerror()
+      return undefined
+    }
   }
 
   // Standard streams of one's own, as functions of bytes.
@@ -172,6 +187,7 @@ function makeFS ({ facade, strings, out, err }) {
     minor: modes.minor,
     makedev: modes.makedev,
     ...mounts.api,
+    ...mapping,
     init,
     quit: () => {},
     ensureErrnoError: () => {},

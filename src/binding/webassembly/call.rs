@@ -8,6 +8,7 @@ use crate::webassembly::{ValueKind, report};
 use napi::sys;
 use smallvec::SmallVec;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use wasmer_types::{FunctionType, RawValue, TrapCode};
 use wasmer_vm::Trap;
@@ -99,10 +100,22 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     if !realm.is_live() {
         return Err(realm.stale());
     }
+    if let Some(why) = realm.stopping() {
+        return Err(realm.stopped(Some(why)));
+    }
     realm.enter();
     // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
-    let outcome = unsafe { vm::enter(cell.function.0, slots.as_mut_ptr()) };
-    let stopped = realm.leave(outcome.is_err());
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| unsafe {
+        vm::enter(&realm.calls_with, cell.function.0, slots.as_mut_ptr())
+    }));
+    let stopped = realm.leave(!matches!(outcome, Ok(Ok(()))));
+    // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
+    let Ok(outcome) = outcome else {
+        let bytes = realm.calls_with.stack();
+        let message =
+            format!("the system refused {bytes} bytes of stack for a call: see the `stack` option");
+        return Err(realm.raise(ErrorKind::StackOverflow, &message));
+    };
     if let Err(trap) = outcome {
         if stopped.is_some() {
             return Err(realm.stopped(stopped));

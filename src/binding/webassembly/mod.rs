@@ -8,6 +8,7 @@ mod program;
 mod realm;
 mod value;
 
+use crate::engine::STACK_BYTES;
 use env::{Env, Js, Res, callback};
 use napi::bindgen_prelude::{Object, Result, Status};
 use napi::{Error, sys};
@@ -17,9 +18,9 @@ use std::ptr;
 use std::time::Duration;
 
 callback!(
-    /// `(helpers, memoryMax, timeout, interruptId)`: a new realm, its limits in bytes and milliseconds; see `Helpers`.
+    /// `(helpers, memoryMax, timeout, interruptId, stack)`: a new realm, its limits in bytes and milliseconds; see `Helpers`.
     realm_create,
-    4, |env, a| {
+    5, |env, a| {
         let helper = |name| env.get(a[0], name).and_then(|value| env.keep(value));
         let helpers = Helpers {
             error: helper(c"error")?,
@@ -39,7 +40,8 @@ callback!(
         let cap = limit(a[1])?.map(|bytes| bytes as u64);
         let timeout = limit(a[2])?.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
         let id = limit(a[3])?.map(|id| id as u64);
-        env.external(Realm::new(env, helpers, cap, timeout, id))
+        let stack = limit(a[4])?.map_or(STACK_BYTES, |bytes| bytes as usize);
+        env.external(Realm::new(env, helpers, cap, timeout, id, stack))
     }
 );
 callback!(realm_release, 1, |env, a| {

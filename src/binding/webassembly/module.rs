@@ -3,9 +3,11 @@
 use super::call::{self, Import};
 use super::env::{Env, Js, Ref, Res, callback};
 use super::realm::{ErrorKind, Realm};
+use crate::engine::Cache;
 use crate::engine::vm::{self, InstantiateError};
 use crate::webassembly::{
-    CompileFailure, Compiled, ExternKind, ValueKind, compile, compile_thunks, host_type, validate,
+    CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, compile_thunks, host_type,
+    validate,
 };
 use napi::sys;
 use std::ffi::c_void;
@@ -23,13 +25,45 @@ callback!(module_validate, 1, |env, a| Ok(
     env.boolean(validate(&env.bytes(a[0])?))
 ));
 callback!(
-    /// `(bytes) -> module`, or `[why]` for what did not compile; followed by the bytes, as an ArrayBuffer, when
-    /// they use the first encoding of exceptions.
-    module_compile, 1, |env, a| {
-    let bytes = env.bytes(a[0])?;
-    settle(env, compile(&bytes), &bytes)
+    /// `(bytes, cache, original) -> module`, or `[why]` for what did not compile; followed by the bytes, as an
+    /// ArrayBuffer, when they use the first encoding of exceptions. `cache`: folder of compiled code; undefined: the
+    /// user's own; empty: none. `original`: what the bytes were translated from.
+    module_compile, 3, |env, a| {
+    let (bytes, source) = (env.bytes(a[0])?, Source::of(env, a[1], a[2])?);
+    settle(env, source.compile(&bytes), &bytes)
 }
 );
+
+/// Where compiled code is kept, and under which name.
+struct Source {
+    cache: Option<Cache>,
+    original: Option<Vec<u8>>,
+}
+
+impl Source {
+    fn of(env: Env, cache: Js, original: Js) -> Res<Self> {
+        let folder = match env.kind(cache) {
+            sys::ValueType::napi_string => Some(env.to_string(cache)?),
+            _ => None,
+        };
+        let original = match env.kind(original) {
+            sys::ValueType::napi_object => Some(env.bytes(original)?),
+            _ => None,
+        };
+        Ok(Self {
+            cache: match folder.as_deref() {
+                None => Cache::of_user(),
+                Some("") => None,
+                Some(folder) => Some(Cache::at(folder)),
+            },
+            original,
+        })
+    }
+    fn compile(&self, bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
+        let original = self.original.as_deref().unwrap_or(bytes);
+        compile_kept(bytes, original, self.cache.as_ref())
+    }
+}
 
 fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]) -> Res<Js> {
     match outcome {
@@ -44,15 +78,16 @@ fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]
 /// A compilation on a thread of libuv's pool.
 struct Job {
     bytes: Vec<u8>,
+    source: Source,
     outcome: Option<Result<Arc<Compiled>, CompileFailure>>,
     done: Ref,
     work: sys::napi_async_work,
 }
 
 callback!(
-    /// `(bytes, done)`: calls `done` with what `module_compile` would have given.
-    module_compile_async, 2, |env, a| {
-        let mut job = Box::new(Job { bytes: env.bytes(a[0])?, outcome: None, done: env.keep(a[1])?, work: ptr::null_mut() });
+    /// `(bytes, cache, original, done)`: calls `done` with what `module_compile` would have given.
+    module_compile_async, 4, |env, a| {
+        let mut job = Box::new(Job { bytes: env.bytes(a[0])?, source: Source::of(env, a[1], a[2])?, outcome: None, done: env.keep(a[3])?, work: ptr::null_mut() });
         let place = &raw mut job.work;
         let data = Box::into_raw(job);
         // SAFETY: `compiled` frees the job; libuv hands it to one thread at a time.
@@ -69,7 +104,9 @@ callback!(
 unsafe extern "C" fn compile_job(_: sys::napi_env, data: *mut c_void) {
     // SAFETY: see `module_compile_async`.
     let job = unsafe { &mut *data.cast::<Job>() };
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(&job.bytes)));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        job.source.compile(&job.bytes)
+    }));
     job.outcome = Some(outcome.unwrap_or_else(|_| {
         Err(CompileFailure::Invalid(
             "the compiler failed on this module".into(),
@@ -175,7 +212,7 @@ callback!(
         realm.enter();
         // SAFETY: `depth` keeps the realm from being released while the start function runs.
         let outcome = unsafe {
-            vm::instantiate(&module.code, objects, &imports, cap, |made| {
+            vm::instantiate(&module.code, objects, &imports, &realm.calls_with, cap, |made| {
                 exports = made.exports;
                 if let Some(flag) = made.flag {
                     realm.interrupter.add(flag);
@@ -295,10 +332,17 @@ fn put_thunks(
     let mut made = Vec::new();
     // SAFETY: the store is live and keeps the code; thunks have no start function.
     let outcome = unsafe {
-        vm::instantiate(&thunks.code, objects, &hosts, None, |instance| {
-            made = instance.exports;
-            Ok(())
-        })
+        vm::instantiate(
+            &thunks.code,
+            objects,
+            &hosts,
+            &realm.calls_with,
+            None,
+            |instance| {
+                made = instance.exports;
+                Ok(())
+            },
+        )
     };
     if outcome.is_err() || made.len() != places.len() {
         return Err(realm

@@ -63,14 +63,36 @@ impl Task for BodyTask {
     }
 
     fn resolve(&mut self, _: napi::Env, body: Self::Output) -> Result<Self::JsValue> {
-        Ok(GlueBody {
+        Ok(body.into())
+    }
+}
+
+impl From<esm::Body> for GlueBody {
+    fn from(body: esm::Body) -> Self {
+        Self {
             source: body.source,
             module: body.module,
             awaits: body.awaits,
             imports: body.imports,
             declares: body.declares,
             cut: body.cut as u32,
-        })
+        }
+    }
+}
+
+/// The same for a file that the glue requires: now, and with no wasm cut out.
+#[napi]
+pub fn script_body(text: Uint8Array) -> Result<GlueBody> {
+    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        esm::body(&text, &[], false, &[0; 32])
+    }));
+    match made {
+        Ok(body) => body
+            .map(GlueBody::from)
+            .map_err(|e| Error::from_reason(e.to_string())),
+        Err(_) => Err(Error::from_reason(
+            "emvm failed on this file, please report it",
+        )),
     }
 }
 

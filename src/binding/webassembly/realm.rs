@@ -2,7 +2,7 @@
 
 use super::env::{Env, Js, Pending, Ref, Res};
 use crate::engine::Unwind;
-use crate::engine::vm::{MemoryPlace, MemorySpan};
+use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
 use crate::webassembly::{FuncRef, Store, ValueKind};
 use napi::sys;
@@ -100,6 +100,7 @@ pub struct Realm {
     pub env: Env,
     pub helpers: Helpers,
     store: UnsafeCell<Option<Store>>,
+    pub calls_with: CallConfig,
     /// How many calls into wasm are on the stack.
     pub depth: Cell<u32>,
     /// Stops what runs too long.
@@ -128,6 +129,7 @@ impl Realm {
         memory_cap: Option<u64>,
         timeout: Option<Duration>,
         id: Option<u64>,
+        stack: usize,
     ) -> Rc<Self> {
         let mut store = Store::default();
         store.memory_cap = memory_cap;
@@ -135,6 +137,7 @@ impl Realm {
             env,
             helpers,
             store: UnsafeCell::new(Some(store)),
+            calls_with: CallConfig::with_stack(stack),
             depth: Cell::new(0),
             interrupter: Interrupter::new(id.unwrap_or_else(Interrupter::new_id), None, timeout),
             calls: Cell::new(0),
@@ -210,22 +213,37 @@ impl Realm {
         let depth = self.depth.get() - 1;
         self.depth.set(depth);
         self.sync_buffers();
-        if depth > 0 || self.interrupter.is_idle() {
+        if self.interrupter.is_idle() {
             return None;
         }
         let ended = failed.then(Unwind::unreachable);
-        match self.interrupter.end(ended) {
+        let ended = match depth {
+            0 => self.interrupter.end(ended),
+            _ => self.interrupter.name(ended),
+        };
+        match ended {
             stopped @ Some(Unwind::Timeout { .. } | Unwind::Interrupted) => stopped,
             _ => None,
         }
     }
+    /// Why a call within a call that is being stopped ends before it begins: it may be too short for an interruption
+    /// point of its own.
+    #[inline]
+    pub fn stopping(&self) -> Option<Unwind> {
+        if self.depth.get() == 0 || !self.interrupter.is_raised() {
+            return None;
+        }
+        self.interrupter.name(Some(Unwind::unreachable()))
+    }
     #[cold]
     pub fn stopped(&self, why: Option<Unwind>) -> Pending {
-        self.timeouts.set(self.timeouts.get() + 1);
         let env = self.env;
-        // What the stopped frames threw on their way out is nobody's any more.
-        let _ = self.take_in_flight();
-        self.forget_exceptions();
+        if self.depth.get() == 0 {
+            self.timeouts.set(self.timeouts.get() + 1);
+            // What the stopped frames threw on their way out is nobody's any more.
+            let _ = self.take_in_flight();
+            self.forget_exceptions();
+        }
         match why {
             Some(Unwind::Timeout { limit, elapsed }) => {
                 let detail = env.list([env.number(limit), env.number(elapsed)].into_iter());

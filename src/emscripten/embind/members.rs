@@ -1,7 +1,7 @@
 //! Classes and what belongs to them, in the order and with the overload rules of embind.
 
 use super::registry::*;
-use super::resolve::{Action, bind_when_known, class_index, register_type, when};
+use super::resolve::{Action, bind_when_known, check_bases, class_index, register_type, when};
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
 
@@ -15,6 +15,7 @@ pub fn build_class(
 ) -> Result<(), Unwind> {
     if base != 0 {
         class.base = Some(class_index(rt, base)?);
+        check_bases(rt, &class.name, class.base)?;
     }
     let (name, legal, parent) = (class.name.clone(), class.legal_name.clone(), class.base);
     let reg = rt.embind.registry_mut();
@@ -177,11 +178,15 @@ pub fn build_method(
                 .methods
                 .set(&name, Member::Table(table));
         }
+        // Only a function whose types are not known yet remembers whose it is: embind puts the newer in the place of any other.
         Some(Member::One {
-            argc: had,
+            callable: had,
+            argc: had_argc,
             class: by,
-            ..
-        }) if had == argc && class_name(reg, by) != class_name(reg, class) => {
+        }) if had_argc == argc
+            && (matches!(reg.callables[had as usize].state, State::Bound(_))
+                || class_name(reg, by) != class_name(reg, class)) =>
+        {
             reg.classes[class as usize].methods.set(&name, single);
         }
         Some(Member::One {

@@ -71,12 +71,37 @@ const FILE_OR_SHARED: u64 = 1 << 61;
 
 /// Bytes of `[base, base + len)` that are (resident, private to this process), from the page map.
 pub fn dirty_bytes(base: *const u8, len: usize) -> Option<(usize, usize)> {
+    let (mut resident, mut private) = (0, 0);
+    page_map(base, len, |entry| {
+        resident += usize::from(entry & PRESENT != 0);
+        private += usize::from(entry & (PRESENT | SWAPPED) != 0 && entry & FILE_OR_SHARED == 0);
+    })?;
+    let page = super::page_size();
+    Some((resident * page, private * page))
+}
+
+/// For each page of a range of anonymous memory whether it may hold anything but zeroes, from the page map.
+pub fn touched_pages(base: *const u8, len: usize) -> Option<Vec<bool>> {
+    // Systems that only look like Linux may have a page map that says nothing.
+    let known = 1u8;
+    let mut honest = false;
+    page_map(&raw const known, 1, |entry| honest = entry & PRESENT != 0)?;
+    if !honest {
+        return None;
+    }
+    let mut touched = Vec::with_capacity(len / super::page_size());
+    page_map(base, len, |entry| {
+        touched.push(entry & (PRESENT | SWAPPED) != 0);
+    })?;
+    Some(touched)
+}
+
+fn page_map(base: *const u8, len: usize, mut each: impl FnMut(u64)) -> Option<()> {
     static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
     let file = PAGEMAP
         .get_or_init(|| File::open("/proc/self/pagemap").ok())
         .as_ref()?;
     let page = super::page_size();
-    let (mut resident, mut private) = (0, 0);
     let mut buffer = [0u8; 32 * 1024];
     let (mut at, end) = (
         (base as usize / page) * 8,
@@ -90,11 +115,9 @@ pub fn dirty_bytes(base: *const u8, len: usize) -> Option<(usize, usize)> {
             return None;
         }
         for entry in buffer[..n].chunks_exact(8) {
-            let entry = u64::from_le_bytes(entry.try_into().ok()?);
-            resident += usize::from(entry & PRESENT != 0);
-            private += usize::from(entry & (PRESENT | SWAPPED) != 0 && entry & FILE_OR_SHARED == 0);
+            each(u64::from_le_bytes(entry.try_into().ok()?));
         }
         at += n;
     }
-    Some((resident * page, private * page))
+    Some(())
 }

@@ -10,13 +10,13 @@ mod unix;
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub use linux::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal};
+pub use linux::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages};
 #[cfg(unix)]
 pub use unix::{decommit, hide, page_size, release, reserve, show};
 #[cfg(windows)]
 pub use windows::{decommit, hide, page_size, release, reserve, show};
 #[cfg(not(target_os = "linux"))]
-pub use without_cow::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal};
+pub use without_cow::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages};
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
 pub const LARGE_PAGE: usize = 2 << 20;
@@ -71,6 +71,9 @@ mod without_cow {
     /// Nothing to promise: elsewhere the system chooses by itself.
     pub unsafe fn prefer_large_pages(_base: *mut u8, _len: usize) {}
     pub fn dirty_bytes(_base: *const u8, _len: usize) -> Option<(usize, usize)> {
+        None
+    }
+    pub fn touched_pages(_base: *const u8, _len: usize) -> Option<Vec<bool>> {
         None
     }
 }

@@ -122,6 +122,7 @@ pub fn read(
         modularize: !matches!(factory.node, AstKind::Program(_)),
         esm: ast.module,
         commonjs: assigns_exports(ast),
+        api: super::api::names(ast),
     };
 }
 

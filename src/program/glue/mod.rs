@@ -1,5 +1,6 @@
 //! What the Emscripten JavaScript beside a wasm says about it. The glue is parsed, never run.
 
+mod api;
 mod constants;
 mod evidence;
 mod facts;
@@ -111,7 +112,7 @@ pub struct Uses {
 }
 
 /// How a user of the package would get at the module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// `MODULARIZE`: the runtime lives in a factory function.
     pub modularize: bool,
@@ -119,6 +120,8 @@ pub struct Shape {
     pub esm: bool,
     /// It assigns `module.exports` or `exports`.
     pub commonjs: bool,
+    /// What it exports where that is not one module or factory: an API of the package's own, with the glue inside.
+    pub api: Vec<String>,
 }
 
 /// Reads all facts. `facts` is of the wasm that belongs to the glue.

@@ -321,7 +321,11 @@ fn is_exports_object(object: &Expression<'_>) -> bool {
     const NAMES: [&str; 4] = ["wasmExports", "asm", "exports", "wasmRawExports"];
     match member(object) {
         Some((_, property)) => NAMES.contains(&property),
-        None => identifier(object).is_some_and(|id| NAMES.contains(&bundled(&id.name))),
+        None => identifier(object).is_some_and(|id| {
+            let name = bundled(&id.name);
+            // esbuild writes `wasmExports2` for what shadows another one.
+            NAMES.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit()))
+        }),
     }
 }
 

@@ -1,6 +1,8 @@
 //! An upper estimate of how deeply a JavaScript text nests, found without recursion, so that recursive code is never
 //! given a text that would overflow its stack.
 
+use memchr::{memchr, memchr3, memmem};
+
 /// One open bracket.
 #[derive(Clone, Copy, Default)]
 struct Level {
@@ -173,15 +175,12 @@ fn separate(stack: &mut [Level], sum: &mut usize) {
 }
 
 fn find(text: &[u8], from: usize, what: &[u8]) -> Option<usize> {
-    text.get(from..)?
-        .windows(what.len())
-        .position(|w| w == what)
-        .map(|at| from + at)
+    memmem::find(text.get(from..)?, what).map(|at| from + at)
 }
 
 fn line_end(text: &[u8], from: usize) -> usize {
     text.get(from..)
-        .and_then(|rest| rest.iter().position(|b| *b == b'\n'))
+        .and_then(|rest| memchr(b'\n', rest))
         .map_or(text.len(), |at| from + at)
 }
 
@@ -189,12 +188,15 @@ fn line_end(text: &[u8], from: usize) -> usize {
 fn string_end(text: &[u8], from: usize) -> usize {
     let quote = text[from];
     let mut i = from + 1;
-    while let Some(&b) = text.get(i) {
-        match b {
-            b'\\' => i += 2,
-            b'\n' => return i,
-            _ if b == quote => return i + 1,
-            _ => i += 1,
+    // A string may be a whole wasm file in base64.
+    while let Some(at) = text
+        .get(i..)
+        .and_then(|rest| memchr3(quote, b'\\', b'\n', rest))
+    {
+        match text[i + at] {
+            b'\\' => i += at + 2,
+            b'\n' => return i + at,
+            _ => return i + at + 1,
         }
     }
     text.len()

@@ -33,7 +33,10 @@ pub struct Ast<'a> {
 /// The text of a source file: UTF-8 as Node reads it, without the byte order mark.
 pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    String::from_utf8_lossy(bytes)
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// Parses `text` on a thread of its own and gives the tree to `f` there.

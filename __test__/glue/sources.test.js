@@ -1,0 +1,126 @@
+'use strict'
+
+// The shapes that glue comes in, and how its package's other files are found.
+
+const test = require('node:test')
+const assert = require('node:assert')
+const path = require('node:path')
+const { open, inspect } = require('../..')
+const { glueFolder, BASE64 } = require('../support/glue')
+const { MACHINE } = require('../support/wasm')
+
+const glueHost = (file, options) => open(file, { host: 'glue', print () {}, printErr () {}, ...options })
+
+test('an ES module with import.meta.url, static and dynamic imports', async (t) => {
+  const { write } = glueFolder(t)
+  write('machine.wasm', MACHINE)
+  write('package.json', '{ "name": "machine", "type": "module" }')
+  write('place.js', 'import { fileURLToPath as path } from "node:url"\nexport const place = (name, base) => path(new URL(name, base))\nexport default 7\nexport * from "./more.js"')
+  write('more.js', 'export let count = 0\nexport function more () { return ++count }\nglobalThis.loads = (globalThis.loads || 0) + 1')
+  write('late.js', 'await null\nexport const late = import.meta.url\nexport { count, more as again } from "./more.js"')
+  write('old.cjs', 'exports.old = __filename; exports.wa = WebAssembly')
+  const file = write('glue.mjs', `
+    import process, { version } from 'process'
+    import * as fs from 'node:fs'
+    import seven, { place, more, count } from './place.js'
+    import old, { wa } from './old.cjs'
+    export default async function createModule (Module = {}) {
+      const { createRequire } = await import('module')
+      const late = await import('./late.js')
+      const bytes = Module.wasmBinary || fs.readFileSync(place('machine.wasm', import.meta.url))
+      const { instance } = await WebAssembly.instantiate(bytes, { env: { callback: (x) => x } })
+      late.again(); more()
+      return Object.assign(Module, { _add: instance.exports.add, calledRun: true, facts: {
+        version, seven, count: late.count, own: process.listenerCount('exit'), late: late.late, old: old.old, same: wa === WebAssembly,
+        required: createRequire(import.meta.url)('node:path').sep, loads: globalThis.loads } })
+    }`)
+  const vm = await glueHost(file)
+  for (let round = 0; round < 2; round++) {
+    assert.strictEqual(vm.exports._add(1, 2), 3)
+    const { version, seven, count, own, late, old, same, required, loads } = vm.exports.facts
+    assert.deepStrictEqual({ version, seven, count, own, same, required, loads }, { version: process.version, seven: 7, count: 2, own: 0, same: true, required: path.sep, loads: 1 })
+    assert.ok(late.endsWith('/late.js') && late.startsWith('file:'))
+    assert.strictEqual(path.basename(old), 'old.cjs')
+    await vm.isReady()
+  }
+  vm.dispose()
+})
+
+test('a wrapper with the glue in another file of its package', async (t) => {
+  const { glue, write } = glueFolder(t)
+  write('package.json', '{ "name": "wrapped" }')
+  glue('build/glue.js', 'commonjs')
+  write('lib/state.js', 'exports.loads = 0')
+  write('node_modules/dependency/package.json', '{ "name": "dependency", "main": "index.js" }')
+  write('node_modules/dependency/index.js', 'exports.shared = { loads: 0 }')
+  const file = write('lib/index.js', `
+    const createModule = require('../build/glue')
+    const state = require('./state'); state.loads++
+    const { shared } = require('dependency'); shared.loads++
+    require('./cycle')
+    exports.facts = { loads: state.loads, shared: shared.loads, again: require('./state.js') === state, json: require('../package.json').name,
+      resolved: require.resolve('./state'), cycle: require('./cycle').seen }
+    exports.load = async () => { const m = await createModule(); return { next: () => m._next(), trap: () => m._trap() } }
+    exports.missing = () => require('./none')`)
+  write('lib/cycle.js', 'exports.seen = Object.keys(require("./index.js"))')
+  await assert.rejects(open(file), { code: 'EMVM_ERR_SOURCE' })
+  const vm = await glueHost(file)
+  assert.strictEqual(vm.host, 'glue')
+  const { loads, shared, again, json, resolved, cycle } = vm.exports.facts
+  assert.deepStrictEqual({ loads, shared, again, json, cycle }, { loads: 1, shared: 1, again: true, json: 'wrapped', cycle: [] })
+  assert.strictEqual(path.basename(resolved), 'state.js')
+  assert.throws(() => vm.exports.missing(), { code: 'MODULE_NOT_FOUND' })
+  const machine = await vm.exports.load()
+  assert.deepStrictEqual([machine.next(), machine.next()], [8, 9])
+  await vm.isReady()
+  // The package's own files ran anew, its dependency did not.
+  assert.deepStrictEqual([vm.exports.facts.loads, vm.exports.facts.shared > 1], [1, true])
+  assert.throws(() => machine.next(), { code: 'EMVM_ERR_STALE' })
+  assert.strictEqual((await vm.exports.load()).next(), 8)
+  vm.dispose()
+})
+
+test('a file that is an API of its package runs on the glue host, and inspect says why', async (t) => {
+  const { write } = glueFolder(t)
+  const factory = `function create (Module) { var wasmImports = { callback: function (x) { return x } }; return WebAssembly.instantiate(Buffer.from('${BASE64}', 'base64'), { env: wasmImports }).then(function (r) { return r.instance.exports }) }`
+  const file = write('api.js', `${factory}\nexports.version = '1.0'\nexports.load = async () => ({ add: (await create()).add })`)
+  const { host, reasons } = await inspect(file)
+  assert.strictEqual(host, 'glue')
+  assert.match(JSON.stringify(reasons), /API of the package's own.*version, load/)
+  const vm = await open(file)
+  assert.strictEqual((await vm.exports.load()).add(2, 2), 4)
+  vm.dispose()
+})
+
+test('a bare script: its variable, the object it was given, what it assigns to module.exports', async (t) => {
+  const { glue, write } = glueFolder(t)
+  const plain = await glueHost(glue('script.js', 'script'), { module: { mine: 5 } })
+  assert.deepStrictEqual([plain.exports._add(1, 1), plain.exports.mine], [2, 5])
+  plain.dispose()
+  // Old glue is a thenable that resolves with itself, for ever.
+  const thenable = await glueHost(glue('thenable.js', 'script', `
+    Module.then = function (f) { setTimeout(function () { f(Module) }, 1); return Module }`))
+  assert.strictEqual(thenable.exports._add(1, 1), 2)
+  assert.strictEqual(typeof (await thenable.isReady()).then, 'undefined')
+  thenable.dispose()
+  const late = await glueHost(write('late.js', `
+    var Module = typeof Module !== 'undefined' ? Module : {};
+    Module.HEAPU8 = null;
+    setTimeout(function () {
+      WebAssembly.instantiate(Buffer.from('${BASE64}', 'base64'), { env: { callback: function (x) { return x } } }).then(function (r) {
+        Module._add = r.instance.exports.add; if (Module.onRuntimeInitialized) Module.onRuntimeInitialized() })
+    }, 30)`))
+  assert.strictEqual(late.exports._add(1, 1), 2)
+  late.dispose()
+})
+
+test('a promise, and a factory that gives a factory', async (t) => {
+  const { write, glue } = glueFolder(t)
+  glue('inner.js', 'commonjs')
+  const promised = await glueHost(write('promised.js', "var wasmBinary; module.exports = require('./inner')().then((m) => ({ add: (a, b) => m._add(a, b) }))"))
+  assert.strictEqual(promised.exports.add(3, 4), 7)
+  promised.dispose()
+  const twice = await glueHost(write('twice.js', "var wasmBinary; module.exports = () => (options) => require('./inner')(options)"), { module: { mine: 1 } })
+  assert.deepStrictEqual([twice.exports._add(3, 4), twice.exports.mine], [7, 1])
+  twice.dispose()
+})

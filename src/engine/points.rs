@@ -1,0 +1,567 @@
+//! Where a module needs interruption points: read from its code before it is compiled.
+//!
+//! What must hold: between two points only so much runs that 50 ms are far away, whatever the module does. So
+//! * a loop looks at the flag in each round, or, where a round is short and counted, in each 256th;
+//! * a function looks at it when it is called, unless it and all that it calls without a point is short;
+//! * a function that makes very many calls looks at it before each of them;
+//! * so does each operation on a stretch of memory or table.
+
+use rustc_hash::FxHashMap;
+use wasmparser::{BlockType, Catch, FunctionBody, Operator, Parser, Payload, TypeRef};
+
+/// What a call may run without any point, in bytes of code.
+const SHORT: u64 = 16 << 10;
+/// What a function may call that has no points, in bytes of code; with more it looks at the flag before each call.
+const MUCH: u64 = 16 << 20;
+/// The longest body of a loop that looks only in each 256th round, in bytes of code.
+const SHORT_LOOP: u64 = 2048;
+/// Counted rounds from one look to the next, less one.
+const ROUNDS: u32 = 0xff;
+
+/// The points of a module's functions, by their order in the code section.
+#[derive(Debug, Default)]
+pub(super) struct Points(Vec<FunctionPoints>);
+
+/// The points of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FunctionPoints {
+    pub entry: bool,
+    /// Before each call.
+    pub calls: bool,
+    /// Before each operation on a stretch of memory or table.
+    pub stretches: bool,
+    /// Of its loops, in the order in which they begin.
+    pub loops: Box<[LoopPoint]>,
+}
+
+/// Where a loop looks at the flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LoopPoint {
+    /// At the beginning of each round.
+    Header,
+    /// When it goes back to its beginning, and `local & mask` is zero. The local changes by the same amount in each
+    /// round, so that happens once in 256 rounds.
+    Counted { local: u32, mask: u32 },
+    /// Something else in each round does.
+    None,
+}
+
+impl Points {
+    /// Of a module that is compiled next. What cannot be read gets all points; the compiler says what is wrong with it.
+    pub(super) fn of(wasm: &[u8]) -> Self {
+        Self::read(wasm).unwrap_or_default()
+    }
+
+    /// None at all: what runs is never interrupted. For measuring what points cost.
+    pub(super) fn none(wasm: &[u8]) -> Self {
+        let mut points = Self::of(wasm);
+        for function in &mut points.0 {
+            function.entry = false;
+            function.calls = false;
+            function.stretches = false;
+            function.loops.fill(LoopPoint::None);
+        }
+        points
+    }
+
+    fn read(wasm: &[u8]) -> Option<Self> {
+        let mut imported = 0u32;
+        let mut scans = Vec::new();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload.ok()? {
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        if matches!(import.ok()?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)) {
+                            imported += 1;
+                        }
+                    }
+                }
+                Payload::CodeSectionEntry(body) => scans.push(Scan::of(&body, imported)?),
+                _ => {}
+            }
+        }
+        let weights = weights(&scans);
+        let has_entry = |callee: &u32| weights.get(*callee as usize).is_some_and(|w| *w > SHORT);
+        let functions = scans.iter().zip(&weights).map(|(scan, weight)| {
+            let loops = scan.loops.iter().map(|found| match found.point {
+                LoopPoint::Header if found.callees.iter().any(has_entry) => LoopPoint::None,
+                point => point,
+            });
+            FunctionPoints {
+                entry: *weight > SHORT,
+                calls: *weight > MUCH,
+                stretches: true,
+                loops: loops.collect(),
+            }
+        });
+        Some(Self(functions.collect()))
+    }
+
+    /// `None`: nothing is known of the function, so it gets all points.
+    pub(super) fn function(&self, index: u32) -> Option<&FunctionPoints> {
+        self.0.get(index as usize)
+    }
+}
+
+/// What the code of a function says.
+struct Scan {
+    /// What its own code runs at most without a point, in bytes.
+    size: u64,
+    /// Functions of the module, by their order in the code section, as often as calls to them are written.
+    direct: Vec<u32>,
+    /// Calls whose target is not known.
+    indirect: u64,
+    loops: Vec<Found>,
+}
+
+struct Found {
+    point: LoopPoint,
+    /// Functions that every round calls.
+    callees: Vec<u32>,
+}
+
+/// How much a call of each function runs at most without passing a point that is not its own, in bytes of code. Callees
+/// come before callers. What calls itself, over whatever detours, has a point; so has what calls such a function.
+fn weights(functions: &[Scan]) -> Vec<u64> {
+    let mut callers: Vec<Vec<u32>> = vec![Vec::new(); functions.len()];
+    let mut missing: Vec<u32> = vec![0; functions.len()];
+    for (caller, scan) in functions.iter().enumerate() {
+        for callee in &scan.direct {
+            if let Some(list) = callers.get_mut(*callee as usize) {
+                list.push(caller as u32);
+                missing[caller] += 1;
+            }
+        }
+    }
+    // Not reached yet, or never.
+    const ENDLESS: u64 = u64::MAX;
+    let weigh = |weights: &[u64], function: usize| {
+        let scan = &functions[function];
+        let called = scan
+            .direct
+            .iter()
+            .filter_map(|callee| weights.get(*callee as usize))
+            .filter(|weight| **weight <= SHORT);
+        scan.size + called.sum::<u64>() + scan.indirect * SHORT
+    };
+    let mut weights = vec![ENDLESS; functions.len()];
+    let mut ready: Vec<usize> = (0..functions.len()).filter(|f| missing[*f] == 0).collect();
+    while let Some(function) = ready.pop() {
+        weights[function] = weigh(&weights, function);
+        for caller in std::mem::take(&mut callers[function]) {
+            missing[caller as usize] -= 1;
+            if missing[caller as usize] == 0 {
+                ready.push(caller as usize);
+            }
+        }
+    }
+    for function in (0..functions.len()).filter(|f| missing[*f] > 0) {
+        weights[function] = weigh(&weights, function).max(SHORT + 1);
+    }
+    weights
+}
+
+/// A loop whose end has not been read yet.
+struct Open {
+    index: usize,
+    from: u64,
+    /// The block type has no parameters: going back carries no values.
+    plain: bool,
+    /// What every round does before it can go back, as far as it has been read.
+    step: Option<(u32, u32)>,
+    looks: bool,
+    callees: Vec<u32>,
+    /// It has gone back, before the step, before it looked.
+    back: bool,
+    back_before_step: bool,
+    back_before_look: bool,
+    /// Something but `br` and `br_if` goes back.
+    other_back: bool,
+    /// It calls, or holds another loop.
+    leaves: bool,
+    written: FxHashMap<u32, u32>,
+}
+
+enum Frame {
+    Block,
+    Loop(Box<Open>),
+}
+
+/// The last operators, for recognizing `local + constant`.
+#[derive(Clone, Copy)]
+enum Seen {
+    Get(u32),
+    Const(u32),
+    Sum(u32, u32),
+    Other,
+}
+
+impl Scan {
+    fn of(body: &FunctionBody<'_>, imported: u32) -> Option<Self> {
+        let own = body.range().end - body.range().start;
+        let mut scan = Scan {
+            size: own,
+            direct: Vec::new(),
+            indirect: 0,
+            loops: Vec::new(),
+        };
+        let mut counted = 0;
+        let mut frames = vec![Frame::Block];
+        let mut seen = [Seen::Other; 2];
+        let mut reader = body.get_operators_reader().ok()?;
+        while !reader.eof() {
+            let (operator, at) = reader.read_with_offset().ok()?;
+            let mut now = Seen::Other;
+            match operator {
+                Operator::Loop { blockty } => {
+                    for frame in &mut frames {
+                        if let Frame::Loop(open) = frame {
+                            open.leaves = true;
+                        }
+                    }
+                    frames.push(Frame::Loop(Box::new(Open {
+                        index: scan.loops.len(),
+                        from: at,
+                        plain: matches!(blockty, BlockType::Empty | BlockType::Type(_)),
+                        step: None,
+                        looks: false,
+                        callees: Vec::new(),
+                        back: false,
+                        back_before_step: false,
+                        back_before_look: false,
+                        other_back: false,
+                        leaves: false,
+                        written: FxHashMap::default(),
+                    })));
+                    scan.loops.push(Found {
+                        point: LoopPoint::Header,
+                        callees: Vec::new(),
+                    });
+                }
+                Operator::Block { .. } | Operator::If { .. } => frames.push(Frame::Block),
+                Operator::TryTable { ref try_table } => {
+                    for catch in &try_table.catches {
+                        let (Catch::One { label, .. }
+                        | Catch::OneRef { label, .. }
+                        | Catch::All { label }
+                        | Catch::AllRef { label }) = *catch;
+                        back(&mut frames, label, true);
+                    }
+                    frames.push(Frame::Block);
+                }
+                Operator::End => {
+                    let Some(Frame::Loop(open)) = frames.pop() else {
+                        continue;
+                    };
+                    let found = &mut scan.loops[open.index];
+                    found.point = open.point(at);
+                    if matches!(found.point, LoopPoint::Counted { .. }) {
+                        counted += at - open.from;
+                    }
+                    let surely = found.point == LoopPoint::Header && open.callees.is_empty();
+                    found.callees = open.callees;
+                    if surely && let Some(Frame::Loop(outer)) = frames.last_mut() {
+                        outer.looks = true;
+                    }
+                }
+                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                    back(&mut frames, relative_depth, false);
+                }
+                Operator::BrTable { ref targets } => {
+                    for target in targets.targets() {
+                        back(&mut frames, target.ok()?, true);
+                    }
+                    back(&mut frames, targets.default(), true);
+                }
+                Operator::BrOnNull { relative_depth }
+                | Operator::BrOnNonNull { relative_depth } => {
+                    back(&mut frames, relative_depth, true);
+                }
+                Operator::BrOnCast { .. } | Operator::BrOnCastFail { .. } => return None,
+                Operator::Call { function_index } => {
+                    calls(&mut frames);
+                    let callee = function_index.checked_sub(imported);
+                    scan.direct.extend(callee);
+                    if let Some(Frame::Loop(open)) = frames.last_mut()
+                        && !open.back
+                    {
+                        open.callees.extend(callee);
+                    }
+                }
+                Operator::ReturnCall { function_index } => {
+                    scan.direct.extend(function_index.checked_sub(imported))
+                }
+                Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
+                    calls(&mut frames);
+                    scan.indirect += 1;
+                }
+                Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. } => {
+                    scan.indirect += 1
+                }
+                Operator::MemoryFill { .. }
+                | Operator::MemoryCopy { .. }
+                | Operator::MemoryInit { .. }
+                | Operator::TableFill { .. }
+                | Operator::TableCopy { .. }
+                | Operator::TableInit { .. }
+                | Operator::TableGrow { .. } => calls(&mut frames),
+                Operator::LocalGet { local_index } => now = Seen::Get(local_index),
+                Operator::I32Const { value } => now = Seen::Const(value as u32),
+                Operator::I32Add => {
+                    now = match seen {
+                        [Seen::Get(local), Seen::Const(step)]
+                        | [Seen::Const(step), Seen::Get(local)] => Seen::Sum(local, step),
+                        _ => Seen::Other,
+                    }
+                }
+                Operator::I32Sub => {
+                    if let [Seen::Get(local), Seen::Const(step)] = seen {
+                        now = Seen::Sum(local, step.wrapping_neg());
+                    }
+                }
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                    let step = match seen[1] {
+                        Seen::Sum(local, step) if local == local_index && step != 0 => Some(step),
+                        _ => None,
+                    };
+                    for frame in &mut frames {
+                        if let Frame::Loop(open) = frame {
+                            *open.written.entry(local_index).or_default() += 1;
+                        }
+                    }
+                    if let (Some(step), Some(Frame::Loop(open))) = (step, frames.last_mut())
+                        && open.step.is_none()
+                        && !open.back_before_step
+                    {
+                        open.step = Some((local_index, step));
+                    }
+                }
+                _ => {}
+            }
+            seen = [seen[1], now];
+        }
+        // A counted loop may run 255 rounds without a look.
+        scan.size = own + counted * u64::from(ROUNDS);
+        if scan.size > MUCH / 2 {
+            scan.size = own;
+            for found in &mut scan.loops {
+                if matches!(found.point, LoopPoint::Counted { .. }) {
+                    found.point = LoopPoint::Header;
+                }
+            }
+        }
+        Some(scan)
+    }
+}
+
+/// A branch to that label; `other`: by something else than `br` and `br_if`.
+fn back(frames: &mut [Frame], depth: u32, other: bool) {
+    let Some(at) = frames.len().checked_sub(1 + depth as usize) else {
+        return;
+    };
+    if let Frame::Loop(open) = &mut frames[at] {
+        open.back = true;
+        open.other_back |= other;
+        open.back_before_step |= open.step.is_none();
+        open.back_before_look |= !open.looks;
+    }
+}
+
+fn calls(frames: &mut [Frame]) {
+    for frame in frames {
+        if let Frame::Loop(open) = frame {
+            open.leaves = true;
+        }
+    }
+}
+
+impl Open {
+    /// Code of a loop's own level runs in order: branches within a round only go forward, to ends of blocks that were
+    /// closed before. So what stands there before all branches back has run once in every round.
+    fn point(&self, end: u64) -> LoopPoint {
+        if self.looks && !self.back_before_look {
+            return LoopPoint::None;
+        }
+        let short = end - self.from <= SHORT_LOOP;
+        match self.step {
+            Some((local, step))
+                if short
+                    && self.plain
+                    && !self.leaves
+                    && !self.other_back
+                    && !self.back_before_step
+                    && self.written.get(&local) == Some(&1) =>
+            {
+                // With an odd multiple of 2^n added in each round, the eight bits from n on take all values in turn.
+                LoopPoint::Counted {
+                    local,
+                    mask: ROUNDS << step.trailing_zeros(),
+                }
+            }
+            _ => LoopPoint::Header,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leb(mut value: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let low = (value & 0x7f) as u8;
+            value >>= 7;
+            bytes.push(low | if value > 0 { 0x80 } else { 0 });
+            if value == 0 {
+                return bytes;
+            }
+        }
+    }
+
+    /// A module of functions of two i32 locals, with that code.
+    fn module(codes: &[&[u8]]) -> Vec<u8> {
+        let section = |id: u8, body: Vec<u8>| [vec![id], leb(body.len()), body].concat();
+        let mut functions = leb(codes.len());
+        functions.extend(codes.iter().map(|_| 0));
+        let mut bodies = leb(codes.len());
+        for code in codes {
+            let body = [&[1, 2, 0x7f], *code, &[0x0b]].concat();
+            bodies.extend([leb(body.len()), body].concat());
+        }
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(1, vec![1, 0x60, 0, 0]),
+            section(3, functions),
+            section(10, bodies),
+        ]
+        .concat()
+    }
+
+    fn loops(code: &[u8]) -> Vec<LoopPoint> {
+        let points = Points::of(&module(&[code]));
+        points.function(0).expect("one").loops.to_vec()
+    }
+
+    const LOOP: [u8; 2] = [0x03, 0x40];
+    const BLOCK: [u8; 2] = [0x02, 0x40];
+    const END: u8 = 0x0b;
+    /// local 0 += 12, and left on the stack.
+    const STEP: [u8; 7] = [0x20, 0, 0x41, 12, 0x6a, 0x22, 0];
+    const TWELVES: LoopPoint = LoopPoint::Counted {
+        local: 0,
+        mask: 0xff << 2,
+    };
+
+    #[test]
+    fn short_counted_loops_are_told_from_others() {
+        let plain = [&LOOP[..], &STEP, &[0x0d, 0, END]].concat();
+        assert_eq!(loops(&plain), [TWELVES]);
+        let down = [&LOOP[..], &[0x20, 1, 0x41, 1, 0x6b, 0x22, 1, 0x0d, 0, END]].concat();
+        let ones = LoopPoint::Counted {
+            local: 1,
+            mask: 0xff,
+        };
+        assert_eq!(loops(&down), [ones]);
+        let header: [(&str, Vec<u8>); 8] = [
+            ("no step", [&LOOP[..], &[0x0c, 0, END]].concat()),
+            (
+                "back before the step",
+                [&LOOP[..], &[0x41, 0, 0x0d, 0], &STEP, &[0x0d, 0, END]].concat(),
+            ),
+            (
+                "not in every round",
+                [
+                    &LOOP[..],
+                    &BLOCK,
+                    &[0x41, 0, 0x0d, 0],
+                    &STEP,
+                    &[0x0d, 1, END, 0x0c, 0, END],
+                ]
+                .concat(),
+            ),
+            (
+                "changed elsewhere",
+                [&LOOP[..], &[0x41, 0, 0x21, 0], &STEP, &[0x0d, 0, END]].concat(),
+            ),
+            (
+                "by nothing",
+                [&LOOP[..], &[0x20, 0, 0x41, 0, 0x6a, 0x22, 0, 0x0d, 0, END]].concat(),
+            ),
+            (
+                "another local's sum",
+                [&LOOP[..], &[0x20, 1, 0x41, 1, 0x6a, 0x22, 0, 0x0d, 0, END]].concat(),
+            ),
+            (
+                "a table of branches",
+                [&LOOP[..], &STEP, &[0x0e, 0, 0, END]].concat(),
+            ),
+            (
+                "it calls",
+                [&LOOP[..], &[0x10, 0], &STEP, &[0x0d, 0, END]].concat(),
+            ),
+        ];
+        for (what, code) in header {
+            let expected = match what {
+                // The function calls itself, so it has a point at its entry.
+                "it calls" => LoopPoint::None,
+                _ => LoopPoint::Header,
+            };
+            assert_eq!(loops(&code), [expected], "{what}");
+        }
+        let long = [&LOOP[..], &vec![0x01; 3000], &STEP, &[0x0d, 0, END]].concat();
+        assert_eq!(loops(&long), [LoopPoint::Header], "long");
+    }
+
+    #[test]
+    fn a_loop_may_rely_on_what_every_round_passes() {
+        let inner = [&LOOP[..], &[0x41, 1, 0x0d, 0, END]].concat();
+        let outer = [&LOOP[..], &inner, &[0x0c, 0, END]].concat();
+        assert_eq!(loops(&outer), [LoopPoint::None, LoopPoint::Header]);
+        let after = [&LOOP[..], &[0x41, 0, 0x0d, 0], &inner, &[0x0c, 0, END]].concat();
+        assert_eq!(loops(&after), [LoopPoint::Header, LoopPoint::Header]);
+        let sometimes = [
+            &LOOP[..],
+            &BLOCK,
+            &[0x41, 0, 0x0d, 0],
+            &inner,
+            &[END, 0x0c, 0, END],
+        ]
+        .concat();
+        assert_eq!(loops(&sometimes), [LoopPoint::Header, LoopPoint::Header]);
+        let counted = [&LOOP[..], &STEP, &[0x0d, 0, END]].concat();
+        let outer = [&LOOP[..], &counted, &[0x0c, 0, END]].concat();
+        assert_eq!(loops(&outer), [LoopPoint::Header, TWELVES]);
+    }
+
+    #[test]
+    fn short_functions_need_no_point_unless_they_recur_or_call_very_much() {
+        let long = vec![0x01; 20_000];
+        let much = [0x10, 0].repeat(20_000);
+        // leaf, caller of it, itself, one the other's, long, caller of the long one, very many calls of a long leaf's kind
+        let codes: [&[u8]; 8] = [
+            &[0x01; 3000],
+            &[0x10, 0],
+            &[0x10, 2],
+            &[0x10, 4],
+            &[0x10, 3],
+            &long,
+            &[0x10, 5],
+            &much,
+        ];
+        let points = Points::of(&module(&codes));
+        let entry: Vec<_> = (0..8)
+            .map(|f| points.function(f).expect("read").entry)
+            .collect();
+        assert_eq!(entry, [false, false, true, true, true, true, false, true]);
+        let calls: Vec<_> = (0..8)
+            .map(|f| points.function(f).expect("read").calls)
+            .collect();
+        assert_eq!(
+            calls,
+            [false, false, false, false, false, false, false, true]
+        );
+        assert!(points.function(8).is_none());
+        assert!(Points::of(b"\0asm").function(0).is_none());
+    }
+}
