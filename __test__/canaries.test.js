@@ -7,7 +7,7 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const { runScript } = require('./support/child')
 
-const BACKENDS = { 'copy-on-write': {}, portable: { EMVM_MEMORY_BACKEND: 'portable' } }
+const BACKENDS = { 'copy-on-write': { EMVM_MEMORY_BACKEND: '' }, portable: { EMVM_MEMORY_BACKEND: 'portable' } }
 
 async function onEach (t, body, args = []) {
   for (const [backend, env] of Object.entries(BACKENDS)) {
@@ -19,7 +19,7 @@ async function onEach (t, body, args = []) {
         const { assemble, exportsOf, OP } = require('./__test__/support/wasm')
         const { random } = require('./__test__/support/hostile')
         const differences = (vm) => vm[Symbol.for('emvm.compareWithImage')]()
-        ;(async () => { ${body} })().then((result) => console.log(JSON.stringify(result)))`, { env, args, timeout: 60_000 })
+        ;(async () => { ${body} })().then((result) => console.log(JSON.stringify(result)))`, { env, args, timeout: 240_000 })
       assert.strictEqual(`${signal} ${code} ${stderr}`, 'null 0 ')
       if (process.platform === 'linux') assert.strictEqual(JSON.parse(stdout).backend, backend)
     })

@@ -15,7 +15,7 @@ const PRELUDE = `
   const message = (worker) => new Promise((resolve) => worker.once('message', resolve))
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))`
 
-async function run (body, { args, timeout = 60_000, status = 0, quiet = true } = {}) {
+async function run (body, { args, timeout = 240_000, status = 0, quiet = true } = {}) {
   const { code, signal, stderr, stdout } = await runScript(`${PRELUDE}
     ;(async () => { ${body} })()`, { args, timeout })
   assert.strictEqual(signal, null, `killed by ${signal}: ${stderr}`)

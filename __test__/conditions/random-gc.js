@@ -17,13 +17,13 @@ function maybe (of) {
   if (drawn % of === 0) collect({ type: drawn % 3 === 0 ? 'major' : 'minor' })
 }
 
-createHook({ init () { maybe(150) }, before () { maybe(80) } }).enable()
+createHook({ init () { maybe(40) }, before () { maybe(20) } }).enable()
 
 // Before and after whatever the module calls.
 const around = (fn) => function (...args) {
-  maybe(40)
+  maybe(8)
   const value = Reflect.apply(fn, this, args)
-  maybe(40)
+  maybe(8)
   return value
 }
 

@@ -28,6 +28,7 @@ function onBoth (name, body, { worker = false, ...options } = {}) {
       test(`${name}: ${host} host, ${where}`, async () => {
         const source = `
           const assert = require('node:assert')
+          const emvm = require(${JSON.stringify(path.join(__dirname, '..', '..'))})
           const { thrown } = require('./__test__/support/faults')
           const { faultsOn, crashOn } = require('./__test__/support/hosts')
           const host = ${JSON.stringify(host)}
@@ -37,7 +38,7 @@ function onBoth (name, body, { worker = false, ...options } = {}) {
         const inWorker = `
           const { Worker } = require('node:worker_threads')
           new Worker(${JSON.stringify(source)}, { eval: true }).on('error', (error) => { console.error(error); process.exitCode = 1 }).on('exit', (code) => { process.exitCode ||= code })`
-        const { code, signal, stderr } = await runScript(where === 'worker' ? inWorker : source, { timeout: 120_000, ...options })
+        const { code, signal, stderr } = await runScript(where === 'worker' ? inWorker : `{${source}}`, { timeout: 120_000, ...options })
         assert.strictEqual(signal, null, `killed by ${signal}: ${stderr}`)
         assert.strictEqual(stderr, '')
         assert.strictEqual(code, 0)

@@ -31,8 +31,9 @@ const name = (text) => [...uleb(Buffer.byteLength(text)), ...Buffer.from(text)]
 const list = (items) => [...uleb(items.length), ...items.flat()]
 const section = (id, items) => items.length ? [id, ...uleb(list(items).length), ...list(items)] : []
 
-// functions: [{ export, params, result, code }], imports: [{ module, name, params, result }]; all values are i32.
-function assemble ({ imports = [], functions = [], memory = { min: 1, max: 16 }, globals = [], data = [] }) {
+// functions: [{ export, params, result, code }], imports: [{ module, name, params, result }]; all values are i32. table: the
+// functions that it begins with.
+function assemble ({ imports = [], functions = [], memory = { min: 1, max: 16 }, globals = [], data = [], table = [] }) {
   const all = [...imports, ...functions]
   const types = all.map(({ params = 0, result = false }) => [0x60, ...list(Array(params).fill([I32])), ...list(result ? [[I32]] : [])])
   const limits = memory.max === undefined ? [0, ...uleb(memory.min)] : [1, ...uleb(memory.min), ...uleb(memory.max)]
@@ -41,9 +42,11 @@ function assemble ({ imports = [], functions = [], memory = { min: 1, max: 16 },
     ...section(1, types),
     ...section(2, imports.map(({ module, name: field }, i) => [...name(module), ...name(field), FUNCTION, ...uleb(i)])),
     ...section(3, functions.map((_, i) => uleb(imports.length + i))),
+    ...section(4, table.length ? [[0x70, 0, ...uleb(table.length)]] : []),
     ...section(5, [limits]),
     ...section(6, globals.map((value) => [I32, 1, OP.i32Const, ...leb(value), OP.end])),
-    ...section(7, [[...name('memory'), MEMORY, 0], ...functions.map((fn, i) => [...name(fn.export), FUNCTION, ...uleb(imports.length + i)])]),
+    ...section(7, [[...name('memory'), MEMORY, 0], ...(table.length ? [[...name('__indirect_function_table'), 1, 0]] : []), ...functions.map((fn, i) => [...name(fn.export), FUNCTION, ...uleb(imports.length + i)])]),
+    ...section(9, table.length ? [[0, OP.i32Const, 0, OP.end, ...list(table.map((index) => uleb(index)))]] : []),
     ...section(10, functions.map(({ code }) => {
       const body = [0, ...code, OP.end]
       return [...uleb(body.length), ...body]

@@ -28,6 +28,10 @@ async function main () {
     }
   })
 
+  // A thread that a module holds for a second sees its timers before its sockets: it would close connections on which a
+  // request has come.
+  server.keepAliveTimeout = 0
+
   process.on('message', (message) => {
     if (message === 'stop') {
       server.close()

@@ -11,7 +11,7 @@ const FILES = {
 }
 
 // Long enough for good work on a machine that others use as well.
-const TIMEOUT = 1000
+const TIMEOUT = 2000
 
 const OPTIONS = {
   opencv: { host: 'native', timeout: TIMEOUT, memory: { max: '512mb' }, print () {}, printErr () {} },

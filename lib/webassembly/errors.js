@@ -2,7 +2,7 @@
 
 // Error classes as V8 makes them: callable without `new`, inheriting from Error. All realms share them.
 
-const { also } = require('../errors')
+const { also } = require('../also')
 
 function define (name) {
   const Class = {

@@ -174,7 +174,7 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             env,
             "EMVM_ERR_TIMEOUT",
             "the call was interrupted",
-            &[("interrupted", raw::number(env, 1.0))],
+            &[("interrupted", raw::boolean(env, true))],
         ),
         Unwind::Cpp(ptr) => cpp(env, cell, ptr, None),
         Unwind::WasmException(ptr) => cpp(

@@ -35,6 +35,10 @@ pub fn number(env: sys::napi_env, value: f64) -> sys::napi_value {
     get!(napi_create_double, env, value).unwrap_or(ptr::null_mut())
 }
 
+pub fn boolean(env: sys::napi_env, value: bool) -> sys::napi_value {
+    get!(napi_get_boolean, env, value).unwrap_or(ptr::null_mut())
+}
+
 pub fn object(env: sys::napi_env) -> sys::napi_value {
     get!(napi_create_object, env).unwrap_or(ptr::null_mut())
 }
