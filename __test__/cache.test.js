@@ -67,3 +67,104 @@ test('without a cache, or with a folder that cannot be written, it still opens',
   assert.deepStrictEqual(await openOnce(file, path.join(blocked, 'cache')), { sum: 5, fromCache: false })
   assert.ok(fs.statSync(folder).isDirectory())
 })
+
+const unix = process.platform !== 'win32'
+const isRoot = unix && process.getuid() === 0
+const SOMEBODY = 12345
+
+async function warm (t) {
+  const { folder, write } = scratch(t)
+  const [file, cache] = [write('machine.wasm', MACHINE), path.join(folder, 'cache')]
+  await openOnce(file, cache)
+  return { folder, file, cache, code: filesIn(cache).find((name) => name.endsWith('.code')), seal: filesIn(cache).find((name) => name.endsWith('.seal')) }
+}
+
+const compiledAnew = { sum: 5, fromCache: false }
+const fromCache = { sum: 5, fromCache: true }
+
+test('a file that links elsewhere is not followed, neither for reading nor for writing', { skip: !unix }, async (t) => {
+  for (const which of ['code', 'seal']) {
+    const { folder, file, cache, [which]: artefact } = await warm(t)
+    const elsewhere = path.join(folder, 'elsewhere')
+    fs.renameSync(artefact, elsewhere)
+    const before = fs.readFileSync(elsewhere)
+    fs.symlinkSync(elsewhere, artefact)
+    assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+    assert.ok(fs.lstatSync(artefact).isFile(), 'the link was replaced')
+    assert.ok(before.equals(fs.readFileSync(elsewhere)), 'what it led to was left alone')
+    assert.deepStrictEqual(await openOnce(file, cache), fromCache)
+  }
+})
+
+test('a link to nothing, a folder or a pipe in the place of a file', { skip: !unix }, async (t) => {
+  const { file, cache, code, seal } = await warm(t)
+  fs.rmSync(code)
+  fs.symlinkSync('/nonexistent/anything', code)
+  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+  assert.deepStrictEqual(await openOnce(file, cache), fromCache)
+  fs.rmSync(seal)
+  fs.mkdirSync(seal)
+  assert.strictEqual((await openOnce(file, cache)).sum, 5)
+  fs.rmSync(seal, { recursive: true })
+  const { status } = require('node:child_process').spawnSync('mkfifo', [seal])
+  if (status === 0) assert.strictEqual((await openOnce(file, cache)).sum, 5)
+})
+
+test('the artefact of another module under this one\'s name', async (t) => {
+  const { folder, file, cache, code, seal } = await warm(t)
+  const otherCache = path.join(folder, 'other')
+  const other = path.join(folder, 'other.wasm')
+  // The same module with one more custom section: other bytes, other code.
+  fs.writeFileSync(other, Buffer.concat([MACHINE, Buffer.from([0, 2, 1, 0x61])]))
+  await openOnce(other, otherCache)
+  for (const artefact of filesIn(otherCache)) fs.copyFileSync(artefact, artefact.endsWith('.code') ? code : seal)
+  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+  assert.deepStrictEqual(await openOnce(file, cache), fromCache)
+})
+
+test('files and folders that others may write to are not trusted', { skip: !unix }, async (t) => {
+  for (const mode of [0o620, 0o602, 0o666]) {
+    const { file, cache, code } = await warm(t)
+    fs.chmodSync(code, mode)
+    assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+    assert.strictEqual(fs.statSync(code).mode & 0o077, 0)
+  }
+  const { file, cache } = await warm(t)
+  fs.chmodSync(cache, 0o777)
+  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew, 'nothing is kept there either')
+})
+
+test('files and folders of somebody else are not trusted', { skip: isRoot ? false : 'giving files away needs root' }, async (t) => {
+  for (const which of ['code', 'seal']) {
+    const { file, cache, [which]: artefact } = await warm(t)
+    fs.chownSync(artefact, SOMEBODY, SOMEBODY)
+    assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+    assert.strictEqual(fs.statSync(artefact).uid, process.getuid())
+    assert.deepStrictEqual(await openOnce(file, cache), fromCache)
+  }
+  const { file, cache } = await warm(t)
+  fs.chownSync(cache, SOMEBODY, SOMEBODY)
+  const before = filesIn(cache).length
+  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+  assert.ok(filesIn(cache).length <= before, 'nothing new is kept there')
+})
+
+test('code that is replaced under a process that runs it', async (t) => {
+  const { folder, file, cache } = await warm(t)
+  const { code, stdout, stderr } = await runScript(`
+    const fs = require('node:fs'), path = require('node:path')
+    emvm.open(${JSON.stringify(file)}, { cache: ${JSON.stringify(cache)}, imports: { env: { callback: (x) => x } } }).then(async (vm) => {
+      const add = vm.exports._add || vm.exports.add
+      for (const name of fs.readdirSync(${JSON.stringify(cache)})) {
+        const file = path.join(${JSON.stringify(cache)}, name)
+        fs.writeFileSync(file + '.new', 'junk')
+        fs.renameSync(file + '.new', file)
+      }
+      await vm.isReady()
+      console.log(JSON.stringify([vm.stats().fromCache, add(2, 3)]))
+    })`)
+  assert.deepStrictEqual([code, stderr, stdout.trim()], [0, '', '[true,5]'])
+  assert.ok(fs.statSync(folder).isDirectory())
+  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+})

@@ -128,3 +128,17 @@ test('every name that the facade says it provides is provided', async () => {
     sandbox.dispose()
   }
 })
+
+test('`ready` is a promise of the module, where the glue has one', async () => {
+  const vm = await open(path.join(fixtures, 'capi-modularize.js'), { host: 'native' })
+  try {
+    assert.strictEqual(await vm.exports.ready, vm.exports)
+    await vm.isReady()
+    assert.strictEqual(await vm.exports.ready, vm.exports)
+  } finally {
+    vm.dispose()
+  }
+  const script = await open(path.join(fixtures, 'capi-O2.js'), { host: 'native' })
+  assert.ok(!('ready' in script.exports))
+  script.dispose()
+})

@@ -8,7 +8,7 @@ const vm = require('node:vm')
 const { runScript } = require('./support/child')
 
 const ROOT = path.join(__dirname, '..')
-const FILES = ['README.md', 'CONTRIBUTING.md', 'examples/README.md', ...fs.readdirSync(path.join(ROOT, 'docs')).map((file) => `docs/${file}`)].filter((file) => file.endsWith('.md'))
+const FILES = ['README.md', 'CONTRIBUTING.md', 'examples/README.md', 'examples/queue/README.md', 'bench/README.md', 'CHANGELOG.md', ...fs.readdirSync(path.join(ROOT, 'docs')).map((file) => `docs/${file}`)].filter((file) => file.endsWith('.md'))
 const textOf = (file) => fs.readFileSync(path.join(ROOT, file), 'utf8')
 const blocks = (file) => [...textOf(file).matchAll(/^```js\n([^]*?)^```/gm)].map(([, code]) => code)
 

@@ -2,6 +2,8 @@
 
 const test = require('node:test')
 const assert = require('node:assert')
+const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const { execFileSync } = require('node:child_process')
 const { open } = require('..')
@@ -72,6 +74,18 @@ test('warmUp runs in each generation', async () => {
   await vm.isReady()
   assert.ok(runs >= 2)
   vm.dispose()
+})
+
+test('a wrapper that starts its module when asked to is ready as it is', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-wrapper-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  const text = fs.readFileSync(fixture('capi-modularize.js'), 'utf8')
+  fs.copyFileSync(fixture('capi-modularize.wasm'), path.join(folder, 'capi-modularize.wasm'))
+  fs.writeFileSync(path.join(folder, 'wrapper.js'), `${text}\nmodule.exports = { _check () { return 1 }, load: () => createCapi() }\n`)
+  const vm = await open(path.join(folder, 'wrapper.js'), { host: 'glue', ...quiet, timeout: 20000 })
+  t.after(() => vm.dispose())
+  assert.deepStrictEqual(Object.keys(vm.exports), ['_check', 'load'])
+  assert.strictEqual(typeof (await vm.exports.load())._malloc, 'function')
 })
 
 test('mounts are refused by name', async () => {

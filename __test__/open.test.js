@@ -10,7 +10,7 @@ const emvm = require('..')
 const { scratch } = require('./support/files')
 const { exportsOf, MACHINE } = require('./support/wasm')
 
-const { open } = emvm
+const { open, inspect } = emvm
 const OPENCV = require.resolve('opencv-4.12')
 const CALLBACK = { imports: { env: { callback: (x) => x } } }
 
@@ -184,4 +184,21 @@ test('capabilities and inspect answer', async () => {
   const inspection = await emvm.inspect(OPENCV)
   assert.strictEqual(inspection.host, 'native')
   assert.ok(Array.isArray(inspection.reasons))
+})
+
+test('JavaScript from strings: refused by name, unless the user allows it or the package\'s own JavaScript runs', async () => {
+  const file = path.join(__dirname, 'fixtures', 'script.js')
+  const { host, reasons } = await inspect(file)
+  assert.strictEqual(host, 'glue')
+  assert.match(reasons.join(), /JavaScript from strings \(emscripten_run_script_int\)/)
+  const refusing = await open(file, { host: 'native' })
+  assert.strictEqual(refusing.exports._plain(), 1)
+  assert.throws(() => refusing.exports._run(), { code: 'EMVM_ERR_UNSUPPORTED', message: /'6 \* 7'.*`imports`/ })
+  refusing.dispose()
+  const allowed = await open(file, { imports: { env: { emscripten_run_script_int: () => 43 } } })
+  assert.deepStrictEqual([allowed.host, allowed.exports._run()], ['native', 43])
+  allowed.dispose()
+  const own = await open(file)
+  assert.deepStrictEqual([own.host, own.exports._run()], ['glue', 42])
+  own.dispose()
 })

@@ -9,6 +9,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { open, inspect } = require('..')
 const { compare, fixtures } = require('./support/compare')
 const { runScript } = require('./support/child')
+const { exportsOf } = require('./support/wasm')
 const { caseNumber } = require('./jobs/timers')
 
 const CASES = [
@@ -145,4 +146,54 @@ test('timers keep the process alive, dispose() lets it go', async () => {
       setTimeout(() => { console.log(vm.exports._count() > 3); vm.dispose() }, 60)
     })`)
   assert.deepStrictEqual([code, stdout], [0, 'true\n'])
+})
+
+test('microtasks, setitimer and the keep-alive count of newer builds', () => using('wat/timers.wasm', async (vm, m) => {
+  const call = exportsOf(m)
+  call.soon(1, 5)
+  assert.strictEqual(call.ran(), 0)
+  await null
+  assert.strictEqual(call.ran(), 5)
+  assert.strictEqual(call.arm(1, 20), 0)
+  assert.strictEqual(call.arm(1, 1), 0, 'in the place of the first')
+  assert.strictEqual(call.arm(0, 1), 0)
+  assert.strictEqual(call.arm(0, 0), 0)
+  await until(() => call.which() === 1)
+  await sleep(30)
+  assert.strictEqual(call.ran(), 6)
+  assert.strictEqual(call.alive(), 1)
+  call.push()
+  call.pop()
+  call.soon(1, 5)
+  call.arm(1, 1)
+  await vm.isReady()
+  await sleep(20)
+  assert.strictEqual(call.ran(), 0)
+}))
+
+test('callbacks of another type than their pointer promises are called as JavaScript would call them', () => using('wat/timers.wasm', async (vm, m) => {
+  const call = exportsOf(m)
+  call.later(2, 100)
+  call.later(3, 4)
+  call.later(4, 1000)
+  await until(() => call.ran() === 1100)
+  assert.ok(Number.isNaN(call.sum()))
+}))
+
+test('callbacks that cannot be called are errors with a code', async () => {
+  const file = JSON.stringify(path.join(fixtures, 'wat', 'timers.wasm'))
+  const { code, stdout, stderr } = await runScript(`
+    const seen = []
+    process.on('uncaughtException', (error) => seen.push(error.code || error.name))
+    process.on('exit', () => console.log(seen.join()))
+    emvm.open(${file}, { host: 'native' }).then(({ exports: m }) => { for (const pointer of [5, 6, 7, 0, 100000]) (m._later || m.later)(pointer, 1) })`)
+  assert.deepStrictEqual([code, stdout, stderr], [0, 'TypeError,EMVM_ERR_TRAP,EMVM_ERR_TRAP,EMVM_ERR_TRAP,EMVM_ERR_TRAP\n', ''])
+})
+
+test('emscripten_sleep is refused by name, at open and at the call', async () => {
+  const file = path.join(fixtures, 'wat', 'timers.wasm')
+  await assert.rejects(open(file), { code: 'EMVM_ERR_UNSUPPORTED', message: /Asyncify \(emscripten_sleep\)/ })
+  await using('wat/timers.wasm', (vm, m) => {
+    assert.throws(() => exportsOf(m).sleep(), { code: 'EMVM_ERR_UNSUPPORTED', message: /emscripten_sleep.*host: 'glue'/ })
+  })
 })

@@ -44,6 +44,15 @@ async function firstTouch (vm, touches) {
   }
 }
 
+// A view of the whole memory makes V8 collect garbage now and then: means, of many.
+async function withView (vm, view, into) {
+  const start = now()
+  for (let i = 0; i < 100; i++) void view(await vm.isReady()).length
+  into.push((now() - start) / 100)
+}
+
+const VIEWS = { 'mat.data': (cv) => new cv.Mat(8, 8, cv.CV_8UC1).data, HEAPU8: (cv) => cv.HEAPU8 }
+
 async function timeOfFresh (fresh, into) {
   const start = now()
   const [cv] = await fresh()
@@ -86,12 +95,14 @@ async function main () {
   const script = []
   const module = []
   const jobs = { emvm: [], v8: [] }
+  const views = { 'mat.data': [], HEAPU8: [] }
   await byScript()
   await byModule()
   for (let i = 0; i < 2000; i++) await vm.isReady()
   for (let round = 0; round < ROUNDS; round++) {
     await recyclesAfterLeaks(vm, samples)
     await firstTouch(vm, touches)
+    for (const [name, view] of Object.entries(VIEWS)) await withView(vm, view, views[name])
     await timeOfFresh(byScript, script)
     await timeOfFresh(byModule, module)
     for (let i = 0; i < 3; i++) {
@@ -113,6 +124,9 @@ async function main () {
   printTable(['new cv.Mat after a recycle', 'p50'], [['first (its pages are not there yet)', duration(touch.first)], ['second', duration(touch.second)]])
 
   const job = { emvm: median(jobs.emvm), v8: median(jobs.v8) }
+  const view = Object.fromEntries(Object.entries(views).map(([name, values]) => [name, median(values)]))
+  printTable(['a fresh instance and a view of its memory', 'mean'], Object.entries(view).map(([name, value]) => [name, duration(value)]))
+
   printTable(['a job on a fresh instance, its making not counted', 'p50'], [['emvm', duration(job.emvm)], ['V8, module compiled once', duration(job.v8)]])
 
   const perSecond = { one: await throughput(1), two: await throughput(2) }
@@ -123,7 +137,7 @@ async function main () {
   vm.dispose()
 
   save('recycle', {
-    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, jobOnFreshNs: job, recyclesPerSecond: perSecond
+    rows: rows.map(({ name, p50, p99, n }) => ({ name, p50ns: p50, p99ns: p99, timesEmvm: p50 / emvm, n })), firstTouchNs: touch, withViewNs: view, jobOnFreshNs: job, recyclesPerSecond: perSecond
   }, {
     recycle: barChart({
       title: 'A fresh instance of opencv.js 4.12',

@@ -13,6 +13,19 @@ function userImports (options) {
   return found
 }
 
+const DEFINES = /\bdefinePropert(y|ies)\(\s*Module\b/
+
+// Imports that the native host refuses by name when they are called.
+const SCRIPTS = 'it runs JavaScript from strings'
+const REFUSED = {
+  emscripten_run_script: SCRIPTS,
+  emscripten_run_script_int: SCRIPTS,
+  emscripten_run_script_string: SCRIPTS,
+  emscripten_async_run_script: SCRIPTS,
+  emscripten_async_load_script: 'it loads scripts',
+  emscripten_sleep: 'it sleeps in the middle of a call, which needs Asyncify'
+}
+
 // Reasons why the native host cannot run a program.
 function obstacles (facts, options) {
   const reasons = []
@@ -28,9 +41,15 @@ function obstacles (facts, options) {
   const { keepsState, hasPre, extrasAsync, replacesModule } = facts.fragment || {}
   if (replacesModule) reasons.push('the JavaScript it adds puts another object in the place of its module')
   if (keepsState && (hasPre || extrasAsync)) reasons.push('the JavaScript it adds to its module keeps state from before start-up')
+  if (keepsState && DEFINES.test(facts.fragment.source)) reasons.push('the JavaScript it adds to its module keeps state and defines properties that cannot be defined again')
   if (keepsState && options.warmUp) reasons.push('the JavaScript it adds to its module keeps state, which a warm-up would change')
   if (facts.memory && facts.memory.memory64) reasons.push('it uses 64-bit memory')
   const users = userImports(options)
+  const refused = facts.imports.filter(({ name }) => Object.hasOwn(REFUSED, name) && !users.has(name))
+  for (const reason of new Set(refused.map(({ name }) => REFUSED[name]))) {
+    const names = refused.filter(({ name }) => REFUSED[name] === reason).map(({ name }) => name)
+    if (!(uses.asyncify && names.includes('emscripten_sleep'))) reasons.push(`${reason} (${names.join(', ')})`)
+  }
   const missing = facts.imports.filter(({ name, by }) => by === 'nobody' && !users.has(name))
   if (missing.length > 0) {
     const list = missing.slice(0, 8).map(({ name, signature }) => `${name}${signature}`).join(', ')

@@ -24,8 +24,8 @@ class NativeHost {
   get heapBytes () { return this.sandbox.heapBytes }
   get interruptId () { return this.sandbox.interruptId }
 
-  // What views of the memory look into, where there can be any.
-  get knownBuffer () { return this.sandbox.knownBuffer() }
+  // Whether a buffer is of the module's memory.
+  ownsBuffer (buffer) { return this.sandbox.ownsBuffer(buffer) }
 
   // The standby is always there: a recycle is synchronous.
   recycle () {
@@ -81,8 +81,7 @@ async function startNative ({ program, facts, path }, options) {
     facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    const held = options.module && options.module.noInitialRun
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun || held), argumentsOf(facade.module, options))
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
     await facade.beforeMain()
     sandbox.runMain()
     await facade.afterMain()

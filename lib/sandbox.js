@@ -225,8 +225,8 @@ class Sandbox {
     }
   }
 
-  // The buffer that views of the memory have, as far as somebody has asked for one in this generation. For the pool.
-  get [Symbol.for('emvm.knownBuffer')] () { return this.#host.knownBuffer }
+  // Whether a buffer is of the module's memory. For the pool.
+  [Symbol.for('emvm.ownsBuffer')] (buffer) { return this.#host.ownsBuffer(buffer) }
 
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {

@@ -44,7 +44,7 @@ function tool (name) {
 
 // cargo keeps what a wrapper made apart from its usual artifacts, but for the last copy of the library.
 function cargo (args) {
-  const env = { RUSTC_WORKSPACE_WRAPPER: path.join(__dirname, 'coverage-rustc.js'), LLVM_PROFILE_FILE: path.join(OUT, 'build-%p.profraw') }
+  const env = { RUSTC_WORKSPACE_WRAPPER: path.join(__dirname, 'coverage-rustc.sh'), LLVM_PROFILE_FILE: path.join(OUT, 'build-%p.profraw') }
   const { ok, stdout } = run('cargo', [...args, '--release', '--lib', '--message-format=json-render-diagnostics', ...extraFlags()], { env, capture: true })
   if (!ok) fail('the instrumented build failed')
   const artifacts = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line)).filter(({ reason, target }) => reason === 'compiler-artifact' && target.name === 'emvm')

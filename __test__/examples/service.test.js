@@ -101,7 +101,7 @@ test('the page of the image service, in a browser', { skip: chromium === null &&
 
   await page.evaluate("document.getElementById('operation').value = 'sketch'")
   await click('input[value=emvm]')
-  await page.until("fetch('stats').then((r) => r.json()).then((s) => s.running === 0)")
+  await page.until("document.documentElement.dataset.underWay === '0'")
   const before = (await stats()).requests.emvm
   await page.setFile('#file', path.join(__dirname, '..', '..', 'docs', 'images', 'recycle.svg'))
   await page.until(`fetch('stats').then((r) => r.json()).then((s) => s.requests.emvm > ${before})`)

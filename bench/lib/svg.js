@@ -68,7 +68,7 @@ function barChart ({ title, subtitle, rows, log = false, format = String, refere
     ...(reference ? [`<line x1="${at(reference).toFixed(1)}" x2="${at(reference).toFixed(1)}" y1="${top - 8}" y2="${bottom}" stroke="${INK}" stroke-dasharray="4 3"/>`] : []),
     ...marks.flatMap(({ label, value, note, y: at0 }) => [
       text(left - 10, at0 + 16, label, { anchor: 'end' }),
-      text(Math.max(left + 2, at(value)) + 8, at0 + 16, note || format(value), { size: 12 })
+      text(Math.max(left + 2, at(value), ...(reference ? [at(reference)] : [])) + 8, at0 + 16, note || format(value), { size: 12 })
     ])
   ]
   return card(width, bottom + 36, title, subtitle, body)

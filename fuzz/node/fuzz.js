@@ -1,89 +1,128 @@
 'use strict'
 
-// Throws broken modules and glue, random calls, recycles and collections at emvm, and counts.
+// Throws modules, glue, calls, recycles and collections at emvm, and counts.
 //
-//   node --expose-gc fuzz/node/fuzz.js [seconds] [first seed]
+//   node fuzz/node/fuzz.js MODE [seconds] [first seed]     MODE: mutate, generated, differential
+//   node fuzz/node/fuzz.js MODE --seed N                   one seed again, with its error
 //
-// Each batch of seeds runs in a process of its own: one that crashes or hangs is counted, and its seed is printed.
+// Each batch of seeds runs in a process of its own, which tells the seed it is at: one that crashes, hangs or leaks is
+// counted, its seed is printed, and the batch goes on behind it.
 
-const { spawnSync } = require('node:child_process')
+const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { random, mutate } = require('../../__test__/support/hostile')
+const { Resources } = require('./resources')
+const { random } = require('../../__test__/support/hostile')
 
 const ROOT = path.join(__dirname, '..', '..')
-const BATCH = 100
-const HANG_MS = 120_000
+const BATCH = 200
+// A seed hangs when it takes so much processor time (waiting for a busy machine is none), or so long at all.
+const HANG_CPU_SECONDS = 60
+const HANG_MS = 15 * 60_000
 
-function corpus () {
-  const folder = path.join(ROOT, '__test__', 'fixtures')
-  const names = fs.readdirSync(folder, { recursive: true }).map(String).filter((name) => /\.(wasm|js)$/.test(name))
-  const files = names.map((name) => ({ name, bytes: fs.readFileSync(path.join(folder, name)) }))
-  return { wasm: files.filter(({ name }) => name.endsWith('.wasm')), glue: files.filter(({ name }) => name.endsWith('.js')) }
-}
+const MODES = ['mutate', 'generated', 'differential']
 
-const VALUES = [undefined, null, true, 0, 1, -1, 4096, 65535, 2 ** 31, 1.5, NaN, 'x', 7n, {}, [], () => 1, Symbol('s')]
-
-async function one (seed, emvm, files) {
-  const rng = random(seed)
-  const options = { host: 'native', cache: false, timeout: 100, memory: { max: '64mb' }, print () {}, printErr () {}, imports: { env: { callback: (x) => x } } }
-  const whole = rng.below(3) === 0
-  const source = rng.below(4) === 0 ? rng.pick(files.glue) : rng.pick(files.wasm)
-  if (source.name.endsWith('.js')) options.wasm = rng.pick(files.wasm).bytes
-  let vm
-  try {
-    vm = await emvm.open(whole ? source.bytes : mutate(source.bytes, rng), options)
-  } catch (error) {
-    if (!(error instanceof emvm.EmvmError)) throw error
-    return 'refused'
-  }
-  const { exports: module } = vm
-  const names = Object.keys(module).filter((name) => /^_?[a-z]/i.test(name) && typeof module[name] === 'function')
-  for (let i = rng.below(60); i > 0; i--) {
-    const args = Array.from({ length: rng.below(4) }, () => rng.below(3) === 0 ? { valueOf () { vm.recycle(); return rng.next() } } : rng.pick(VALUES))
-    try { module[rng.pick(names)](...args) } catch { }
-    if (rng.below(6) === 0) try { await vm.isReady() } catch { }
-    if (rng.below(40) === 0) gc()
-  }
-  vm.recycle()
-  const differences = vm[Symbol.for('emvm.compareWithImage')]()
-  if (differences !== null && differences.length > 0) throw new Error(`left behind: ${differences}`)
-  if (rng.below(2)) vm.dispose()
-  return 'ran'
-}
-
-async function batch (first) {
+async function play (mode, first, count, told) {
+  const { prepare, one, modules } = require(`./${mode}`)
   const emvm = require(ROOT)
-  const files = corpus()
-  const counts = { ran: 0, refused: 0 }
-  for (let seed = first; seed < first + BATCH; seed++) {
-    fs.writeSync(3, `${seed}\n`)
-    counts[await one(seed, emvm, files)]++
-  }
-  gc()
-  console.log(JSON.stringify({ ...counts, mb: process.memoryUsage().rss >> 20 }))
-  process.exit(0)
-}
-
-function main (seconds, first) {
-  const total = { ran: 0, refused: 0, crashes: 0, hangs: 0, failures: 0, mb: 0 }
-  const end = Date.now() + seconds * 1000
-  for (let seed = first; Date.now() < end; seed += BATCH) {
-    const { status, signal, error, stdout, stderr, output } = spawnSync(process.execPath, ['--expose-gc', __filename, '--batch', String(seed)],
-      { encoding: 'utf8', timeout: HANG_MS, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
-    if (status === 0) {
-      const { ran, refused, mb } = JSON.parse(stdout)
-      total.ran += ran
-      total.refused += refused
-      total.mb = Math.max(total.mb, mb)
-      continue
+  const files = prepare()
+  const bytes = modules ? modules(first, count) : []
+  const counts = { ran: 0, refused: 0, failures: [] }
+  const resources = new Resources()
+  for (let seed = first; seed < first + count; seed++) {
+    told(seed)
+    try {
+      counts[await one(random(seed), { emvm, files, bytes: bytes[seed - first] })]++
+    } catch (error) {
+      counts.failures.push({ seed, text: String(error && (error.stack || error)).slice(0, 3000) })
     }
-    total[error && error.code === 'ETIMEDOUT' ? 'hangs' : signal ? 'crashes' : 'failures']++
-    console.error(`seed ${output[3].trim().split('\n').pop()}: ${signal || status} ${stderr.slice(0, 1000)}`)
+    if (seed - first === count >> 1) await resources.start()
   }
-  console.log(`inputs ${total.ran + total.refused} (${total.refused} refused), crashes ${total.crashes}, hangs ${total.hangs}, failures ${total.failures}, at most ${total.mb} MB`)
-  process.exitCode = total.crashes + total.hangs + total.failures > 0 ? 1 : 0
+  return { ...counts, ...await resources.end() }
 }
 
-if (process.argv[2] === '--batch') batch(Number(process.argv[3])).catch((error) => { console.error(error); process.exit(1) })
-else main(Number(process.argv[2] || 60), Number(process.argv[3] || 1))
+// Seconds of processor time that a process has used.
+function cpuSeconds (pid) {
+  try {
+    const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop().split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return 0
+  }
+}
+
+// Runs a batch in a process of its own. Gives its report, or how it ended and where.
+function batch (mode, first, count) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--expose-gc', __filename, mode, '--batch', String(first), String(count)], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+    let [out, err, seed, since, cpu, hang] = ['', '', first, Date.now(), 0, false]
+    child.stdout.on('data', (data) => { out += data })
+    child.stderr.on('data', (data) => { err = (err + data).slice(-4000) })
+    child.stdio[3].on('data', (data) => {
+      seed = Number(String(data).trim().split('\n').pop())
+      since = Date.now()
+      cpu = cpuSeconds(child.pid)
+    })
+    const watch = setInterval(() => {
+      hang = cpuSeconds(child.pid) - cpu > HANG_CPU_SECONDS || Date.now() - since > HANG_MS
+      if (hang) child.kill('SIGKILL')
+    }, 1000)
+    child.on('close', (status, signal) => {
+      clearInterval(watch)
+      const report = status === 0 ? JSON.parse(out.trim().split('\n').pop()) : null
+      resolve(report || { seed, hang, end: signal || `status ${status}`, text: err })
+    })
+  })
+}
+
+async function main (mode, seconds, first) {
+  const total = { ran: 0, refused: 0, crashes: 0, hangs: 0, failures: 0, leaks: 0, mb: 0 }
+  const began = Date.now()
+  const end = began + seconds * 1000
+  const complain = (text) => console.error(`${new Date().toISOString()} ${mode} ${text}`)
+  require(`./${mode}`).prepare()
+  for (let at = first, left = BATCH; Date.now() < end;) {
+    const report = await batch(mode, at, left)
+    if (report.end) {
+      total[report.hang ? 'hangs' : 'crashes']++
+      complain(`seed ${report.seed}: ${report.hang ? 'hangs' : report.end}\n${report.text}`)
+      // What came before in this batch is lost to the counts; what comes behind is not.
+      left -= report.seed + 1 - at
+      at = report.seed + 1
+    } else {
+      for (const key of ['ran', 'refused']) total[key] += report[key]
+      total.failures += report.failures.length
+      total.mb = Math.max(total.mb, report.mb)
+      for (const { seed, text } of report.failures) complain(`seed ${seed}: ${text}`)
+      if (report.leaks.length > 0) {
+        total.leaks++
+        complain(`seeds ${at} to ${at + left - 1} leak: ${report.leaks.join(', ')}`)
+      }
+      at += left
+      left = 0
+    }
+    if (left <= 0) {
+      left = BATCH
+      if (process.env.EMVM_FUZZ_LOG) fs.writeFileSync(process.env.EMVM_FUZZ_LOG, `${summary(mode, total, began)}\n`)
+    }
+  }
+  console.log(summary(mode, total, began))
+  process.exitCode = total.crashes + total.hangs + total.failures + total.leaks > 0 ? 1 : 0
+}
+
+function summary (mode, total, began) {
+  return `${mode}: ${Math.round((Date.now() - began) / 1000)} s, inputs ${total.ran + total.refused + total.failures} (${total.refused} refused), ` +
+    `crashes ${total.crashes}, hangs ${total.hangs}, failures ${total.failures}, leaks ${total.leaks}, at most ${total.mb} MB`
+}
+
+function run ([mode, ...rest]) {
+  if (!MODES.includes(mode)) throw new Error(`say which: ${MODES.join(', ')}`)
+  if (rest[0] === '--batch') {
+    return play(mode, Number(rest[1]), Number(rest[2]), (seed) => fs.writeSync(3, `${seed}\n`))
+      .then((report) => { fs.writeSync(1, `${JSON.stringify(report)}\n`); process.exit(0) })
+  }
+  if (rest[0] === '--seed') return play(mode, Number(rest[1]), 1, () => {}).then((report) => console.log(report.failures.length ? report.failures[0].text : report))
+  return main(mode, Number(rest[0] || 60), Number(rest[1] || 1))
+}
+
+run(process.argv.slice(2)).catch((error) => { console.error(error); process.exit(1) })

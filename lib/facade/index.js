@@ -11,12 +11,18 @@ class Facade {
   // What raw functions belong to: a function that the user keeps must keep the sandbox.
   static HOLDER = Symbol('emvm.sandbox')
 
+  // What pre-js added to the module object.
+  #ofPre = []
+
   constructor (sandbox, facts, options) {
     this.sandbox = sandbox
     this.facts = facts
     this.options = options
     this.heap = new Heap(sandbox)
-    this.module = Object.create(Object.prototype)
+    // As Emscripten's own module, it starts as what the user gave.
+    this.module = Object.assign(Object.create(Object.prototype), options.module)
+    // Glue of some years has a promise of its module in `ready`.
+    this.ready = new Promise((resolve) => { this.settleReady = resolve })
     this.runtime = makeRuntime(this)
     // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
     this.runtime.attachFiles()
@@ -33,7 +39,7 @@ class Facade {
   beforeStart () {
     this.#attachHeap()
     this.#attachRuntime()
-    if (this.fragment.pre) this.fragment.pre()
+    this.#runPre()
     this.runtime.beforeConstructors()
   }
 
@@ -53,6 +59,7 @@ class Facade {
     this.runtime.attachEmbind()
     if (this.facts.awaitsWasm) await this.#addOwn()
     this.runtime.afterMain()
+    this.settleReady(this.module)
   }
 
   async #addOwn () {
@@ -74,12 +81,20 @@ class Facade {
     this.fragment = evaluate(this)
     this.sandbox.setImports(this.importFunctions())
     if (this.fragment.pre) {
-      delete this.module.onRuntimeInitialized
-      this.fragment.pre()
-      this.#initialized()
+      for (const key of this.#ofPre) delete this.module[key]
+      this.#runPre()
+      this.runtime.runHooksAgain()
+      if (this.#ofPre.includes('onRuntimeInitialized')) this.#initialized()
     }
     if (this.fragment.extras) this.fragment.extras()
     delete this.module.then
+  }
+
+  #runPre () {
+    if (!this.fragment.pre) return
+    const before = new Set(Object.keys(this.module))
+    this.fragment.pre()
+    this.#ofPre = Object.keys(this.module).filter((key) => !before.has(key))
   }
 
   #initialized () {

@@ -31,7 +31,7 @@ function makeEnvironment ({ env = {} }) {
 function makeLifecycle ({ facade }) {
   const { sandbox, options, module } = facade
   // Pre-js may put its own in the place of what prints; what the user gave comes first.
-  const printers = { print: options.print || console.log, printErr: options.printErr || console.warn }
+  const printers = { print: options.print || module.print || console.log, printErr: options.printErr || module.printErr || console.warn }
   const out = (...args) => printers.print(...args)
   const err = (...args) => printers.printErr(...args)
   const warned = new Set()
@@ -145,6 +145,17 @@ function makeLifecycle ({ facade }) {
     runQueue('init')
   }
 
+  // Pre-js was made anew for a generation whose files are there already: those that its hooks make are no error.
+  function runHooksAgain () {
+    for (const fn of [...listed('preInit'), ...listed('preRun')]) {
+      try {
+        fn(module)
+      } catch (error) {
+        if (error === null || typeof error !== 'object' || error.code !== 'EEXIST') throw error
+      }
+    }
+  }
+
   // The C library reads it once, so it counts until start-up only.
   function giveEnvironment () {
     const names = [...new Set([...Object.keys(JSON.parse(given)), ...Object.keys(ENV)])]
@@ -201,6 +212,7 @@ function makeLifecycle ({ facade }) {
       __ATPOSTRUN__: queues.postRun
     },
     beforeConstructors,
+    runHooksAgain,
     beforeMain,
     afterMain
   }

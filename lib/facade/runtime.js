@@ -71,6 +71,8 @@ function makeRuntime (facade) {
       getTempRet0: () => sandbox.tempRet0(),
       setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
       noExitRuntime: true,
+      ready: facade.ready,
+      inspect: () => '[Emscripten Module object]',
       preloadPlugins: [],
       preloadedImages: {},
       preloadedAudios: {}
@@ -126,6 +128,7 @@ function makeRuntime (facade) {
     attachFiles: files.attach,
     clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
+    runHooksAgain: lifecycle.runHooksAgain,
     beforeMain: lifecycle.beforeMain,
     afterMain: lifecycle.afterMain,
     // Raw functions of exports, for those who are given one and need to know which.
@@ -137,7 +140,7 @@ function makeRuntime (facade) {
 }
 
 function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && value.buffer === sandbox.knownBuffer()
+  return ArrayBuffer.isView(value) && sandbox.ownsBuffer(value.buffer)
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.

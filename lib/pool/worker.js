@@ -18,7 +18,7 @@ require('../facade/embind')
 
 const { source, options, setup } = workerData
 
-const KNOWN_BUFFER = Symbol.for('emvm.knownBuffer')
+const OWNS_BUFFER = Symbol.for('emvm.ownsBuffer')
 
 let sandbox = null
 let openMs = 0
@@ -113,8 +113,7 @@ module.exports = async function work ({ task, payload, control: shared }) {
     const fn = await resolve(task)
     const module = vm.exports
     const given = await fn(module, payload, { signal: stopping.signal, generation: vm.generation, move })
-    // Asked only when there is something to compare: making the buffer of a large memory has V8 collect garbage.
-    const isMemory = (buffer) => buffer === vm[KNOWN_BUFFER]
+    const isMemory = (buffer) => vm[OWNS_BUFFER](buffer)
     const packed = pack(given, isMemory)
     for (const value of moved) if (isMemory(value)) moved.delete(value)
     moved.delete(undefined)

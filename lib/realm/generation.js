@@ -13,6 +13,7 @@ const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, offered, settle } = require('./shape')
 
 const START_LIMIT = 60000
+const ENDED = Object.freeze({ alive: false })
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -56,9 +57,16 @@ class Generation {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
-    return settle([offer], options, {
+    const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
+    const settled = await settle([offer], options, {
       hook, said, pending: () => namespace.pending, instances: () => namespace.instances, ended: () => !this.token.alive
     })
+    const [module] = settled
+    if (module !== null && typeof module === 'object') {
+      hook.remove(module)
+      if (marker && Object.getOwnPropertyDescriptor(module, 'wasmBinary')?.value === marker) delete module.wasmBinary
+    }
+    return settled
   }
 
   // Runs the glue's text.
@@ -116,6 +124,8 @@ class Generation {
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
   end () {
     orphan(this.token)
+    // Whoever holds the generation must not keep the token alive.
+    this.token = ENDED
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined

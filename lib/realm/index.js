@@ -56,10 +56,10 @@ class GlueHost {
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
-  get knownBuffer () {
+  ownsBuffer (buffer) {
     const { module } = this.current
     const view = module?.HEAPU8 ?? module?.HEAP8
-    return view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer
+    return buffer === (view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer)
   }
 
   // The next generation, where one stands by; without, there is nothing to give at once.

@@ -58,13 +58,21 @@ function peek (object, key) {
   return descriptor && descriptor.value
 }
 
+// How long an object that may be no module is given to instantiate something.
+const DOUBTFUL_MS = 500
+
 const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitialized', 'preloadedImages', 'inspect', 'ccall']
 
 // Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
 function isModule (object, options) {
-  if (object === options || MARKS.some((key) => Object.hasOwn(object, key))) return true
+  if (hasMarks(object, options)) return true
   const functions = Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
   return functions.length > 0 && functions.filter((key) => key[0] === '_').length * 2 >= functions.length
+}
+
+// A wrapper may well have functions whose names begin with an underscore, but nothing of these.
+function hasMarks (object, options) {
+  return object === options || MARKS.some((key) => Object.hasOwn(object, key))
 }
 
 // `promised`: a promise of the glue's gave this module, so that it is ready unless its wasm is still being compiled.
@@ -95,13 +103,16 @@ async function finish (module, options, watch, promised) {
     promised = true
   }
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
-  if (!done() && genuine && !hook.installed(module)) {
+  const certain = hasMarks(module, options)
+  if (!done() && certain && !hook.installed(module)) {
     said('onRuntimeInitialized')
     hook.install(module)
   }
   // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
   said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
-  for (let turns = 0; !ended() && !done() && (pending() > 0 || (genuine && instances() === 0)); turns++) {
+  const patience = certain ? Infinity : Date.now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (genuine && instances() === 0 && Date.now() < patience)
+  for (let turns = 0; !ended() && !done() && waits(); turns++) {
     await Promise.race([hook.ready, turns < QUICK_TURNS ? immediate() : turn()])
   }
   if (!promised) {
@@ -128,7 +139,13 @@ class ReadyHook {
   constructor () {
     this.called = false
     this.ready = new Promise((resolve) => { this.resolve = resolve })
-    this.hooks = new WeakSet()
+    this.hooks = new WeakMap()
+  }
+
+  // What was put here for the start alone is no key of the module.
+  remove (module) {
+    const own = peek(module, 'onRuntimeInitialized')
+    if (typeof own === 'function' && this.hooks.get(own) === false) delete module.onRuntimeInitialized
   }
 
   install (module) {
@@ -142,7 +159,8 @@ class ReadyHook {
       this.resolve()
       return given
     }
-    this.hooks.add(hook)
+    // Whether it stands for one that the user gave.
+    this.hooks.set(hook, theirs !== undefined)
     module.onRuntimeInitialized = hook
   }
 

@@ -127,7 +127,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
     get interruptId () { return native.realmInterruptId(realm.handle) },
-    set onFault (told) { realm.onFault = told },
+    set onFault (told) { realm.faults.told = told },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
     release: () => realm.release()
   }

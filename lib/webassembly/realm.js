@@ -8,6 +8,15 @@ const exported = new WeakMap()
 
 const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
+// The addon holds this function for as long as the realm: it must not lead back to the realm, so it has a scope of its own.
+function errorMaker (faults) {
+  return (kind, message, detail) => {
+    const error = fromNative(kind, message, detail)
+    if (faults.told && isTrap(error)) faults.told(error)
+    return error
+  }
+}
+
 // A realm: one store of wasm objects. `handle` is the addon's side of it.
 class Realm {
   // Limits: bytes that a memory may reach, milliseconds of one call, bytes of native stack.
@@ -21,13 +30,9 @@ class Realm {
     this.makeException = null
     this.describeException = () => undefined
     // Told of traps and of calls that were stopped.
-    this.onFault = undefined
+    this.faults = { told: undefined }
     this.handle = native.realmCreate({
-      error: (kind, message, detail) => {
-        const error = fromNative(kind, message, detail)
-        if (this.onFault && isTrap(error)) this.onFault(error)
-        return error
-      },
+      error: errorMaker(this.faults),
       adopt: (fn, address) => { exported.set(fn, { realm: this, address }) },
       toBigInt: asBigInt64,
       functionAddress: (value) => this.functionAddress(value),
@@ -88,6 +93,7 @@ class Realm {
   // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
   release () {
     native.realmRelease(this.handle)
+    this.faults.told = undefined
     this.externs = [null]
     this.numbers = new Map()
     this.objects = new Map()

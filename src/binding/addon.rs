@@ -420,16 +420,10 @@ impl SandboxObject {
         }
     }
 
-    /// The ArrayBuffer over the linear memory if this generation has one, else `undefined`.
-    #[napi(ts_return_type = "ArrayBuffer | undefined")]
-    pub fn known_buffer(&self, env: &Env) -> Result<Unknown<'_>> {
-        self.live(env)?;
-        let value = self
-            .cell
-            .known_buffer(env.raw())
-            .unwrap_or_else(|| raw::undefined(env.raw()));
-        // SAFETY: a live value of this environment.
-        unsafe { Unknown::from_napi_value(env.raw(), value) }
+    /// Whether a value is an ArrayBuffer over the linear memory. None is made to find out.
+    #[napi]
+    pub fn owns_buffer(&self, env: &Env, value: Unknown) -> bool {
+        self.cell.buffer.is_own(env.raw(), value.raw())
     }
 
     /// The exported functions of these canonical names, `undefined` where there is none.

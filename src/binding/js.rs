@@ -618,7 +618,14 @@ impl Js for NapiJs {
     ) -> Result<JsValue, Unwind> {
         // SAFETY: the cell outlives the instance that this belongs to.
         let cell = unsafe { &*self.cell };
-        let Some(buffer) = cell.array_buffer(self.env) else {
+        let width = match kind {
+            ViewKind::I8 | ViewKind::U8 => 1,
+            ViewKind::I16 | ViewKind::U16 => 2,
+            ViewKind::I32 | ViewKind::U32 | ViewKind::F32 => 4,
+            ViewKind::F64 | ViewKind::I64 | ViewKind::U64 => 8,
+        };
+        let end = at as usize + count as usize * width;
+        let Some(buffer) = cell.array_buffer_for(self.env, end) else {
             return Err(Unwind::Unsupported(
                 "views of the module's memory: this runtime allows no external ArrayBuffers".into(),
             ));

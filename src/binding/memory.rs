@@ -1,88 +1,127 @@
-//! The linear memory as JavaScript sees it: one external ArrayBuffer at a time, dead after growth and recycle.
+//! The linear memory as JavaScript sees it: external ArrayBuffers, dead after growth and recycle.
 
 use super::raw::{Reference, get};
 use napi::sys;
 use std::cell::RefCell;
 
-/// The ArrayBuffer over a sandbox's memory, made when asked for.
+/// From this length on a buffer costs V8 garbage collections: it counts the whole length of each buffer that comes and
+/// goes, and marks its heap when what it counts has grown by this much since it was least.
+const COSTLY: usize = 64 << 20;
+/// The length of the window that small views of a large memory are given instead. Two can be swapped within `COSTLY`.
+const WINDOW: usize = 32 << 20;
+
+/// The ArrayBuffers over a sandbox's memory, made when asked for.
 #[derive(Debug, Default)]
 pub struct MemoryBuffer {
-    current: RefCell<Option<Current>>,
+    /// Over all of it.
+    whole: RefCell<Option<Shown>>,
+    /// Over its first `WINDOW` bytes, so that views have the same `byteOffset` in it. Only where the whole is costly.
+    window: RefCell<Option<Shown>>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct Shown {
     reference: Reference,
     base: *const u8,
+    /// Of the memory, not of the window.
     len: usize,
 }
+
+type Place = RefCell<Option<Shown>>;
 
 impl MemoryBuffer {
     /// The buffer over `[base, base + len)`: the same object as long as these stay the same.
     ///
     /// `None` where the runtime allows no external buffers (Electron from 21 on).
     pub fn value(&self, env: sys::napi_env, base: *mut u8, len: usize) -> Option<sys::napi_value> {
-        if let Some(value) = self.known(env, base, len) {
-            return Some(value);
-        }
-        let buffer = get!(
-            napi_create_external_arraybuffer,
-            env,
-            base.cast(),
-            len,
-            None,
-            std::ptr::null_mut()
-        )?;
-        let reference = Reference::new(env, buffer)?;
-        *self.current.borrow_mut() = Some(Current {
-            reference,
-            base,
-            len,
-        });
-        Some(buffer)
+        self.follow(env, base, len);
+        known(&self.whole).or_else(|| make(env, &self.whole, base, len, len))
     }
 
-    /// The same where somebody has asked for it already. V8 counts a buffer's whole length: making a large one in each
-    /// generation keeps its collector busy.
-    pub fn known(
+    /// The buffer for a view that ends at `end`: the whole where there is one or it costs nothing, else the window where
+    /// the view lies in it.
+    pub fn value_for(
         &self,
         env: sys::napi_env,
-        base: *const u8,
+        base: *mut u8,
         len: usize,
+        end: usize,
     ) -> Option<sys::napi_value> {
         self.follow(env, base, len);
-        self.current
-            .borrow()
-            .as_ref()
-            .and_then(|current| current.reference.value())
+        if let Some(whole) = known(&self.whole) {
+            return Some(whole);
+        }
+        if len < COSTLY || end > WINDOW {
+            return self.value(env, base, len);
+        }
+        known(&self.window).or_else(|| make(env, &self.window, base, len, WINDOW))
     }
 
-    /// Detaches the buffer when the memory is no longer the one it shows.
+    /// Whether a value is one of the buffers. Makes none.
+    pub fn is_own(&self, env: sys::napi_env, value: sys::napi_value) -> bool {
+        [&self.whole, &self.window]
+            .into_iter()
+            .filter_map(known)
+            .any(|own| get!(napi_strict_equals, env, own, value) == Some(true))
+    }
+
+    /// Detaches the buffers when the memory is no longer the one they show.
     pub fn follow(&self, env: sys::napi_env, base: *const u8, len: usize) {
-        let changed = self
-            .current
-            .borrow()
-            .as_ref()
-            .is_some_and(|c| c.base != base || c.len != len);
-        if changed {
+        let changed = |place: &Place| {
+            place
+                .borrow()
+                .as_ref()
+                .is_some_and(|shown| shown.base != base || shown.len != len)
+        };
+        if changed(&self.whole) || changed(&self.window) {
             self.detach(env);
         }
     }
 
     /// Gives every view of the memory length 0.
     pub fn detach(&self, env: sys::napi_env) {
-        let Some(current) = self.current.take() else {
-            return;
-        };
-        let mut scope = std::ptr::null_mut();
-        // SAFETY: the scope is closed below; the buffer is ours and external, so detaching it is allowed. V8 does not
-        // free external memory on detach: the region stays the sandbox's.
-        unsafe {
-            sys::napi_open_handle_scope(env, &mut scope);
-            if let Some(buffer) = current.reference.value() {
-                sys::napi_detach_arraybuffer(env, buffer);
+        for place in [&self.whole, &self.window] {
+            let Some(shown) = place.take() else {
+                continue;
+            };
+            let mut scope = std::ptr::null_mut();
+            // SAFETY: the scope is closed below; the buffer is ours and external, so detaching it is allowed. V8 does
+            // not free external memory on detach: the region stays the sandbox's.
+            unsafe {
+                sys::napi_open_handle_scope(env, &mut scope);
+                if let Some(buffer) = shown.reference.value() {
+                    sys::napi_detach_arraybuffer(env, buffer);
+                }
+                sys::napi_close_handle_scope(env, scope);
             }
-            sys::napi_close_handle_scope(env, scope);
         }
     }
+}
+
+fn known(place: &Place) -> Option<sys::napi_value> {
+    place.borrow().as_ref()?.reference.value()
+}
+
+fn make(
+    env: sys::napi_env,
+    place: &Place,
+    base: *mut u8,
+    len: usize,
+    shown: usize,
+) -> Option<sys::napi_value> {
+    let buffer = get!(
+        napi_create_external_arraybuffer,
+        env,
+        base.cast(),
+        shown,
+        None,
+        std::ptr::null_mut()
+    )?;
+    let reference = Reference::new(env, buffer)?;
+    *place.borrow_mut() = Some(Shown {
+        reference,
+        base,
+        len,
+    });
+    Some(buffer)
 }

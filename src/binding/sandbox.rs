@@ -205,10 +205,11 @@ impl SandboxCell {
         self.buffer.value(env, base, len)
     }
 
-    /// The same where it was made already: without it, no view of the memory is about.
-    pub fn known_buffer(&self, env: sys::napi_env) -> Option<sys::napi_value> {
-        let memory = self.instance()?.runtime.wasm.memory();
-        self.buffer.known(env, memory.as_ptr(), memory.len())
+    /// The ArrayBuffer for a view of it that ends at `end`.
+    pub fn array_buffer_for(&self, env: sys::napi_env, end: usize) -> Option<sys::napi_value> {
+        let memory = self.instance()?.runtime.wasm.memory_mut();
+        let (base, len) = (memory.as_mut_ptr(), memory.len());
+        self.buffer.value_for(env, base, len, end)
     }
 }
 

@@ -100,6 +100,13 @@ fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(-1);
     Ok(())
 }
+/// `emscripten_run_script*`: text from C++ is no JavaScript that the package came with.
+fn no_scripts(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    let text: String = rt.c_string(args.u32(0))?.chars().take(60).collect();
+    Err(Unwind::Unsupported(format!(
+        "emscripten_run_script: the module wants to run JavaScript from a string ('{text}'); allow it by answering that import in the `imports` option, or use host: 'glue'"
+    )))
+}
 fn signal(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(0);
     Ok(())
@@ -131,6 +138,11 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("kill", no_signals),
     ("killpg", no_signals),
     ("raise", no_signals),
+    ("emscripten_run_script", no_scripts),
+    ("emscripten_run_script_int", no_scripts),
+    ("emscripten_run_script_string", no_scripts),
+    ("emscripten_async_run_script", no_scripts),
+    ("emscripten_async_load_script", no_scripts),
     ("signal", signal),
     ("sigaction", signal),
     ("__sigaction", signal),

@@ -92,6 +92,7 @@ impl Code {
         hooks: Option<Arc<AllocationHooks>>,
         progress: Option<Box<Progress>>,
     ) -> Result<Self, CompileError> {
+        super::budget::check(wasm).map_err(CompileError)?;
         let points = match interruptible() {
             true => Points::of(wasm),
             false => Points::none(wasm),

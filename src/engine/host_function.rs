@@ -1,7 +1,7 @@
 //! Rust functions that wasm can call, of any signature, without boxing a value.
 
 use super::allocations::Exit;
-use super::{Args, Raw, Unwind};
+use super::{Args, Func, Raw, Unwind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer::{AsStoreMut, AsStoreRef, Extern, FunctionType, VMExternToExtern};
 use wasmer_types::RawValue;
@@ -32,7 +32,8 @@ impl<T> HostContext<T> {
 
 type Dynamic<T> = VMDynamicFunctionContext<HostContext<T>>;
 
-/// Makes a host function for a store. `watched`: for code that tells of allocations, whose stacks go through host functions.
+/// Makes a host function for a store. The [`Func`] is good once a module that imports it is instantiated. `watched`: for code
+/// that tells of allocations, whose stacks go through host functions.
 ///
 /// # Safety
 /// `data` stays valid and in place as long as the store, and wasm of this store only runs on the thread that owns `data`,
@@ -44,7 +45,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     index: u32,
     data: *mut T,
     watched: bool,
-) -> Extern {
+) -> (Extern, Func) {
     let mut host_data = Box::new(Dynamic {
         address: std::ptr::null(),
         ctx: HostContext {
@@ -71,14 +72,16 @@ pub(crate) unsafe fn host_function<T: 'static>(
         },
         call_trampoline: call_trampoline::<T>,
     };
+    let anyfunc = MaybeInstanceOwned::Host(Box::new(std::cell::UnsafeCell::new(anyfunc)));
+    let func = Func(anyfunc.as_ptr());
     let function = VMFunction {
-        anyfunc: MaybeInstanceOwned::Host(Box::new(std::cell::UnsafeCell::new(anyfunc))),
+        anyfunc,
         kind: VMFunctionKind::Dynamic,
         signature: ty.clone(),
         host_data,
     };
     let handle = InternalStoreHandle::new(store.objects_mut().as_sys_mut(), function);
-    VMExtern::Function(handle).to_extern(store)
+    (VMExtern::Function(handle).to_extern(store), func)
 }
 
 /// wasm calls here, on its own stack, with the arguments at `values`.

@@ -6,12 +6,14 @@ use super::tunables::collect_tables;
 use super::wasm::{FuncTable, Wasm};
 use super::{Code, Func, Heap, Recorder, Unwind, allocations};
 use crate::memory::collect_created;
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer::{
     AsStoreMut, Extern, ExternType, Global, GlobalType, Imports, Instance, Memory, MemoryType,
     Store, Table, TableType, Type, Value,
 };
+use wasmer_types::{ExportIndex, ImportType};
 use wasmer_vm::VMConfig;
 
 /// The answer to one import.
@@ -85,6 +87,9 @@ unsafe fn instantiate<T: 'static>(
     let watched = allocations::is_watched(module.info());
     let mut imports = Imports::new();
     let mut missing = Vec::new();
+    let name = |import: &ImportType| (import.module().to_owned(), import.name().to_owned());
+    // An import that is there twice is answered once: by the last.
+    let mut answered = FxHashMap::default();
     let ((built, memories), mut tables) = collect_tables(|| {
         collect_created(
             setup.memory_cap,
@@ -100,10 +105,14 @@ unsafe fn instantiate<T: 'static>(
                         continue;
                     };
                     let external = match (answer, import.ty()) {
-                        // SAFETY: handed on as promised.
-                        (Answer::Function(function, index), ExternType::Function(ty)) => unsafe {
-                            host_function(store.as_mut(), ty, function, index, data, watched)
-                        },
+                        (Answer::Function(function, index), ExternType::Function(ty)) => {
+                            // SAFETY: handed on as promised.
+                            let (external, func) = unsafe {
+                                host_function(store.as_mut(), ty, function, index, data, watched)
+                            };
+                            answered.insert(name(&import), func);
+                            external
+                        }
                         (Answer::Memory { min_pages }, ExternType::Memory(ty)) => {
                             let min = min_pages.unwrap_or(0).max(ty.minimum.0);
                             let ty = MemoryType::new(min, ty.maximum.map(|max| max.0), ty.shared);
@@ -176,21 +185,35 @@ unsafe fn instantiate<T: 'static>(
     });
     // The table of hooks was added last.
     let hooks = watched.then(|| tables.pop()).flatten();
+    let functions = module
+        .imports()
+        .filter(|import| matches!(import.ty(), ExternType::Function(_)));
+    let imported: Vec<_> = functions.map(|import| name(&import)).collect();
     let mut exported = None;
-    for (name, external) in instance.exports.iter() {
+    for (export, external) in instance.exports.iter() {
         match external {
             Extern::Function(function) => {
-                let raw = Value::FuncRef(Some(function.clone())).as_raw(store.as_mut());
-                if let Some(func) = Func::from_raw(raw) {
-                    let canonical = if name == START {
-                        name.clone()
+                // wasmer makes no funcref of an import that is exported again.
+                let again = match module.info().exports.get(export) {
+                    Some(ExportIndex::Function(index)) => imported
+                        .get(index.as_u32() as usize)
+                        .and_then(|name| answered.get(name)),
+                    _ => None,
+                };
+                let func = again.copied().or_else(|| {
+                    let funcref = Value::FuncRef(Some(function.clone()));
+                    Func::from_raw(funcref.as_raw(store.as_mut()))
+                });
+                if let Some(func) = func {
+                    let canonical = if export == START {
+                        export.clone()
                     } else {
-                        (setup.rename)(name)
+                        (setup.rename)(export)
                     };
                     wasm.exports.insert(canonical, func);
                 }
             }
-            Extern::Table(_) if name == allocations::HOOK => {}
+            Extern::Table(_) if export == allocations::HOOK => {}
             Extern::Table(table) if table.ty(store.as_mut()).ty == Type::FuncRef => {
                 exported = exported.or(Some(table.clone()))
             }

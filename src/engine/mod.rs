@@ -2,6 +2,7 @@
 
 mod allocations;
 mod args;
+mod budget;
 mod cache;
 mod code;
 mod host_function;
@@ -15,7 +16,9 @@ mod unwind;
 pub mod vm;
 mod wasm;
 
-pub use allocations::{AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach};
+pub use allocations::{
+    AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach,
+};
 pub use args::Args;
 pub use cache::{Cache, Cached};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};

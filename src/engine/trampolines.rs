@@ -49,7 +49,7 @@ pub fn table_functions<T: Owner>(
     let mut imports = Imports::new();
     for i in 0..BATCH {
         // SAFETY: by the promise of `Owner`: the owner stays in place longer than its store.
-        let external =
+        let (external, _) =
             unsafe { host_function(store.as_mut(), ty, function, first + i, data, watched) };
         imports.define("e", &i.to_string(), external);
     }

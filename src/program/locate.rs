@@ -58,8 +58,13 @@ impl SourceFile {
 }
 
 /// Looks for `.wasm` files that the glue may mean, best first: the names it spells, beside it and one folder down,
-/// then a sibling of the same stem. Only files that are there and begin like WebAssembly are given.
-pub fn candidates(glue: &Path, names: &[String], looked_at: &mut Vec<PathBuf>) -> Vec<PathBuf> {
+/// then, where `siblings` says so, one of the same stem. Only files that are there and begin like WebAssembly are given.
+pub fn candidates(
+    glue: &Path,
+    names: &[String],
+    siblings: bool,
+    looked_at: &mut Vec<PathBuf>,
+) -> Vec<PathBuf> {
     let folder = glue
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -73,7 +78,7 @@ pub fn candidates(glue: &Path, names: &[String], looked_at: &mut Vec<PathBuf>) -
         .and_then(|n| n.to_str())
         .unwrap_or_default();
     for extension in [".js", ".cjs", ".mjs"] {
-        if let Some(stem) = stem.strip_suffix(extension) {
+        if let Some(stem) = stem.strip_suffix(extension).filter(|_| siblings) {
             places.push(folder.join(format!("{stem}.wasm")));
         }
     }

@@ -183,7 +183,11 @@ fn read_glue(
         if choices.is_empty()
             && let Some(path) = &source.path
         {
-            for place in locate::candidates(path, &glue::wasm_file_names(ast), &mut looked_at) {
+            // asm.js may lie beside the wasm of another build of the same program.
+            let text = String::from_utf8_lossy(&source.bytes);
+            let siblings = text.contains("WebAssembly") || !text.contains("use asm");
+            let names = glue::wasm_file_names(ast);
+            for place in locate::candidates(path, &names, siblings, &mut looked_at) {
                 if let Ok(bytes) = std::fs::read(&place) {
                     choices.push((bytes, WasmOrigin::Beside(place)));
                 }

@@ -312,6 +312,70 @@ fn era_4_0_assign_wasm_exports_em_asm_and_em_js() {
 }
 
 #[test]
+fn post_js_after_an_awaited_run() {
+    for run in [
+        "await run();",
+        "createWasm().then(()=>run());",
+        "createWasm().then(run);",
+    ] {
+        let wasm = wasm(&[("a", "a", "iii")], &["d", "e"]);
+        let text = [
+            "async function M(moduleArg={}){var Module=moduleArg;",
+            SHELL,
+            r#"var ___cxa_throw=()=>0;var _malloc,wasmExports;
+            function assignWasmExports(wasmExports){_malloc=Module["_malloc"]=wasmExports["e"]}
+            var wasmImports={a:___cxa_throw};async function run(){initRuntime()}"#,
+            run,
+            r#"(function(Module){Module["solve"]=x=>_malloc(x)})(Module);
+            ;return Module}module.exports=M;"#,
+        ]
+        .concat();
+        let reading = read_js(&text, &wasm);
+        let fragment = reading.glue.as_ref().unwrap().fragment.as_ref();
+        let fragment = fragment.unwrap_or_else(|| panic!("{run}"));
+        assert!(fragment.has_extras && !fragment.replaces_module, "{run}");
+        assert!(
+            fragment.source.contains(r#"Module["solve"]"#),
+            "{}",
+            fragment.source
+        );
+    }
+}
+
+#[test]
+fn a_module_that_is_replaced() {
+    let wasm = wasm(&[("a", "a", "iii")], &["d", "e"]);
+    let glue = |pre: &str, post: &str| {
+        [
+            "var Module=typeof Module!==\"undefined\"?Module:{};",
+            pre,
+            "var moduleOverrides=Object.assign({},Module);",
+            SHELL,
+            r#"var ___cxa_throw=()=>0;var wasmImports={a:___cxa_throw};
+            var _malloc=Module["_malloc"]=a0=>(_malloc=Module["_malloc"]=wasmExports["e"])(a0);
+            function run(){} run();"#,
+            post,
+        ]
+        .concat()
+    };
+    let replaces = |pre: &str, post: &str| {
+        let reading = read_js(&glue(pre, post), &wasm);
+        let fragment = reading.glue.as_ref().unwrap().fragment.as_ref();
+        fragment.is_some_and(|f| f.replaces_module)
+    };
+    assert!(replaces("Module={...Module,raw(){return 1}};", ""));
+    assert!(replaces(
+        "",
+        "function load(){}if(typeof module!=='undefined'){module.exports={load}}"
+    ));
+    assert!(!replaces("", "module.exports=Module;"));
+    assert!(!replaces(
+        "Module.preRun=[];",
+        "function load(){}Module.load=load;"
+    ));
+}
+
+#[test]
 fn era_fastcomp_names_and_static_layout() {
     // Imports a global, as fastcomp's output does.
     let mut wasm = wasm(
@@ -413,6 +477,25 @@ fn pre_js_that_declares_its_own_module_adds_to_the_facades() {
     let source = &fragment.source;
     assert!(source.contains("Object.assign(Module,{parse:"), "{source}");
     assert!(source.contains("Module.Own=Own"), "{source}");
+}
+
+#[test]
+fn pre_js_that_puts_defaults_under_its_module_adds_what_is_missing() {
+    let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
+    let text = [
+        r#"var Module=typeof Module!="undefined"?Module:{};var ENVIRONMENT_IS_NODE=true;"#,
+        r#"Module=Object.assign({noInitialRun:true,preRun:function(){}},Module);"#,
+        SHELL,
+        r#"function abort(){}var wasmImports={abort};function run(){} run();"#,
+    ]
+    .concat();
+    let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
+    assert!(fragment.has_pre && !fragment.replaces_module);
+    let source = &fragment.source;
+    assert!(
+        source.contains("Module[k]=a[k]})({noInitialRun:true,preRun:function(){}})"),
+        "{source}"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::ReadError;
 use std::fmt;
+use std::sync::Arc;
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
 /// Facts about the module as a whole. Indices are those of the binary; imports come first in each index space.
@@ -67,8 +68,9 @@ pub enum ValueType {
 /// A function type; displays as the ABI notes write it, `(ii)→v`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Signature {
-    pub params: Box<[ValueType]>,
-    pub results: Box<[ValueType]>,
+    // Shared: a million functions may have one type.
+    pub params: Arc<[ValueType]>,
+    pub results: Arc<[ValueType]>,
 }
 
 impl fmt::Display for Signature {

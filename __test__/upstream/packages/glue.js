@@ -7,6 +7,5 @@ module.exports = {
   '@electric-sql/pglite/dist/index.cjs': /dynamic linking/,
   '@php-wasm/node-8-3/asyncify/php_8_3.js': /Asyncify/,
   'web-tree-sitter/web-tree-sitter.cjs': /dynamic linking/,
-  'z3-solver/build/z3-built.js': /threads/,
-  'jq-web/jq.js': /another object in the place of its module/
+  'z3-solver/build/z3-built.js': /threads/
 }

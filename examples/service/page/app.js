@@ -17,7 +17,22 @@ const micros = (value) => value < 1000 ? `${Math.round(value)} µs` : `${(value 
 
 // --- pictures
 
+// Also shown on the document, where a test can wait for it.
+function underWay (change) {
+  const { dataset } = document.documentElement
+  dataset.underWay = Number(dataset.underWay || 0) + change
+}
+
 async function sendOne () {
+  underWay(1)
+  try {
+    await processed()
+  } finally {
+    underWay(-1)
+  }
+}
+
+async function processed () {
   const [runs, operation] = [mode(), $('operation').value]
   picture ??= await (await fetch('picture.jpg')).blob()
   const response = await fetch(`process/${operation}?mode=${runs}`, { method: 'POST', headers: { 'content-type': 'image/jpeg' }, body: picture })

@@ -133,7 +133,7 @@ pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Res
             return Ok(Out::Js(enum_from_wire(rt, reg, *index, value)?));
         }
         TypeKind::MemoryView(kind) => {
-            let (count, data) = (rt.wasm.read_u32(at)?, rt.wasm.read_u32(at + 4)?);
+            let (count, data) = (rt.wasm.read_u32(at)?, rt.wasm.read_u32(at.wrapping_add(4))?);
             let js = rt.js();
             return Ok(Out::Js(js.view(rt, *kind, data, count)?));
         }

@@ -19,9 +19,7 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
         callable_json(json, reg, callable)
     });
     json.0.push_str("],\"records\":[");
-    json.list(reg.records.iter().enumerate(), |json, record| {
-        record_json(json, reg, record)
-    });
+    json.list(&reg.records, |json, record| record_json(json, reg, record));
     json.0.push_str("],\"tables\":[");
     json.list(&reg.tables, |json, table| {
         json.0.push('[');
@@ -104,8 +102,8 @@ fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
 
 /// `[isArray, name, leaf, name, leaf, ...]`; a leaf: `n` for numbers, `b` for booleans, a record's index. `null` for
 /// records that hold something else.
-fn record_json(json: &mut Json, reg: &Registry, (index, record): (usize, &Record)) {
-    if reg.leaves(index as u32).is_none() {
+fn record_json(json: &mut Json, reg: &Registry, record: &Record) {
+    if record.leaves.is_none() {
         json.0.push_str("null");
         return;
     }

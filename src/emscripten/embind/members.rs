@@ -1,7 +1,7 @@
 //! Classes and what belongs to them, in the order and with the overload rules of embind.
 
 use super::registry::*;
-use super::resolve::{Action, bind_when_known, class_index, register_type, when};
+use super::resolve::{Action, bind_when_known, check_bases, class_index, register_type, when};
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
 
@@ -15,6 +15,7 @@ pub fn build_class(
 ) -> Result<(), Unwind> {
     if base != 0 {
         class.base = Some(class_index(rt, base)?);
+        check_bases(rt, &class.name, class.base)?;
     }
     let (name, legal, parent) = (class.name.clone(), class.legal_name.clone(), class.base);
     let reg = rt.embind.registry_mut();

@@ -2,17 +2,17 @@
 
 use crate::emscripten::Runtime;
 use crate::engine::{Raw, Unwind};
+use rustc_hash::FxHashSet;
 
 /// The names of the types that are missing behind `types`, through what announced types need.
 pub fn missing_types(rt: &mut Runtime, types: &[u32]) -> Result<Vec<String>, Unwind> {
     let mut missing = Vec::new();
-    let mut seen = Vec::new();
+    let mut seen = FxHashSet::default();
     let mut stack: Vec<u32> = types.iter().rev().copied().collect();
     while let Some(raw) = stack.pop() {
-        if seen.contains(&raw) || rt.embind.reg.type_of_raw(raw).is_some() {
+        if rt.embind.reg.type_of_raw(raw).is_some() || !seen.insert(raw) {
             continue;
         }
-        seen.push(raw);
         match rt.embind.reg.dependencies.get(&raw) {
             Some(needs) => stack.extend(needs.iter().rev()),
             None => missing.push(raw),

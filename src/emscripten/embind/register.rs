@@ -60,18 +60,29 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ),
 ];
 
-fn text(rt: &Runtime, at: u32) -> Result<String, Unwind> {
+/// A name, which counts as part of what the module registers.
+fn text(rt: &mut Runtime, at: u32) -> Result<String, Unwind> {
+    let length = rt.wasm.c_str(at)?.len();
+    rt.embind.builder.charge(length)?;
     Ok(latin1(rt.wasm.c_str(at)?))
 }
 
 /// A function's name without the argument names that newer bindings append.
-fn function_name(rt: &Runtime, at: u32) -> Result<String, Unwind> {
+fn function_name(rt: &mut Runtime, at: u32) -> Result<String, Unwind> {
     let name = text(rt, at)?;
     let name = name.trim();
     Ok(name.split('(').next().unwrap_or(name).to_owned())
 }
 
-fn type_list(rt: &Runtime, count: u32, at: u32) -> Result<Vec<u32>, Unwind> {
+fn type_list(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<u32>, Unwind> {
+    /// Result, receiver and the parameters that a wasm function can have.
+    const MOST: u32 = 1002;
+    if count > MOST {
+        return Err(Unwind::binding(format!(
+            "a function of {count} types is registered: at most {MOST} are possible"
+        )));
+    }
+    rt.embind.builder.charge(4 * count as usize)?;
     let bytes = rt
         .wasm
         .bytes(at, count.checked_mul(4).ok_or_else(Unwind::out_of_bounds)?)?;
@@ -82,13 +93,13 @@ fn type_list(rt: &Runtime, count: u32, at: u32) -> Result<Vec<u32>, Unwind> {
 }
 
 /// Registration is over once the image is taken: the facade is made from what is known then.
-fn open(rt: &Runtime) -> Result<(), Unwind> {
+fn open(rt: &mut Runtime) -> Result<(), Unwind> {
     if rt.embind.is_closed() {
         return Err(Unwind::Unsupported(
             "embind registrations after start-up (a side module?); open the source with host: 'glue'".into(),
         ));
     }
-    Ok(())
+    rt.embind.builder.count()
 }
 
 fn plain(rt: &mut Runtime, raw: u32, name: u32, kind: TypeKind) -> Result<(), Unwind> {
@@ -471,6 +482,8 @@ fn register_record(rt: &mut Runtime, a: &mut Args, is_array: bool) -> Result<(),
         destroy: require_function(rt, a.u32(4), a.u32(5))?,
         is_array,
         fields: Vec::new(),
+        leaves: None,
+        depth: 1,
     };
     rt.embind.builder.records.insert(a.u32(0), record);
     Ok(())

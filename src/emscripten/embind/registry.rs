@@ -155,6 +155,11 @@ pub struct Record {
     pub destroy: FuncId,
     pub is_array: bool,
     pub fields: Vec<Field>,
+    /// How many numbers and booleans it consists of, when it consists of nothing else and they are few enough to cross
+    /// one by one.
+    pub leaves: Option<u32>,
+    /// Levels of value objects, this one included.
+    pub depth: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -377,25 +382,37 @@ impl Registry {
         }
         None
     }
-    /// How many numbers and booleans a value object consists of, when it consists of nothing else.
-    pub fn leaves(&self, record: u32) -> Option<u32> {
+    /// [`Record::leaves`] of a record whose fields' types are known.
+    pub fn count_leaves(&self, fields: &[Field]) -> Option<u32> {
         let mut count = 0;
-        for field in &self.records[record as usize].fields {
+        for field in fields {
             if field.get_type != field.set_type {
                 return None;
             }
             count += match self.ty(field.get_type).kind {
                 TypeKind::Bool { .. } | TypeKind::Int { .. } | TypeKind::Float { .. } => 1,
-                TypeKind::Record(inner) => self.leaves(inner)?,
+                TypeKind::Record(inner) => self.records[inner as usize].leaves?,
                 _ => return None,
             };
+            if count > super::plan::MOST_RESULT_LEAVES {
+                return None;
+            }
         }
         (count != 0).then_some(count)
     }
-    /// As [`Registry::leaves`], for any type, and up to a limit.
+    /// [`Record::depth`] of a record with these fields.
+    pub fn record_depth(&self, fields: &[Field]) -> u32 {
+        let types = fields.iter().flat_map(|f| [f.get_type, f.set_type]);
+        let depths = types.map(|ty| match self.ty(ty).kind {
+            TypeKind::Record(inner) => self.records[inner as usize].depth,
+            _ => 0,
+        });
+        1 + depths.max().unwrap_or(0)
+    }
+    /// [`Record::leaves`] for any type, up to a limit.
     pub fn leaves_of_type(&self, ty: TypeIdx, most: u32) -> Option<u32> {
         match self.ty(ty).kind {
-            TypeKind::Record(record) => self.leaves(record).filter(|n| *n <= most),
+            TypeKind::Record(record) => self.records[record as usize].leaves.filter(|n| *n <= most),
             _ => None,
         }
     }

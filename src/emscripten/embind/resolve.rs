@@ -20,6 +20,50 @@ pub struct Builder {
     waits: Vec<Wait>,
     /// Value objects and arrays that are not finalized yet.
     pub records: FxHashMap<u32, Record>,
+    /// How deep types are that became known because another did.
+    waking: u32,
+    /// Registrations, and the bytes of their names and lists.
+    registrations: u32,
+    bytes: usize,
+}
+
+/// Value objects in value objects, classes over classes, types that wait for types: what is deeper is no C++, and would
+/// use up the native stack.
+const MOST_LEVELS: u32 = 100;
+/// The facade makes some kilobytes of JavaScript for each.
+const MOST_REGISTRATIONS: u32 = 400_000;
+const MOST_BYTES: usize = 256 << 20;
+
+fn too_deep(what: &str, name: &str) -> Unwind {
+    Unwind::script(
+        "InternalError",
+        format!("{what} {name} is nested more than {MOST_LEVELS} levels deep"),
+    )
+}
+
+impl Builder {
+    /// One more registration.
+    pub fn count(&mut self) -> Result<(), Unwind> {
+        self.registrations += 1;
+        if self.registrations > MOST_REGISTRATIONS {
+            return Err(Unwind::script(
+                "InternalError",
+                format!("more than {MOST_REGISTRATIONS} embind registrations"),
+            ));
+        }
+        Ok(())
+    }
+    /// What it is made of.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), Unwind> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MOST_BYTES {
+            return Err(Unwind::script(
+                "InternalError",
+                format!("embind registrations of more than {} MB", MOST_BYTES >> 20),
+            ));
+        }
+        Ok(())
+    }
 }
 
 struct Wait {
@@ -184,14 +228,47 @@ pub fn register_type(
     reg.types.push(TypeInfo { raw, name, kind });
     reg.by_raw.insert(raw, index);
     reg.dependencies.remove(&raw);
-    for wait in rt.embind.builder.awaiting.remove(&raw).unwrap_or_default() {
-        let wait = &mut rt.embind.builder.waits[wait];
-        wait.missing -= 1;
+    let waits = rt.embind.builder.awaiting.remove(&raw).unwrap_or_default();
+    if waits.is_empty() {
+        return Ok(());
+    }
+    if rt.embind.builder.waking == MOST_LEVELS {
+        let name = rt.embind.reg.ty(index).name.clone();
+        return Err(too_deep("what waits for type", &name));
+    }
+    rt.embind.builder.waking += 1;
+    let woken = wake(rt, waits);
+    // Start-up may have ended meanwhile, with a builder of its own.
+    let builder = &mut rt.embind.builder;
+    builder.waking = builder.waking.saturating_sub(1);
+    woken
+}
+
+fn wake(rt: &mut Runtime, waits: Vec<usize>) -> Result<(), Unwind> {
+    for wait in waits {
+        let Some(wait) = rt.embind.builder.waits.get_mut(wait) else {
+            continue;
+        };
+        wait.missing = wait.missing.saturating_sub(1);
         if wait.missing == 0
             && let Some(action) = wait.action.take()
         {
             run(rt, action)?;
         }
+    }
+    Ok(())
+}
+
+/// Refuses a class whose base has as many bases as can be.
+pub fn check_bases(rt: &Runtime, name: &str, base: Option<u32>) -> Result<(), Unwind> {
+    let mut levels = 1;
+    let mut at = base;
+    while let Some(class) = at {
+        levels += 1;
+        at = rt.embind.reg.class(class).base;
+    }
+    if levels > MOST_LEVELS {
+        return Err(too_deep("class", name));
     }
     Ok(())
 }
@@ -330,6 +407,11 @@ fn build_record(rt: &mut Runtime, raw: u32) -> Result<(), Unwind> {
         field.set_type = type_index(rt, field.set_type)?;
     }
     let name = record.name.clone();
+    record.leaves = rt.embind.reg.count_leaves(&record.fields);
+    record.depth = rt.embind.reg.record_depth(&record.fields);
+    if record.depth > MOST_LEVELS {
+        return Err(too_deep("value object", &name));
+    }
     let reg = rt.embind.registry_mut();
     reg.records.push(record);
     let index = reg.records.len() as u32 - 1;

@@ -42,6 +42,24 @@ impl Content {
     pub fn stored(&self) -> u64 {
         self.stored
     }
+    #[cfg(any(test, fuzzing))]
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let held: u64 = self.chunks.values().map(|c| c.len() as u64).sum();
+        if held != self.stored {
+            return Err(format!(
+                "a file holds {held} bytes and notes {}",
+                self.stored
+            ));
+        }
+        let mut ends = self
+            .chunks
+            .iter()
+            .map(|(at, c)| (at * CHUNK, c.len() as u64));
+        if ends.any(|(start, len)| len > CHUNK || start + len > self.len) {
+            return Err("a file holds bytes past its end".into());
+        }
+        Ok(())
+    }
     /// Copies from `pos`; gives how many bytes there were.
     pub fn read(&self, pos: u64, buf: &mut [u8]) -> usize {
         if pos >= self.len {

@@ -70,6 +70,45 @@ impl State {
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.slots.iter().filter_map(|s| s.node.as_deref())
     }
+    #[cfg(any(test, fuzzing))]
+    pub fn slots(&self) -> impl Iterator<Item = (Ino, Option<&Node>)> {
+        let slots = self.slots.iter().enumerate();
+        slots.map(|(ino, slot)| (ino as Ino, slot.node.as_deref()))
+    }
+    /// Whether the nodes are those of the image themselves, and the rest as it was.
+    #[cfg(any(test, fuzzing))]
+    pub fn same_as(&self, image: &Image) -> Result<(), String> {
+        let here = self.slots.iter().map(|slot| slot.node.as_ref());
+        let there = image.nodes.iter().map(Option::as_ref);
+        let same = |(a, b): &(Option<&Arc<Node>>, Option<&Arc<Node>>)| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        if self.slots.len() != image.nodes.len() || !here.zip(there).all(|pair| same(&pair)) {
+            return Err("nodes are not those of the image".into());
+        }
+        let (a, b) = (&self.rest, &image.rest);
+        let files = |rest: &Rest| -> Vec<_> {
+            let fds = rest.streams.fds();
+            fds.map(|fd| {
+                rest.streams
+                    .get(fd)
+                    .map(|open| (fd, open.flags, open.position))
+            })
+            .collect()
+        };
+        let same = a.free == b.free
+            && a.next_id == b.next_id
+            && a.cwd == b.cwd
+            && a.lines == b.lines
+            && a.stdin_position == b.stdin_position
+            && a.next_device == b.next_device
+            && a.stored == b.stored
+            && files(a) == files(b);
+        same.then_some(())
+            .ok_or_else(|| "descriptors or counters are not those of the image".into())
+    }
     fn mark(&mut self, ino: Ino) -> &mut Slot {
         let slot = &mut self.slots[ino as usize];
         if !slot.dirty {

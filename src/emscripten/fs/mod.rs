@@ -3,6 +3,8 @@
 //! [`FileSystem`] is one sandbox's: `State` is what a recycle restores (nodes, descriptors, working folder, half-written
 //! lines), the rest is what the user set up and stays (host, mounts, standard input, limit).
 
+#[cfg(any(test, fuzzing))]
+mod check;
 mod content;
 mod device;
 mod errno;

@@ -15,6 +15,17 @@ pub struct Pipe {
     id: u32,
 }
 
+impl Pipe {
+    #[cfg(any(test, fuzzing))]
+    pub fn waiting(&self) -> u64 {
+        self.data.len() as u64
+    }
+    #[cfg(any(test, fuzzing))]
+    pub fn ends(&self) -> (bool, bool) {
+        (self.reader, self.writer)
+    }
+}
+
 impl FileSystem {
     /// Descriptors of the reading and of the writing end.
     pub fn pipe(&mut self, extra_flags: u32) -> Result<(i32, i32)> {

@@ -147,4 +147,43 @@ impl Streams {
             None
         })
     }
+
+    /// Counts are right and targets are there; gives the bytes that wait in pipes.
+    #[cfg(any(test, fuzzing))]
+    pub fn check(&self, is_there: impl Fn(&Target) -> bool) -> std::result::Result<u64, String> {
+        let mut ends = vec![(false, false); self.pipes.len()];
+        for (index, open) in self.opens.iter().enumerate() {
+            let fds = self.fds.iter().flatten();
+            let refs = fds.filter(|at| **at as usize == index).count() as u32;
+            let Some(open) = open else {
+                if refs > 0 {
+                    return Err("a descriptor leads nowhere".into());
+                }
+                continue;
+            };
+            if open.refs != refs || refs == 0 {
+                return Err(format!(
+                    "{} has {refs} descriptors, notes {}",
+                    open.path, open.refs
+                ));
+            }
+            if !is_there(&open.target) {
+                return Err(format!("{} is open on nothing", open.path));
+            }
+            match open.target {
+                Target::PipeRead(pipe) => ends[pipe as usize].0 = true,
+                Target::PipeWrite(pipe) => ends[pipe as usize].1 = true,
+                _ => {}
+            }
+        }
+        let mut waiting = 0;
+        for (pipe, ends) in self.pipes.iter().zip(ends) {
+            let noted = pipe.as_ref().map_or((false, false), Pipe::ends);
+            if noted != ends {
+                return Err(format!("a pipe has the ends {ends:?}, notes {noted:?}"));
+            }
+            waiting += pipe.as_ref().map_or(0, Pipe::waiting);
+        }
+        Ok(waiting)
+    }
 }

@@ -180,7 +180,8 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>, exports: &ExportNames, out: &mu
                     continue;
                 }
                 let within = outermost_function(ast, factory, node.id());
-                let runs = within.is_none_or(|f| startup.contains(&f));
+                // Views of memory are always given, whoever starts the module.
+                let runs = key.starts_with("HEAP") || within.is_none_or(|f| startup.contains(&f));
                 if runs && !is_unexported_stub(ast, &a.right) {
                     if let (Some(_), Some(flag)) = (within, boolean(&a.right)) {
                         out.module_flags.insert(key.to_string(), flag);

@@ -48,6 +48,8 @@ pub struct Cutter<'a, 'b> {
     /// Variable declarations by position.
     pub variables: Vec<(u32, NodeId)>,
     pub replaces_module: bool,
+    /// Where `Module` is written to, but rendered as what adds to it.
+    pub adopted: Vec<Span>,
 }
 
 impl<'a, 'b> Cutter<'a, 'b> {
@@ -86,6 +88,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
             awaits: own_awaits(ast, &factory),
             variables,
             replaces_module: false,
+            adopted: Vec::new(),
         };
         cutter.index();
         cutter
@@ -212,7 +215,10 @@ impl<'a, 'b> Cutter<'a, 'b> {
         if (self.host.is_live)(&base) {
             return self.live(&base, span, node);
         }
-        if Some(symbol) == self.module && self.regions.iter().any(|r| contains(*r, span)) {
+        if Some(symbol) == self.module
+            && self.regions.iter().any(|r| contains(*r, span))
+            && !self.adopted.iter().any(|a| contains(*a, span))
+        {
             self.replaces_module |= self
                 .ast
                 .scoping

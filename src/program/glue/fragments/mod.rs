@@ -133,7 +133,12 @@ pub fn cut(
         .iter()
         .map(|(at, span)| (*at, cutter.render(*span)))
         .collect();
-    if imports.is_empty() && asm.is_empty() && pre.is_empty() && post.is_empty() {
+    if imports.is_empty()
+        && asm.is_empty()
+        && pre.is_empty()
+        && post.is_empty()
+        && !windows.exports_another
+    {
         return out;
     }
     let source = cutter.source(&imports, &out.em_asm, &pre, &post, &hoisted);
@@ -152,7 +157,7 @@ pub fn cut(
         has_extras: !post.is_empty(),
         extras_async: post.iter().any(|s| cutter.awaits(s.span())),
         is_async: cutter.is_async(),
-        replaces_module: cutter.replaces_module,
+        replaces_module: cutter.replaces_module || windows.exports_another,
     });
     out
 }

@@ -2,7 +2,7 @@
 
 use super::Role;
 use super::cutter::{Cutter, Piece};
-use super::windows::is_module_literal;
+use super::windows::{defaults_of_module, is_module_literal};
 use crate::program::glue::parse::contains;
 use oxc_ast::AstKind;
 use oxc_ast::ast::Statement;
@@ -30,6 +30,7 @@ impl<'a> Cutter<'a, '_> {
                 }
                 _ => {}
             }
+            self.adopt_defaults(statement);
             let from = self.variables.partition_point(|(at, _)| *at < region.start);
             let inside: Vec<NodeId> = self.variables[from..]
                 .iter()
@@ -85,6 +86,21 @@ impl<'a> Cutter<'a, '_> {
             }
         }
         hoisted
+    }
+
+    /// `Module = Object.assign({defaults}, Module)` becomes what it means for a module object that stays the same: it gets
+    /// what it does not have yet.
+    fn adopt_defaults(&mut self, statement: &Statement<'a>) {
+        let Some((assignment, defaults)) = defaults_of_module(statement) else {
+            return;
+        };
+        let before = Span::new(assignment.start, defaults.start);
+        let after = Span::new(defaults.end, assignment.end);
+        let adopt = "(function(a){for(var k in a)if(!(k in Module))Module[k]=a[k]})(";
+        self.edits.insert(before.start, (before, adopt.into()));
+        self.edits.insert(after.start, (after, ")".into()));
+        self.free.insert("Module".into(), Role::Module);
+        self.adopted.push(before);
     }
 
     /// The text of a span with all edits made.

@@ -5,9 +5,10 @@ use crate::program::glue::parse::{
     Ast, contains, identifier, is_identifier, member, target_identifier, target_member,
 };
 use oxc_ast::AstKind;
-use oxc_ast::ast::{Expression, Statement, VariableDeclarator};
+use oxc_ast::ast::{ArrowFunctionBody, Expression, Statement, VariableDeclarator};
 use oxc_semantic::NodeId;
-use oxc_span::GetSpan;
+use oxc_span::{GetSpan, Span};
+use oxc_syntax::operator::AssignmentOperator;
 use std::collections::HashSet;
 
 /// Indices of the factory's statements that are pre-js and post-js.
@@ -15,6 +16,8 @@ use std::collections::HashSet;
 pub struct Windows {
     pub pre: Vec<usize>,
     pub post: Vec<usize>,
+    /// A script whose post-js exports an object of its own.
+    pub exports_another: bool,
 }
 
 impl Windows {
@@ -27,9 +30,12 @@ impl Windows {
                     break;
                 }
                 let empty = matches!(statement, Statement::EmptyStatement(_));
-                if !empty && !is_epilogue(ast, factory, statement) {
+                let epilogue = is_epilogue(ast, factory, statement);
+                if !empty && !epilogue {
                     windows.post.push(index);
                 }
+                let script = matches!(factory.node, AstKind::Program(_));
+                windows.exports_another |= script && epilogue && exports_another(ast, statement);
             }
         }
         let names: Vec<HashSet<&str>> = body.iter().take(200).map(declared_names).collect();
@@ -94,19 +100,53 @@ fn declared_names<'b>(statement: &'b Statement<'_>) -> HashSet<&'b str> {
     }
 }
 
-/// `run();`, alone or at the end of a chain such as `createWasm().then(() => run())`.
+/// `run();`, alone or at the end of a chain such as `createWasm().then(() => run())`, awaited or not.
 fn is_run(statement: &Statement<'_>) -> bool {
-    let Statement::ExpressionStatement(e) = statement else {
-        return false;
-    };
-    let last = match &e.expression {
-        Expression::SequenceExpression(s) => s.expressions.last(),
-        other => Some(other),
-    };
-    let Some(Expression::CallExpression(call)) = last.map(|e| e.without_parentheses()) else {
-        return false;
-    };
-    identifier(&call.callee).is_some_and(|id| id.name == "run")
+    matches!(statement, Statement::ExpressionStatement(e) if calls_run(&e.expression))
+}
+
+fn calls_run(expression: &Expression<'_>) -> bool {
+    match expression.without_parentheses() {
+        Expression::SequenceExpression(s) => s.expressions.last().is_some_and(calls_run),
+        Expression::AwaitExpression(a) => calls_run(&a.argument),
+        Expression::CallExpression(call) => {
+            let is_run = |e: &Expression<'_>| identifier(e).is_some_and(|id| id.name == "run");
+            let then = member(&call.callee).is_some_and(|(_, name)| name == "then");
+            let handlers = call.arguments.iter().filter_map(|a| a.as_expression());
+            is_run(&call.callee)
+                || then
+                    && handlers.into_iter().any(|handler| match handler {
+                        Expression::ArrowFunctionExpression(arrow) => match &arrow.body {
+                            ArrowFunctionBody::FunctionBody(body) => {
+                                body.statements.iter().any(is_run_statement)
+                            }
+                            body => body.as_expression().is_some_and(calls_run),
+                        },
+                        other => is_run(other),
+                    })
+        }
+        _ => false,
+    }
+}
+
+fn is_run_statement(statement: &Statement<'_>) -> bool {
+    match statement {
+        Statement::ReturnStatement(r) => r.argument.as_ref().is_some_and(calls_run),
+        other => is_run(other),
+    }
+}
+
+/// `module.exports = { ... }`: the file gives something else than its `Module`.
+fn exports_another(ast: &Ast<'_>, statement: &Statement<'_>) -> bool {
+    let span = statement.span();
+    ast.nodes.iter().any(|n| match n.kind() {
+        AstKind::AssignmentExpression(a) if contains(span, a.span) => {
+            target_member(&a.left)
+                .is_some_and(|(object, name)| name == "exports" && is_identifier(object, "module"))
+                && matches!(&a.right, Expression::ObjectExpression(o) if !o.properties.is_empty())
+        }
+        _ => false,
+    })
 }
 
 /// What Emscripten itself writes after post-js.
@@ -155,10 +195,15 @@ fn adds_to_module(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_
         AstKind::AssignmentExpression(a) if contains(span, a.span) => {
             let property =
                 target_member(&a.left).is_some_and(|(object, _)| is_identifier(object, "Module"));
-            // `Module = Object.assign({...}, Module)`
+            // `Module = Object.assign({...}, Module)`, `Module = { ...Module, ... }`
             let replaced = target_identifier(&a.left).is_some_and(|id| id.name == "Module")
-                && matches!(&a.right, Expression::CallExpression(call)
-                    if member(&call.callee).is_some_and(|(_, name)| name == "assign"));
+                && match &a.right {
+                    Expression::CallExpression(call) => {
+                        member(&call.callee).is_some_and(|(_, name)| name == "assign")
+                    }
+                    Expression::ObjectExpression(object) => !object.properties.is_empty(),
+                    _ => false,
+                };
             (property || replaced)
                 && ast.enclosing_function(n.id()).is_none_or(|f| {
                     f.span() == factory.node.span()
@@ -182,6 +227,33 @@ pub fn is_module_literal(declarator: &VariableDeclarator<'_>) -> bool {
     let name = declarator.id.get_binding_identifier();
     name.is_some_and(|id| id.name == "Module")
         && matches!(declarator.init, Some(Expression::ObjectExpression(_)))
+}
+
+/// The spans of `Module = Object.assign({defaults}, Module)` and of the defaults.
+pub fn defaults_of_module(statement: &Statement<'_>) -> Option<(Span, Span)> {
+    let Statement::ExpressionStatement(e) = statement else {
+        return None;
+    };
+    let Expression::AssignmentExpression(a) = &e.expression else {
+        return None;
+    };
+    let Expression::CallExpression(call) = &a.right else {
+        return None;
+    };
+    let is_module = |name: &str| name == "Module";
+    let assigns = target_identifier(&a.left).is_some_and(|id| is_module(&id.name))
+        && a.operator == AssignmentOperator::Assign
+        && member(&call.callee)
+            .is_some_and(|(object, name)| name == "assign" && is_identifier(object, "Object"));
+    match call.arguments.as_slice() {
+        [first, second] if assigns => {
+            let last = second.as_expression().and_then(identifier);
+            let defaults = first.as_expression()?;
+            last.is_some_and(|id| is_module(&id.name))
+                .then(|| (a.span, defaults.span()))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the nearest function around a node is called on the spot.

@@ -1,0 +1,42 @@
+'use strict'
+
+// What a process holds of the system, before and after: descriptors, mappings, memory.
+
+const fs = require('node:fs')
+
+const count = (read) => { try { return read() } catch { return 0 } }
+const lines = (file) => count(() => fs.readFileSync(file, 'utf8').split('\n').length)
+
+// What is collected runs its finalizers in later turns of the event loop.
+async function settle () {
+  for (let i = 0; i < 6; i++) {
+    gc()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+const now = () => ({
+  descriptors: count(() => fs.readdirSync('/proc/self/fd').length),
+  mappings: lines('/proc/self/maps'),
+  megabytes: process.memoryUsage().rss >> 20
+})
+
+// How much each may differ without being a leak: caches fill, the collector takes its time.
+const SLACK = { descriptors: 4, mappings: 150, megabytes: 96 }
+
+class Resources {
+  async start () {
+    await settle()
+    this.before = now()
+  }
+
+  async end () {
+    if (!this.before) return { leaks: [], mb: process.memoryUsage().rss >> 20 }
+    await settle()
+    const after = now()
+    const leaks = Object.keys(SLACK).filter((key) => after[key] - this.before[key] > SLACK[key])
+    return { leaks: leaks.map((key) => `${key} ${this.before[key]} -> ${after[key]}`), mb: after.megabytes }
+  }
+}
+
+module.exports = { Resources }
