@@ -205,7 +205,10 @@ export interface OpenOptions<T = any> {
    */
   realm?: 'shared' | 'context'
 
-  /** Glue host: the object Emscripten's JavaScript gets as its options (`locateFile`, `preRun` ...). */
+  /**
+   * What a program gives Emscripten's factory (`print`, `preRun`, `noInitialRun` ...). Glue host: the object that the
+   * package's JavaScript gets; native host: the module object starts with its properties.
+   */
   module?: object
 
   /**

@@ -89,8 +89,21 @@ async function compiled (spec, report) {
   throw errors.fromNative({ code: again.code, message: again.message })
 }
 
+// What no sandbox can do without.
+function checkRuntime (options) {
+  if (process.env.EMVM_TEST_NO_EXTERNAL_BUFFERS || !load().externalBuffers()) {
+    throw new errors.UnsupportedError(
+      'this runtime lets no addon make ArrayBuffers over memory of its own (Electron from 21 on), and the views of a module\'s memory are such: ' +
+      'run emvm in a Node.js process beside this one, for instance child_process.fork() with `execPath` set to a Node.js of your own')
+  }
+  if (options.timeout !== undefined && process.env.EMVM_INTERRUPTION_POINTS === 'off') {
+    throw new errors.OptionError('timeout: EMVM_INTERRUPTION_POINTS=off compiles modules without the points at which a call can be stopped; unset it', { option: 'timeout', value: options.timeout })
+  }
+}
+
 async function open (source, given) {
   const options = openOptions(given)
+  checkRuntime(options)
   // Set by `emvm leaks`: see `lib/leaks/hook.js`.
   if (!globalThis[Symbol.for('emvm.leaks')]) return start(source, options)
   try {

@@ -32,8 +32,8 @@ impl<T> HostContext<T> {
 
 type Dynamic<T> = VMDynamicFunctionContext<HostContext<T>>;
 
-/// Makes a host function for a store. The [`Func`] is good once a module that imports it is instantiated. `watched`: for code
-/// that tells of allocations, whose stacks go through host functions.
+/// Makes a host function for a store. The [`Func`] is good once a module that imports it is instantiated. `watched`: for
+/// code that tells of allocations, whose stacks go through host functions.
 ///
 /// # Safety
 /// `data` stays valid and in place as long as the store, and wasm of this store only runs on the thread that owns `data`,

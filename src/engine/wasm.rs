@@ -312,7 +312,7 @@ impl Wasm {
                 // SAFETY: as above.
                 unsafe { global.as_mut().val.u32 = value };
             }
-            Unwind::from_trap(trap)
+            Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module))
         })
     }
 

@@ -86,6 +86,10 @@ impl Store {
     pub fn objects_ptr(&mut self) -> *mut StoreObjects {
         &raw mut *self.objects
     }
+    /// The modules whose code may run.
+    pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {
+        self.modules.iter().map(|compiled| compiled.code.module())
+    }
     /// Keeps a module's code for as long as the store.
     pub fn keep_module(&mut self, module: &Arc<Compiled>) {
         self.exceptions |= module.exceptions;
@@ -211,6 +215,12 @@ impl Store {
             .grow(Pages(delta))
             .ok()
             .map(|pages| pages.0)
+    }
+    /// The store is about to be dropped: what takes long of it is left to another thread.
+    pub fn retire_memories(&self) {
+        for linear in self.linears.values() {
+            linear.retire();
+        }
     }
     /// Gives the pages of a memory back. Instances that use it see a memory of length 0.
     pub fn dispose_memory(&mut self, key: usize) {

@@ -188,7 +188,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
             &[env.address(tag), array],
         )?));
     }
-    let report = report(trap);
+    let report = realm.with(|store| report(trap, store.modules()))?;
     realm.traps.set(realm.traps.get() + 1);
     let kind = match report.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,

@@ -312,7 +312,7 @@ fn register_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// A class's name as a JavaScript identifier.
-fn legal_name(name: &str) -> String {
+pub fn legal_name(name: &str) -> String {
     let mut legal: String = name
         .chars()
         .map(|c| {
