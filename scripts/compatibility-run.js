@@ -49,7 +49,10 @@ async function one (name) {
   const helpers = require(path.join(corpus, 'lib', 'helpers.cjs'))
   const test = require(path.join(corpus, 'cases', `${name}.cjs`))
   const { open } = require('..')
+  let answered = false
   const answer = (result) => {
+    if (answered) return
+    answered = true
     fs.writeSync(1, `\n${JSON.stringify({ name, form: formOf(name), ...result })}\n`)
     process.exit()
   }
