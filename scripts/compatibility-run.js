@@ -32,6 +32,8 @@ const FORMS = {
   maker: ['stockfish'],
   getter: ['openscad']
 }
+// What the package's API gives to the factory inside it.
+const AHEAD = { openscad: { noInitialRun: true } }
 // Where the package's API is in another file than the glue.
 const FILES = { h5wasm: 'h5wasm/dist/node/hdf5_hl.js' }
 const formOf = (name) => Object.keys(FORMS).find((form) => FORMS[form].includes(name)) || 'factory'
@@ -47,7 +49,10 @@ async function one (name) {
   const helpers = require(path.join(corpus, 'lib', 'helpers.cjs'))
   const test = require(path.join(corpus, 'cases', `${name}.cjs`))
   const { open } = require('..')
+  let answered = false
   const answer = (result) => {
+    if (answered) return
+    answered = true
     fs.writeSync(1, `\n${JSON.stringify({ name, form: formOf(name), ...result })}\n`)
     process.exit()
   }
@@ -123,7 +128,7 @@ async function one (name) {
   }
   try {
     reseed()
-    if (!['factory', 'maker', 'module'].includes(form)) await next(main, form === 'ahead' && test.wasm ? { wasmBinary: env.wasm() } : {})
+    if (!['factory', 'maker', 'module'].includes(form)) await next(main, { ...(form === 'ahead' && test.wasm && { wasmBinary: env.wasm() }), ...AHEAD[name] })
     const first = await job()
     const started = performance.now()
     for (const { vm } of sandboxes) await vm.isReady()

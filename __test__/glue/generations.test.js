@@ -193,3 +193,27 @@ test('five hundred generations: the process stays small, and its event loop ends
   // Half a gigabyte was dirtied in all.
   assert.ok(rss.at(-1) - rss[2] < 24, `${rss.map((mb) => mb.toFixed(0))} MB`)
 })
+
+test('a large memory is given back, and the recycle does not wait for it', async () => {
+  const { code, out, err } = await run(`
+    const { open } = require('.')
+    const rss = () => process.memoryUsage.rss() / 1048576
+    open('__test__/fixtures/capi-growth.js', { host: 'glue', print () {} }).then(async (vm) => {
+      const before = rss()
+      const at = vm.exports._malloc(200 << 20)
+      vm.exports.HEAPU8.fill(1, at, at + (200 << 20))
+      const full = rss()
+      await vm.isReady()
+      let after = rss()
+      for (let tries = 0; after > before + 60 && tries < 500; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        after = rss()
+      }
+      console.log(JSON.stringify({ grown: full - before, left: after - before }))
+      vm.dispose()
+    })`)
+  assert.strictEqual(code, 0, err)
+  const { grown, left } = JSON.parse(out)
+  assert.ok(grown > 150, `${grown} MB`)
+  assert.ok(left < 60, `${left} MB left of ${grown}`)
+})
