@@ -75,4 +75,4 @@ async function one (rng, { emvm, bytes }) {
   return 'ran'
 }
 
-module.exports = { prepare, one, modules: smith.modules }
+module.exports = { prepare, one, modules: (first, count) => smith.modules(first, count, false) }

@@ -1,5 +1,5 @@
-//! Valid random modules, one per seed: `emvm-smith FIRST COUNT` writes each as its length (32 bits, little endian) and
-//! its bytes. The same seed gives the same module.
+//! Valid random modules, one per seed: `emvm-smith FIRST COUNT [functions]` writes each as its length (32 bits, little endian) and
+//! its bytes. The same seed gives the same module. With `functions` nothing else is imported but a memory and a table.
 //!
 //! Modules end (they carry fuel) and their arithmetic gives one answer: NaNs are canonical, nothing is relaxed. So any
 //! two engines must agree on them.
@@ -17,12 +17,13 @@ const FUEL: u32 = 20_000;
 fn main() {
     let mut numbers = std::env::args()
         .skip(1)
+        .take(2)
         .map(|text| text.parse::<u64>().ok());
     let (Some(Some(first)), Some(Some(count))) = (numbers.next(), numbers.next()) else {
-        eprintln!("usage: emvm-smith FIRST COUNT");
+        eprintln!("usage: emvm-smith FIRST COUNT [functions]");
         std::process::exit(2);
     };
-    let imports = imports();
+    let imports = imports(std::env::args().nth(3).is_none());
     let mut out = std::io::stdout().lock();
     for seed in first..first + count {
         let bytes = module(seed, &imports);
@@ -96,7 +97,7 @@ fn attempt(seed: u64, imports: &[u8]) -> Vec<u8> {
 }
 
 /// What modules may import. fuzz/node answers them by name.
-fn imports() -> Vec<u8> {
+fn imports(globals: bool) -> Vec<u8> {
     use ValType::{F32, F64, I32, I64};
     let functions: [(&str, &[ValType], &[ValType]); 7] = [
         ("nothing", &[], &[]),
@@ -141,6 +142,9 @@ fn imports() -> Vec<u8> {
         ("mutable", I32, true),
         ("half", F64, false),
     ] {
+        if !globals {
+            continue;
+        }
         list.import(
             "env",
             name,
