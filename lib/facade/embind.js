@@ -58,7 +58,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   keepFactories()
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
   for (const described of description.classes) {
-    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous })
+    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous, argsSuffix })
     classes.push({ ...made, Handle: handles.maker(made) })
   }
   const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))

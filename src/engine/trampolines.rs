@@ -43,12 +43,14 @@ pub fn table_functions<T: Owner>(
     let data: *mut T = owner;
     let wasm = owner.wasm();
     let trampolines = wasm.trampolines.clone();
+    let watched = wasm.site.is_some();
     let store = wasm.store.as_mut().ok_or("there is no module")?;
     let module = trampolines.get(store.engine(), ty)?;
     let mut imports = Imports::new();
     for i in 0..BATCH {
         // SAFETY: by the promise of `Owner`: the owner stays in place longer than its store.
-        let (external, _) = unsafe { host_function(store.as_mut(), ty, function, first + i, data) };
+        let (external, _) =
+            unsafe { host_function(store.as_mut(), ty, function, first + i, data, watched) };
         imports.define("e", &i.to_string(), external);
     }
     let (made, tables) = collect_tables(|| Instance::new(store.as_mut(), &module, &imports));

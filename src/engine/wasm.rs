@@ -1,11 +1,12 @@
 //! The running wasm of one sandbox: its memory, table, exports, and the way in.
 
 use super::trampolines::Trampolines;
-use super::{Raw, Unwind};
+use super::{Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 use wasmer::{Instance, Store, Table};
 use wasmer_types::FunctionType;
@@ -47,6 +48,8 @@ pub struct Wasm {
     pub(super) depth: u32,
     /// Tells instances apart: a [`Func`] is good for one of them.
     pub(super) epoch: u32,
+    /// Where its code tells of allocations, if it does.
+    pub(super) site: Option<Site>,
     pub(super) instance: Option<Instance>,
     pub(super) store: Option<Box<Store>>,
 }
@@ -89,6 +92,7 @@ impl Default for Wasm {
             widest: 1,
             depth: 0,
             epoch: 0,
+            site: None,
             instance: None,
             store: None,
         }
@@ -133,6 +137,11 @@ impl Wasm {
     /// How many calls into wasm are on the stack: 0 means that the memory may be recycled.
     pub fn depth(&self) -> u32 {
         self.depth
+    }
+
+    /// The books of what it allocates; `None` when it was not compiled for that.
+    pub fn recorder(&self) -> Option<&Rc<Recorder>> {
+        self.site.as_ref().map(Site::recorder)
     }
 
     /// An exported function by its canonical name (no leading underscore of fastcomp, minification undone).

@@ -18,6 +18,8 @@ function statusOf (error) {
 
 const idle = () => new Promise((resolve) => process.once('beforeExit', () => setImmediate(resolve)))
 const failures = []
+// Nobody reads any more: saying so would fail again, for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(1))
 process.on('uncaughtException', (error) => failures.push(statusOf(error)))
 process.on('unhandledRejection', (error) => failures.push(statusOf(error)))
 

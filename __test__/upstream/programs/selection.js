@@ -20,7 +20,9 @@ const SKIPPED = [
   [/split_m|externref|funcptr_import_type|full_js_library|js_lib_symbol|custom_js_settings|modularize_closure/, 'comes with a JavaScript library or another file of its own'],
   [/test_abort_on_exception/, 'ABORT_ON_WASM_EXCEPTIONS wraps every function in JavaScript'],
   [/dwarf|autodebug/, 'about debug information'],
-  [/FS_exports|legacy_exported_runtime_numbers/, 'looks at the glue by `eval` in its scope'],
+  [/FS_exports|legacy_exported_runtime_numbers|test_emscripten_api/, 'looks at the glue by `eval` in its scope'],
+  [/demangle_stacks/, "prints JavaScript's call stack"],
+  [/aborting_new/, 'looks for a word in the error for lack of memory, which emvm has its own for'],
   [/extern_weak|export_global_address|standalone_syscalls|memory64/, 'about linking, not running'],
   [/symlink_on_nodefs/, 'the real disk under NODEFS']
 ]
@@ -37,8 +39,9 @@ const VARIANTS = [
 const FLAGS = [
   [/i64_binding|i64_val|i64_invoke_bigint/, ['-sWASM_BIGINT']],
   [/polymorphic_class_no_rtti/, ['-fno-rtti', '-DEMSCRIPTEN_HAS_UNBOUND_TYPE_NAMES=0']],
-  [/EXPORTED_RUNTIME_METHODS/, ['-DEXPORTED', '-sEXPORTED_RUNTIME_METHODS=dynCall,addFunction,lengthBytesUTF8,getTempRet0,setTempRet0,callMain']],
+  [/EXPORTED_RUNTIME_METHODS/, ['-DEXPORTED', '-sDEFAULT_LIBRARY_FUNCS_TO_INCLUDE=$dynCall', '-sEXPORTED_RUNTIME_METHODS=dynCall,addFunction,lengthBytesUTF8,getTempRet0,setTempRet0,callMain']],
   [/dyncall_specific/, ['-DDYNAMIC_SIG', '-sDYNCALLS', '-sDEFAULT_LIBRARY_FUNCS_TO_INCLUDE=$dynCall']],
+  [/emmalloc/, ['-sMALLOC=emmalloc']],
   [/get_compiler_setting/, ['-sRETAIN_COMPILER_SETTINGS']],
   [/getValue_setValue/, ['-sEXPORTED_RUNTIME_METHODS=getValue,setValue,callMain']],
   [/memorygrowth|mmap/, ['-sALLOW_MEMORY_GROWTH']],

@@ -6,7 +6,7 @@ const { legal, named, idle } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
 
-function makeClass (described, base, { calls, tables, BindingError, ClassHandle, anonymous }) {
+function makeClass (described, base, { calls, tables, BindingError, ClassHandle, anonymous, argsSuffix }) {
   const { name } = described
   let bodies
   if (described.constructors) {
@@ -14,7 +14,7 @@ function makeClass (described, base, { calls, tables, BindingError, ClassHandle,
     for (let i = 0; i < described.constructors.length; i += 2) bodies[described.constructors[i]] = calls[described.constructors[i + 1]]
   }
 
-  const constructor = named(anonymous ? '' : legal(name), function () {
+  const constructor = named(anonymous ? '' : argsSuffix ? legal(name) : name, function () {
     if (this === undefined || this === null || Object.getPrototypeOf(this) !== prototype) throw new BindingError(`Use 'new' to construct ${name}`)
     if (bodies === undefined) throw new BindingError(`${name} has no accessible constructor`)
     const body = bodies[arguments.length]
@@ -81,7 +81,7 @@ function makeEnum ([name, style, ...entries], { argsSuffix, anonymous }) {
   for (let i = 0; i < entries.length; i += 2) pairs.push([entries[i], entries[i + 1]])
   if (style !== OBJECT) return Object.fromEntries(pairs.map(([key, value]) => [key, style === NUMBER ? value : key]))
   const type = named(anonymous ? '' : 'ctor', function () {})
-  const prefix = legal(name)
+  const prefix = argsSuffix ? legal(name) : name
   type.values = {}
   // Newer generations put it on whatever they expose.
   if (!argsSuffix) type.argCount = undefined

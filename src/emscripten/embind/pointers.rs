@@ -4,6 +4,7 @@ use super::Out;
 use super::convert::{Arg, Destructor, Destructors};
 use super::funcs::call_i32;
 use super::handles::{self, Gone, NO_SMART, NewHandle};
+use super::register::legal_name;
 use super::registry::{Pointer, Registry};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue, Kind};
@@ -306,10 +307,19 @@ pub fn validate_this(
     if at.is_none() {
         return Err(Unwind::binding(format!(
             "{human} {access} incompatible with \"this\" of type {}",
-            reg.class(from).name
+            constructor_name(rt, &reg.class(from).name)
         )));
     }
     upcast(rt, ptr, from, class)
+}
+
+/// What the JavaScript class of a C++ class has for a name.
+fn constructor_name(rt: &Runtime, class: &str) -> String {
+    match () {
+        () if rt.abi.anonymous_classes => String::new(),
+        () if rt.abi.embind_args_suffix => legal_name(class),
+        () => class.to_owned(),
+    }
 }
 
 fn incompatible(rt: &mut Runtime, value: JsValue, human: &str, access: &str) -> Unwind {
