@@ -4,7 +4,7 @@ use super::interruption::InterruptionPoints;
 use super::points::Points;
 use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
 use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
@@ -15,6 +15,8 @@ pub struct Code {
     engine: Engine,
     module: Module,
     pub(super) trampolines: Arc<Trampolines>,
+    /// Thunks for its imports, when the module can catch exceptions.
+    pub(super) thunks: Arc<OnceLock<Module>>,
 }
 
 /// Why there is no compiled code.
@@ -97,6 +99,7 @@ impl Code {
             engine,
             module,
             trampolines: Arc::default(),
+            thunks: Arc::default(),
         })
     }
 
@@ -122,6 +125,7 @@ impl Code {
             engine,
             module,
             trampolines: Arc::default(),
+            thunks: Arc::default(),
         })
     }
 

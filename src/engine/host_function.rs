@@ -1,6 +1,7 @@
 //! Rust functions that wasm can call, of any signature, without boxing a value.
 
-use super::{Args, Func, Raw, Unwind};
+use super::exceptions::Thrower;
+use super::{Args, Func, Raw, Unwind, thunks};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer::{AsStoreMut, AsStoreRef, Extern, FunctionType, VMExternToExtern};
 use wasmer_types::RawValue;
@@ -18,6 +19,8 @@ struct HostContext<T> {
     function: HostFn<T>,
     ty: FunctionType,
     index: u32,
+    /// For a host function behind a thunk: one more result takes the exception that is to be thrown.
+    throws: Option<Thrower>,
     /// The sandbox's runtime. It outlives the store: whoever owns both drops the store first.
     data: *mut T,
 }
@@ -34,14 +37,20 @@ pub(crate) unsafe fn host_function<T: 'static>(
     ty: &FunctionType,
     function: HostFn<T>,
     index: u32,
+    throws: Option<Thrower>,
     data: *mut T,
 ) -> (Extern, Func) {
+    let declared = match &throws {
+        Some(_) => thunks::host_type(ty),
+        None => ty.clone(),
+    };
     let mut host_data = Box::new(Dynamic {
         address: std::ptr::null(),
         ctx: HostContext {
             function,
             ty: ty.clone(),
             index,
+            throws,
             data,
         },
     });
@@ -53,7 +62,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
             .as_store_ref()
             .engine()
             .as_sys()
-            .register_signature(ty),
+            .register_signature(&declared),
         vmctx: VMFunctionContext {
             host_env: std::ptr::from_ref(&*host_data).cast_mut().cast(),
         },
@@ -64,7 +73,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     let function = VMFunction {
         anyfunc,
         kind: VMFunctionKind::Dynamic,
-        signature: ty.clone(),
+        signature: declared,
         host_data,
     };
     let handle = InternalStoreHandle::new(store.objects_mut().as_sys_mut(), function);
@@ -75,14 +84,34 @@ pub(crate) unsafe fn host_function<T: 'static>(
 unsafe extern "C-unwind" fn enter<T>(this: &mut Dynamic<T>, values: *mut RawValue) {
     let context = &this.ctx;
     let outcome = on_host_stack(|| {
-        let count = context.ty.params().len().max(context.ty.results().len());
+        let results = context.ty.results().len();
+        let count = context
+            .ty
+            .params()
+            .len()
+            .max(results + usize::from(context.throws.is_some()));
         // SAFETY: the trampoline allocates room for parameters and results; `Raw` has the layout of `RawValue`.
         let slots = unsafe { std::slice::from_raw_parts_mut(values.cast::<Raw>(), count) };
         // SAFETY: by the promise made to `host_function`.
         let data = unsafe { &mut *context.data };
         let called = catch_unwind(AssertUnwindSafe(|| {
-            (context.function)(data, &mut Args::new(slots, &context.ty, context.index))
+            (context.function)(
+                data,
+                &mut Args::new(&mut *slots, &context.ty, context.index),
+            )
         }));
+        let called = match (called, &context.throws) {
+            (Ok(outcome), Some(thrower)) => {
+                // SAFETY: the store runs this call, and wasm waits for it.
+                let thrown = outcome
+                    .as_ref()
+                    .err()
+                    .and_then(|unwind| unsafe { thrower.exception(unwind) });
+                slots[results] = Raw::from_u32(thrown.unwrap_or(0));
+                Ok(if thrown.is_some() { Ok(()) } else { outcome })
+            }
+            (called, _) => called,
+        };
         match called {
             Ok(Ok(())) => None,
             Ok(Err(unwind)) => Some(Box::new(unwind)),
