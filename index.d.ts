@@ -97,7 +97,14 @@ export class Sandbox<T = any> {
   readonly interruptHandle: number
 
   /**
-   * Runs `fn` on a fresh instance and tells what it left behind, then recycles. Places are known with the `trackLeaks` option.
+   * The blocks that this generation allocated and did not free, the most bytes first. What start-up allocated is left out.
+   * @throws {@link UnsupportedError} unless opened with `trackLeaks: 'allocations'`
+   */
+  allocations (): Allocation[]
+
+  /**
+   * Runs `fn` on a fresh instance and tells what it left behind, by place. Only what `fn` does with the module it is given counts:
+   * that is a twin of this sandbox, opened with `trackLeaks: 'allocations'` at the first call, or this sandbox if it was opened so.
    */
   profile<R> (fn: (module: T) => R | Promise<R>): Promise<Profile<R>>
 
@@ -198,7 +205,10 @@ export interface OpenOptions<T = any> {
    */
   realm?: 'shared' | 'context'
 
-  /** Glue host: the object Emscripten's JavaScript gets as its options (`locateFile`, `preRun` ...). */
+  /**
+   * What a program gives Emscripten's factory (`print`, `preRun`, `noInitialRun` ...). Glue host: the object that the
+   * package's JavaScript gets; native host: the module object starts with its properties.
+   */
   module?: object
 
   /**
@@ -214,10 +224,13 @@ export interface OpenOptions<T = any> {
   warmUp?: (module: T) => void | Promise<void>
 
   /**
-   * Keeps where each handle was made, for {@link Sandbox.leaks}. Costs a stack trace for each object made.
+   * `true` keeps where each handle was made, for {@link Sandbox.leaks}; costs a stack trace for each object made.
+   *
+   * `'allocations'` also watches the module's own `malloc`, `free` and their kin, for {@link Sandbox.allocations}: its code is compiled
+   * once more for that, and each allocation costs a stack trace. Refused with {@link UnsupportedError} where they cannot be found.
    * @default false
    */
-  trackLeaks?: boolean
+  trackLeaks?: boolean | 'allocations'
 
   /** Called while the module is being compiled; not called when it comes from the cache. */
   onProgress?: (progress: Progress) => void
@@ -288,17 +301,34 @@ export interface Leak {
   counts?: number[]
 }
 
+/** Blocks of memory from one place that were never freed. */
+export interface Allocation {
+  count: number
+  bytes: number
+  /** The function that asked: the innermost of `wasmStack` that belongs neither to the allocator nor to the standard library. */
+  function: string | null
+  /** Functions of the module, innermost first: as C++ names them where there is a name section, else `wasm-function[index]`. */
+  wasmStack: string[]
+  /** The JavaScript that called the module, as in `Error.stack`. */
+  stack: string
+}
+
 export interface Profile<R = any> {
   /** What `fn` gave. */
   value: R
   ms: number
   /** C++ objects that were not deleted. */
   leaks: Leak[]
-  /**
-   * Blocks that JavaScript took with `_malloc`, `_calloc` or `_realloc` of the module object and that were not freed through it, by place.
-   * Blocks that the module frees itself are among them.
-   */
-  blocks: { count: number, bytes: number, stack: string }[]
+  /** Blocks that were allocated and not freed, the most bytes first. */
+  blocks: Allocation[]
+  /** Which functions of the module were watched, and by what they were found. */
+  watched: {
+    functions: Array<{ name: string, by: 'export' | 'name section' }>
+    /** Functions that the module may have without anybody seeing them, since it has no name section. */
+    unseen: string[]
+    /** Why nothing was watched, and `blocks` is empty. */
+    reason?: string
+  }
   /** How much the linear memory grew. */
   grownBytes: number
   /** Memory that was written. */

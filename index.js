@@ -1,7 +1,7 @@
 'use strict'
 
 const { load } = require('./lib/binding')
-const { fromNative, ...errors } = require('./lib/errors')
+const { also, fromNative, ...errors } = require('./lib/errors')
 const { nodeTooOld } = require('./lib/platform')
 
 if (nodeTooOld()) throw new errors.UnsupportedError(nodeTooOld())

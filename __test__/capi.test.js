@@ -142,3 +142,27 @@ test('`ready` is a promise of the module, where the glue has one', async () => {
   assert.ok(!('ready' in script.exports))
   script.dispose()
 })
+
+test('the module option is what a program gives the factory', async () => {
+  const said = []
+  const lines = []
+  const module = {
+    mine: 1,
+    print: (line) => lines.push(line),
+    preRun: [(m) => { said.push(`preRun ${m.mine}`) }],
+    postRun: () => { said.push('postRun') },
+    onRuntimeInitialized () { said.push(`ready ${typeof this._malloc}`) }
+  }
+  const vm = await open(path.join(fixtures, 'program.js'), { host: 'native', module: { ...module, noInitialRun: true } })
+  try {
+    assert.deepStrictEqual(said, ['preRun 1', 'ready function', 'postRun'])
+    assert.strictEqual(vm.exports.mine, 1)
+    vm.exports.callMain(['x'])
+    assert.ok(lines.length > 0)
+    await vm.isReady()
+    assert.strictEqual(vm.exports.mine, 1)
+    assert.strictEqual(said.length, 3)
+  } finally {
+    vm.dispose()
+  }
+})

@@ -6,6 +6,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const zlib = require('node:zlib')
 
 const ROOT = path.join(__dirname, '..')
 const PACKAGES = ['opencv-4.12', 'node-unrar-js/dist/js/unrar.js', '@jsquash/jpeg/codec/dec/mozjpeg_dec.js']
@@ -21,6 +22,8 @@ function folder (t) {
   t.after(() => fs.rmSync(made, { recursive: true, force: true }))
   return made
 }
+
+const lineOf = (script, text) => fs.readFileSync(path.join(ROOT, script), 'utf8').split('\n').findIndex((line) => line.includes(text)) + 1
 
 // EMVM_UPDATE_GOLDEN=1 writes what is printed now.
 function golden (name, text) {
@@ -60,10 +63,14 @@ for (const source of PACKAGES) {
     assert.ok(emvm('types', source, '--json').json.members > 5)
   })
 
-  test(`bench ${name}`, () => {
-    const { status, json, stderr } = emvm('bench', source, '--rounds', '5', '--json')
+  test(`bench ${name}`, (t) => {
+    const svg = path.join(folder(t), 'plot.svg')
+    const { status, json, stderr } = emvm('bench', source, '--rounds', '5', '--json', '--svg', svg)
     assert.deepStrictEqual([status, stderr], [0, ''])
     assert.strictEqual(json.recycleMs.count, 5)
+    const plot = fs.readFileSync(svg, 'utf8')
+    for (let round = 1; round <= 5; round++) assert.match(plot, new RegExp(`<title>emvm, round ${round}: [\\d.]+ (us|ms|s)</title>`))
+    assert.strictEqual(plot.includes('plain Node, round 8'), json.plain.freshMs !== undefined)
     if (name !== 'mozjpeg_dec') assert.ok(json.ratio > 1, JSON.stringify(json))
   })
 }
@@ -94,18 +101,50 @@ test('leaks points at the lines that forgot', (t) => {
   const { status, json, stderr } = emvm('leaks', '--json', '--html', page, '--speedscope', profile, script, 'hello')
   assert.strictEqual(status, 0)
   assert.strictEqual(stderr, 'done hello\n')
-  const lines = fs.readFileSync(path.join(ROOT, script), 'utf8').split('\n')
-  const lineOf = (text) => lines.findIndex((line) => line.includes(text)) + 1
   assert.deepStrictEqual(json.leaks.map(({ className, count, generations, place }) => ({ className, count, generations, place })), [
-    { className: 'Mat', count: 6, generations: 3, place: `${script}:${lineOf('const kept')}` },
-    { className: 'MatVector', count: 3, generations: 3, place: `${script}:${lineOf('new cv.MatVector')}` }
+    { className: 'Mat', count: 6, generations: 3, place: `${script}:${lineOf(script, 'const kept')}` },
+    { className: 'MatVector', count: 3, generations: 3, place: `${script}:${lineOf(script, 'new cv.MatVector')}` }
   ])
   assert.deepStrictEqual(json.leaks[0].frames.map(({ name }) => name), ['forgetful', 'main'])
-  assert.match(fs.readFileSync(page, 'utf8'), /9 C\+\+ objects.*forgetful  __test__/s)
-  const { profiles: [{ samples, weights }], shared } = JSON.parse(fs.readFileSync(profile, 'utf8'))
+  assert.match(fs.readFileSync(page, 'utf8'), /"Objects never deleted".*"forgetful {2}__test__/s)
+  const { profiles: [, { samples, weights }], shared } = JSON.parse(fs.readFileSync(profile, 'utf8'))
   assert.deepStrictEqual(weights, [6, 3])
   assert.deepStrictEqual(samples[0].map((frame) => shared.frames[frame].name.split(' ')[0]), ['main', 'forgetful', 'Mat'])
-  golden('leaks', emvm('leaks', script).stdout)
+  // The blocks of forgotten objects, by the same lines; others are what opencv makes once and keeps.
+  const places = new Set(json.blocks.map(({ place }) => place))
+  for (const { place } of json.leaks) assert.ok(places.has(place), place)
+  assert.strictEqual(json.bytes, json.blocks.reduce((sum, { bytes }) => sum + bytes, 0))
+})
+
+test('leaks points at the function and the line where C++ forgot', (t) => {
+  const out = folder(t)
+  const at = (name) => path.join(out, name)
+  const script = path.join('__test__', 'leaks', 'script.js')
+  const { status, stdout } = emvm('leaks', '--html', at('page.html'), '--speedscope', at('scope.json'), '--pprof', at('pprof.gz'), script)
+  assert.strictEqual(status, 0)
+  golden('leaks', stdout)
+  assert.match(fs.readFileSync(at('page.html'), 'utf8'), /"shop::Basket::add\(int\)","wasm",1008,4/)
+  const { profiles: [bytes, objects], shared } = JSON.parse(fs.readFileSync(at('scope.json'), 'utf8'))
+  assert.deepStrictEqual([bytes.unit, bytes.weights, objects.weights], ['bytes', [1008, 64, 24], [2]])
+  assert.deepStrictEqual(bytes.samples[0].map((frame) => shared.frames[frame].name.split(/ {2}|</)[0]),
+    ['main', 'fill', 'emscripten::internal::MethodInvoker', 'shop::Basket::add(int)', 'operator new(unsigned long)', 'dlmalloc'])
+  const pprof = zlib.gunzipSync(fs.readFileSync(at('pprof.gz'))).toString('latin1')
+  for (const text of ['inuse_space', 'bytes', 'shop::Basket::add(int)', 'fill', path.join(ROOT, script)]) assert.ok(pprof.includes(text), text)
+  for (const [format, file] of [['speedscope', 'scope.json'], ['html', 'page.html']]) {
+    assert.strictEqual(emvm('leaks', '--format', format, script).stdout, fs.readFileSync(at(file), 'utf8'))
+  }
+})
+
+test('leaks of two more packages', () => {
+  const script = path.join('__test__', 'leaks', 'packages.js')
+  const { status, json, stderr } = emvm('leaks', '--json', script)
+  assert.deepStrictEqual([status, stderr], [0, '8 8\n'])
+  assert.deepStrictEqual(json.sandboxes.map(({ name, generations, unwatched }) => [path.basename(name), generations, unwatched]), [['unrar.js#1', 2, undefined], ['mozjpeg_dec.js#2', 2, undefined]])
+  const place = `${script}:${lineOf(script, 'it has a delete()')}`
+  assert.deepStrictEqual(json.leaks.map(({ className, count, place }) => [className, count, place]), [['RarArchive', 1, place]])
+  const own = json.blocks.find((block) => block.place === place)
+  assert.strictEqual(own.count, 1)
+  assert.ok(own.wasmStack.every((name) => /^(malloc|wasm-function\[\d+\])$/.test(name)), own.wasmStack.join(' < '))
 })
 
 test('leaks of a script that fails, and of one that opens nothing', (t) => {

@@ -35,6 +35,11 @@ for (const file of ['docs/sandbox.md', 'docs/errors.md', 'docs/memory-leaks.md']
   })
 }
 
+test('docs/memory-leaks.md shows what `emvm leaks` prints', () => {
+  const printed = fs.readFileSync(path.join(__dirname, 'cli', 'leaks.txt'), 'utf8').split('\n').slice(2).join('\n')
+  assert.ok(textOf('docs/memory-leaks.md').includes(printed))
+})
+
 test('every option, class and code of the types is in the documentation', () => {
   const types = textOf('index.d.ts')
   const errors = textOf('docs/errors.md')

@@ -1,8 +1,30 @@
 'use strict'
 
 const { test } = require('node:test')
-const { compare } = require('./support/compare')
+const assert = require('node:assert')
+const path = require('node:path')
+const { open, inspect } = require('..')
+const { compare, fixtures } = require('./support/compare')
 
 for (const fixture of ['emasm-O2.js', 'emasm-O0.js', 'emasm-modularize.js']) {
   test(`${fixture}: EM_ASM, EM_JS, library functions, pre- and post-js`, () => compare(fixture, 'emasm.js'))
 }
+
+test('pre-js that keeps state: its own JavaScript by choice, made anew for each generation on the native host', async () => {
+  const file = path.join(fixtures, 'state.js')
+  const { host, reasons } = await inspect(file)
+  assert.strictEqual(host, 'glue')
+  assert.match(reasons.join(), /keeps state from before start-up/)
+  for (const host of ['native', 'auto']) {
+    const vm = await open(file, { host })
+    for (let generation = 0; generation < 3; generation++) {
+      const m = vm.exports
+      const counter = new m.Counter()
+      assert.deepStrictEqual([counter.next(), counter.next(), m.told(), m.readied(), m.greeting], [2, 4, [1, 2], 1, 'hello'], `${host}, generation ${generation}`)
+      assert.strictEqual(m.FS.readFile('/made/file', { encoding: 'utf8' }), 'by preRun')
+      m.FS.writeFile('/made/file', 'changed')
+      await vm.isReady()
+    }
+    vm.dispose()
+  }
+})

@@ -88,6 +88,27 @@ test('a wrapper that starts its module when asked to is ready as it is', async (
   assert.strictEqual(typeof (await vm.exports.load())._malloc, 'function')
 })
 
+const INTERFACES = {
+  'beside its Module': (text) => `${text}\nmodule.exports = { isUp: () => Boolean(Module.calledRun) }\n`,
+  'around a Module of its own': (text) => `module.exports = (function (module, exports) { var Module = {}
+    ${text}
+    return { isUp: () => Boolean(Module.calledRun) } })()\n`
+}
+
+for (const [where, make] of Object.entries(INTERFACES)) {
+  test(`an interface that a script exports ${where} is given when the module is up`, async (t) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-interface-'))
+    t.after(() => fs.rmSync(folder, { recursive: true }))
+    fs.copyFileSync(fixture('capi-O2.wasm'), path.join(folder, 'capi-O2.wasm'))
+    fs.writeFileSync(path.join(folder, 'interface.js'), make(fs.readFileSync(fixture('capi-O2.js'), 'utf8')))
+    const vm = await open(path.join(folder, 'interface.js'), { host: 'glue', ...quiet, timeout: 20000 })
+    t.after(() => vm.dispose())
+    assert.deepStrictEqual(Object.keys(vm.exports), ['isUp'])
+    assert.strictEqual(vm.exports.isUp(), true)
+    assert.strictEqual((await vm.isReady()).isUp(), true)
+  })
+}
+
 test('mounts are refused by name', async () => {
   await assert.rejects(glue('capi-modularize.js', { mounts: { '/data': { path: __dirname } } }), { code: 'EMVM_ERR_UNSUPPORTED' })
 })

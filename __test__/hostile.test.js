@@ -10,7 +10,7 @@ const { Worker } = require('node:worker_threads')
 const { open, inspect, EmvmError } = require('..')
 const { FAULTS, faults } = require('./support/faults')
 const { runScript } = require('./support/child')
-const { uleb, sections, withBody, withCode, mutate, random, repeat } = require('./support/hostile')
+const { uleb, sections, withBody, withCode, mutate, random, repeat, values } = require('./support/hostile')
 
 const settle = (promise) => promise.then((value) => ({ value }), (error) => ({ error }))
 
@@ -113,25 +113,6 @@ test('mutated modules and glue, from fixed seeds', async () => {
   }
   assert.ok(codes.EMVM_ERR_INVALID_WASM > 20 && Object.keys(codes).length > 2, JSON.stringify(codes))
 })
-
-// Values that know every trick. `act` runs whenever one is looked at.
-function values (act) {
-  const trick = (target) => new Proxy(target, {
-    get (object, key) { act(); return key === Symbol.toPrimitive ? undefined : Reflect.get(object, key) },
-    has () { act(); return true },
-    getPrototypeOf () { act(); return null }
-  })
-  const detached = new Uint8Array(8)
-  structuredClone(detached.buffer, { transfer: [detached.buffer] })
-  return [
-    undefined, null, true, false, 0, -0, NaN, Infinity, -Infinity, 1.5, -1, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, '', 'text', '7', '\ud800',
-    Symbol('s'), 1n, -(2n ** 63n), 2n ** 64n, {}, [], [1], [[2]], () => {}, class {}, function * () {}, Promise.resolve(), new Map(), new Date(NaN), /x/,
-    new Error('x'), new Uint8Array(4), new Float64Array(2), new BigInt64Array(1), new DataView(new ArrayBuffer(4)), new ArrayBuffer(8), new SharedArrayBuffer(8),
-    detached, detached.buffer, Buffer.alloc(3), Object.create(null), Object.freeze({}), trick({}), trick(() => {}), trick([]), globalThis,
-    { valueOf () { act(); return 1 } }, { toString () { act(); return '2' }, valueOf: null }, { [Symbol.toPrimitive] () { act(); return {} } },
-    { get valueOf () { act(); throw new Error('getter') } }, { length: -1, 0: 1 }
-  ]
-}
 
 test('every type of value to every export, runtime function and file operation, while others meddle', async () => {
   const { vm, call } = await faults({ timeout: 500, memory: { max: '8mb' }, print () {}, printErr () {} })

@@ -33,12 +33,18 @@ test('opencv.js: a program that uses its declarations compiles under --strict, o
   assert.strictEqual(compile(t, { 'opencv.d.ts': made.text, 'usage.ts': usage }), '')
 })
 
+test('embind: hierarchy, nullable and smart pointers, values, enums, vectors, overloads', async (t) => {
+  const { text } = await typesOf(path.join(__dirname, 'fixtures', 'embind.js'))
+  const usage = fs.readFileSync(path.join(__dirname, 'types-of', 'embind-usage.ts'), 'utf8')
+  assert.strictEqual(compile(t, { 'embind.d.ts': text, 'usage.ts': usage }), '')
+})
+
 test('other versions of opencv.js: what is declared stands on its own, a class may have its own clone()', async (t) => {
   const files = {}
   for (const name of ['opencv-4.5.2', 'opencv-5.0']) files[`${name.replace(/[.-]/g, '_')}.d.ts`] = (await typesOf(require.resolve(name))).text
   assert.strictEqual(compile(t, { ...files, 'usage.ts': `import cv from './opencv_4_5_2'
-    const rows: number = new cv.Mat().clone().rows
-    void rows` }), '')
+     const rows: number = new cv.Mat().clone().rows
+     void rows` }), '')
 })
 
 test('node-unrar-js: wide strings, value objects, a class', async (t) => {

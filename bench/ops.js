@@ -3,6 +3,7 @@
 // The same operations of opencv.js 4.12 in emvm and in V8, in one process, the rounds interleaved.
 //
 //   node bench/ops.js [--quick]
+//   node bench/ops.js --points [--quick]      what interruption points cost: emvm with and without them, no V8
 
 const { open } = require('..')
 const { median, geometricMean, perCall, duration, ratio, machine, now, printTable, save } = require('./lib/measure')
@@ -55,8 +56,49 @@ async function openingFromCache () {
   return times
 }
 
+// Processor time of one call: what others do on the machine counts less.
+function cpuPerCall (fn, forMs) {
+  let calls = 0
+  const start = now()
+  const before = process.cpuUsage()
+  do {
+    fn()
+    calls++
+  } while (now() - start < forMs * 1e6)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) * 1e3 / calls
+}
+
+async function costOfPoints () {
+  const { load } = require('../lib/binding')
+  const wasm = await load().readWasm({ path: FILE })
+  const sides = []
+  for (const points of ['on', 'off']) {
+    process.env.EMVM_INTERRUPTION_POINTS = points
+    sides.push(await open(FILE, { host: 'native', recycle: 'never', wasm }))
+  }
+  delete process.env.EMVM_INTERRUPTION_POINTS
+  const rows = Object.entries(HEAVY).map(([name, make]) => {
+    const [one, two] = sides.map((vm) => make(vm.exports))
+    for (const fn of [one, two]) cpuPerCall(fn, HEAVY_MS)
+    const times = { on: [], off: [] }
+    for (let round = 0; round < 2 * ROUNDS; round++) {
+      times.on.push(cpuPerCall(one, HEAVY_MS))
+      times.off.push(cpuPerCall(two, HEAVY_MS))
+    }
+    const [on, off] = [Math.min(...times.on), Math.min(...times.off)]
+    return { name, on, off, cost: on / off }
+  })
+  for (const vm of sides) vm.dispose()
+  const mean = geometricMean(rows.map(({ cost }) => cost))
+  const percent = (cost) => `${((cost - 1) * 100).toFixed(1)} %`
+  printTable(['1920x1080', 'with points', 'without', 'cost'], [...rows.map(({ name, on, off, cost }) => [name, duration(on), duration(off), percent(cost)]), ['geometric mean', '', '', percent(mean)]])
+  save('points', { rows, geometricMean: mean })
+}
+
 async function main () {
   console.log(machine())
+  if (process.argv.includes('--points')) return costOfPoints()
   const vm = await open(FILE, { host: 'native', recycle: 'never' })
   const emvm = vm.exports
   const [v8] = await asPublished()

@@ -84,6 +84,13 @@ function fromNative (description) {
   return error
 }
 
+// An error of another class that is one of emvm's as well: it has the code, and `instanceof` says so.
+function also (error, code) {
+  for (const Class of [EmvmError, classes.get(code)]) Object.defineProperty(error, brandOf(Class.prototype.name), { value: true })
+  Object.defineProperty(error, 'code', { value: code, configurable: true, writable: true })
+  return error
+}
+
 module.exports = {
   EmvmError,
   SourceError,
@@ -104,5 +111,6 @@ module.exports = {
   UnsupportedError,
   QueueFullError,
   WorkerError,
+  also,
   fromNative
 }

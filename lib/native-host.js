@@ -43,6 +43,8 @@ class NativeHost {
 
   stats () { return this.sandbox.stats() }
   leaks () { return this.facade.runtime.leaks() }
+  record (capture) { return this.sandbox.record(capture) }
+  recorded () { return this.sandbox.recorded() }
   interrupt () { this.sandbox.interrupt() }
 
   // For tests: what a recycle would have left behind.

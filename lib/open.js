@@ -8,6 +8,7 @@ const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
+const { Allocations } = require('./leaks/allocations')
 const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
@@ -19,6 +20,7 @@ async function openProgram (source, options) {
     ...(bytes !== undefined && { bytes }),
     ...(typeof wasm === 'string' && { wasmPath: wasm }),
     ...(wasm !== undefined && typeof wasm !== 'string' && { wasmBytes: wasm }),
+    ...(options.trackLeaks === 'allocations' && { watched: true }),
     ...(options.cache !== undefined && { cache: options.cache === false ? '' : options.cache })
   }
   const report = options.onProgress && ((error, progress) => {
@@ -87,21 +89,54 @@ async function compiled (spec, report) {
   throw errors.fromNative({ code: again.code, message: again.message })
 }
 
+// What no sandbox can do without.
+function checkRuntime (options) {
+  if (process.env.EMVM_TEST_NO_EXTERNAL_BUFFERS || !load().externalBuffers()) {
+    throw new errors.UnsupportedError(
+      'this runtime lets no addon make ArrayBuffers over memory of its own (Electron from 21 on), and the views of a module\'s memory are such: ' +
+      'run emvm in a Node.js process beside this one, for instance child_process.fork() with `execPath` set to a Node.js of your own')
+  }
+  if (options.timeout !== undefined && process.env.EMVM_INTERRUPTION_POINTS === 'off') {
+    throw new errors.OptionError('timeout: EMVM_INTERRUPTION_POINTS=off compiles modules without the points at which a call can be stopped; unset it', { option: 'timeout', value: options.timeout })
+  }
+}
+
 async function open (source, given) {
   const options = openOptions(given)
+  checkRuntime(options)
   // Set by `emvm leaks`: see `lib/leaks/hook.js`.
-  if (globalThis[Symbol.for('emvm.leaks')]) options.trackLeaks = true
+  if (!globalThis[Symbol.for('emvm.leaks')]) return start(source, options)
+  try {
+    return await start(source, { ...options, trackLeaks: 'allocations' })
+  } catch (error) {
+    if (error.code !== 'EMVM_ERR_UNSUPPORTED') throw error
+    return start(source, { ...options, trackLeaks: true }, error.message)
+  }
+}
+
+// `unwatched`: why allocations are not seen, where they were to be.
+async function start (source, options, unwatched) {
   const opened = await openProgram(source, options)
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
-  const start = choice.host === 'native' ? startNative : require('./realm').startGlue
-  const host = await start(opened, options).catch((cause) => {
+  const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue
+  const host = await startHost(opened, options).catch((cause) => {
     // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
     // glue host knows what he runs.
     const { hidden } = opened.program
     throw hidden === undefined || options.host === 'glue' ? cause : Object.assign(hidden, { cause })
   })
-  return new Sandbox(host, options, opened)
+  const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
+  const twin = () => start(source, { ...options, trackLeaks: 'allocations' })
+  return new Sandbox(host, options, opened, { allocations, twin, unwatched })
+}
+
+function watch (host, { facts, program }) {
+  const allocations = new Allocations(host, facts.allocators)
+  if (!program.hidden && allocations.start()) return allocations
+  host.dispose()
+  throw new errors.UnsupportedError('allocations cannot be watched in this module: its own JavaScript unpacks or compiles its wasm, out of sight. ' +
+    "Give the .wasm with the `wasm` option, or use trackLeaks: true, which sees C++ objects only.")
 }
 
 module.exports = { open, openProgram }

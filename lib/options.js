@@ -203,7 +203,7 @@ const RULES = {
   module: object,
   cache: folder,
   warmUp: func('a function that takes the module'),
-  trackLeaks: boolean,
+  trackLeaks: (value, name) => typeof value === 'boolean' || value === 'allocations' ? value : refuse(name, value, "true, false or 'allocations'"),
   onProgress: func('a function called with { phase, done, total }')
 }
 

@@ -2,8 +2,7 @@
 
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
-const { watchBlocks } = require('./leaks/blocks')
-const { BusyError, DisposedError, OptionError, StaleHandleError } = require('./errors')
+const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
 
 const channels = {
   open: channel('emvm:open'),
@@ -29,8 +28,15 @@ class Sandbox {
   #leaseSignal
   #trapsSeen = 0
   #disposed = false
+  #allocations
+  #openTwin
+  #twin
 
-  constructor (host, options, opened) {
+  // `allocations`: the books, where the code was compiled to tell of allocations; `twin()` opens the same with such code;
+  // `unwatched`: why it is not, where it was to be.
+  constructor (host, options, opened, { allocations, twin, unwatched } = {}) {
+    this.#allocations = allocations
+    this.#openTwin = twin
     this.#host = host
     this.#options = options
     this.#opened = opened
@@ -39,7 +45,7 @@ class Sandbox {
     Object.defineProperty(this, 'isReady', { enumerable: false })
     host.onFault = ({ code, message }) => this.#publish(code === 'EMVM_ERR_TIMEOUT' ? 'timeout' : 'trap', { code, message })
     this.#publish('open')
-    watch()?.opened(this)
+    watch()?.opened(this, unwatched)
   }
 
   get exports () {
@@ -153,6 +159,7 @@ class Sandbox {
   }
 
   #recycled () {
+    this.#allocations?.start()
     if (this.#options.recycle.mode === 'policy') this.#trapsSeen = this.#host.sinceRecycle().traps
     if (channels.recycle.hasSubscribers) this.#publish('recycle')
   }
@@ -176,21 +183,46 @@ class Sandbox {
     return this.#host.leaks()
   }
 
-  // What `fn` leaves behind on a fresh instance.
-  profile (fn) {
-    return this.run(async (module) => {
-      const blocks = watchBlocks(module)
-      const before = this.#host.stats()
-      const started = performance.now()
-      try {
-        const value = await fn(module)
-        const ms = performance.now() - started
-        const after = this.#host.stats()
-        return { value, ms, leaks: this.leaks(), blocks: blocks.left(), grownBytes: after.heapBytes - before.heapBytes, dirtyBytes: after.dirtyBytes }
-      } finally {
-        blocks.end()
-      }
+  // Blocks that this generation allocated and did not free.
+  allocations () {
+    this.#check()
+    if (this.#allocations === undefined) {
+      throw new UnsupportedError("allocations() needs code that tells of them: open with trackLeaks: 'allocations', or use profile()")
+    }
+    return this.#allocations.left()
+  }
+
+  // What `fn` leaves behind on a fresh instance of code that tells of allocations: this sandbox's own, or a twin's.
+  async profile (fn) {
+    this.#check()
+    if (typeof fn !== 'function') throw new TypeError('profile(fn): fn must be a function that takes the module')
+    if (this.#allocations !== undefined) return this.run((module) => this.#profile(fn, module))
+    this.#twin ??= this.#openTwin()
+    const twin = await this.#twin.catch((error) => {
+      this.#twin = undefined
+      if (error.code === 'EMVM_ERR_UNSUPPORTED') return error
+      throw error
     })
+    if (twin instanceof Sandbox) return twin.profile(fn)
+    return this.run((module) => this.#profile(fn, module, twin.message))
+  }
+
+  async #profile (fn, module, unwatched) {
+    const allocations = this.#allocations
+    const before = this.#host.stats()
+    const started = performance.now()
+    const value = await fn(module)
+    const ms = performance.now() - started
+    const after = this.#host.stats()
+    return {
+      value,
+      ms,
+      leaks: this.leaks(),
+      blocks: allocations ? allocations.left() : [],
+      watched: allocations ? allocations.watched : { functions: [], unseen: [], reason: unwatched },
+      grownBytes: after.heapBytes - before.heapBytes,
+      dirtyBytes: after.dirtyBytes
+    }
   }
 
   // Whether a buffer is of the module's memory. For the pool.
@@ -207,6 +239,8 @@ class Sandbox {
     if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
     watch()?.ends(this)
     this.#publish('dispose')
+    this.#allocations?.stop()
+    this.#twin?.then((twin) => twin.dispose(), () => {})
     this.#host.dispose()
     this.#disposed = true
   }

@@ -22,6 +22,8 @@ function extraFlags () {
   return (process.env.EMVM_CARGO_FLAGS || '').split(/\s+/).filter(Boolean)
 }
 
+const assertionFlags = ['debug-assertions', 'overflow-checks'].flatMap((check) => ['--config', `profile.release.package.emvm.${check}=true`])
+
 function libraryName (platform) {
   if (platform.startsWith('win32')) return 'emvm.dll'
   return platform.startsWith('darwin') ? 'libemvm.dylib' : 'libemvm.so'
@@ -50,7 +52,7 @@ function build ({ target = '', debugAssertions = false, quiet = false } = {}) {
   const args = ['build', '--release', '--lib']
   if (target) args.push('--target', target)
   // Only the addon's own crate: in another profile every dependency would be built again.
-  if (debugAssertions) args.push('--config', 'profile.release.package.emvm.debug-assertions=true')
+  if (debugAssertions) args.push(...assertionFlags)
   if (quiet) args.push('--quiet')
   const { status, error } = spawnSync('cargo', [...args, ...extraFlags()], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   if (error) throw error
@@ -72,4 +74,4 @@ function main () {
 
 if (require.main === module) main()
 
-module.exports = { build, cargoVersion, extraFlags, root }
+module.exports = { assertionFlags, build, cargoVersion, extraFlags, root }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Makes docs/compatibility.md from a run over real packages:
+// Makes docs/compatibility.md of what `scripts/compatibility-run.js` gave:
 //   node scripts/compatibility.js RESULTS.json EXPECTED.json > docs/compatibility.md
 // RESULTS: what emvm gave, EXPECTED: what plain Node gives, both by case.
 
@@ -12,15 +12,26 @@ const [results, expected] = process.argv.slice(2).map((file) => JSON.parse(fs.re
 // Why a case differs, where the cause is known and is not a fault that should be mended.
 const REASONS = [
   [/^opencv-/, 'equal but for the kind of a thrown C++ exception: V8 gives the bare pointer, emvm a `CppException`'],
-  [/^(onnxruntime|z3)$/, 'uses threads: refused by name'],
-  [/^(essentia|opusscript|php|solc|stockfish|quickjs)/, 'the job takes the module synchronously or through a wrapper, which `open()` cannot stand in for'],
-  [/^(recast-navigation|mupdf)$/, 'the job keeps objects of its first instance over the recycle: they are stale, and say so'],
-  [/^npcz-magic$/, 'reads the real disk through the package\'s own file system'],
-  [/^pqc-sphincs$/, 'the job seeds random numbers once for two runs']
+  [/^recast-navigation$/, 'its wrapper is another package, which keeps the first module it was given for ever'],
+  [/^micropython$/, 'the API is a second export beside the factory, and `open()` gives the factory\'s module']
 ]
+
+// How the job of a case takes its module.
+const FORMS = {
+  factory: 'factory',
+  maker: 'factory',
+  module: 'module',
+  ahead: 'opened ahead',
+  default: 'package API',
+  package: 'package API',
+  getter: 'package API',
+  loader: 'wrapper',
+  wrapper: 'wrapper'
+}
 
 const reasonOf = (name, why) => {
   const known = REASONS.find(([pattern]) => pattern.test(name))
+  if (/^UnsupportedError: this module uses threads/.test(why)) return 'uses threads: refused by name'
   return known ? known[1] : why.replaceAll('|', '\\|').replace(/\/\S*\/node_modules\//g, '')
 }
 
@@ -28,23 +39,24 @@ const ms = (value) => value === undefined ? '' : value < 1 ? '< 1' : value.toFix
 const rows = Object.keys(expected).sort().map((name) => {
   const plain = expected[name]
   const got = results[name]
-  const state = got.ok ? 'equal' : got.why === 'n/a' ? 'not tried: the job goes through the package\'s own wrapper' : reasonOf(name, got.why)
+  const state = got.ok ? 'equal' : reasonOf(name, got.why)
   const hosts = [...new Set(got.hosts || [])].join(', ')
-  return `| ${plain.package} | ${plain.version} | ${hosts} | ${plain.features.join(', ')} | ${got.ok ? ms(got.recycleMs) : ''} | ${ms(plain.loadMs)} | ${state} |`
+  return `| ${plain.package} | ${plain.version} | ${FORMS[got.form] ?? ''} | ${hosts} | ${plain.features.join(', ')} | ${got.ok ? ms(got.recycleMs) : ''} | ${ms(plain.loadMs)} | ${state} |`
 })
-const tally = (test) => Object.values(results).filter(test).length
+const all = Object.values(results)
 
 console.log(`# Compatibility
 
 Real packages from npm, each doing real work twice with a recycle between, by emvm ${version}; the results are compared with what plain Node gives,
-by digest. ${tally((r) => r.ok)} are equal, ${tally((r) => r.why === 'n/a')} could not be tried this way (their job goes through a wrapper that makes the module itself), ${tally((r) => !r.ok && r.why !== 'n/a')} differ or are
-refused, for the reason given.
+by digest. ${all.filter(({ ok }) => ok).length} of ${all.length} are equal; the others say why not.
 
-*recycle*: milliseconds of \`await isReady()\` right after the job, without waiting for a standby. *plain*: milliseconds that plain Node takes to make the module anew.
-One run on one machine: orders of magnitude, no benchmark.
+*opened as*: *factory*: \`vm.exports\` stands for what the package's factory gives; *module*: the glue gives its module at once; *opened ahead*: the package calls a factory that answers
+at once, so the sandbox is opened before and the factory gives \`vm.exports\`; *package API*: the file is the package's own API with the glue inside; *wrapper*: the same with the glue
+in another file ([glue host](glue-host.md)). *recycle*: milliseconds of \`await isReady()\` right after the job; where a standby was made in time, it only swaps. *plain*: milliseconds
+that plain Node takes to make the module for the first time. One run on one machine: orders of magnitude, no benchmark; \`bench/packages.js\` is one.
 
-| package | version | host | wasm features | recycle | plain | result |
-| --- | --- | --- | --- | --: | --: | --- |
+| package | version | opened as | host | wasm features | recycle | plain | result |
+| --- | --- | --- | --- | --- | --: | --: | --- |
 ${rows.join('\n')}
 
-Jobs of packages that are not tried here are run with their glue over emvm's \`WebAssembly\` namespace instead, see [WebAssembly](webassembly.md).`)
+Made by \`scripts/compatibility-run.js\` and \`scripts/compatibility.js\`.`)

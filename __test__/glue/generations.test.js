@@ -173,21 +173,23 @@ test('five hundred generations: the process stays small, and its event loop ends
     const before = process.getActiveResourcesInfo().length
     open('__test__/fixtures/capi-modularize.js', { host: 'glue', print () {} }).then(async (vm) => {
       const rss = []
+      const heap = []
       for (let i = 0; i < 500; i++) {
         const module = await vm.isReady()
         const at = module._malloc(1 << 20)
         module.HEAPU8.fill(1, at, at + (1 << 20))
-        if (i % 50 === 49) { gc(); rss.push(process.memoryUsage.rss() / 1048576) }
+        if (i % 50 === 49) { gc(); rss.push(process.memoryUsage.rss() / 1048576); heap.push(process.memoryUsage().heapUsed / 1048576); await new Promise(setImmediate) }
       }
       vm.dispose()
       gc()
       await new Promise((resolve) => setTimeout(resolve, 50))
       const left = process.getActiveResourcesInfo().filter((name) => name !== 'Immediate' && name !== 'Timeout').length
-      console.log(JSON.stringify({ rss, left: left - before }))
+      console.log(JSON.stringify({ rss, heap, left: left - before }))
     })`, ['--expose-gc'])
   assert.strictEqual(code, 0, err)
-  const { rss, left } = JSON.parse(out)
+  const { rss, heap, left } = JSON.parse(out)
   assert.ok(left <= 0, `${left} handles left`)
+  assert.ok(heap.at(-1) - heap[2] < 1, `${heap.map((mb) => mb.toFixed(2))} MB of JavaScript`)
   // Half a gigabyte was dirtied in all.
   assert.ok(rss.at(-1) - rss[2] < 24, `${rss.map((mb) => mb.toFixed(0))} MB`)
 })

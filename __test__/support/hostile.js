@@ -60,4 +60,23 @@ function mutate (bytes, rng) {
   return out
 }
 
-module.exports = { uleb, section, sections, withBody, withCode, withFunctions, repeat, random, mutate }
+// Values that know every trick. `act` runs whenever one is looked at.
+function values (act) {
+  const trick = (target) => new Proxy(target, {
+    get (object, key) { act(); return key === Symbol.toPrimitive ? undefined : Reflect.get(object, key) },
+    has () { act(); return true },
+    getPrototypeOf () { act(); return null }
+  })
+  const detached = new Uint8Array(8)
+  structuredClone(detached.buffer, { transfer: [detached.buffer] })
+  return [
+    undefined, null, true, false, 0, -0, NaN, Infinity, -Infinity, 1.5, -1, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, '', 'text', '7', '\ud800',
+    Symbol('s'), 1n, -(2n ** 63n), 2n ** 64n, {}, [], [1], [[2]], () => {}, class {}, function * () {}, Promise.resolve(), new Map(), new Date(NaN), /x/,
+    new Error('x'), new Uint8Array(4), new Float64Array(2), new BigInt64Array(1), new DataView(new ArrayBuffer(4)), new ArrayBuffer(8), new SharedArrayBuffer(8),
+    detached, detached.buffer, Buffer.alloc(3), Object.create(null), Object.freeze({}), trick({}), trick(() => {}), trick([]), globalThis,
+    { valueOf () { act(); return 1 } }, { toString () { act(); return '2' }, valueOf: null }, { [Symbol.toPrimitive] () { act(); return {} } },
+    { get valueOf () { act(); throw new Error('getter') } }, { length: -1, 0: 1 }
+  ]
+}
+
+module.exports = { values, uleb, section, sections, withBody, withCode, withFunctions, repeat, random, mutate }

@@ -112,9 +112,9 @@ const PACKAGES = [
     package: '@gfx/zopfli',
     version: '1.0.15',
     glue: 'dist/libzopfli.js',
-    what: '2 KB packed',
+    what: '500 bytes packed',
     job (m) {
-      const text = Buffer.from(prose(600)).subarray(0, 2000)
+      const text = Buffer.from(prose(200)).subarray(0, 500)
       const out = m._createZopfliJsOutput()
       m._compress(put(m, text), text.length, out, 0, false, false, 5, true, 15)
       const at = m._getBuffer(out)
@@ -309,18 +309,15 @@ const PACKAGES = [
     }
   },
   {
-    name: 'geos',
-    package: 'geos-wasm',
-    version: '3.1.1',
-    glue: 'build/package/geos.esm.js',
-    what: 'two polygons cut, a buffer',
-    job (g) {
-      const reader = g.GEOSWKTReader_create()
-      const writer = g.GEOSWKTWriter_create()
-      const read = (text) => g.GEOSWKTReader_read(reader, put(g.Module, zeroed(text)))
-      const cut = g.GEOSIntersection(read('POLYGON((0 0,10 0,10 10,0 10,0 0))'), read('POLYGON((5 5,15 5,15 15,5 15,5 5))'))
-      const text = g.GEOSWKTWriter_write(writer, g.GEOSBuffer(cut, 1.5, 8))
-      return typeof text === 'string' ? text : textAt(g.Module, text)
+    name: 'libxml2',
+    package: 'libxml2-wasm',
+    version: '0.7.2',
+    glue: 'lib/libxml2raw.mjs',
+    what: '10 KB of XML read',
+    job (m) {
+      const text = Buffer.from(`<root>${Array.from({ length: 200 }, (_, i) => `<item id="${i}"><name>n${i % 7}</name></item>`).join('')}</root>`)
+      const document = m._xmlCtxtReadMemory(m._xmlNewParserCtxt(), put(m, text), text.length, 0, 0, 0)
+      return String(document !== 0 && m._xmlDocGetRootElement(document) !== 0)
     }
   }
 ]

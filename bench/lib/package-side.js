@@ -70,22 +70,21 @@ async function plain (file, again) {
     const names = ['module', 'exports', 'require', '__filename', '__dirname', 'process', 'fetch', 'WebAssembly', 'Module']
     const compiled = vm.compileFunction(`${fs.readFileSync(file, 'utf8')}\n;return typeof Module === 'undefined' ? undefined : Module`, names, { filename: file })
     given = (options) => {
-      const module = { exports: {} }
+      const initial = {}
+      const module = { exports: initial }
       const made = compiled.call(module.exports, module, module.exports, createRequire(file), file, path.dirname(file), inertProcess, undefined, shadow, options)
-      return Object.keys(module.exports).length > 0 || typeof module.exports === 'function' ? module.exports : made
+      return module.exports !== initial || Object.keys(initial).length > 0 ? module.exports : made
     }
   }
   // Some glue would fetch it, which Node refuses for files.
   const wasm = file.replace(/\.[cm]?js$/, '.wasm')
   const beside = fs.existsSync(wasm) ? { wasmBinary: fs.readFileSync(wasm) } : {}
   async function fresh () {
-    let initialized
-    const runs = new Promise((resolve) => { initialized = resolve })
-    const options = { ...QUIET, ...beside, ...hook(), onRuntimeInitialized: initialized }
+    const options = { ...QUIET, ...beside, ...hook() }
     let module = given(options)
     if (module && typeof module.default === 'function') module = module.default
     if (typeof module === 'function') module = module(options)
-    return ready(module, module === options && runs)
+    return ready(module)
   }
   if (again) return { fresh }
   const kept = await fresh()
@@ -93,15 +92,16 @@ async function plain (file, again) {
 }
 
 // Boxed: old modules are thenables that resolve with themselves.
-async function ready (module, runs) {
-  if (module instanceof Promise) module = await module
+async function ready (module) {
+  if (module instanceof Promise) return [await module]
   if (typeof module.then === 'function') {
     await new Promise((resolve, reject) => module.then(() => resolve(), reject))
     delete module.then
   } else if (module.ready instanceof Promise) {
     await module.ready
-  } else if (runs) {
-    await runs
+  } else if (!module.calledRun) {
+    // A script: its wasm is on its way.
+    await new Promise((resolve) => { module.onRuntimeInitialized = resolve })
   }
   return [module]
 }

@@ -2,11 +2,13 @@
 
 // What this module costs: opening, recycling, and the same with plain Node, each round in turn.
 
+const fs = require('node:fs')
 const path = require('node:path')
 const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { open, inspect } = require('../..')
 const { json, lines, table, milliseconds, progress } = require('./output')
+const { stripPlot } = require('./plot')
 
 const PLAIN_ROUNDS = 8
 
@@ -16,7 +18,7 @@ function summary (values) {
   return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) }
 }
 
-async function bench (source, { rounds, host, plain, json: asJson }) {
+async function bench (source, { rounds, host, plain, json: asJson, svg }) {
   const quiet = { host, print () {}, printErr () {} }
   const bar = progress('compiling')
   const opening = performance.now()
@@ -45,6 +47,12 @@ async function bench (source, { rounds, host, plain, json: asJson }) {
     open: { firstMs, compileMs, fromCache, againMs: summary(again).p50 },
     recycleMs: summary(recycles),
     plain: plain ? await plainNode(source) : null
+  }
+  const plainRounds = result.plain?.rounds
+  if (result.plain) delete result.plain.rounds
+  if (svg !== undefined) {
+    const series = [{ name: 'emvm', values: recycles }, ...(plainRounds ? [{ name: 'plain Node', values: plainRounds }] : [])]
+    fs.writeFileSync(svg, stripPlot(`A fresh instance of ${path.basename(source)}`, series))
   }
   if (result.plain && result.plain.freshMs) result.ratio = result.plain.freshMs.p50 / result.recycleMs.p50
   vm.dispose()
@@ -76,7 +84,7 @@ async function once (load) {
       await ready(exported)
       times.push(performance.now() - started)
     }
-    return { freshMs: summary(times) }
+    return { freshMs: summary(times), rounds: times }
   } catch (error) {
     return { skipped: error.message }
   } finally {

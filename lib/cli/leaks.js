@@ -7,8 +7,11 @@ const os = require('node:os')
 const path = require('node:path')
 const { spawn } = require('node:child_process')
 const { framesOf, placeOf } = require('../leaks/frames')
-const { html, speedscope } = require('../leaks/flame')
-const { json, lines, table, bytes } = require('./output')
+const { html } = require('../leaks/flame')
+const { pprof } = require('../leaks/pprof')
+const { speedscope } = require('../leaks/speedscope')
+const { blockStacks, objectStacks } = require('../leaks/stacks')
+const { jsonText, table, bytes } = require('./output')
 
 async function leaks (script, args, options) {
   if (!fs.existsSync(script)) throw new Error(`${path.resolve(script)} does not exist`)
@@ -35,22 +38,64 @@ function run (script, args, file) {
   })
 }
 
-function show (name, sandboxes, { json: asJson, html: page, speedscope: profile }) {
-  const all = sandboxes.flatMap(({ leaks }) => leaks).sort((a, b) => b.count - a.count)
-  if (page) fs.writeFileSync(page, html(all, `${name}: objects never deleted`))
-  if (profile) fs.writeFileSync(profile, JSON.stringify(speedscope(all, name)))
-  const shown = all.map(({ className, count, generations, stack }) => ({ className, count, generations, place: placeOf(framesOf(stack)[0]), frames: framesOf(stack) }))
-  if (asJson) {
-    json({ script: name, sandboxes: sandboxes.map(({ leaks, ...rest }) => rest), total: all.reduce((sum, { count }) => sum + count, 0), leaks: shown })
-    return
+const MOST_ROWS = 30
+
+function show (name, sandboxes, { json: asJson, format = asJson ? 'json' : 'table', ...files }) {
+  const objects = sandboxes.flatMap(({ objects }) => objects).sort((a, b) => b.count - a.count)
+  const blocks = sandboxes.flatMap(({ blocks }) => blocks).sort((a, b) => b.bytes - a.bytes || b.count - a.count)
+  const notes = sandboxes.filter(({ unwatched }) => unwatched !== undefined).map(({ name, unwatched }) => `${name}: ${unwatched}`)
+  const made = {
+    html: () => html(blockStacks(blocks), objectStacks(objects), `${name}: what was left behind`, notes),
+    speedscope: () => JSON.stringify(speedscope(blockStacks(blocks), objectStacks(objects), name)),
+    pprof: () => pprof(blockStacks(blocks), name),
+    json: () => jsonText(report(name, sandboxes, blocks, objects)),
+    table: () => text(sandboxes, blocks, objects)
   }
-  for (const { name: sandbox, host, generations, dirtyBytes } of sandboxes) {
-    lines(`${sandbox}: ${host} host, ${generations} generation${generations === 1 ? '' : 's'}, at most ${bytes(dirtyBytes)} written in one`)
-    if (host === 'glue') lines('  (the glue host: the package keeps the books of its objects itself, emvm cannot see them)')
-  }
-  if (sandboxes.length === 0) lines('The script opened no module with emvm.')
-  else if (shown.length === 0) lines('', 'Nothing was left behind.')
-  else lines('', table(['objects', 'class', 'generations', 'made at', 'in'], shown.map(({ className, count, generations, place, frames }) => [count, className, generations, place, frames[0]?.name ?? ''])))
+  for (const kind of ['html', 'speedscope', 'pprof']) if (files[kind] !== undefined) fs.writeFileSync(files[kind], made[kind]())
+  process.stdout.write(made[format]())
 }
+
+function report (name, sandboxes, blocks, objects) {
+  const placed = ({ stack, ...rest }) => ({ ...rest, place: placeOf(framesOf(stack)[0]), frames: framesOf(stack) })
+  return {
+    script: name,
+    sandboxes: sandboxes.map(({ objects, blocks, ...rest }) => rest),
+    total: sum(objects, 'count'),
+    leaks: objects.map(placed),
+    bytes: sum(blocks, 'bytes'),
+    blocks: blocks.map(placed)
+  }
+}
+
+const many = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`
+const sum = (list, key) => list.reduce((total, { [key]: n }) => total + n, 0)
+
+function text (sandboxes, blocks, objects) {
+  if (sandboxes.length === 0) return 'The script opened no module with emvm.\n'
+  const out = []
+  for (const { name, host, generations, dirtyBytes, unwatched } of sandboxes) {
+    out.push(`${name}: ${host} host, ${many(generations, 'generation')}, at most ${bytes(dirtyBytes)} written in one`)
+    if (unwatched !== undefined) out.push(`  allocations were not watched: ${unwatched}`)
+    if (host === 'glue') out.push('  (the glue host: the package keeps the books of its objects itself, emvm cannot see them; blocks it can)')
+  }
+  if (blocks.length === 0 && objects.length === 0) return [...out, '', 'Nothing was left behind.', ''].join('\n')
+  const rows = (list, cells) => list.slice(0, MOST_ROWS).map((each) => cells(each, framesOf(each.stack)[0]))
+  const more = (list) => list.length > MOST_ROWS ? [`... and ${list.length - MOST_ROWS} more places: --json has them all`] : []
+  if (blocks.length > 0) {
+    const headings = ['bytes', 'blocks', 'generations', 'allocated in', 'called from', 'in']
+    out.push('', `Never freed: ${bytes(sum(blocks, 'bytes'))} in ${many(sum(blocks, 'count'), 'block')}`, '')
+    out.push(...table(headings, rows(blocks, ({ bytes, count, generations, function: asked }, frame) =>
+      [bytes, count, generations, shorten(asked ?? '(JavaScript)'), placeOf(frame), frame?.name ?? ''])), ...more(blocks))
+  }
+  if (objects.length > 0) {
+    out.push('', `Never deleted: ${many(sum(objects, 'count'), 'C++ object')}`, '')
+    out.push(...table(['objects', 'class', 'generations', 'made at', 'in'], rows(objects, ({ className, count, generations }, frame) =>
+      [count, className, generations, placeOf(frame), frame?.name ?? ''])), ...more(objects))
+  }
+  return [...out, ''].join('\n')
+}
+
+// Names of templates have no end.
+const shorten = (name) => name.length > 70 ? `${name.slice(0, 69)}…` : name
 
 module.exports = { leaks }

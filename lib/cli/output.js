@@ -2,8 +2,10 @@
 
 // How commands print.
 
+const jsonText = (value) => `${JSON.stringify(value, (key, item) => typeof item === 'bigint' ? String(item) : item, 2)}\n`
+
 function json (value) {
-  process.stdout.write(`${JSON.stringify(value, (key, item) => typeof item === 'bigint' ? String(item) : item, 2)}\n`)
+  process.stdout.write(jsonText(value))
 }
 
 function lines (...all) {
@@ -51,4 +53,4 @@ function progress (label) {
   }
 }
 
-module.exports = { json, lines, table, fields, bytes, milliseconds, progress }
+module.exports = { json, jsonText, lines, table, fields, bytes, milliseconds, progress }

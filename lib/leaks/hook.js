@@ -27,28 +27,32 @@ function collect (vm) {
   }
   for (const { className, count, stacks = [], counts = [] } of leaks) {
     const placed = counts.reduce((sum, n) => sum + n, 0)
-    stacks.forEach((stack, i) => add(entry, className, stack, counts[i]))
-    if (count > placed) add(entry, className, '', count - placed)
+    stacks.forEach((stack, i) => add(entry.objects, { className, stack }, { count: counts[i] }))
+    if (count > placed) add(entry.objects, { className, stack: '' }, { count: count - placed })
+  }
+  if (entry.unwatched !== undefined) return
+  for (const { count, bytes, function: asked, wasmStack, stack } of vm.allocations()) {
+    add(entry.blocks, { function: asked, wasmStack, stack }, { count, bytes })
   }
 }
 
-function add (entry, className, stack, count) {
-  const at = `${className}\n${stack}`
-  const place = entry.places.get(at) || { className, stack, count: 0, generations: 0 }
-  place.count += count
-  place.generations++
-  entry.places.set(at, place)
+function add (places, place, amounts) {
+  const at = JSON.stringify(place)
+  const known = places.get(at) ?? { ...place, generations: 0, ...Object.fromEntries(Object.keys(amounts).map((key) => [key, 0])) }
+  for (const [key, amount] of Object.entries(amounts)) known[key] += amount
+  known.generations++
+  places.set(at, known)
 }
 
 globalThis[Symbol.for('emvm.leaks')] = {
-  opened (vm) {
-    sandboxes.set(vm, { name: vm.name, host: vm.host, generation: -1, generations: 0, dirtyBytes: 0, places: new Map() })
+  opened (vm, unwatched) {
+    sandboxes.set(vm, { name: vm.name, host: vm.host, unwatched, generation: -1, generations: 0, dirtyBytes: 0, objects: new Map(), blocks: new Map() })
   },
   ends: collect
 }
 
 process.on('exit', () => {
   for (const vm of sandboxes.keys()) collect(vm)
-  const result = [...sandboxes.values()].map(({ places, generation, ...rest }) => ({ ...rest, leaks: [...places.values()] }))
+  const result = [...sandboxes.values()].map(({ objects, blocks, generation, ...rest }) => ({ ...rest, objects: [...objects.values()], blocks: [...blocks.values()] }))
   fs.writeFileSync(`${file}.${threadId}`, JSON.stringify(result))
 })

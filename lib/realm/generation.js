@@ -10,7 +10,7 @@ const { Loader } = require('./loader')
 const { adopt, orphan } = require('./orphans')
 const { Surroundings } = require('./surroundings')
 const { warmUp } = require('../warm-up')
-const { ReadyHook, hide, offered, settle } = require('./shape')
+const { ReadyHook, hide, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
 const ENDED = Object.freeze({ alive: false })
@@ -52,15 +52,15 @@ class Generation {
     const options = this.#moduleOptions()
     hook.install(options)
     // Boxed: what the glue gives may be a thenable that resolves with itself.
-    const [offer] = await this.#evaluate(options, said)
-    if (offer === undefined || offer === null) {
+    const { given, offer } = await this.#evaluate(options, said)
+    if (offer[0] === undefined || offer[0] === null) {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
     const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
-    const settled = await settle([offer], options, {
-      hook, said, pending: () => namespace.pending, instances: () => namespace.instances, ended: () => !this.token.alive
-    })
+    const watch = { hook, said, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => !this.token.alive }
+    const settled = await settle(offer, options, watch)
+    await settleBeside(given, settled, options, watch)
     const [module] = settled
     if (module !== null && typeof module === 'object') {
       hook.remove(module)
@@ -74,7 +74,8 @@ class Generation {
     const { overrides } = this.surroundings
     const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
     const loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context })
-    return [offered(await loader.main(said))]
+    const given = await loader.main(said)
+    return { given, offer: [offered(given)] }
   }
 
   // What the glue gets as its `Module`.

@@ -167,6 +167,8 @@ class GlueHost {
 
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
+  record (capture) { return this.current.namespace.record(capture) }
+  recorded () { return this.current.namespace.recorded() }
   interrupt () { this.current.namespace.interrupt() }
 
   // Whether a value is dead after the next recycle.

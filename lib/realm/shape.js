@@ -52,6 +52,22 @@ async function settle ([offer], options, watch) {
   return [await finish(given, options, watch, promised)]
 }
 
+// A script may export an interface of its own beside the `Module` that starts in it: that one has to be up too.
+async function settleBeside ({ result }, [offer], options, { hook, pending, instances, ended, said }) {
+  const module = result && result.Module
+  if (!isObject(module) || module === offer) return
+  // What every `Module` has that was given to the glue is no sign that it was used.
+  const used = MARKS.some((key) => key !== 'onRuntimeInitialized' && Object.hasOwn(module, key)) ||
+    Object.keys(module).some((key) => key[0] === '_' && typeof peek(module, key) === 'function')
+  if (!used) return
+  said('the `Module` of the script')
+  const done = () => hook.called || Boolean(peek(module, 'calledRun'))
+  const patience = Date.now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (instances() === 0 && Date.now() < patience)
+  while (!ended() && !done() && waits()) await Promise.race([hook.ready, turn()])
+  for (let turns = 0; !done() && turns < 4; turns++) await Promise.race([hook.ready, turn()])
+}
+
 // Properties of assertion-heavy builds abort when read: only data is looked at.
 function peek (object, key) {
   const descriptor = Object.getOwnPropertyDescriptor(object, key)
@@ -170,4 +186,4 @@ class ReadyHook {
   }
 }
 
-module.exports = { offered, settle, ReadyHook, hide }
+module.exports = { offered, settle, settleBeside, ReadyHook, hide }

@@ -9,11 +9,15 @@ const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { ExitError } = require('../errors')
 
+const USED_MS = 5
+
 class Surroundings {
   constructor (source, { WebAssembly, args }) {
     this.source = source
     this.alive = true
     this.timers = new Set()
+    // How many files the glue is fetching.
+    this.loading = 0
     this.overrides = Object.assign(Object.create(null), {
       WebAssembly,
       process: this.#process(args),
@@ -94,7 +98,9 @@ class Surroundings {
   async #fetch (input, init) {
     const file = this.#fileOf(input)
     if (file === undefined) return this.#unlessEnded(fetch(input, init))
-    const bytes = await this.#unlessEnded(fs.promises.readFile(file))
+    this.loading++
+    // What was read is used within a few turns of the event loop.
+    const bytes = await this.#unlessEnded(fs.promises.readFile(file).finally(() => setTimeout(() => { this.loading-- }, USED_MS)))
     const type = file.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream'
     return new Response(bytes, { headers: { 'content-type': type } })
   }

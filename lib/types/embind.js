@@ -45,6 +45,7 @@ function embindDeclarations ({ description, signatures, module, taken }) {
       case 'view': return VIEWS[detail] ?? 'any'
       case 'enum': return enumNames[detail]
       case 'record': return recordNames[detail]
+      case 'optional': return detail === null ? 'any' : `${typeName(detail, into)} | undefined`
       case 'class': return classNames[detail] + (/\*$/.test(name) ? ' | null' : '')
       default: return 'any'
     }
@@ -60,8 +61,18 @@ function embindDeclarations ({ description, signatures, module, taken }) {
   const functionType = (callables) => callables.length === 1 ? call(callables[0], ' => ') : `{ ${callables.map((callable) => call(callable, ': ')).join('; ')} }`
 
   function memberLines (flat) {
+    const gives = held(flat)
     return triples(flat).flatMap(([name, isTable, index]) =>
-      (isTable ? overloads(index) : [index]).map((callable) => `  ${key(name)} ${call(callable, ': ')}`))
+      (isTable ? overloads(index) : [index]).map((callable) => `  ${key(name)} ${name === 'get' && gives ? `(${parameters(signature(callable))}): ${gives}` : call(callable, ': ')}`))
+  }
+
+  // What `get` of a registered vector or map gives: an `emscripten::val`, so the type is read from what goes in.
+  function held (flat) {
+    const own = new Map(triples(flat).filter(([, isTable]) => !isTable).map(([name, , callable]) => [name, signature(callable)]))
+    const [get, set, push] = ['get', 'set', 'push_back'].map((name) => own.get(name))
+    if (!get || signatures.types[get[1]][1] !== 'val') return null
+    if (push && push.length === 3) return `${typeName(push[2], false)} | undefined`
+    return set && set.length === 4 ? `${typeName(set[3], false)} | undefined` : null
   }
 
   function propertyLines (flat) {
@@ -79,7 +90,7 @@ function embindDeclarations ({ description, signatures, module, taken }) {
     const above = base < 0 ? 'ClassHandle' : classNames[base]
     const parent = changed.length > 0 ? `Omit<${above}, ${changed.map((own) => `'${own}'`).join(' | ')}>` : above
     const get = iterable && triples(methods).find(([own]) => own === iterable[1])
-    const element = get ? result(get[1] ? overloads(get[2])[0] : get[2]) : 'any'
+    const element = held(methods)?.replace(/ \| undefined$/, '') ?? (get ? result(get[1] ? overloads(get[2])[0] : get[2]) : 'any')
     const made = constructors === null
       ? []
       : pairs(constructors).map(([, callable]) => signature(callable) ? `  new (${parameters(signature(callable))}): ${classNames[index]}` : `  new (...args: any[]): ${classNames[index]}`)

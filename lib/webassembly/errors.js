@@ -2,6 +2,8 @@
 
 // Error classes as V8 makes them: callable without `new`, inheriting from Error. All realms share them.
 
+const { also } = require('../errors')
+
 function define (name) {
   const Class = {
     [name]: function (message, options) {
@@ -27,7 +29,23 @@ function define (name) {
 
 const CompileError = define('CompileError')
 const LinkError = define('LinkError')
-const RuntimeError = define('RuntimeError')
+const PlainRuntimeError = define('RuntimeError')
+
+// Emscripten's `abort` throws a RuntimeError of its own making.
+const aborted = /^(Aborted\(|abort\()/
+const noMemory = /\bOOM\b|out of memory|enlarge memory/i
+
+// To the user an abort is the error that the native host gives: the same code, and an instance of its class as well.
+const RuntimeError = new Proxy(PlainRuntimeError, {
+  apply: (target, self, rest) => withCode(Reflect.apply(target, self, rest)),
+  construct: (target, rest, newTarget) => withCode(Reflect.construct(target, rest, newTarget === RuntimeError ? target : newTarget))
+})
+PlainRuntimeError.prototype.constructor = RuntimeError
+
+function withCode (error) {
+  if (aborted.test(error.message)) also(error, noMemory.test(error.message) ? 'EMVM_ERR_MEMORY' : 'EMVM_ERR_ABORT')
+  return error
+}
 
 // Errors that stand for a trap: wasm's own `catch_all` must not see them.
 const traps = new WeakSet()
@@ -48,8 +66,11 @@ const TRAPS = {
 function trap (error, frames) {
   traps.add(error)
   if (error.code === undefined) {
-    Object.defineProperty(error, 'code', { value: 'EMVM_ERR_TRAP', configurable: true, writable: true })
-    Object.defineProperty(error, 'trap', { value: TRAPS[error.message] ?? 'other', configurable: true, writable: true })
+    const wasmStack = (frames || []).map((frame) => frame.replace(/:(0x[0-9a-f]+)\)$/, '+$1)'))
+    also(error, 'EMVM_ERR_TRAP')
+    for (const [key, value] of Object.entries({ trap: TRAPS[error.message] ?? 'other', wasmStack })) {
+      Object.defineProperty(error, key, { value, configurable: true, writable: true })
+    }
   }
   if (Array.isArray(frames) && frames.length > 0) {
     const [head, ...rest] = String(error.stack).split('\n')

@@ -120,6 +120,9 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
       const [calls, traps, timeouts] = native.realmCounters(realm.handle)
       return { calls, traps, timeouts }
     },
+    // The books of allocations: see `lib/leaks/allocations.js`.
+    record: (capture) => native.realmRecord(realm.handle, capture),
+    recorded: () => native.realmRecorded(realm.handle),
     get isLive () { return realm.isLive },
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),

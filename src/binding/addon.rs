@@ -3,7 +3,7 @@
 use super::exports::{self, ExportSite};
 use super::program::ProgramHandle;
 use super::sandbox::SandboxCell;
-use super::{errors, js, raw};
+use super::{allocations, errors, js, raw};
 use crate::emscripten::embind::signatures;
 use crate::emscripten::js::JsValue;
 use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
@@ -337,6 +337,27 @@ impl SandboxObject {
                 (stats.traps + stats.timeouts) as f64,
             ]
         })
+    }
+
+    /// The books of allocations begin anew, empty; `capture` is called with the number of each block that is made. Without it
+    /// they end. False where the code does not tell of allocations.
+    #[napi]
+    pub fn record(&self, env: &Env, capture: Option<Function<u32, ()>>) -> Result<bool> {
+        let Some(books) = self.live(env)?.runtime.wasm.recorder() else {
+            return Ok(false);
+        };
+        match capture {
+            Some(capture) => books.start(allocations::capture(env.raw(), capture.raw())),
+            None => books.stop(),
+        }
+        Ok(true)
+    }
+
+    /// What is allocated since, as JSON.
+    #[napi]
+    pub fn recorded(&self, env: &Env) -> Result<Option<String>> {
+        let books = self.live(env)?.runtime.wasm.recorder();
+        Ok(books.map(|books| allocations::report(books)))
     }
 
     #[napi]

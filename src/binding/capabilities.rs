@@ -2,6 +2,7 @@
 
 use crate::engine;
 use crate::memory::backend;
+use napi::Env;
 use napi_derive::napi;
 use serde_json::json;
 
@@ -24,4 +25,10 @@ pub fn native_capabilities() -> String {
         "debugAssertions": cfg!(debug_assertions),
     })
     .to_string()
+}
+
+/// Whether views of a module's memory can be had in this runtime.
+#[napi]
+pub fn external_buffers(env: Env) -> bool {
+    super::memory::external_buffers(env.raw())
 }

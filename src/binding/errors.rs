@@ -115,16 +115,9 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             .unwrap_or_else(|| raw::undefined(env)),
         Unwind::Script { class, message } => cell.script_error(env, class, &message),
         Unwind::Trap { kind, stack } => {
-            let frames = stack.iter().map(|frame| {
-                let text = match &frame.name {
-                    Some(name) => format!(
-                        "{name} (wasm-function[{}]+0x{:x})",
-                        frame.function, frame.offset
-                    ),
-                    None => format!("wasm-function[{}]+0x{:x}", frame.function, frame.offset),
-                };
-                raw::string(env, &text)
-            });
+            let frames = stack
+                .iter()
+                .map(|frame| raw::string(env, &frame.to_string()));
             let fields = [
                 ("trap", raw::string(env, trap_name(kind))),
                 ("wasmStack", raw::array(env, frames)),

@@ -125,3 +125,20 @@ fn make(
     });
     Some(buffer)
 }
+
+/// Whether the runtime lets addons make ArrayBuffers over memory of their own. Electron's V8 keeps all buffers in a cage
+/// and refuses; the views of a module's memory cannot be had there.
+pub fn external_buffers(env: sys::napi_env) -> bool {
+    static PROBE: [u8; 8] = [0; 8];
+    // Nobody sees the buffer, so nobody writes through it.
+    let probe = (&raw const PROBE).cast_mut();
+    let made = get!(
+        napi_create_external_arraybuffer,
+        env,
+        probe.cast(),
+        PROBE.len(),
+        None,
+        std::ptr::null_mut()
+    );
+    made.is_some()
+}

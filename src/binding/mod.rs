@@ -1,6 +1,7 @@
 //! The N-API layer: values in and out, classes, ArrayBuffers. The only place that knows JavaScript.
 
 mod addon;
+mod allocations;
 mod capabilities;
 mod crossing;
 mod embind;

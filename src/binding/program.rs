@@ -23,6 +23,8 @@ pub struct SourceSpec {
     pub wasm_bytes: Option<Uint8Array>,
     /// The wasm in an encoding that the engine takes, where its own is not.
     pub translated: Option<Uint8Array>,
+    /// Its code is to tell of allocations.
+    pub watched: Option<bool>,
     /// Folder of compiled code; absent: the user's own; empty: none.
     pub cache: Option<String>,
 }
@@ -84,6 +86,7 @@ struct Request {
     source: Option<Given>,
     wasm: Option<Given>,
     translated: Option<Vec<u8>>,
+    watched: bool,
     cache: Option<Cache>,
 }
 
@@ -93,6 +96,7 @@ impl From<SourceSpec> for Request {
             source: Given::new(spec.path, spec.bytes),
             wasm: Given::new(spec.wasm_path, spec.wasm_bytes),
             translated: spec.translated.map(|bytes| bytes.to_vec()),
+            watched: spec.watched.unwrap_or(false),
             cache: match spec.cache.as_deref() {
                 None => Cache::of_user(),
                 Some("") => None,
@@ -127,14 +131,17 @@ impl Request {
         mut self,
         progress: Option<Box<Progress>>,
     ) -> std::result::Result<Arc<Program>, OpenError> {
-        let stamps = self.stamps();
+        // Files are remembered for what they are without being watched.
+        let stamps = self.stamps().filter(|_| !self.watched);
         if let Some(known) = stamps.as_ref().and_then(|stamps| files::known(stamps)) {
             return Ok(known);
         }
         let (cache, translated) = (self.cache.take(), self.translated.take());
+        let watched = self.watched;
         let program = Program::get(
             self.read()?,
             translated.as_deref(),
+            watched,
             cache.as_ref(),
             progress,
         )?;
@@ -155,6 +162,7 @@ impl From<OpenError> for Failure {
                 ("EMVM_ERR_INVALID_WASM", None)
             }
             OpenError::Read(_) => ("EMVM_ERR_SOURCE", None),
+            OpenError::NoAllocator => ("EMVM_ERR_UNSUPPORTED", None),
         };
         Failure {
             code: code.into(),
@@ -362,6 +370,7 @@ fn facts(program: &Program) -> Value {
         "awaitsWasm": glue.is_some_and(|g| g.evidence.awaits_wasm),
         "linuxErrno": program.abi().linux_errno,
         "memory": memory.map(|m| json!({ "min": m.min, "max": m.max, "shared": m.shared, "memory64": m.memory64, "imported": m.imported })),
+        "allocators": program.allocators().map(super::allocations::describe),
         "restorable": program.restorable().err(),
         "producers": reading.facts.producers,
         "targetFeatures": reading.facts.target_features,

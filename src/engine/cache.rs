@@ -64,6 +64,14 @@ impl Cache {
         hasher.finalize()
     }
 
+    /// The key of the same module compiled to tell of allocations.
+    pub fn watched_key(wasm: &blake3::Hash) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"allocations 3");
+        hasher.update(Self::key(wasm).as_bytes());
+        hasher.finalize()
+    }
+
     fn code_path(&self, key: &blake3::Hash) -> PathBuf {
         self.folder.join(format!("{}.code", key.to_hex()))
     }

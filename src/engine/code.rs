@@ -1,5 +1,6 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
+use super::allocations::{AllocationHooks, Watched, with_table};
 use super::interruption::InterruptionPoints;
 use super::points::Points;
 use super::trampolines::Trampolines;
@@ -51,11 +52,15 @@ fn interruptible() -> bool {
 /// An engine that compiles for this machine, with recyclable memories, and an interruption point wherever one may be
 /// needed.
 pub fn engine() -> Engine {
-    engine_with(Points::default())
+    engine_with(Points::default(), None)
 }
 
-fn engine_with(points: Points) -> Engine {
+/// `hooks`: for code that tells of allocations.
+fn engine_with(points: Points, hooks: Option<Arc<AllocationHooks>>) -> Engine {
     let mut compiler = Cranelift::default();
+    if let Some(hooks) = hooks {
+        compiler.push_middleware(hooks);
+    }
     compiler.push_middleware(InterruptionPoints::new(points));
     let mut features = Features::new();
     features.exceptions = true;
@@ -71,11 +76,30 @@ fn engine_with(points: Points) -> Engine {
 
 impl Code {
     pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
+        Self::compile_on(wasm, None, progress)
+    }
+
+    /// Compiles with calls that tell of what these functions allocate and free.
+    pub fn compile_watched(
+        wasm: &[u8],
+        watched: &[Watched],
+        progress: Option<Box<Progress>>,
+    ) -> Result<Self, CompileError> {
+        let hooks = AllocationHooks::new(watched);
+        Self::compile_on(&with_table(wasm), Some(hooks), progress)
+    }
+
+    fn compile_on(
+        wasm: &[u8],
+        hooks: Option<Arc<AllocationHooks>>,
+        progress: Option<Box<Progress>>,
+    ) -> Result<Self, CompileError> {
         super::budget::check(wasm).map_err(CompileError)?;
-        let engine = engine_with(match interruptible() {
+        let points = match interruptible() {
             true => Points::of(wasm),
             false => Points::none(wasm),
-        });
+        };
+        let engine = engine_with(points, hooks);
         let module = match progress {
             None => Module::new(&engine, wasm),
             Some(progress) => {

@@ -1,5 +1,6 @@
 //! Rust functions that wasm can call, of any signature, without boxing a value.
 
+use super::allocations::Exit;
 use super::exceptions::Thrower;
 use super::{Args, Func, Raw, Unwind, thunks};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,9 +26,18 @@ struct HostContext<T> {
     data: *mut T,
 }
 
+impl<T> HostContext<T> {
+    /// How many values the array of a call has room for.
+    fn slots(&self) -> usize {
+        let results = self.ty.results().len() + usize::from(self.throws.is_some());
+        self.ty.params().len().max(results)
+    }
+}
+
 type Dynamic<T> = VMDynamicFunctionContext<HostContext<T>>;
 
-/// Makes a host function for a store. The [`Func`] is good once a module that imports it is instantiated.
+/// Makes a host function for a store. The [`Func`] is good once a module that imports it is instantiated. `watched`: for
+/// code that tells of allocations, whose stacks go through host functions.
 ///
 /// # Safety
 /// `data` stays valid and in place as long as the store, and wasm of this store only runs on the thread that owns `data`,
@@ -39,6 +49,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     index: u32,
     throws: Option<Thrower>,
     data: *mut T,
+    watched: bool,
 ) -> (Extern, Func) {
     let declared = match &throws {
         Some(_) => thunks::host_type(ty),
@@ -54,7 +65,10 @@ pub(crate) unsafe fn host_function<T: 'static>(
             data,
         },
     });
-    host_data.address = enter::<T> as *const VMFunctionBody;
+    host_data.address = match watched {
+        true => enter_watched::<T> as *const VMFunctionBody,
+        false => enter::<T> as *const VMFunctionBody,
+    };
     let anyfunc = VMCallerCheckedAnyfunc {
         // The linker replaces it by a trampoline that packs the arguments into an array.
         func_ptr: std::ptr::null(),
@@ -83,45 +97,53 @@ pub(crate) unsafe fn host_function<T: 'static>(
 /// wasm calls here, on its own stack, with the arguments at `values`.
 unsafe extern "C-unwind" fn enter<T>(this: &mut Dynamic<T>, values: *mut RawValue) {
     let context = &this.ctx;
-    let outcome = on_host_stack(|| {
-        let results = context.ty.results().len();
-        let count = context
-            .ty
-            .params()
-            .len()
-            .max(results + usize::from(context.throws.is_some()));
-        // SAFETY: the trampoline allocates room for parameters and results; `Raw` has the layout of `RawValue`.
-        let slots = unsafe { std::slice::from_raw_parts_mut(values.cast::<Raw>(), count) };
-        // SAFETY: by the promise made to `host_function`.
-        let data = unsafe { &mut *context.data };
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            (context.function)(
-                data,
-                &mut Args::new(&mut *slots, &context.ty, context.index),
-            )
-        }));
-        let called = match (called, &context.throws) {
-            (Ok(outcome), Some(thrower)) => {
-                // SAFETY: the store runs this call, and wasm waits for it.
-                let thrown = outcome
-                    .as_ref()
-                    .err()
-                    .and_then(|unwind| unsafe { thrower.exception(unwind) });
-                slots[results] = Raw::from_u32(thrown.unwrap_or(0));
-                Ok(if thrown.is_some() { Ok(()) } else { outcome })
-            }
-            (called, _) => called,
-        };
-        match called {
-            Ok(Ok(())) => None,
-            Ok(Err(unwind)) => Some(Box::new(unwind)),
-            Err(panic) => Some(Box::new(Unwind::Bug(panic_text(&*panic)))),
-        }
-    });
+    let outcome = on_host_stack(|| run(context, values));
     // Nothing may be allocated from here on: this is the wasm stack, and no destructor runs when it is unwound.
     if let Some(unwind) = outcome {
         // SAFETY: wasm is on the stack, and nothing on it needs dropping: `outcome` has been moved out of.
         unsafe { raise_user_trap(unwind) }
+    }
+}
+
+/// The same where stacks are looked at while wasm waits.
+unsafe extern "C-unwind" fn enter_watched<T>(this: &mut Dynamic<T>, values: *mut RawValue) {
+    let context = &this.ctx;
+    let outcome = on_host_stack(|| {
+        // SAFETY: the trampoline's own array, of so many values.
+        let _exit = unsafe { Exit::new(values, context.slots()) };
+        run(context, values)
+    });
+    if let Some(unwind) = outcome {
+        // SAFETY: as above.
+        unsafe { raise_user_trap(unwind) }
+    }
+}
+
+fn run<T>(context: &HostContext<T>, values: *mut RawValue) -> Option<Box<Unwind>> {
+    // SAFETY: the trampoline allocates room for parameters and results; `Raw` has the layout of `RawValue`.
+    let slots = unsafe { std::slice::from_raw_parts_mut(values.cast::<Raw>(), context.slots()) };
+    // SAFETY: by the promise made to `host_function`.
+    let data = unsafe { &mut *context.data };
+    let called = catch_unwind(AssertUnwindSafe(|| {
+        let mut args = Args::new(&mut *slots, &context.ty, context.index);
+        (context.function)(data, &mut args)
+    }));
+    let called = match (called, &context.throws) {
+        (Ok(outcome), Some(thrower)) => {
+            // SAFETY: the store runs this call, and wasm waits for it.
+            let thrown = outcome
+                .as_ref()
+                .err()
+                .and_then(|unwind| unsafe { thrower.exception(unwind) });
+            slots[context.ty.results().len()] = Raw::from_u32(thrown.unwrap_or(0));
+            Ok(if thrown.is_some() { Ok(()) } else { outcome })
+        }
+        (called, _) => called,
+    };
+    match called {
+        Ok(Ok(())) => None,
+        Ok(Err(unwind)) => Some(Box::new(unwind)),
+        Err(panic) => Some(Box::new(Unwind::Bug(panic_text(&*panic)))),
     }
 }
 

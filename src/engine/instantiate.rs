@@ -5,9 +5,10 @@ use super::host_function::{HostFn, host_function};
 use super::interruption::{FLAGS, START};
 use super::tunables::collect_tables;
 use super::wasm::{FuncTable, Wasm};
-use super::{Code, Func, Unwind};
+use super::{Code, Func, Heap, Recorder, Unwind, allocations};
 use crate::memory::collect_created;
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer::{
     AsStoreMut, Extern, ExternType, FunctionType, Global, GlobalType, Imports, Instance, Memory,
@@ -84,6 +85,7 @@ unsafe fn instantiate<T: 'static>(
 ) -> Result<Wasm, InstantiateError> {
     let mut store = Box::new(Store::new(setup.code.engine().clone()));
     let module = setup.code.module();
+    let watched = allocations::is_watched(module.info());
     let mut imports = Imports::new();
     let mut missing = Vec::new();
     let name = |import: &ImportType| (import.module().to_owned(), import.name().to_owned());
@@ -93,7 +95,7 @@ unsafe fn instantiate<T: 'static>(
     let mut behind_thunks = Vec::new();
     // Globals that thunks brought into the store.
     let mut foreign = 0..0;
-    let ((built, memories), tables) = collect_tables(|| {
+    let ((built, memories), mut tables) = collect_tables(|| {
         collect_created(
             setup.memory_cap,
             || -> Result<Instance, InstantiateError> {
@@ -118,6 +120,7 @@ unsafe fn instantiate<T: 'static>(
                                     index,
                                     throws.clone(),
                                     data,
+                                    watched,
                                 )
                             };
                             if throws.is_some() {
@@ -207,6 +210,8 @@ unsafe fn instantiate<T: 'static>(
             _ => None,
         }
     });
+    // The table of hooks was added last.
+    let hooks = watched.then(|| tables.pop()).flatten();
     let functions = module
         .imports()
         .filter(|import| matches!(import.ty(), ExternType::Function(_)));
@@ -235,6 +240,7 @@ unsafe fn instantiate<T: 'static>(
                     wasm.exports.insert(canonical, func);
                 }
             }
+            Extern::Table(_) if export == allocations::HOOK => {}
             Extern::Table(table) if table.ty(store.as_mut()).ty == Type::FuncRef => {
                 exported = exported.or(Some(table.clone()))
             }
@@ -265,6 +271,14 @@ unsafe fn instantiate<T: 'static>(
         .filter(|(ty, ..)| *ty == Type::I32)
         .map(|(.., global)| *global);
     wasm.globals = mutable().map(|(.., global)| *global).collect();
+    if let Some((_, table)) = hooks {
+        let memory = wasm.linear.is_some().then_some(wasm.memory);
+        // SAFETY: the memory is the store's, which goes with `Wasm` too.
+        let heap = unsafe { Heap::new(memory) };
+        let recorder = Rc::new(Recorder::new(setup.code, heap));
+        // SAFETY: the table is the instance's own, and the site goes with its `Wasm`.
+        wasm.site = Some(unsafe { allocations::attach(setup.code.engine(), table, recorder) });
+    }
     static EPOCH: AtomicU32 = AtomicU32::new(1);
     wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
     wasm.throws = throws;

@@ -1,5 +1,6 @@
 //! The wasmer engine as emvm uses it: compiling, calling in, being called back.
 
+mod allocations;
 mod args;
 mod budget;
 mod cache;
@@ -17,6 +18,9 @@ mod unwind;
 pub mod vm;
 mod wasm;
 
+pub use allocations::{
+    AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach,
+};
 pub use args::Args;
 pub use cache::{Cache, Cached};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};

@@ -72,7 +72,52 @@ pub enum Unwind {
 pub struct Frame {
     pub function: u32,
     pub name: Option<String>,
-    pub offset: u32,
+    /// `None` where only the function is known.
+    pub offset: Option<u32>,
+}
+
+/// As in `TrapError.wasmStack`.
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let function = self.function;
+        if let Some(name) = &self.name {
+            write!(f, "{name} (")?;
+        }
+        write!(f, "wasm-function[{function}]")?;
+        if let Some(offset) = self.offset {
+            write!(f, "+0x{offset:x}")?;
+        }
+        f.write_str(if self.name.is_some() { ")" } else { "" })
+    }
+}
+
+impl Frame {
+    /// The function that ran out of stack. wasmer does not walk such a stack, but says where it ended.
+    pub fn of_overflow<'a>(
+        trap: &wasmer_vm::Trap,
+        modules: impl IntoIterator<Item = &'a wasmer::Module>,
+    ) -> Option<Self> {
+        let wasmer_vm::Trap::Wasm { pc, backtrace, .. } = trap else {
+            return None;
+        };
+        if !backtrace.frames().is_empty() {
+            return None;
+        }
+        modules.into_iter().find_map(|module| {
+            let extents = module.sys_artifact()?.finished_function_extents()?;
+            let (index, _) = extents.into_iter().find(|(_, extent)| {
+                let start = extent.ptr.0 as usize;
+                (start..start + extent.length).contains(pc)
+            })?;
+            let info = module.info();
+            let function = info.func_index(index);
+            Some(Self {
+                function: function.as_u32(),
+                name: info.function_names.get(&function).cloned(),
+                offset: None,
+            })
+        })
+    }
 }
 
 impl Unwind {
@@ -128,13 +173,20 @@ impl std::error::Error for Unwind {}
 
 impl Unwind {
     /// What stopped a call. Host functions' own errors come out as they were.
-    pub(super) fn from_trap(trap: wasmer_vm::Trap) -> Self {
+    pub(super) fn from_trap(trap: wasmer_vm::Trap, module: Option<&wasmer::Module>) -> Self {
         match trap {
             wasmer_vm::Trap::User(error) => match error.downcast::<Unwind>() {
                 Ok(unwind) => *unwind,
                 Err(other) => Unwind::Bug(other.to_string()),
             },
-            trap => Self::from_runtime_error(trap.into()),
+            trap => {
+                let innermost = Frame::of_overflow(&trap, module);
+                let mut unwind = Self::from_runtime_error(trap.into());
+                if let Unwind::Trap { stack, .. } = &mut unwind {
+                    stack.extend(innermost);
+                }
+                unwind
+            }
         }
     }
 
@@ -149,7 +201,7 @@ impl Unwind {
             .map(|frame| Frame {
                 function: frame.func_index(),
                 name: frame.function_name().map(str::to_owned),
-                offset: frame.module_offset() as u32,
+                offset: Some(frame.module_offset() as u32),
             })
             .collect();
         let text = error.message();

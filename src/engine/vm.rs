@@ -4,6 +4,8 @@
 //! needs the identity of functions (the address of their `VMCallerCheckedAnyfunc`), which `wasmer` hides.
 
 use super::Code;
+use super::allocations::HOOK;
+pub use super::allocations::is_watched;
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use crate::memory::{LinearHandle, collect_created};
 use std::any::Any;
@@ -17,7 +19,8 @@ use wasmer_types::{ExportIndex, FunctionType, GlobalIndex, RawValue};
 use wasmer_vm::{
     InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObjects, Trap,
     VMCallerCheckedAnyfunc, VMConfig, VMContext, VMDynamicFunctionContext, VMExtern, VMFunction,
-    VMFunctionBody, VMFunctionContext, VMFunctionKind, VMInstance,
+    VMFunctionBody, VMFunctionContext, VMFunctionKind, VMInstance, VMMemoryDefinition,
+    VMTableDefinition,
 };
 
 /// How a host function leaves other than by returning.
@@ -175,6 +178,15 @@ pub struct Instantiated {
     pub memories: Vec<LinearHandle>,
     /// What stops the instance from another thread; to be forgotten before the store goes.
     pub flag: Option<InterruptFlag>,
+    /// The table for [`attach`](super::attach), where the code tells of allocations.
+    pub hooks: Option<Hooks>,
+}
+
+/// Where the code of an instance tells of allocations.
+pub struct Hooks {
+    pub table: NonNull<VMTableDefinition>,
+    /// Its linear memory.
+    pub memory: Option<NonNull<VMMemoryDefinition>>,
 }
 
 /// Instantiates `code` into the store; `start` runs its start function. Memories are capped at `cap` bytes.
@@ -200,15 +212,18 @@ pub unsafe fn instantiate(
             artifact.instantiate(code.engine().tunables(), imports, &mut *objects)
         });
         let mut handle = made?;
-        let (mut exports, mut start, mut flag) =
-            (Vec::with_capacity(info.exports.len()), None, None);
+        let (mut exports, mut start, mut flag, mut hooks) =
+            (Vec::with_capacity(info.exports.len()), None, None, None);
         for (name, index) in &info.exports {
             match name.as_str() {
                 FLAG => flag = Some(*index),
                 START => start = Some(handle.lookup_by_declaration(*index)),
+                HOOK => hooks = Some(handle.lookup_by_declaration(*index)),
                 _ => exports.push(handle.lookup_by_declaration(*index)),
             }
         }
+        let memory = info.memories.keys().next().filter(|_| hooks.is_some());
+        let memory = memory.map(|index| handle.lookup_by_declaration(ExportIndex::Memory(index)));
         let mut flags = Vec::new();
         if let Some(ExportIndex::Global(first)) = flag {
             let indices = (first.as_u32()..)
@@ -227,10 +242,21 @@ pub unsafe fn instantiate(
             _ => None,
         });
         let flag = Some(InterruptFlag::new(flags));
+        let hooks = match hooks {
+            Some(VMExtern::Table(table)) => Some(Hooks {
+                table: table.get(&*objects).vmtable(),
+                memory: match memory {
+                    Some(VMExtern::Memory(memory)) => Some(memory.get(&*objects).vmmemory()),
+                    _ => None,
+                },
+            }),
+            _ => None,
+        };
         keep(Instantiated {
             exports,
             memories,
             flag,
+            hooks,
         })?;
         if let Some(VMExtern::Function(start)) = start {
             let start = start.get(&*objects).anyfunc.as_ptr();
@@ -243,7 +269,7 @@ pub unsafe fn instantiate(
 
 /// Whether an export is emvm's own, added while compiling.
 pub fn is_internal(export: &str) -> bool {
-    export == FLAG || export == START
+    export == FLAG || export == START || export == HOOK
 }
 
 /// The bits of a global.

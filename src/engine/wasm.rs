@@ -2,11 +2,12 @@
 
 use super::exceptions::Thrower;
 use super::trampolines::Trampolines;
-use super::{Raw, Unwind};
+use super::{Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 use wasmer::{Instance, Store, Table};
 use wasmer_types::FunctionType;
@@ -50,6 +51,8 @@ pub struct Wasm {
     pub(super) epoch: u32,
     /// For a module that can catch exceptions.
     pub(super) throws: Option<Thrower>,
+    /// Where its code tells of allocations, if it does.
+    pub(super) site: Option<Site>,
     pub(super) instance: Option<Instance>,
     pub(super) store: Option<Box<Store>>,
 }
@@ -93,6 +96,7 @@ impl Default for Wasm {
             depth: 0,
             epoch: 0,
             throws: None,
+            site: None,
             instance: None,
             store: None,
         }
@@ -137,6 +141,11 @@ impl Wasm {
     /// How many calls into wasm are on the stack: 0 means that the memory may be recycled.
     pub fn depth(&self) -> u32 {
         self.depth
+    }
+
+    /// The books of what it allocates; `None` when it was not compiled for that.
+    pub fn recorder(&self) -> Option<&Rc<Recorder>> {
+        self.site.as_ref().map(Site::recorder)
     }
 
     /// An exported function by its canonical name (no leading underscore of fastcomp, minification undone).
@@ -312,7 +321,7 @@ impl Wasm {
                     // SAFETY: the store is alive, and nothing runs on it.
                     unsafe { thrower.uncaught(&exnref) }
                 }
-                (trap, _) => Unwind::from_trap(trap),
+                (trap, _) => Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module)),
             }
         });
         if let Some(thrower) = self.throws.as_ref().filter(|_| self.depth == 0) {

@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmer_types::{MemoryStyle, MemoryType, Pages};
 use wasmer_vm::{LinearMemory, MemoryError, VMMemory, VMMemoryDefinition};
 
+/// Smaller memories are given back sooner than another thread is told of them.
+const RETIRED_BYTES: usize = 8 << 20;
+
 /// How a recycle got its clean region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecycleOutcome {
@@ -272,6 +275,23 @@ impl Linear {
         state.len = 0;
         self.write(&state);
         Ok(())
+    }
+
+    /// The memory is about to go with its store: its pages are given back by the cleaner, which takes as long as there
+    /// are dirty ones. No wasm frame may be live, and nothing may refer to the bytes.
+    pub fn retire(&self) {
+        let mut state = self.state.lock();
+        if state.len < RETIRED_BYTES {
+            return;
+        }
+        // Without address space for another region this one goes with the memory.
+        if let Ok(empty) = Region::new(0) {
+            let dirty = std::mem::replace(&mut state.active, empty);
+            state.len = 0;
+            self.write(&state);
+            // Nobody waits for it: the cleaner, or this, drops it.
+            let _ = cleaner::clean(dirty, &Spare::default());
+        }
     }
 
     fn write(&self, state: &State) {

@@ -4,6 +4,7 @@
 //! through all function bodies and is for programs that are about to be compiled.
 
 mod abi;
+pub mod allocators;
 pub mod esm;
 pub mod files;
 pub mod glue;
@@ -84,6 +85,27 @@ pub enum ReadError {
     InvalidWasm { offset: u64, reason: String },
     #[error("the module uses a WebAssembly feature that the engine lacks: {feature}")]
     UnsupportedFeature { feature: String },
+}
+
+impl Reading {
+    /// The canonical name of an export.
+    pub fn export_name(&self, name: &str) -> String {
+        let glue = self.glue.as_ref();
+        if let Some(known) = glue.and_then(|g| g.export_names.get(name)) {
+            return known.clone();
+        }
+        match name.strip_prefix('_') {
+            Some(stripped) if self.abi.fastcomp => stripped.to_owned(),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// It is to be compiled with its allocator watched: another program than the same source without.
+    pub fn watch(&mut self) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"allocations").update(&self.key);
+        self.key = *hasher.finalize().as_bytes();
+    }
 }
 
 fn looked(paths: &[PathBuf]) -> String {

@@ -1,7 +1,8 @@
 //! Programs of this process: a source that is compiled and understood, shared by all sandboxes and threads.
 
+use super::allocators::Allocators;
 use super::glue::Layout;
-use super::{ReadError, Reading, wasm_code};
+use super::{ReadError, Reading, wasm_code, wasm_facts};
 use crate::emscripten::abi::Abi;
 use crate::engine::{Cache, Code, CompileError, Progress};
 use crate::instance::{Image, ImageKey, ImageSlot};
@@ -20,6 +21,8 @@ pub struct Program {
     pub from_cache: bool,
     restorable: Result<(), String>,
     abi: Arc<Abi>,
+    /// The functions whose calls the code tells of, when it was asked for.
+    allocators: Option<Allocators>,
     generated: OnceLock<Generated>,
     facts: OnceLock<String>,
 }
@@ -40,6 +43,12 @@ pub enum OpenError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// Its allocator was to be watched.
+    #[error(
+        "the functions that allocate and free cannot be found in this module: it neither exports `malloc` and `free` nor has a \
+         name section. Build it with --profiling-funcs, or with -sEXPORTED_FUNCTIONS=_malloc,_free"
+    )]
+    NoAllocator,
 }
 
 /// By what was read and how it is compiled.
@@ -50,20 +59,24 @@ static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 impl Program {
     /// The program of a reading: the one this process has already, else from the cache, else compiled. Threads that ask
     /// for the same program at once wait for one of them to make it. `translated` is compiled in place of a wasm that uses
-    /// what the engine lacks.
+    /// what the engine lacks. `watched`: its code tells of allocations.
     pub fn get(
-        reading: Reading,
+        mut reading: Reading,
         translated: Option<&[u8]>,
+        watched: bool,
         cache: Option<&Cache>,
         progress: Option<Box<Progress>>,
     ) -> Result<Arc<Self>, OpenError> {
+        if watched {
+            reading.watch();
+        }
         let key = (reading.key, *Cache::key(&reading.digest).as_bytes());
         let place = PROGRAMS.lock().entry(key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
             return Ok(program);
         }
-        let program = Arc::new(Self::make(reading, translated, cache, progress)?);
+        let program = Arc::new(Self::make(reading, translated, watched, cache, progress)?);
         *known = Arc::downgrade(&program);
         Ok(program)
     }
@@ -71,19 +84,35 @@ impl Program {
     fn make(
         reading: Reading,
         translated: Option<&[u8]>,
+        watched: bool,
         cache: Option<&Cache>,
         progress: Option<Box<Progress>>,
     ) -> Result<Self, OpenError> {
         let started = Instant::now();
-        let key = Cache::key(&reading.digest);
+        let wasm = translated.unwrap_or(&reading.wasm);
+        let mut allocators = None;
+        let mut watch = Vec::new();
+        let mut key = Cache::key(&reading.digest);
+        if watched {
+            let facts = wasm_facts::read(wasm)?;
+            let found = Allocators::find(wasm, &facts, &|name| reading.export_name(name));
+            if !found.suffice() {
+                return Err(OpenError::NoAllocator);
+            }
+            watch = found.watched(&facts);
+            allocators = Some(found);
+            key = Cache::watched_key(&reading.digest);
+        }
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
         let (code, notes) = match cached {
             Some(cached) => (cached.code, cached.notes),
             None => {
-                let wasm = translated.unwrap_or(&reading.wasm);
                 wasm_code::check(wasm)?;
-                let code = Code::compile(wasm, progress)?;
+                let code = match watched {
+                    true => Code::compile_watched(wasm, &watch, progress)?,
+                    false => Code::compile(wasm, progress)?,
+                };
                 // Reading all function bodies takes long, so what they say is kept beside the code.
                 let notes = restorable(&reading).err().unwrap_or_default();
                 if let Some(cache) = cache {
@@ -103,9 +132,15 @@ impl Program {
             compile_time: started.elapsed(),
             from_cache,
             restorable,
+            allocators,
             generated: OnceLock::new(),
             facts: OnceLock::new(),
         })
+    }
+
+    /// The functions whose calls its code tells of; `None` when it was not compiled for that.
+    pub fn allocators(&self) -> Option<&Allocators> {
+        self.allocators.as_ref()
     }
 
     /// What the JavaScript side is told about the program, put into words once.
@@ -146,14 +181,7 @@ impl Program {
 
     /// The canonical name of an export.
     pub fn export_name(&self, name: &str) -> String {
-        let glue = self.reading.glue.as_ref();
-        if let Some(known) = glue.and_then(|g| g.export_names.get(name)) {
-            return known.clone();
-        }
-        match name.strip_prefix('_') {
-            Some(stripped) if self.abi.fastcomp => stripped.to_owned(),
-            _ => name.to_owned(),
-        }
+        self.reading.export_name(name)
     }
 
     /// Imports answered by JavaScript of the glue, in the order of their functions.

@@ -482,20 +482,23 @@ fn pre_js_that_declares_its_own_module_adds_to_the_facades() {
 #[test]
 fn pre_js_that_puts_defaults_under_its_module_adds_what_is_missing() {
     let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
-    let text = [
-        r#"var Module=typeof Module!="undefined"?Module:{};var ENVIRONMENT_IS_NODE=true;"#,
-        r#"Module=Object.assign({noInitialRun:true,preRun:function(){}},Module);"#,
-        SHELL,
-        r#"function abort(){}var wasmImports={abort};function run(){} run();"#,
-    ]
-    .concat();
-    let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
-    assert!(fragment.has_pre && !fragment.replaces_module);
-    let source = &fragment.source;
-    assert!(
-        source.contains("Module[k]=a[k]})({noInitialRun:true,preRun:function(){}})"),
-        "{source}"
-    );
+    for declared in ["", "var "] {
+        let text = [
+            r#"var Module=typeof Module!="undefined"?Module:{};var ENVIRONMENT_IS_NODE=true;"#,
+            declared,
+            r#"Module=Object.assign({noInitialRun:true,preRun:function(){}},Module);"#,
+            SHELL,
+            r#"function abort(){}var wasmImports={abort};function run(){} run();"#,
+        ]
+        .concat();
+        let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
+        assert!(fragment.has_pre && !fragment.replaces_module);
+        let source = &fragment.source;
+        assert!(
+            source.contains("\n(function(a){for(var k in a)if(!(k in Module))Module[k]=a[k]})({noInitialRun:true,preRun:function(){}});"),
+            "{source}"
+        );
+    }
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use super::compiled::{Compiled, engine};
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
+use crate::engine::{Code, Heap, Recorder, Site, attach};
 use crate::memory::{LinearHandle, collect_created};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use wasmer::sys::NativeEngineExt;
 use wasmer_types::{
@@ -49,6 +51,8 @@ pub struct Store {
     /// Bytes that each memory may reach.
     pub memory_cap: Option<u64>,
     modules: Vec<Arc<Compiled>>,
+    /// Of instances whose code tells of allocations; the books are one for all.
+    sites: Vec<Site>,
     /// The tag under which JavaScript exceptions travel through wasm that can catch.
     js_tag: Option<usize>,
     /// Whether some module of the realm can catch exceptions.
@@ -68,6 +72,7 @@ impl Default for Store {
             linears: FxHashMap::default(),
             memory_cap: None,
             modules: Vec::new(),
+            sites: Vec::new(),
             js_tag: None,
             exceptions: false,
         }
@@ -81,12 +86,35 @@ impl Store {
     pub fn objects_ptr(&mut self) -> *mut StoreObjects {
         &raw mut *self.objects
     }
+    /// The modules whose code may run.
+    pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {
+        self.modules.iter().map(|compiled| compiled.code.module())
+    }
     /// Keeps a module's code for as long as the store.
     pub fn keep_module(&mut self, module: &Arc<Compiled>) {
         self.exceptions |= module.exceptions;
         if !self.modules.iter().any(|known| Arc::ptr_eq(known, module)) {
             self.modules.push(module.clone());
         }
+    }
+
+    /// Gives the table of hooks of a new instance of `code` what it names.
+    ///
+    /// # Safety
+    /// As for [`attach`]; the instance belongs to this store.
+    pub unsafe fn watch(&mut self, code: &Code, hooks: vm::Hooks) {
+        let books = self.recorder().cloned().unwrap_or_else(|| {
+            // SAFETY: the memory is of this store, as are the books.
+            let heap = unsafe { Heap::new(hooks.memory) };
+            Rc::new(Recorder::new(code, heap))
+        });
+        // SAFETY: the caller's promise; sites go with the store.
+        self.sites
+            .push(unsafe { attach(code.engine(), hooks.table, books) });
+    }
+    /// The books of what its instances allocate; `None` when none was compiled for that.
+    pub fn recorder(&self) -> Option<&Rc<Recorder>> {
+        self.sites.first().map(Site::recorder)
     }
 
     // Functions, named by the address of their `VMCallerCheckedAnyfunc`: the identity that `call_indirect` sees.
@@ -187,6 +215,12 @@ impl Store {
             .grow(Pages(delta))
             .ok()
             .map(|pages| pages.0)
+    }
+    /// The store is about to be dropped: what takes long of it is left to another thread.
+    pub fn retire_memories(&self) {
+        for linear in self.linears.values() {
+            linear.retire();
+        }
     }
     /// Gives the pages of a memory back. Instances that use it see a memory of length 0.
     pub fn dispose_memory(&mut self, key: usize) {

@@ -1,5 +1,6 @@
 //! What a trap is called: V8's own messages, so that programs that read them go on working.
 
+use crate::engine::Frame;
 use wasmer_types::TrapCode;
 use wasmer_vm::Trap;
 
@@ -11,9 +12,13 @@ pub struct TrapReport {
     pub frames: Vec<String>,
 }
 
-/// Reads a trap that wasm code or the engine raised.
-pub fn report(trap: &Trap) -> TrapReport {
+/// Reads a trap that wasm code or the engine raised in one of these modules.
+pub fn report<'a>(
+    trap: &Trap,
+    modules: impl IntoIterator<Item = &'a wasmer::Module>,
+) -> TrapReport {
     let (trace, code) = wasmer_compiler::get_trace_and_trapcode(trap);
+    let overflow = Frame::of_overflow(trap, modules).map(|frame| frame.to_string());
     let frames = trace
         .iter()
         .map(|frame| {
@@ -27,6 +32,7 @@ pub fn report(trap: &Trap) -> TrapReport {
                 frame.module_offset()
             )
         })
+        .chain(overflow)
         .collect();
     TrapReport {
         code,

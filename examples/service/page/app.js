@@ -13,7 +13,7 @@ let sending = false
 const mode = () => document.querySelector('input[name=mode]:checked').value
 const megabytes = (bytes) => `${Math.round(bytes / MB).toLocaleString('en')} MB`
 const milliseconds = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
-const micros = (value) => value < 1000 ? `${Math.round(value)} µs` : `${(value / 1000).toFixed(1)} ms`
+const micros = (value) => value < 1000 ? `${Math.round(value)} µs` : milliseconds(value / 1000)
 
 // --- pictures
 

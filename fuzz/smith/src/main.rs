@@ -35,8 +35,13 @@ fn main() {
     }
 }
 
-/// Empty when the seed gives none.
+/// Empty when no attempt with this seed gives one.
 fn module(seed: u64, imports: &[u8]) -> Vec<u8> {
+    let mut attempts = (0..8).map(|again| attempt(seed ^ again << 56, imports));
+    attempts.find(|bytes| !bytes.is_empty()).unwrap_or_default()
+}
+
+fn attempt(seed: u64, imports: &[u8]) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xd1b5_4a32_d192_ed03;
     let mut next = || {
         state ^= state << 13;
@@ -67,13 +72,14 @@ fn module(seed: u64, imports: &[u8]) -> Vec<u8> {
         max_element_segments: 8,
         max_tags: 4,
         canonicalize_nans: true,
-        exceptions_enabled: next() % 4 == 0,
+        exceptions_enabled: next() % 16 == 0,
         simd_enabled: next() % 2 == 0,
         reference_types_enabled: next() % 4 != 0,
         generate_custom_sections: next() % 4 == 0,
         gc_enabled: false,
         memory64_enabled: false,
         relaxed_simd_enabled: false,
+        extended_const_enabled: next() % 8 == 0,
         tail_call_enabled: false,
         threads_enabled: false,
         min_uleb_size: 1 + (next() % 2 * 4) as u8,

@@ -3,6 +3,7 @@
 use super::env::{Env, Js, Pending, Ref, Res, Scope};
 use super::realm::{ErrorKind, FunctionCell, Realm};
 use super::value::{to_js, to_wasm};
+use crate::engine::Exit;
 use crate::engine::vm::{self, HostExit};
 use crate::webassembly::{ValueKind, report};
 use napi::sys;
@@ -187,7 +188,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
             &[env.address(tag), array],
         )?));
     }
-    let report = report(trap);
+    let report = realm.with(|store| report(trap, store.modules()))?;
     realm.traps.set(realm.traps.get() + 1);
     let kind = match report.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
@@ -257,6 +258,15 @@ pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
         return Ok(());
     }
     outcome.map_err(|Pending| leave(realm, realm.env.take_exception()))
+}
+
+/// The same where the code tells of allocations: those of inner calls belong to the wasm that waits, too.
+pub fn imported_watched(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
+    let exception = usize::from(import.thunked);
+    let len = import.params.len().max(import.results.len() + exception);
+    // SAFETY: the array of a trampoline, with room for the exception behind the results.
+    let _exit = unsafe { Exit::new(slots, len) };
+    imported(import, slots)
 }
 
 #[inline]

@@ -78,6 +78,26 @@ callback!(
     1,
     |env, a| Ok(env.number(Realm::of(env, a[0])?.interrupter.id() as f64))
 );
+callback!(
+    /// `(realm, capture)`: the books of allocations begin anew; false where nothing tells of them. Without a function they end.
+    realm_record, 2, |env, a| {
+        let books = Realm::of(env, a[0])?.with(|store| store.recorder().cloned())?;
+        let Some(books) = books else { return Ok(env.boolean(false)) };
+        if env.is(a[1], sys::ValueType::napi_function) {
+            books.start(super::allocations::capture(env.0, a[1]));
+        } else {
+            books.stop();
+        }
+        Ok(env.boolean(true))
+    }
+);
+callback!(
+    /// What is allocated since, as JSON; undefined where nothing tells of it.
+    realm_recorded, 1, |env, a| {
+        let books = Realm::of(env, a[0])?.with(|store| store.recorder().cloned())?;
+        Ok(books.map_or_else(|| env.undefined(), |books| env.string(&super::allocations::report(&books))))
+    }
+);
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
     ("realmRelease", Some(realm_release)),
@@ -86,6 +106,8 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCounters", Some(realm_counters)),
     ("realmInterrupt", Some(realm_interrupt)),
     ("realmInterruptId", Some(realm_interrupt_id)),
+    ("realmRecord", Some(realm_record)),
+    ("realmRecorded", Some(realm_recorded)),
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),

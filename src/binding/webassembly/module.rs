@@ -217,7 +217,12 @@ callback!(
                 if let Some(flag) = made.flag {
                     realm.interrupter.add(flag);
                 }
-                let kept = realm.with(|store| store.keep_linears(made.memories));
+                let kept = realm.with(|store| {
+                    if let Some(hooks) = made.hooks {
+                        store.watch(&module.code, hooks);
+                    }
+                    store.keep_linears(made.memories);
+                });
                 kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
             })
         };
@@ -241,6 +246,9 @@ callback!(
 
 fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
     let env = realm.env;
+    // Emscripten's `addFunction` wraps functions in small modules, through which watched code calls out as well.
+    let beside = realm.with(|store| store.recorder().is_some())?;
+    let watched = beside || vm::is_watched(module.info());
     let mut imports = Vec::new();
     let mut thunked = Vec::new();
     for (at, import) in module.info().imports().enumerate() {
@@ -254,7 +262,11 @@ fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
                 } else {
                     ty.clone()
                 };
-                Some(realm.with(|store| store.host_function(ty, call::imported, data))?)
+                let body = match watched {
+                    true => call::imported_watched,
+                    false => call::imported,
+                };
+                Some(realm.with(|store| store.host_function(ty, body, data))?)
             }
             ExternType::Function(ty) => {
                 let key = env.to_usize(value)?;

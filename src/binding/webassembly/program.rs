@@ -16,7 +16,10 @@ pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Arr
     let reading = program.program.reading();
     let code = program.program.code().clone();
     let compiled = Arc::new(Compiled::of_code(code, &reading.wasm));
-    share(&reading.wasm, &compiled);
+    // Watched code is only for those who asked for it: they have the marker.
+    if program.program.allocators().is_none() {
+        share(&reading.wasm, &compiled);
+    }
     let env = Env(env.raw());
     let made = || -> std::result::Result<Js, Pending> {
         let module = env.external(compiled.clone())?;

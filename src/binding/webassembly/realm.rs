@@ -488,6 +488,9 @@ impl Realm {
         if self.escaped.get() {
             std::mem::forget(store);
         } else {
+            if let Some(store) = &store {
+                store.retire_memories();
+            }
             drop(store);
         }
         for (_, reference) in self.functions.borrow_mut().drain() {

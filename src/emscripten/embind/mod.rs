@@ -149,6 +149,10 @@ impl Embind {
     fn is_closed(&self) -> bool {
         self.closed
     }
+    fn note_optional(&mut self, raw: u32, inner: u32) {
+        self.registry_mut().optionals.insert(raw, inner);
+    }
+
     fn registry_mut(&mut self) -> &mut Registry {
         Arc::make_mut(&mut self.reg)
     }

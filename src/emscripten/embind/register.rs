@@ -206,9 +206,11 @@ fn register_emval(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn register_optional(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
+    let (raw, inner) = (a.u32(0), a.u32(1));
+    rt.embind.note_optional(raw, inner);
     register_type(
         rt,
-        a.u32(0),
+        raw,
         "emscripten::val".to_owned(),
         TypeKind::Emval { optional: true },
         false,

@@ -322,6 +322,8 @@ pub struct Registry {
     pub constants: Vec<Constant>,
     /// Table indices with the signature text they were registered with.
     pub funcs: Vec<(u32, String)>,
+    /// Type ids of `std::optional`s to those of what they may hold.
+    pub optionals: FxHashMap<u32, u32>,
 }
 
 impl Callable {

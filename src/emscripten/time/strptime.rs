@@ -75,21 +75,13 @@ fn parse(text: &str, pattern: &str, before: &Tm, zone: &Zone) -> Option<Parsed> 
     let length = text.len() - rest.len();
 
     let number = |letter: u8| found.numbers[usize::from(letter - b'A')];
-    // What the text does not say is as it was; what never was a date counts as the least one.
-    let known = |value: i32, range: std::ops::RangeInclusive<i64>| {
-        let value = i64::from(value);
-        if range.contains(&value) {
-            value
-        } else {
-            *range.start()
-        }
-    };
-    let mut year = known(before.year.saturating_add(1900), 1970..=9999);
-    let mut month = known(before.mon, 0..=11);
-    let mut day = known(before.mday, 1..=31);
-    let second = number(b'S').unwrap_or(known(before.sec, 0..=59));
-    let minute = number(b'M').unwrap_or(known(before.min, 0..=59));
-    let mut hour = known(before.hour, 0..=23);
+    // What the text leaves open stays as it is in the structure, brought into range.
+    let mut year = (i64::from(before.year) + 1900).clamp(1970, 9999);
+    let mut month = i64::from(before.mon).clamp(0, 11);
+    let mut day = i64::from(before.mday).clamp(1, 31);
+    let second = number(b'S').unwrap_or(i64::from(before.sec).clamp(0, 59));
+    let minute = number(b'M').unwrap_or(i64::from(before.min).clamp(0, 59));
+    let mut hour = i64::from(before.hour).clamp(0, 23);
     if let Some(h) = number(b'H') {
         hour = h;
     } else if let Some(h) = number(b'I') {

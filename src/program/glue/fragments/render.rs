@@ -42,6 +42,9 @@ impl<'a> Cutter<'a, '_> {
                     continue;
                 };
                 let direct = declaration.span == region;
+                if direct && defaults_of_module(statement).is_some() {
+                    continue;
+                }
                 let function_scoped = declaration.kind.is_var() && self.at_top_level(node);
                 if !contains(region, declaration.span) || !(direct || function_scoped) {
                     continue;

@@ -213,7 +213,7 @@ fn adds_to_module(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_
         }
         // `var Module = { name: function }` in pre-js.
         AstKind::VariableDeclarator(d) if contains(span, d.span) => {
-            is_module_literal(d)
+            (is_module_literal(d) || (is_module(d) && d.init.as_ref().and_then(defaults).is_some()))
                 && ast
                     .enclosing_function(n.id())
                     .is_none_or(|f| f.span() == factory.node.span())
@@ -224,36 +224,51 @@ fn adds_to_module(ast: &Ast<'_>, factory: &Factory<'_>, statement: &Statement<'_
 
 /// `Module = {...}` in a declaration: its properties are the module's.
 pub fn is_module_literal(declarator: &VariableDeclarator<'_>) -> bool {
-    let name = declarator.id.get_binding_identifier();
-    name.is_some_and(|id| id.name == "Module")
-        && matches!(declarator.init, Some(Expression::ObjectExpression(_)))
+    is_module(declarator) && matches!(declarator.init, Some(Expression::ObjectExpression(_)))
 }
 
-/// The spans of `Module = Object.assign({defaults}, Module)` and of the defaults.
+/// The spans of `Module = Object.assign({defaults}, Module)`, a declaration or not, and of the defaults.
 pub fn defaults_of_module(statement: &Statement<'_>) -> Option<(Span, Span)> {
-    let Statement::ExpressionStatement(e) = statement else {
+    match statement {
+        Statement::ExpressionStatement(e) => {
+            let Expression::AssignmentExpression(a) = &e.expression else {
+                return None;
+            };
+            let to_module = target_identifier(&a.left).is_some_and(|id| id.name == "Module");
+            (to_module && a.operator == AssignmentOperator::Assign)
+                .then(|| defaults(&a.right).map(|found| (a.span, found)))?
+        }
+        Statement::VariableDeclaration(declaration) => match declaration.declarations.as_slice() {
+            [d] if is_module(d) => {
+                let found = defaults(d.init.as_ref()?)?;
+                Some((Span::new(declaration.span.start, d.span.end), found))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The defaults in `Object.assign({defaults}, Module)`.
+fn defaults(value: &Expression<'_>) -> Option<Span> {
+    let Expression::CallExpression(call) = value else {
         return None;
     };
-    let Expression::AssignmentExpression(a) = &e.expression else {
-        return None;
-    };
-    let Expression::CallExpression(call) = &a.right else {
-        return None;
-    };
-    let is_module = |name: &str| name == "Module";
-    let assigns = target_identifier(&a.left).is_some_and(|id| is_module(&id.name))
-        && a.operator == AssignmentOperator::Assign
-        && member(&call.callee)
-            .is_some_and(|(object, name)| name == "assign" && is_identifier(object, "Object"));
+    let assigns = member(&call.callee)
+        .is_some_and(|(object, name)| name == "assign" && is_identifier(object, "Object"));
     match call.arguments.as_slice() {
         [first, second] if assigns => {
             let last = second.as_expression().and_then(identifier);
-            let defaults = first.as_expression()?;
-            last.is_some_and(|id| is_module(&id.name))
-                .then(|| (a.span, defaults.span()))
+            last.is_some_and(|id| id.name == "Module")
+                .then(|| first.as_expression().map(GetSpan::span))?
         }
         _ => None,
     }
+}
+
+fn is_module(declarator: &VariableDeclarator<'_>) -> bool {
+    let name = declarator.id.get_binding_identifier();
+    name.is_some_and(|id| id.name == "Module")
 }
 
 /// Whether the nearest function around a node is called on the spot.

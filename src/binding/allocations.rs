@@ -1,0 +1,70 @@
+//! The books of allocations, as JavaScript sees them.
+
+use super::raw::{self, Reference, get};
+use crate::engine::{Capture, Recorder};
+use crate::program::{allocators, allocators::Allocators};
+use napi::sys;
+use serde_json::{Value, json};
+
+/// Calls a JavaScript function with the number of each block that is made. What it throws is dropped: a module must not
+/// see that it is watched.
+pub fn capture(env: sys::napi_env, function: sys::napi_value) -> Option<Capture> {
+    let function = Reference::new(env, function)?;
+    Some(Box::new(move |number| {
+        let Some(scope) = get!(napi_open_handle_scope, env) else {
+            return;
+        };
+        let number = raw::number(env, number.into());
+        let called = function.value().and_then(|function| {
+            let this = raw::undefined(env);
+            get!(
+                napi_call_function,
+                env,
+                this,
+                function,
+                1,
+                &raw const number
+            )
+        });
+        if called.is_none() {
+            raw::take_exception(env);
+        }
+        // SAFETY: opened above, and closed in order.
+        unsafe { sys::napi_close_handle_scope(env, scope) };
+    }))
+}
+
+/// What is allocated, as JSON: `functions` by index, wasm `stacks` of these, innermost first, and `blocks` of address,
+/// bytes, stack and number.
+pub fn report(recorder: &Recorder) -> String {
+    let report = recorder.report();
+    let names: serde_json::Map<String, Value> = report
+        .names
+        .iter()
+        .map(|(index, name)| (index.to_string(), json!(allocators::readable(name))))
+        .collect();
+    json!({
+        "functions": names,
+        "stacks": report.stacks,
+        "blocks": report.blocks,
+        "made": report.made,
+        "freed": report.freed,
+    })
+    .to_string()
+}
+
+/// Which functions are watched, for `Program.facts()`.
+pub fn describe(allocators: &Allocators) -> Value {
+    let functions: Vec<Value> = allocators
+        .functions
+        .iter()
+        .map(|f| {
+            let by = match f.by {
+                allocators::FoundBy::Export => "export",
+                allocators::FoundBy::NameSection => "name section",
+            };
+            json!({ "index": f.index, "name": f.name, "kind": format!("{:?}", f.kind), "by": by })
+        })
+        .collect();
+    json!({ "functions": functions, "unseen": allocators.unseen })
+}
