@@ -10,6 +10,8 @@ for (const fixture of ['exceptions-O2.js', 'exceptions-O1.js']) {
   test(`${fixture}: exceptions and longjmp, inside, out, and through JavaScript`, () => compare(fixture, 'exceptions.js'))
 }
 
+test('wasm exceptions: inside, out, and through JavaScript', () => compare('exceptions-wasm.js', 'exceptions-wasm.js'))
+
 test('a C++ exception that leaves the module says its type and text', async () => {
   const vm = await open(path.join(fixtures, 'exceptions-O2.js'), { host: 'native', print: () => {} })
   try {

@@ -3,7 +3,7 @@
 // What a call gave, in terms that hold for Emscripten's own JavaScript and for emvm alike.
 
 function thrown (error) {
-  if (typeof error === 'number') return 'C++ exception'
+  if (typeof error === 'number' || error instanceof WebAssembly.Exception) return 'C++ exception'
   if (error === null || typeof error !== 'object') return `threw ${String(error)}`
   switch (error.code) {
     case 'EMVM_ERR_CPP_EXCEPTION': return 'C++ exception'

@@ -60,6 +60,11 @@ async function build (name, compiler, args, inputs) {
     fs.mkdirSync(CACHE, { recursive: true })
     const room = fs.mkdtempSync(path.join(CACHE, 'building-'))
     const { status, output } = await command(compiler, [...args, '-o', 'a.out.js'], { cwd: room, timeout: BUILD_TIMEOUT })
+    if (status === null) {
+      // The machine's fault, or somebody's: not to be remembered.
+      fs.rmSync(room, { recursive: true, force: true })
+      return { refused: output }
+    }
     if (status !== 0) fs.writeFileSync(path.join(room, 'refused'), output)
     fs.rmSync(folder, { recursive: true, force: true })
     fs.renameSync(room, folder)

@@ -244,10 +244,6 @@ fn getpagesize(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(PAGE);
     Ok(())
 }
-fn compiler_setting(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
-}
 
 pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("sysconf", sysconf),
@@ -283,7 +279,6 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_emscripten_get_progname", get_progname),
     ("_emscripten_fs_load_embedded_files", load_embedded_files),
     ("emscripten_has_asyncify", answer::<0>),
-    ("emscripten_get_compiler_setting", compiler_setting),
     ("emscripten_debugger", nothing),
     ("emscripten_pc_get_function", nothing),
     ("emscripten_pc_get_file", nothing),

@@ -5,7 +5,7 @@ use super::interruption::InterruptionPoints;
 use super::points::Points;
 use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
 use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
@@ -16,6 +16,8 @@ pub struct Code {
     engine: Engine,
     module: Module,
     pub(super) trampolines: Arc<Trampolines>,
+    /// Thunks for its imports, when the module can catch exceptions.
+    pub(super) thunks: Arc<OnceLock<Module>>,
 }
 
 /// Why there is no compiled code.
@@ -121,6 +123,7 @@ impl Code {
             engine,
             module,
             trampolines: Arc::default(),
+            thunks: Arc::default(),
         })
     }
 
@@ -146,6 +149,7 @@ impl Code {
             engine,
             module,
             trampolines: Arc::default(),
+            thunks: Arc::default(),
         })
     }
 

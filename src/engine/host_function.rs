@@ -1,7 +1,8 @@
 //! Rust functions that wasm can call, of any signature, without boxing a value.
 
 use super::allocations::Exit;
-use super::{Args, Func, Raw, Unwind};
+use super::exceptions::Thrower;
+use super::{Args, Func, Raw, Unwind, thunks};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer::{AsStoreMut, AsStoreRef, Extern, FunctionType, VMExternToExtern};
 use wasmer_types::RawValue;
@@ -19,6 +20,8 @@ struct HostContext<T> {
     function: HostFn<T>,
     ty: FunctionType,
     index: u32,
+    /// For a host function behind a thunk: one more result takes the exception that is to be thrown.
+    throws: Option<Thrower>,
     /// The sandbox's runtime. It outlives the store: whoever owns both drops the store first.
     data: *mut T,
 }
@@ -26,7 +29,8 @@ struct HostContext<T> {
 impl<T> HostContext<T> {
     /// How many values the array of a call has room for.
     fn slots(&self) -> usize {
-        self.ty.params().len().max(self.ty.results().len())
+        let results = self.ty.results().len() + usize::from(self.throws.is_some());
+        self.ty.params().len().max(results)
     }
 }
 
@@ -43,15 +47,21 @@ pub(crate) unsafe fn host_function<T: 'static>(
     ty: &FunctionType,
     function: HostFn<T>,
     index: u32,
+    throws: Option<Thrower>,
     data: *mut T,
     watched: bool,
 ) -> (Extern, Func) {
+    let declared = match &throws {
+        Some(_) => thunks::host_type(ty),
+        None => ty.clone(),
+    };
     let mut host_data = Box::new(Dynamic {
         address: std::ptr::null(),
         ctx: HostContext {
             function,
             ty: ty.clone(),
             index,
+            throws,
             data,
         },
     });
@@ -66,7 +76,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
             .as_store_ref()
             .engine()
             .as_sys()
-            .register_signature(ty),
+            .register_signature(&declared),
         vmctx: VMFunctionContext {
             host_env: std::ptr::from_ref(&*host_data).cast_mut().cast(),
         },
@@ -77,7 +87,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     let function = VMFunction {
         anyfunc,
         kind: VMFunctionKind::Dynamic,
-        signature: ty.clone(),
+        signature: declared,
         host_data,
     };
     let handle = InternalStoreHandle::new(store.objects_mut().as_sys_mut(), function);
@@ -115,8 +125,21 @@ fn run<T>(context: &HostContext<T>, values: *mut RawValue) -> Option<Box<Unwind>
     // SAFETY: by the promise made to `host_function`.
     let data = unsafe { &mut *context.data };
     let called = catch_unwind(AssertUnwindSafe(|| {
-        (context.function)(data, &mut Args::new(slots, &context.ty, context.index))
+        let mut args = Args::new(&mut *slots, &context.ty, context.index);
+        (context.function)(data, &mut args)
     }));
+    let called = match (called, &context.throws) {
+        (Ok(outcome), Some(thrower)) => {
+            // SAFETY: the store runs this call, and wasm waits for it.
+            let thrown = outcome
+                .as_ref()
+                .err()
+                .and_then(|unwind| unsafe { thrower.exception(unwind) });
+            slots[context.ty.results().len()] = Raw::from_u32(thrown.unwrap_or(0));
+            Ok(if thrown.is_some() { Ok(()) } else { outcome })
+        }
+        (called, _) => called,
+    };
     match called {
         Ok(Ok(())) => None,
         Ok(Err(unwind)) => Some(Box::new(unwind)),

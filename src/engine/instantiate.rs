@@ -1,5 +1,6 @@
 //! From compiled code to running wasm.
 
+use super::exceptions::{self, Thrower};
 use super::host_function::{HostFn, host_function};
 use super::interruption::{FLAGS, START};
 use super::tunables::collect_tables;
@@ -10,8 +11,8 @@ use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer::{
-    AsStoreMut, Extern, ExternType, Global, GlobalType, Imports, Instance, Memory, MemoryType,
-    Store, Table, TableType, Type, Value,
+    AsStoreMut, Extern, ExternType, FunctionType, Global, GlobalType, Imports, Instance, Memory,
+    MemoryType, Store, Table, TableType, Type, Value,
 };
 use wasmer_types::{ExportIndex, ImportType};
 use wasmer_vm::VMConfig;
@@ -90,6 +91,10 @@ unsafe fn instantiate<T: 'static>(
     let name = |import: &ImportType| (import.module().to_owned(), import.name().to_owned());
     // An import that is there twice is answered once: by the last.
     let mut answered = FxHashMap::default();
+    let throws = Thrower::new(&mut store, module, setup.rename);
+    let mut behind_thunks = Vec::new();
+    // Globals that thunks brought into the store.
+    let mut foreign = 0..0;
     let ((built, memories), mut tables) = collect_tables(|| {
         collect_created(
             setup.memory_cap,
@@ -108,8 +113,20 @@ unsafe fn instantiate<T: 'static>(
                         (Answer::Function(function, index), ExternType::Function(ty)) => {
                             // SAFETY: handed on as promised.
                             let (external, func) = unsafe {
-                                host_function(store.as_mut(), ty, function, index, data, watched)
+                                host_function(
+                                    store.as_mut(),
+                                    ty,
+                                    function,
+                                    index,
+                                    throws.clone(),
+                                    data,
+                                    watched,
+                                )
                             };
+                            if throws.is_some() {
+                                behind_thunks.push((name(&import), ty.clone(), external));
+                                continue;
+                            }
                             answered.insert(name(&import), func);
                             external
                         }
@@ -143,6 +160,16 @@ unsafe fn instantiate<T: 'static>(
                 }
                 if !missing.is_empty() {
                     return Err(InstantiateError::Missing(std::mem::take(&mut missing)));
+                }
+                if throws.is_some() {
+                    let before = globals_in(&mut store);
+                    for (name, (external, func)) in thunks(setup.code, &mut store, &behind_thunks)
+                        .map_err(InstantiateError::Link)?
+                    {
+                        imports.define(&name.0, &name.1, external);
+                        answered.insert(name, func);
+                    }
+                    foreign = before..globals_in(&mut store);
                 }
                 Instance::new(store.as_mut(), module, &imports).map_err(|e| match e {
                     wasmer::InstantiationError::Start(e) => {
@@ -235,6 +262,7 @@ unsafe fn instantiate<T: 'static>(
         .iter_globals()
         .map(|g| (g.ty().ty, g.ty().mutability.is_mutable(), g.vmglobal()))
         .collect();
+    globals.drain(foreign);
     let flags = globals.split_off(globals.len().saturating_sub(FLAGS as usize));
     wasm.interrupt = flags.into_iter().map(|(_, _, flag)| flag).collect();
     let mutable = || globals.iter().filter(|(_, mutable, _)| *mutable);
@@ -253,9 +281,39 @@ unsafe fn instantiate<T: 'static>(
     }
     static EPOCH: AtomicU32 = AtomicU32::new(1);
     wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
+    wasm.throws = throws;
     wasm.instance = Some(instance);
     wasm.store = Some(store);
     Ok(wasm)
+}
+
+type ImportName = (String, String);
+
+/// Thunks for host functions: import, type, function.
+fn thunks(
+    code: &Code,
+    store: &mut Store,
+    hosts: &[(ImportName, FunctionType, Extern)],
+) -> Result<Vec<(ImportName, (Extern, Func))>, String> {
+    let module = match code.thunks.get() {
+        Some(module) => module.clone(),
+        None => {
+            let types: Vec<_> = hosts.iter().map(|(_, ty, _)| ty.clone()).collect();
+            let made = exceptions::compile(code.engine(), &types)?;
+            code.thunks.get_or_init(|| made).clone()
+        }
+    };
+    let externals: Vec<_> = hosts
+        .iter()
+        .map(|(.., external)| external.clone())
+        .collect();
+    let linked = exceptions::link(store, &module, &externals)?;
+    let names = hosts.iter().map(|(name, ..)| name.clone());
+    Ok(names.zip(linked).collect())
+}
+
+fn globals_in(store: &mut Store) -> usize {
+    store.objects_mut().as_sys_mut().iter_globals().count()
 }
 
 impl Wasm {

@@ -3,6 +3,7 @@
 //! wasm calls a host function through a trampoline that wasmer makes for the imports of a module. So a small module
 //! imports functions of one signature and puts them into a table of its own, from which they go on to the program's.
 
+use super::exceptions;
 use super::host_function::{HostFn, host_function};
 use super::tunables::collect_tables;
 use super::{Func, Owner};
@@ -17,17 +18,31 @@ pub const BATCH: u32 = 8;
 
 /// The compiled modules of one program, by signature.
 #[derive(Debug, Default)]
-pub(super) struct Trampolines(Mutex<FxHashMap<FunctionType, Module>>);
+pub(super) struct Trampolines {
+    plain: Mutex<FxHashMap<FunctionType, Module>>,
+    /// For programs that can catch exceptions.
+    thunks: Mutex<FxHashMap<FunctionType, Module>>,
+}
 
 impl Trampolines {
     fn get(&self, engine: &Engine, ty: &FunctionType) -> Result<Module, String> {
-        let mut known = self.0.lock();
+        let mut known = self.plain.lock();
         if let Some(module) = known.get(ty) {
             return Ok(module.clone());
         }
         let bytes = bytes(ty)
             .ok_or("a function in the table takes at most 100 numbers and gives at most one")?;
         let module = Module::new(engine, bytes).map_err(|e| e.to_string())?;
+        known.insert(ty.clone(), module.clone());
+        Ok(module)
+    }
+
+    fn thunks(&self, engine: &Engine, ty: &FunctionType) -> Result<Module, String> {
+        let mut known = self.thunks.lock();
+        if let Some(module) = known.get(ty) {
+            return Ok(module.clone());
+        }
+        let module = exceptions::compile(engine, &vec![ty.clone(); BATCH as usize])?;
         known.insert(ty.clone(), module.clone());
         Ok(module)
     }
@@ -43,14 +58,35 @@ pub fn table_functions<T: Owner>(
     let data: *mut T = owner;
     let wasm = owner.wasm();
     let trampolines = wasm.trampolines.clone();
+    let throws = wasm.throws.clone();
     let watched = wasm.site.is_some();
     let store = wasm.store.as_mut().ok_or("there is no module")?;
+    if throws.is_some() {
+        let hosts: Vec<_> = (0..BATCH)
+            // SAFETY: as below.
+            .map(|i| unsafe {
+                host_function(
+                    store.as_mut(),
+                    ty,
+                    function,
+                    first + i,
+                    throws.clone(),
+                    data,
+                    watched,
+                )
+            })
+            .map(|(external, _)| external)
+            .collect();
+        let module = trampolines.thunks(store.engine(), ty)?;
+        let linked = exceptions::link(store, &module, &hosts)?;
+        return Ok(linked.into_iter().map(|(_, func)| func).collect());
+    }
     let module = trampolines.get(store.engine(), ty)?;
     let mut imports = Imports::new();
     for i in 0..BATCH {
         // SAFETY: by the promise of `Owner`: the owner stays in place longer than its store.
         let (external, _) =
-            unsafe { host_function(store.as_mut(), ty, function, first + i, data, watched) };
+            unsafe { host_function(store.as_mut(), ty, function, first + i, None, data, watched) };
         imports.define("e", &i.to_string(), external);
     }
     let (made, tables) = collect_tables(|| Instance::new(store.as_mut(), &module, &imports));

@@ -1,5 +1,6 @@
 //! The running wasm of one sandbox: its memory, table, exports, and the way in.
 
+use super::exceptions::Thrower;
 use super::trampolines::Trampolines;
 use super::{Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
@@ -48,6 +49,8 @@ pub struct Wasm {
     pub(super) depth: u32,
     /// Tells instances apart: a [`Func`] is good for one of them.
     pub(super) epoch: u32,
+    /// For a module that can catch exceptions.
+    pub(super) throws: Option<Thrower>,
     /// Where its code tells of allocations, if it does.
     pub(super) site: Option<Site>,
     pub(super) instance: Option<Instance>,
@@ -92,6 +95,7 @@ impl Default for Wasm {
             widest: 1,
             depth: 0,
             epoch: 0,
+            throws: None,
             site: None,
             instance: None,
             store: None,
@@ -307,13 +311,24 @@ impl Wasm {
         let Ok(called) = called else {
             return Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0)));
         };
-        called.map_err(|trap| {
+        let called = called.map_err(|trap| {
             if let Some((mut global, value)) = stack_pointer {
                 // SAFETY: as above.
                 unsafe { global.as_mut().val.u32 = value };
             }
-            Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module))
-        })
+            match (trap, &self.throws) {
+                (wasmer_vm::Trap::UncaughtException { exnref, .. }, Some(thrower)) => {
+                    // SAFETY: the store is alive, and nothing runs on it.
+                    unsafe { thrower.uncaught(&exnref) }
+                }
+                (trap, _) => Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module)),
+            }
+        });
+        if let Some(thrower) = self.throws.as_ref().filter(|_| self.depth == 0) {
+            // SAFETY: as above; the outermost call is over.
+            unsafe { thrower.forget() };
+        }
+        called
     }
 
     /// The module's stack pointer, where it has one.

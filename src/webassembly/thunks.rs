@@ -1,125 +1,20 @@
-//! Catchable host exceptions: a small wasm module between host functions and the modules that import them.
-//!
-//! wasmer's reverse trampolines have no unwind tables, so an exception cannot be thrown through them. A thunk is wasm:
-//! it calls the host function, which gives an exception back as one more result, and throws it with `throw_ref`.
+//! Host functions that can throw, for modules that can catch.
 
 use super::compiled::{CompileFailure, Compiled, compile};
+use crate::engine::thunks::assemble;
+pub use crate::engine::thunks::host_type;
 use std::sync::Arc;
-use wasmer_types::{FunctionType, Type};
-
-/// The type of the host function behind a thunk of type `ty`: an `exnref` follows the results, null when all is well.
-pub fn host_type(ty: &FunctionType) -> FunctionType {
-    let results = ty.results().iter().copied().chain([Type::ExceptionRef]);
-    FunctionType::new(ty.params().to_vec(), results.collect::<Vec<_>>())
-}
+use wasmer_types::FunctionType;
 
 /// A module that imports one host function for each of `types` and exports a thunk for each, in order.
 pub fn compile_thunks(types: &[FunctionType]) -> Result<Arc<Compiled>, CompileFailure> {
     compile(&assemble(types))
 }
 
-fn assemble(types: &[FunctionType]) -> Vec<u8> {
-    let count = types.len() as u64;
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
-    let mut signatures = leb(2 * count);
-    for ty in types {
-        signature(&mut signatures, ty);
-        signature(&mut signatures, &host_type(ty));
-    }
-    section(&mut module, 1, &signatures);
-
-    let mut imports = leb(count);
-    for at in 0..count {
-        imports.extend([0, 0, 0]);
-        imports.extend(leb(2 * at + 1));
-    }
-    section(&mut module, 2, &imports);
-
-    let mut functions = leb(count);
-    for at in 0..count {
-        functions.extend(leb(2 * at));
-    }
-    section(&mut module, 3, &functions);
-
-    let mut exports = leb(count);
-    for at in 0..count {
-        let name = at.to_string();
-        exports.extend(leb(name.len() as u64));
-        exports.extend(name.as_bytes());
-        exports.push(0);
-        exports.extend(leb(count + at));
-    }
-    section(&mut module, 7, &exports);
-
-    let mut code = leb(count);
-    for (at, ty) in types.iter().enumerate() {
-        let params = ty.params().len() as u64;
-        // One local: the exception.
-        let mut body = vec![1, 1, EXNREF];
-        for param in 0..params {
-            body.push(0x20);
-            body.extend(leb(param));
-        }
-        body.push(0x10);
-        body.extend(leb(at as u64));
-        // local.tee exception; ref.is_null; br_if (return the results); local.get exception; throw_ref; end
-        body.push(0x22);
-        body.extend(leb(params));
-        body.extend([0xd1, 0x0d, 0, 0x20]);
-        body.extend(leb(params));
-        body.extend([0x0a, 0x0b]);
-        code.extend(leb(body.len() as u64));
-        code.extend(body);
-    }
-    section(&mut module, 10, &code);
-    module
-}
-
-const EXNREF: u8 = 0x69;
-
-fn type_byte(ty: Type) -> u8 {
-    match ty {
-        Type::I32 => 0x7f,
-        Type::I64 => 0x7e,
-        Type::F32 => 0x7d,
-        Type::F64 => 0x7c,
-        Type::V128 => 0x7b,
-        Type::FuncRef => 0x70,
-        Type::ExternRef => 0x6f,
-        Type::ExceptionRef => EXNREF,
-    }
-}
-
-fn signature(out: &mut Vec<u8>, ty: &FunctionType) {
-    out.push(0x60);
-    for types in [ty.params(), ty.results()] {
-        out.extend(leb(types.len() as u64));
-        out.extend(types.iter().map(|ty| type_byte(*ty)));
-    }
-}
-
-fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) {
-    out.push(id);
-    out.extend(leb(content.len() as u64));
-    out.extend(content);
-}
-
-fn leb(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        if value == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmer_types::Type;
 
     #[test]
     fn thunks_of_every_shape_compile() {

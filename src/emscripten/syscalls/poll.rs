@@ -12,12 +12,9 @@ pub fn poll(rt: &mut Runtime, w: &mut Words) -> Outcome {
         let at = fds.wrapping_add(i.wrapping_mul(8));
         let fd = rt.wasm.read_i32(at)?;
         let events = u32::from(rt.wasm.read_u16(at.wrapping_add(4))?);
-        let found = match rt.fs.poll(fd) {
-            // A negative descriptor asks to be left out.
-            Err(_) if fd < 0 => 0,
-            Err(_) => POLLNVAL,
-            Ok(conditions) => conditions & (events | POLLERR | POLLHUP),
-        };
+        // As in Emscripten, a descriptor that is not open is only told of to those who ask for it, a negative one too.
+        let conditions = rt.fs.poll(fd).unwrap_or(POLLNVAL);
+        let found = conditions & (events | POLLERR | POLLHUP);
         ready += i32::from(found != 0);
         rt.wasm.write_u16(at.wrapping_add(6), found as u16)?;
     }
