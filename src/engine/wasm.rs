@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use wasmer::{Instance, Store, Table};
 use wasmer_types::FunctionType;
 use wasmer_vm::{
@@ -284,6 +285,10 @@ impl Wasm {
         if self.depth >= MAX_DEPTH {
             return Err(Unwind::trap(super::TrapKind::StackOverflow));
         }
+        // Short functions have no interruption point: host code that calls them on and on is stopped here.
+        if self.interrupted() {
+            return Err(Unwind::Interrupted);
+        }
         // SAFETY: a `Func` points at a record that lives as long as the store.
         let callee = unsafe { *func.0.as_ref() };
         // SAFETY: globals live as long as the store.
@@ -329,6 +334,14 @@ impl Wasm {
             unsafe { thrower.forget() };
         }
         called
+    }
+
+    /// What runs is being stopped.
+    fn interrupted(&self) -> bool {
+        // SAFETY: globals live as long as the store; other threads write this one atomically (see `InterruptFlag`).
+        self.interrupt.first().is_some_and(|flag| unsafe {
+            AtomicI32::from_ptr(&raw mut (*flag.as_ptr()).val.i32).load(Ordering::Relaxed) != 0
+        })
     }
 
     /// The module's stack pointer, where it has one.

@@ -56,8 +56,9 @@ function kindOf ([, role, , required, params, result], checkCounts) {
 
 // The text of all factories that a description needs, and which of them each of its functions is made by.
 function generate ({ callables, records, checkCounts }) {
-  const shapes = records.map((_, i) => shapeOf(records, i))
-  const shape = (one) => typeof one === 'number' ? shapes[one] : one
+  // Only of records that cross in parts: others may hold more than can be written down.
+  const shapes = []
+  const shape = (one) => typeof one === 'number' ? (shapes[one] ??= shapeOf(records, one)) : one
   const known = new Map()
   const texts = []
   const which = new Uint16Array(callables.length)
