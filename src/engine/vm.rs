@@ -4,8 +4,8 @@
 //! needs the identity of functions (the address of their `VMCallerCheckedAnyfunc`), which `wasmer` hides.
 
 use super::Code;
-use super::allocations::HOOK;
 pub use super::allocations::is_watched;
+use super::allocations::{HOOK, Heap, Recorder, Site, attach};
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use crate::memory::{LinearHandle, collect_created};
 use std::any::Any;
@@ -14,6 +14,7 @@ use std::ffi::c_void;
 use std::mem::offset_of;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use wasmer::sys::NativeEngineExt;
 use wasmer_types::{ExportIndex, FunctionType, GlobalIndex, RawValue};
 use wasmer_vm::{
@@ -187,6 +188,23 @@ pub struct Hooks {
     pub table: NonNull<VMTableDefinition>,
     /// Its linear memory.
     pub memory: Option<NonNull<VMMemoryDefinition>>,
+}
+
+impl Hooks {
+    /// Gives the table of hooks of a new instance of `code` what it names. Its store keeps the site; `books`: those of the
+    /// store's other instances.
+    ///
+    /// # Safety
+    /// As for [`attach`]; the site and the instance belong to one store.
+    pub unsafe fn attach(self, code: &Code, books: Option<Rc<Recorder>>) -> Site {
+        let books = books.unwrap_or_else(|| {
+            // SAFETY: the memory is of the store, as are the books.
+            let heap = unsafe { Heap::new(self.memory) };
+            Rc::new(Recorder::new(code, heap))
+        });
+        // SAFETY: the caller's promise.
+        unsafe { attach(code.engine(), self.table, books) }
+    }
 }
 
 /// Instantiates `code` into the store; `start` runs its start function. Memories are capped at `cap` bytes.

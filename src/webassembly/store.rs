@@ -3,7 +3,7 @@
 use super::compiled::{Compiled, engine};
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{Code, Heap, Recorder, Site, attach};
+use crate::engine::{Recorder, Site};
 use crate::memory::{LinearHandle, collect_created};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -98,19 +98,9 @@ impl Store {
         }
     }
 
-    /// Gives the table of hooks of a new instance of `code` what it names.
-    ///
-    /// # Safety
-    /// As for [`attach`]; the instance belongs to this store.
-    pub unsafe fn watch(&mut self, code: &Code, hooks: vm::Hooks) {
-        let books = self.recorder().cloned().unwrap_or_else(|| {
-            // SAFETY: the memory is of this store, as are the books.
-            let heap = unsafe { Heap::new(hooks.memory) };
-            Rc::new(Recorder::new(code, heap))
-        });
-        // SAFETY: the caller's promise; sites go with the store.
-        self.sites
-            .push(unsafe { attach(code.engine(), hooks.table, books) });
+    /// Keeps what the table of hooks of one of its instances names.
+    pub fn keep_site(&mut self, site: Site) {
+        self.sites.push(site);
     }
     /// The books of what its instances allocate; `None` when none was compiled for that.
     pub fn recorder(&self) -> Option<&Rc<Recorder>> {

@@ -219,7 +219,8 @@ callback!(
                 }
                 let kept = realm.with(|store| {
                     if let Some(hooks) = made.hooks {
-                        store.watch(&module.code, hooks);
+                        let books = store.recorder().cloned();
+                        store.keep_site(hooks.attach(&module.code, books));
                     }
                     store.keep_linears(made.memories);
                 });
