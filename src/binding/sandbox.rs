@@ -256,7 +256,7 @@ pub unsafe fn enter(
         instance.runtime.forget_refusals();
         instance.interrupter.begin();
     }
-    // A function may be too short for an interruption point of its own.
+    // What never enters wasm, or stays in host code for long, would not see that it is being stopped.
     let called = if !outermost && instance.interrupter.is_raised() {
         Err(Unwind::unreachable())
     } else {

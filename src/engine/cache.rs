@@ -48,27 +48,24 @@ impl Cache {
 
     /// The key of a module, whose bytes have this hash: it holds all that decides what code they become.
     pub fn key(wasm: &blake3::Hash) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(fingerprint().as_bytes());
-        hasher.update(&[0]);
-        hasher.update(wasm.as_bytes());
-        hasher.finalize()
+        Self::key_for(&[0], wasm)
     }
 
     /// The key of the same code for those who need nothing noted beside it.
     pub fn api_key(wasm: &blake3::Hash) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(fingerprint().as_bytes());
-        hasher.update(&[1]);
-        hasher.update(wasm.as_bytes());
-        hasher.finalize()
+        Self::key_for(&[1], wasm)
     }
 
     /// The key of the same module compiled to tell of allocations.
     pub fn watched_key(wasm: &blake3::Hash) -> blake3::Hash {
+        Self::key_for(b"allocations 3", wasm)
+    }
+
+    fn key_for(purpose: &[u8], wasm: &blake3::Hash) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"allocations 3");
-        hasher.update(Self::key(wasm).as_bytes());
+        hasher.update(fingerprint().as_bytes());
+        hasher.update(purpose);
+        hasher.update(wasm.as_bytes());
         hasher.finalize()
     }
 

@@ -211,13 +211,15 @@ impl Linear {
             // A page of the former image need not have been touched to hold something.
             let anonymous = state.image.as_ref().map_or(0, |image| image.filled());
             let first = anonymous / os::page_size();
-            Arc::new(match os::touched_pages(state.active.base(), state.len) {
-                Some(touched) => {
-                    let touched = |page| page < first || touched.get(page).is_none_or(|t| *t);
-                    Image::take_touched(bytes, touched, os::backend())?
-                }
-                None => Image::take(bytes, os::backend())?,
-            })
+            let touched = os::touched_pages(state.active.base(), state.len);
+            let may_hold = |page| {
+                page < first
+                    || touched
+                        .as_ref()
+                        .and_then(|pages| pages.get(page))
+                        .is_none_or(|touched| *touched)
+            };
+            Arc::new(Image::take_touched(bytes, may_hold, os::backend())?)
         };
         self.adopt(&image)?;
         Ok(image)
