@@ -63,7 +63,8 @@ test('a wrong value is refused with the option, the value and what is accepted',
     cache: [true, '', null],
     warmUp: [{}, 'x'],
     trackLeaks: [1, 'yes', null],
-    onProgress: [{}]
+    onProgress: [{}],
+    onUncaught: [{}, true]
   }
   for (const [option, values] of Object.entries(wrong)) {
     for (const value of values) {

@@ -36,7 +36,7 @@ class GlueHost {
     this.kind = 'glue'
     this.program = program
     this.options = options
-    this.current = first
+    this.current = first.use()
     this.generation = 1
     this.standby = null
     this.timer = null
@@ -100,7 +100,7 @@ class GlueHost {
     this.peak = Math.max(this.peak, past.heapBytes)
     for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
     past.end()
-    this.current = next
+    this.current = next.use()
     this.#listen()
     this.standby = null
     this.generation++
@@ -122,7 +122,7 @@ class GlueHost {
     if (this.disposed || this.standby) return
     const made = this.#make().then((next) => {
       if (this.disposed) next.end()
-      else this.standby = next
+      else this.#standBy(next)
       return next
     }, (error) => {
       // The next recycle tries again, and then shows why.
@@ -131,6 +131,15 @@ class GlueHost {
     })
     made.catch(() => {})
     this.standby = made
+  }
+
+  // One that fails before it is used is not used.
+  #standBy (next) {
+    this.standby = next
+    next.failures.ofStart.catch(() => {
+      if (this.standby === next) this.standby = null
+      next.end()
+    })
   }
 
   #prepareSoon () {
