@@ -9,6 +9,8 @@ const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
 
 const IDLE_MS = 1
+// Programs that went without being disposed of.
+const dropped = new FinalizationRegistry((unregister) => unregister())
 
 // What all generations share: the compiled glue and the compiled wasm.
 class GlueProgram {
@@ -19,6 +21,7 @@ class GlueProgram {
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
+    dropped.register(this, unregister)
     // All generations answer to one number.
     this.interruptId = load().newInterruptId()
   }
