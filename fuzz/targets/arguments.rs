@@ -2,13 +2,13 @@
 //! meanwhile is the fuzzer's to say.
 #![no_main]
 
+use Type::{F64, I32, I64};
 use emvm::emscripten::Runtime;
 use emvm_fuzz::Bytes;
 use emvm_fuzz::calls::{function, import, meddle, operation};
 use emvm_fuzz::host::{abi, call_import, restore, runtime};
 use libfuzzer_sys::fuzz_target;
 use wasmer_types::Type;
-use Type::{F64, I32, I64};
 
 // Places in the callee's table.
 const VI: u32 = 2;
@@ -43,11 +43,13 @@ fn register(rt: &mut Runtime) {
         at += name.len() as u32 + 1;
         place
     };
-    let mut call = |rt: &mut Runtime, name: &str, params: &[Type], values: &[u32]| {
+    let call = |rt: &mut Runtime, name: &str, params: &[Type], values: &[u32]| {
         call_import(rt, name, params, values).unwrap_or_else(|e| panic!("{name} {values:?}: {e}"));
     };
     let words = [I32; 16];
-    let n = |rt: &mut Runtime, name: &str, text: &mut dyn FnMut(&mut Runtime, &str) -> u32| text(rt, name);
+    let n = |rt: &mut Runtime, name: &str, text: &mut dyn FnMut(&mut Runtime, &str) -> u32| {
+        text(rt, name)
+    };
     let name = n(rt, "void", &mut text);
     call(rt, "_embind_register_void", &words[..2], &[1, name]);
     let name = n(rt, "bool", &mut text);
@@ -58,25 +60,50 @@ fn register(rt: &mut Runtime) {
         (5, "int", 4, i32::MIN, i32::MAX as u32),
     ] {
         let name = n(rt, label, &mut text);
-        call(rt, "_embind_register_integer", &words[..5], &[id, name, size, min as u32, max]);
+        call(
+            rt,
+            "_embind_register_integer",
+            &words[..5],
+            &[id, name, size, min as u32, max],
+        );
     }
     let name = n(rt, "double", &mut text);
     call(rt, "_embind_register_float", &words[..3], &[6, name, 8]);
     let name = n(rt, "long long", &mut text);
-    call(rt, "_embind_register_bigint", &[I32, I32, I32, I64, I64], &[7, name, 8, u32::MAX, 1]);
+    call(
+        rt,
+        "_embind_register_bigint",
+        &[I32, I32, I32, I64, I64],
+        &[7, name, 8, u32::MAX, 1],
+    );
     let name = n(rt, "std::string", &mut text);
     call(rt, "_embind_register_std_string", &words[..2], &[8, name]);
     for (id, unit) in [(9, 2), (10, 4)] {
         let name = n(rt, "std::wstring", &mut text);
-        call(rt, "_embind_register_std_wstring", &words[..3], &[id, unit, name]);
+        call(
+            rt,
+            "_embind_register_std_wstring",
+            &words[..3],
+            &[id, unit, name],
+        );
     }
     call(rt, "_embind_register_emval", &words[..1], &[11]);
     call(rt, "_embind_register_optional", &words[..2], &[12, 11]);
     for (id, style) in [(13, 0), (14, 1), (15, 2)] {
         let name = n(rt, &format!("Enum{style}"), &mut text);
-        call(rt, "_embind_register_enum", &words[..5], &[id, name, 4, 1, style]);
+        call(
+            rt,
+            "_embind_register_enum",
+            &words[..5],
+            &[id, name, 4, 1, style],
+        );
         let value = n(rt, "value", &mut text);
-        call(rt, "_embind_register_enum_value", &words[..3], &[id, value, 3]);
+        call(
+            rt,
+            "_embind_register_enum_value",
+            &words[..3],
+            &[id, value, 3],
+        );
     }
     // A class with a base, and a smart pointer to it.
     let name = n(rt, "Base", &mut text);
@@ -91,7 +118,9 @@ fn register(rt: &mut Runtime) {
         rt,
         "_embind_register_class",
         &words[..13],
-        &[20, 21, 22, 16, 0, II_TYPE, 0, II_SAME, 0, II_SAME, name, 0, VI_HOOK],
+        &[
+            20, 21, 22, 16, 0, II_TYPE, 0, II_SAME, 0, II_SAME, name, 0, VI_HOOK,
+        ],
     );
     let name = n(rt, "Shared", &mut text);
     call(
@@ -102,7 +131,12 @@ fn register(rt: &mut Runtime) {
     );
     // A value array of two doubles, a value object of it and a string.
     let name = n(rt, "Pair", &mut text);
-    call(rt, "_embind_register_value_array", &words[..6], &[24, name, 0, I, 0, VI]);
+    call(
+        rt,
+        "_embind_register_value_array",
+        &words[..6],
+        &[24, name, 0, I, 0, VI],
+    );
     for context in [0, 8] {
         call(
             rt,
@@ -113,7 +147,12 @@ fn register(rt: &mut Runtime) {
     }
     call(rt, "_embind_finalize_value_array", &words[..1], &[24]);
     let name = n(rt, "Object", &mut text);
-    call(rt, "_embind_register_value_object", &words[..6], &[25, name, 0, I, 0, VI]);
+    call(
+        rt,
+        "_embind_register_value_object",
+        &words[..6],
+        &[25, name, 0, I, 0, VI],
+    );
     for (label, ty) in [("pair", 24), ("text", 8), ("value", 11)] {
         let field = n(rt, label, &mut text);
         call(
@@ -157,14 +196,25 @@ fn register(rt: &mut Runtime) {
         call_import(rt, "_embind_register_class_function", &[I32; 10], &values).expect("registers");
         rt.wasm.write_u32(0x9000, pointer).expect("room");
         rt.wasm.write_u32(0x9004, 11).expect("room");
-        call_import(rt, "_embind_register_class_constructor", &[I32; 6], &[class, 2, 0x9000, 0, III, 0])
-            .expect("registers");
+        call_import(
+            rt,
+            "_embind_register_class_constructor",
+            &[I32; 6],
+            &[class, 2, 0x9000, 0, III, 0],
+        )
+        .expect("registers");
         let property = text(rt, "property");
         let values = [class, property, 8, 0, III, 0, 8, 0, VIII, 0];
         call_import(rt, "_embind_register_class_property", &[I32; 10], &values).expect("registers");
     }
     let constant = text(rt, "constant");
-    call_import(rt, "_embind_register_constant", &[I32, I32, F64], &[constant, 6, 3]).expect("registers");
+    call_import(
+        rt,
+        "_embind_register_constant",
+        &[I32, I32, F64],
+        &[constant, 6, 3],
+    )
+    .expect("registers");
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -4,9 +4,9 @@
 
 use emvm::emscripten::Runtime;
 use emvm::emscripten::embind::describe::describe;
+use emvm_fuzz::Bytes;
 use emvm_fuzz::calls::{TYPES, function, import, meddle, operation};
 use emvm_fuzz::host::{Fake, abi, call_import, restore, runtime};
-use emvm_fuzz::Bytes;
 use libfuzzer_sys::fuzz_target;
 use wasmer_types::Type;
 
@@ -36,7 +36,11 @@ fn likely(rt: &mut Runtime, input: &mut Bytes<'_>) {
         2 => {
             let size = [1, 2, 4, 4, 8, 3][f0 as usize % 6];
             let max = if f1 % 2 == 0 { 255 } else { u32::MAX };
-            ("_embind_register_integer", i32s(5), vec![a, name, size, (f2 % 2) << 31, max])
+            (
+                "_embind_register_integer",
+                i32s(5),
+                vec![a, name, size, (f2 % 2) << 31, max],
+            )
         }
         3 => (
             "_embind_register_bigint",
@@ -45,10 +49,18 @@ fn likely(rt: &mut Runtime, input: &mut Bytes<'_>) {
         ),
         4 => ("_embind_register_float", i32s(3), vec![a, name, f0 % 12]),
         5 => ("_embind_register_std_string", i32s(2), vec![a, name]),
-        6 => ("_embind_register_std_wstring", i32s(3), vec![a, f0 % 6, name]),
+        6 => (
+            "_embind_register_std_wstring",
+            i32s(3),
+            vec![a, f0 % 6, name],
+        ),
         7 => ("_embind_register_emval", i32s(1), vec![a]),
         8 => ("_embind_register_optional", i32s(2), vec![a, b]),
-        9 => ("_embind_register_memory_view", i32s(3), vec![a, f0 % 12, name]),
+        9 => (
+            "_embind_register_memory_view",
+            i32s(3),
+            vec![a, f0 % 12, name],
+        ),
         10 => (
             "_embind_register_function",
             i32s(8),
@@ -57,7 +69,21 @@ fn likely(rt: &mut Runtime, input: &mut Bytes<'_>) {
         11 | 12 => (
             "_embind_register_class",
             i32s(13),
-            vec![a, b, c, if f4 % 3 == 0 { f3 % 24 } else { 0 }, 0, f0, 0, f1, 0, f2, name, 0, f3],
+            vec![
+                a,
+                b,
+                c,
+                if f4 % 3 == 0 { f3 % 24 } else { 0 },
+                0,
+                f0,
+                0,
+                f1,
+                0,
+                f2,
+                name,
+                0,
+                f3,
+            ],
         ),
         13 => (
             "_embind_register_class_constructor",
@@ -79,14 +105,22 @@ fn likely(rt: &mut Runtime, input: &mut Bytes<'_>) {
             i32s(10),
             vec![a, name, b, 0, f0, context, c, 0, f1, context],
         ),
-        18 => ("_embind_register_value_object", i32s(6), vec![a, name, 0, f0, 0, f1]),
+        18 => (
+            "_embind_register_value_object",
+            i32s(6),
+            vec![a, name, 0, f0, 0, f1],
+        ),
         19 => (
             "_embind_register_value_object_field",
             i32s(10),
             vec![a, name, b, 0, f0, context, c, 0, f1, context],
         ),
         20 => ("_embind_finalize_value_object", i32s(1), vec![a]),
-        21 => ("_embind_register_enum", i32s(5), vec![a, name, f0 % 5, f1 % 2, f2 % 3]),
+        21 => (
+            "_embind_register_enum",
+            i32s(5),
+            vec![a, name, f0 % 5, f1 % 2, f2 % 3],
+        ),
         22 => (
             "_embind_register_constant",
             vec![Type::I32, Type::I32, Type::F64],

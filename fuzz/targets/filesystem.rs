@@ -175,7 +175,7 @@ fn step(files: &mut FileSystem, input: &mut Bytes<'_>) {
         _ => {
             drop(files.sync(fd(input)));
             drop(files.flush_lines());
-            drop(files.set_fd_flags(fd(input), input.u32()));
+            let _ = files.set_fd_flags(fd(input), input.u32());
             files.register_device(input.u16().into(), input.u8().into());
             files.set_ignore_permissions(input.bool());
         }
