@@ -1,7 +1,7 @@
 //! A runtime with a small module in it, and JavaScript played by the fuzzer's bytes: what a value's getters, functions
 //! and conversions do is theirs to decide, and they may come back into the module.
 
-use crate::Bytes;
+use super::Bytes;
 use emvm::emscripten::Runtime;
 use emvm::emscripten::abi::Abi;
 use emvm::emscripten::embind::{Embind, Image};
