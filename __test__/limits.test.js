@@ -321,7 +321,7 @@ test("stack: V8's own RangeError passes the module unharmed, in a worker with a 
     })`
   const { code, stderr, stdout } = await runScript(`${script}; done.then(console.log)
     const { Worker } = require('node:worker_threads')
-    for (const stackSizeMb of [0.5, 1, 4]) new Worker(${JSON.stringify(script)} + '; done.then(console.log)', { eval: true, resourceLimits: { stackSizeMb } })`)
+    for (const stackSizeMb of [0.5, 1, 4]) new Worker(${JSON.stringify(script)} + '; done.then(console.log)', { eval: true, resourceLimits: { stackSizeMb } })`, { timeout: 240_000 })
   assert.strictEqual(stderr, '')
   assert.strictEqual(code, 0)
   assert.deepStrictEqual(stdout.trim().split('\n'), Array(4).fill('true'))

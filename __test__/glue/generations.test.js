@@ -70,14 +70,14 @@ test('a timer that was cleared or has fired is forgotten', async (t) => {
 test('listeners on process are the generation\'s own', async (t) => {
   const { glue } = glueFolder(t)
   const file = glue('glue.js', 'commonjs', `
-    ['uncaughtException', 'unhandledRejection', 'exit', 'SIGUSR2'].forEach(function (name) { process.on(name, function () { Module.heard = name }) })
+    ['uncaughtException', 'unhandledRejection', 'exit', 'SIGWINCH'].forEach(function (name) { process.on(name, function () { Module.heard = name }) })
     Module.heardOf = function (name) { process.emit(name, {}); return Module.heard }`)
   const before = listeners()
   const vm = await open(file, { host: 'glue' })
   for (let i = 0; i < 20; i++) await vm.isReady()
-  process.emit('SIGUSR2')
+  process.emit('SIGWINCH')
   assert.strictEqual(vm.exports.heard, undefined)
-  assert.strictEqual(vm.exports.heardOf('SIGUSR2'), 'SIGUSR2')
+  assert.strictEqual(vm.exports.heardOf('SIGWINCH'), 'SIGWINCH')
   assert.strictEqual(listeners() - before, 0)
   vm.dispose()
 })
