@@ -235,6 +235,13 @@ export interface OpenOptions<T = any> {
 
   /** Called while the module is being compiled; not called when it comes from the cache. */
   onProgress?: (progress: Progress) => void
+
+  /**
+   * Told of failures that nobody waits for: an error in a timer of the module's, or, on the glue host, a promise that its JavaScript
+   * made by itself and that is rejected. Without it they are an `uncaughtException` or `unhandledRejection` of the process, which ends
+   * it unless it listens. While the module starts they are the failure of the start, with this option and without.
+   */
+  onUncaught?: (error: unknown) => void
 }
 
 /** `isReady()` recycles as soon as one of these is reached. */
@@ -595,7 +602,7 @@ export interface PoolOptions {
   /** Limits of each thread's JavaScript, as of `worker_threads`. */
   resourceLimits?: { maxYoungGenerationSizeMb?: number, maxOldGenerationSizeMb?: number, codeRangeSizeMb?: number, stackSizeMb?: number }
   /** Options of {@link open} for each thread's sandbox. Functions cannot be among them: see `setup`. */
-  open?: Omit<OpenOptions, 'print' | 'printErr' | 'warmUp' | 'imports' | 'onProgress' | 'module'>
+  open?: Omit<OpenOptions, 'print' | 'printErr' | 'warmUp' | 'imports' | 'onProgress' | 'onUncaught' | 'module'>
   /** A module whose default export is called in each thread, with `open`, and gives further options: `warmUp`, `imports`, `print` ... */
   setup?: string | URL
 }

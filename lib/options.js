@@ -204,7 +204,8 @@ const RULES = {
   cache: folder,
   warmUp: func('a function that takes the module'),
   trackLeaks: (value, name) => typeof value === 'boolean' || value === 'allocations' ? value : refuse(name, value, "true, false or 'allocations'"),
-  onProgress: func('a function called with { phase, done, total }')
+  onProgress: func('a function called with { phase, done, total }'),
+  onUncaught: func('a function called with the error')
 }
 
 const DEFAULTS = {

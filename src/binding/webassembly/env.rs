@@ -372,10 +372,17 @@ impl Env {
         self.check(unsafe { sys::napi_create_reference(self.0, value, 1, &mut reference) })?;
         Ok(Ref(reference))
     }
+    /// A reference that does not keep the value: something in JavaScript must, for as long as it is used.
+    pub fn follow(self, value: Js) -> Res<Ref> {
+        let mut reference = ptr::null_mut();
+        // SAFETY: `value` is an object or a function.
+        self.check(unsafe { sys::napi_create_reference(self.0, value, 0, &mut reference) })?;
+        Ok(Ref(reference))
+    }
     #[inline]
     pub fn deref(self, reference: Ref) -> Js {
         let mut value = ptr::null_mut();
-        // SAFETY: a strong reference that was not deleted.
+        // SAFETY: a reference that was not deleted, to a value that is alive.
         unsafe { sys::napi_get_reference_value(self.0, reference.0, &mut value) };
         value
     }
