@@ -213,7 +213,8 @@ export interface OpenOptions<T = any> {
 
   /**
    * The folder for compiled code, or `false` to compile at each `open`.
-   * @default a private folder in the user's cache folder
+   * Holds up to 4 GB, or `EMVM_CACHE_MAX_MB`: what was not used for longest goes.
+   * @default a private folder in the user's cache folder (`EMVM_CACHE_DIR`)
    */
   cache?: string | false
 

@@ -32,7 +32,9 @@ function obstacles (facts, options) {
   if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)
   const api = (facts.shape && facts.shape.api) || []
   if (api.length > 0) reasons.push(`the file is an API of the package's own, with the glue inside: it exports ${api.slice(0, 4).join(', ')}${api.length > 4 ? ', ...' : ''}`)
+  if (facts.shape && facts.shape.wrapped) reasons.push('JavaScript of the package\'s own wraps the factory, so that what it gives need not be the module')
   const uses = facts.uses || {}
+  if (uses.jspi) reasons.push('it uses JSPI: its imports suspend it')
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
   if (uses.nodeFiles) reasons.push("its files are the real disk's (NODERAWFS), which only its own JavaScript reads")

@@ -79,10 +79,12 @@ async function startNative ({ program, facts, path }, options) {
   try {
     sandbox.instantiate()
     facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
+    const { looksAtClasses } = facade
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
     await facade.beforeMain()
+    if (looksAtClasses) sandbox.setImports(facade.importFunctions())
     sandbox.runMain()
     await facade.afterMain()
     const host = new NativeHost(sandbox, facade)

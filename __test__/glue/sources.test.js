@@ -46,6 +46,24 @@ test('an ES module with import.meta.url, static and dynamic imports', async (t) 
   vm.dispose()
 })
 
+test('a default export that is also exported by name among others is part of an API, not a factory', async (t) => {
+  const { write } = glueFolder(t)
+  write('machine.wasm', MACHINE)
+  const file = write('api.js', `
+    let ready
+    const start = () => ready ??= WebAssembly.instantiate(require('fs').readFileSync(__dirname + '/machine.wasm'), { env: { callback: (x) => x } })
+    async function run (a, b) { return (await start()).instance.exports.add(a, b) }
+    const HEAPU8 = null, wasmBinaryFile = 'machine.wasm'
+    Object.assign(Object.defineProperty(exports, '__esModule', { value: true }), { default: run, run, start, version: '1' })`)
+  const vm = await glueHost(file)
+  for (let round = 0; round < 2; round++) {
+    assert.deepStrictEqual(Object.keys(vm.exports), ['default', 'run', 'start', 'version'])
+    assert.strictEqual(await vm.exports.run(2, 3), 5)
+    await vm.isReady()
+  }
+  vm.dispose()
+})
+
 test('a wrapper with the glue in another file of its package', async (t) => {
   const { glue, write } = glueFolder(t)
   write('package.json', '{ "name": "wrapped" }')
@@ -58,6 +76,7 @@ test('a wrapper with the glue in another file of its package', async (t) => {
     const state = require('./state'); state.loads++
     const { shared } = require('dependency'); shared.loads++
     require('./cycle')
+    if (require(__dirname + '/state.js') !== state) throw new Error('another one by its absolute path')
     exports.facts = { loads: state.loads, shared: shared.loads, again: require('./state.js') === state, json: require('../package.json').name,
       resolved: require.resolve('./state'), cycle: require('./cycle').seen }
     exports.load = async () => { const m = await createModule(); return { next: () => m._next(), trap: () => m._trap() } }

@@ -35,6 +35,16 @@ function descriptionsOf (facts) {
   return descriptions.get(facts)
 }
 
+// What JavaScript has put on a class that was made before more was registered.
+function keepAdditions (from, to) {
+  for (const [old, made] of [[from, to], [from.prototype, to.prototype]]) {
+    if (old === made || !old || !made) continue
+    for (const key of Reflect.ownKeys(old)) {
+      if (!Object.hasOwn(made, key)) Object.defineProperty(made, key, Object.getOwnPropertyDescriptor(old, key))
+    }
+  }
+}
+
 // `wants(name)` says whether the package has that helper on its module.
 function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program } = {}) {
   const errors = makeErrors()
@@ -91,7 +101,11 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
     e: (index) => enums[index],
     k: (index) => constants[index]
   }
-  for (const [name, kind, index] of description.symbols) module[name] = symbols[kind](index)
+  for (const [name, kind, index] of description.symbols) {
+    const made = symbols[kind](index)
+    if (kind === 'c' && typeof module[name] === 'function') keepAdditions(module[name], made)
+    module[name] = made
+  }
 
   const helpers = {
     ...errors,

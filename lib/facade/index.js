@@ -31,8 +31,20 @@ class Facade {
 
   // The functions that answer imports, in the order the sandbox numbers them.
   importFunctions () {
-    const own = this.facts.jsImports.map((name) => this.fragment.imports[name])
+    let own = this.facts.jsImports.map((name) => this.fragment.imports[name])
+    if (this.looksAtClasses) {
+      own = own.map((fn) => typeof fn !== 'function' ? fn : (...args) => {
+        this.runtime.attachEmbind()
+        return fn(...args)
+      })
+    }
     return [...this.options.userImports.map(({ fn }) => fn), ...own]
+  }
+
+  // JavaScript that constructors call may find classes in the module that were registered just before.
+  get looksAtClasses () {
+    const { fragment, uses } = this.facts
+    return !this.started && Boolean(fragment && uses && uses.embind && fragment.freeNames.some(({ role }) => role === 'module'))
   }
 
   // Before constructors run: what they may look for in the module object.
@@ -135,6 +147,11 @@ class Facade {
       if (get) this.define(name, get)
       else this.module[name] = value
     }
+    // Any method of `FS` can be exported.
+    for (const key of keys) {
+      const method = key.startsWith('FS_') && !(key in api) ? api.FS[key.slice(3)] : undefined
+      if (typeof method === 'function') this.module[key] = method.bind(api.FS)
+    }
   }
 
   // What the glue's own start-up sets to true or false, where nothing of ours stands for it.
@@ -147,11 +164,16 @@ class Facade {
   #attachExports () {
     const exported = this.facts.exports.filter(({ item }) => item.kind === 'function')
     const keys = new Set(this.facts.moduleKeys)
-    const wanted = exported.filter(({ name }) => !this.facts.hasGlue || keys.has(`_${name}`) || keys.has(name))
+    const keyOf = (name) => {
+      if (!this.facts.hasGlue || keys.has(`_${name}`)) return `_${name}`
+      if (keys.has(name)) return name
+      return name === '__main_argc_argv' && keys.has('_main') ? '_main' : undefined
+    }
+    const wanted = exported.filter(({ name }) => keyOf(name) !== undefined)
     const functions = this.rawFunctions(wanted.map(({ name }) => name))
     wanted.forEach(({ name }, i) => {
       if (functions[i] === undefined) return
-      const key = this.facts.hasGlue && keys.has(name) && !keys.has(`_${name}`) ? name : `_${name}`
+      const key = keyOf(name)
       if (!(key in this.module)) this.module[key] = functions[i]
     })
   }

@@ -2,14 +2,22 @@
 
 // What changes while a module runs, as getters: its memory, its exports, how far it has come.
 
+// Stands for a memory or a table of V8's, made when it is asked for: packages ask what it is an instance of.
+function standIn (kind, members) {
+  let made
+  return () => made ??= Object.create(WebAssembly[kind].prototype, Object.getOwnPropertyDescriptors(members))
+}
+
+// Of `(iji)→i`.
+const parametersOf = (signature) => /^\((\w*)\)/.exec(signature)?.[1].length ?? 0
+
 function makeMemory ({ facade, table }) {
   const { sandbox, facts } = facade
 
-  const wasmMemory = {
+  const wasmMemory = standIn('Memory', {
     get buffer () { return sandbox.buffer() },
     grow (pages) { return sandbox.growMemory(pages) }
-  }
-  Object.defineProperty(wasmMemory, Symbol.toStringTag, { value: 'WebAssembly.Memory' })
+  })
 
   let exported
   // By the names that the wasm has, which a glue's own JavaScript uses, and by their canonical ones.
@@ -20,9 +28,13 @@ function makeMemory ({ facade, table }) {
     const functions = facade.rawFunctions(list.map(({ name }) => name))
     if (functions.every((fn) => fn === undefined)) return object
     const set = (key, fn) => { if (!(key in object)) object[key] = fn }
+    // As V8's own: packages compare how many arguments a function takes.
+    list.forEach(({ item }, i) => {
+      if (functions[i]) Object.defineProperty(functions[i], 'length', { configurable: true, value: parametersOf(item.signature) })
+    })
     list.forEach(({ field }, i) => set(field, functions[i]))
     for (const { field, name, item } of facts.exports) {
-      const value = item.kind === 'memory' ? wasmMemory : item.kind === 'table' ? table.wasmTable : undefined
+      const value = item.kind === 'memory' ? wasmMemory() : item.kind === 'table' ? table.wasmTable() : undefined
       if (value === undefined) continue
       set(field, value)
       set(name, value)
@@ -37,7 +49,7 @@ function makeMemory ({ facade, table }) {
   const state = { noExitRuntime: true, runtimeKeepaliveCounter: 0, EXITSTATUS: 0, ABORT: false, DYNAMICTOP: 0 }
   const started = () => sandbox.generation > 0 || facade.started === true
   const live = {
-    get wasmMemory () { return wasmMemory },
+    get wasmMemory () { return wasmMemory() },
     get buffer () { return sandbox.buffer() },
     get HEAP_DATA_VIEW () {
       const buffer = sandbox.buffer()
@@ -60,7 +72,8 @@ function makeMemory ({ facade, table }) {
   return {
     live,
     api: {
-      get wasmMemory () { return wasmMemory },
+      get wasmMemory () { return wasmMemory() },
+      get wasmTable () { return table.wasmTable() },
       get buffer () { return sandbox.buffer() },
       get calledRun () { return started() },
       get wasmExports () { return wasmExports() },
@@ -69,4 +82,4 @@ function makeMemory ({ facade, table }) {
   }
 }
 
-module.exports = { makeMemory }
+module.exports = { makeMemory, standIn }

@@ -3,6 +3,7 @@
 // The function table: JavaScript functions in it by signature, its entries as functions, and `wasmTable`.
 
 const { UnsupportedError } = require('../errors')
+const { standIn } = require('./memory')
 
 const LETTERS = /^[vijfdp][ijfdp]*$/
 
@@ -51,7 +52,7 @@ function makeTable ({ facade, nameOf }) {
     entries.delete(index)
   }
 
-  const wasmTable = {
+  const wasmTable = standIn('Table', {
     get length () { return sandbox.tableLength() },
     get (index) {
       if (!(index >= 0 && index < sandbox.tableLength())) throw new RangeError(`WebAssembly.Table.get(): invalid address ${index} in funcref table of size ${sandbox.tableLength()}`)
@@ -59,10 +60,9 @@ function makeTable ({ facade, nameOf }) {
     },
     set (index, fn) { setWasmTableEntry(index, fn === undefined ? null : fn) },
     grow (delta) { return sandbox.tableGrow(delta) }
-  }
-  Object.defineProperty(wasmTable, Symbol.toStringTag, { value: 'WebAssembly.Table' })
+  })
 
-  return { api: { addFunction, removeFunction, getWasmTableEntry, wasmTable }, getWasmTableEntry, setWasmTableEntry, wasmTable }
+  return { api: { addFunction, removeFunction, getWasmTableEntry }, getWasmTableEntry, setWasmTableEntry, wasmTable }
 }
 
 module.exports = { makeTable }

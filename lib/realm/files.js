@@ -32,7 +32,7 @@ class PackageFiles {
 
   // What `require(id)` means, where that is a file of the package's own.
   required (from, id) {
-    if (typeof id !== 'string' || !isRelative(id)) return undefined
+    if (typeof id !== 'string' || !(isRelative(id) || path.isAbsolute(id))) return undefined
     let file
     try {
       file = from.require.resolve(id)

@@ -4,7 +4,7 @@
 
 const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
-const { StartError } = require('../errors')
+const { StartError, UnsupportedError } = require('../errors')
 const { environment } = require('./environment')
 const { Failures } = require('./failures')
 const { Loader } = require('./loader')
@@ -13,6 +13,7 @@ const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
+const JSPI = /WebAssembly\.(Suspending|promising|SuspendError)\b/
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -122,6 +123,9 @@ class Generation {
     } catch (cause) {
       if (cause instanceof StartError || (cause && typeof cause.code === 'string' && cause.code.startsWith('EMVM_ERR'))) throw cause
       const message = cause && cause.message !== undefined ? cause.message : String(cause)
+      if (JSPI.test(message)) {
+        throw new UnsupportedError(`this module uses JSPI (${message}), which emvm does not have: use the package's build with Asyncify, or one that does not suspend`, { cause })
+      }
       throw new StartError(`the module's start-up failed: ${message}`, { cause })
     }
   }

@@ -16,11 +16,13 @@ function offered ({ module, initial, exported, result }) {
   return result && result.Module
 }
 
-// A default export that is a factory is the module's; an object beside other names is one part of an API.
+// A default export that is a factory is the module's; an object beside other names is one part of an API, and so is a
+// function that is also exported by a name, among others.
 function fromExports (exported) {
   const { default: main } = exported
-  const alone = Object.keys(exported).every((key) => key === 'default' || key === '__esModule')
-  if (typeof main === 'function' || (alone && isObject(main))) return main
+  const named = Object.keys(exported).filter((key) => key !== 'default' && key !== '__esModule')
+  const part = named.length > 2 && named.some((key) => exported[key] === main)
+  if ((typeof main === 'function' && !part) || (named.length === 0 && isObject(main))) return main
   return only(exported)
 }
 
@@ -57,8 +59,7 @@ async function settleBeside ({ result }, [offer], options, { hook, pending, inst
   const module = result && result.Module
   if (!isObject(module) || module === offer) return
   // What every `Module` has that was given to the glue is no sign that it was used.
-  const used = MARKS.some((key) => key !== 'onRuntimeInitialized' && Object.hasOwn(module, key)) ||
-    Object.keys(module).some((key) => key[0] === '_' && typeof peek(module, key) === 'function')
+  const used = MARKS.some((key) => key !== 'onRuntimeInitialized' && Object.hasOwn(module, key)) || functionsOf(module).some(ofC)
   if (!used) return
   said('the `Module` of the script')
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
@@ -77,18 +78,24 @@ function peek (object, key) {
 // How long an object that may be no module is given to instantiate something.
 const DOUBTFUL_MS = 500
 
-const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'run', 'onRuntimeInitialized', 'preloadedImages', 'inspect', 'ccall']
+const MARKS = ['calledRun', 'asm', 'HEAP8', 'HEAPU8', 'onRuntimeInitialized', 'preloadedImages', 'ccall']
+// Any API may have these: they tell something beside functions of C only.
+const WEAK_MARKS = ['run', 'inspect']
 
 // Whether an object is Emscripten's module, as against an interface that some wrapper built of it.
 function isModule (object, options) {
   if (hasMarks(object, options)) return true
-  const functions = Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
-  return functions.length > 0 && functions.filter((key) => key[0] === '_').length * 2 >= functions.length
+  const functions = functionsOf(object)
+  return functions.length > 0 && functions.filter(ofC).length * 2 >= functions.length
 }
+
+const functionsOf = (object) => Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
+const ofC = (key) => key[0] === '_'
 
 // A wrapper may well have functions whose names begin with an underscore, but nothing of these.
 function hasMarks (object, options) {
-  return object === options || MARKS.some((key) => Object.hasOwn(object, key))
+  if (object === options || MARKS.some((key) => Object.hasOwn(object, key))) return true
+  return WEAK_MARKS.some((key) => Object.hasOwn(object, key)) && functionsOf(object).some(ofC)
 }
 
 // `promised`: a promise of the glue's gave this module, so that it is ready unless its wasm is still being compiled.

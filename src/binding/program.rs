@@ -351,9 +351,9 @@ fn facts(program: &Program) -> Value {
         "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),
         "uses": glue.map(|g| json!({
             "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
-            "embind": g.uses.embind, "nodeFiles": g.uses.node_files,
+            "embind": g.uses.embind, "nodeFiles": g.uses.node_files, "jspi": g.uses.jspi,
         })),
-        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api })),
+        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api, "wrapped": g.shape.wrapped })),
         "fastcomp": program.abi().fastcomp,
         "wasmOrigin": format!("{:?}", reading.wasm_origin),
         "versions": format!("{:?}", reading.versions),

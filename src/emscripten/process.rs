@@ -63,15 +63,22 @@ impl Runtime {
         else {
             return Ok(None);
         };
+        // A main that takes no arguments gets none: its module may have no room to put them.
+        let room = ["stackAlloc", "_emscripten_stack_alloc", "malloc"];
+        let has_room = room.iter().any(|name| self.wasm.export(name).is_some());
         let mut words = vec![PROGRAM];
         words.extend(args.iter().map(String::as_str));
+        words.truncate(if has_room { words.len() } else { 0 });
         let mut pointers = Vec::new();
         for word in &words {
             pointers.push(self.stack_string(word)?);
         }
-        let argv = self.stack_alloc((pointers.len() as u32 + 1) * 4)?;
-        for (i, pointer) in pointers.iter().chain(&[0]).enumerate() {
-            self.wasm.write_u32(argv + i as u32 * 4, *pointer)?;
+        let mut argv = 0;
+        if has_room {
+            argv = self.stack_alloc((pointers.len() as u32 + 1) * 4)?;
+            for (i, pointer) in pointers.iter().chain(&[0]).enumerate() {
+                self.wasm.write_u32(argv + i as u32 * 4, *pointer)?;
+            }
         }
         let takes = self.wasm.type_of(main).map_or(2, |ty| ty.params().len());
         let all = [

@@ -102,6 +102,7 @@ pub fn read(
     out.evidence = super::evidence::read(ast, factory);
     out.uses = Uses {
         node_files: ast.text.contains("NODERAWFS"),
+        jspi: ast.text.contains("WebAssembly.Suspending"),
         asyncify: facts.export("asyncify_start_unwind").is_some()
             || out
                 .export_names
@@ -123,6 +124,7 @@ pub fn read(
         esm: ast.module,
         commonjs: assigns_exports(ast),
         api: super::api::names(ast),
+        wrapped: super::wrapped::is_wrapped(ast, factory),
     };
 }
 

@@ -11,6 +11,7 @@ mod nesting;
 mod packed;
 pub mod parse;
 pub mod wasm_literal;
+mod wrapped;
 
 pub use constants::Limits;
 pub use evidence::{Embind, Evidence};
@@ -109,6 +110,8 @@ pub struct Uses {
     pub embind: bool,
     /// `NODERAWFS`: its files are the real disk's, through Node's own `fs`.
     pub node_files: bool,
+    /// JavaScript promise integration: imports that suspend the wasm.
+    pub jspi: bool,
 }
 
 /// How a user of the package would get at the module.
@@ -122,6 +125,8 @@ pub struct Shape {
     pub commonjs: bool,
     /// What it exports where that is not one module or factory: an API of the package's own, with the glue inside.
     pub api: Vec<String>,
+    /// JavaScript outside of the factory puts a function of its own in its place.
+    pub wrapped: bool,
 }
 
 /// Reads all facts. `facts` is of the wasm that belongs to the glue.

@@ -174,7 +174,7 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>, exports: &ExportNames, out: &mu
                     continue;
                 };
                 if !is_identifier(object, "Module")
-                    || is_option(key)
+                    || (is_option(key) && !is_variable(&a.right, key))
                     || out.module_keys.iter().any(|k| k == key)
                 {
                     continue;
@@ -200,6 +200,11 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>, exports: &ExportNames, out: &mu
             _ => {}
         }
     }
+}
+
+/// `Module["wasmMemory"] = wasmMemory`: a name that users may give is exported all the same.
+fn is_variable(right: &Expression<'_>, name: &str) -> bool {
+    identifier(right).is_some_and(|id| id.name == name)
 }
 
 fn option_read(ast: &Ast<'_>, node: oxc_semantic::NodeId, key: &str, out: &mut GlueFacts) {

@@ -46,7 +46,11 @@ pub fn import_table<'a, 'b>(ast: &'b Ast<'a>, facts: &WasmFacts) -> Option<Impor
                 continue;
             };
             if wanted.contains(&*name) {
-                hits += 1;
+                // `{ "a": wasmImports }` names the table of the module `a`: it is none itself.
+                let holds = property
+                    .as_property()
+                    .is_some_and(|p| is_object(ast, &p.value));
+                hits += usize::from(!holds);
             } else if !known.contains(&*name) {
                 extra += 1;
             }
@@ -78,6 +82,16 @@ pub fn import_table<'a, 'b>(ast: &'b Ast<'a>, facts: &WasmFacts) -> Option<Impor
         factory,
         hits,
     })
+}
+
+/// A variable that holds an object literal.
+fn is_object(ast: &Ast<'_>, value: &Expression<'_>) -> bool {
+    let Some(symbol) = identifier(value).and_then(|id| ast.symbol(id)) else {
+        return false;
+    };
+    let declaration = ast.nodes.kind(ast.scoping.symbol_declaration(symbol));
+    matches!(declaration, AstKind::VariableDeclarator(d)
+        if matches!(d.init.as_ref().map(|i| i.without_parentheses()), Some(Expression::ObjectExpression(_))))
 }
 
 /// The scope that declares most of the functions named in the table.
