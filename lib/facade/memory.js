@@ -2,12 +2,14 @@
 
 // What changes while a module runs, as getters: its memory, its exports, how far it has come.
 
+const { uint32 } = require('../webassembly/convert')
+
 function makeMemory ({ facade, table }) {
   const { sandbox, facts } = facade
 
   const wasmMemory = {
     get buffer () { return sandbox.buffer() },
-    grow (pages) { return sandbox.growMemory(pages) }
+    grow (pages) { return sandbox.growMemory(uint32(pages, 'WebAssembly.Memory.grow(): Argument 0')) }
   }
   Object.defineProperty(wasmMemory, Symbol.toStringTag, { value: 'WebAssembly.Memory' })
 

@@ -157,7 +157,7 @@ impl NapiJs {
                 // SAFETY: the cell lives longer than its instance, which holds this.
                 let cell = unsafe { &*self.cell };
                 super::crossing::restored(self.env, cell, error)
-                    .unwrap_or_else(|| Unwind::Js(self.keep(opaque(error)).0))
+                    .unwrap_or_else(|| Unwind::Js(self.keep_error(opaque(error)).0))
             }
             _ => otherwise(),
         }
@@ -782,6 +782,12 @@ impl Js for NapiJs {
             unsafe { sys::napi_set_element(self.env, array, slot, raw_of(value)) };
         }
         JsRef(slot)
+    }
+    fn keep_error(&self, value: JsValue) -> JsRef {
+        let kept = self.keep(value);
+        // SAFETY: the cell lives longer than its instance, which holds this.
+        unsafe { &*self.cell }.carry_error(kept);
+        kept
     }
     fn value(&self, reference: JsRef) -> JsValue {
         let array = self.kept.as_ref().and_then(Reference::value);
