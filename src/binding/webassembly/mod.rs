@@ -111,6 +111,7 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),
+    ("moduleKnown", Some(module::module_known)),
     ("moduleCompileAsync", Some(module::module_compile_async)),
     ("moduleImports", Some(module::module_imports)),
     ("moduleExports", Some(module::module_exports)),
