@@ -5,7 +5,7 @@
 const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
-const { open } = require('..')
+const { inspect, open } = require('..')
 const { compare, fixtures } = require('./support/compare')
 
 const VALUES = [undefined, null, -1, 1.5, NaN, Infinity, 10n, 'x', '', {}, [], true, Symbol('s'), () => 1, new Date(5), new Uint8Array(2), 1e10, -(2 ** 40)]
@@ -50,6 +50,14 @@ test('no function of the module says how the addon converts', async () => {
     everywhere(files.exports.FS, names, () => files.recycle())
   } finally {
     for (const sandbox of [vm, files, bare]) sandbox.dispose()
+  }
+})
+
+test('a source that is none is a bad option, whatever it is', async () => {
+  for (const source of [...VALUES.slice(0, 13), [Symbol('s')], { toString: null }]) {
+    if (typeof source === 'string' && source) continue
+    await assert.rejects(open(source), { code: 'EMVM_ERR_OPTION' })
+    await assert.rejects(inspect(source), { code: 'EMVM_ERR_OPTION' })
   }
 })
 

@@ -19,6 +19,13 @@ test('memory grows by the step that the glue names', async () => {
   assert.ok(new Set(capped.result.map(([, size]) => size)).size > 5)
 })
 
+test('JavaScript sees memory that has grown within the same call', async () => {
+  for (const fixture of ['growth-linear.js', 'growth-capped.js', 'growth-aborting.js']) {
+    const { result } = await compare(fixture, 'growth.js', { argument: { pieces: [], fills: [1000, 6 * MIB, 6 * MIB, 100] } })
+    assert.ok(result.every(([last]) => Math.floor(last / 1000) >= 7), fixture)
+  }
+})
+
 test('running out of memory aborts or fails malloc, as the module was built', async () => {
   for (const [fixture, ending] of [['growth-aborting.js', 'aborted'], ['growth-fixed.js', 'aborted'], ['growth-none.js', 0]]) {
     const { result } = await compare(fixture, 'growth.js', { argument: { pieces: [MIB, MIB, 256 * MIB, 1000] }, lines: (line) => !/enlarge memory|Aborted/.test(line) })

@@ -1,7 +1,7 @@
 'use strict'
 
 // Takes memory until there is none, and looks at its size each time.
-exports.job = (m, { argument: { pieces } }) => {
+exports.job = (m, { argument: { pieces, fills = [] } }) => {
   const sizes = []
   for (const bytes of pieces) {
     let taken
@@ -12,5 +12,6 @@ exports.job = (m, { argument: { pieces } }) => {
     }
     sizes.push([taken, m.HEAPU8.length])
   }
+  for (const bytes of fills) sizes.push([m._fill(bytes), m.HEAPU8.length])
   return sizes
 }

@@ -148,6 +148,14 @@ impl NapiJs {
         raw::undefined(self.env)
     }
 
+    /// JavaScript is about to run within a call: views of a memory that has grown meanwhile end first.
+    fn follow_memory(&self, rt: &Runtime) {
+        let memory = rt.wasm.memory();
+        // SAFETY: the cell lives longer than its instance, which holds this.
+        let cell = unsafe { &*self.cell };
+        cell.buffer.follow(self.env, memory.as_ptr(), memory.len());
+    }
+
     /// Why an N-API call failed that may run JavaScript.
     #[cold]
     fn failure(&self, otherwise: impl FnOnce() -> Unwind) -> Unwind {
@@ -526,6 +534,7 @@ impl Js for NapiJs {
         this: JsValue,
         args: &[JsValue],
     ) -> Result<JsValue, Unwind> {
+        self.follow_memory(rt);
         // JsValue is a napi_value in disguise, so the slice is an argument list.
         let args_at = args.as_ptr().cast::<sys::napi_value>();
         get!(
@@ -550,6 +559,7 @@ impl Js for NapiJs {
         class: JsValue,
         args: &[JsValue],
     ) -> Result<JsValue, Unwind> {
+        self.follow_memory(rt);
         let args_at = args.as_ptr().cast::<sys::napi_value>();
         get!(
             napi_new_instance,
