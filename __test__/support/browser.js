@@ -71,7 +71,8 @@ async function launch (executable = findChromium()) {
       const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null
       child.kill('SIGKILL')
       await ended
-      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+      // Its helper processes write for a while yet.
+      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 })
     }
   }
 }
