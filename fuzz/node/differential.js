@@ -93,7 +93,10 @@ class Side {
 }
 
 function hash (bytes) {
-  return `${bytes.length} ${require('node:crypto').createHash('sha256').update(bytes).digest('hex')}`
+  const hasher = require('node:crypto').createHash('sha256')
+  // It takes no more than 2 GiB at a time.
+  for (let at = 0; at < bytes.length; at += 2 ** 30) hasher.update(bytes.subarray(at, at + 2 ** 30))
+  return `${bytes.length} ${hasher.digest('hex')}`
 }
 
 function prepare () {
