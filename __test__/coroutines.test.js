@@ -4,10 +4,11 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
 const { open } = require('..')
+const { runScript } = require('./support/child')
 const { compare, fixtures } = require('./support/compare')
 
-async function opened (t) {
-  const vm = await open(path.join(fixtures, 'coroutines.js'), { host: 'native' })
+async function opened (t, options) {
+  const vm = await open(path.join(fixtures, 'coroutines.js'), { host: 'native', ...options })
   t.after(() => vm.dispose())
   return vm
 }
@@ -53,4 +54,35 @@ test('after `dispose`, waiting coroutines fail by name', async () => {
   vm.dispose()
   settle(1)
   await assert.rejects(waiting, { code: 'EMVM_ERR_DISPOSED' })
+})
+
+test('coroutines that nobody waits for do not end the process when their generation ends', async () => {
+  const { code, stdout, stderr } = await runScript(`
+    emvm.open('__test__/fixtures/coroutines.js', { host: 'native' }).then(async (vm) => {
+      const later = () => new Promise((resolve) => setTimeout(resolve, 20))
+      vm.exports.sum(later(), 1)
+      await vm.isReady()
+      vm.exports.sum(later(), 1)
+      vm.dispose()
+      setTimeout(() => console.log('went on'), 100)
+    })`)
+  assert.deepStrictEqual({ code, stdout, stderr }, { code: 0, stdout: 'went on\n', stderr: '' })
+})
+
+test('a fault while a coroutine goes on is the error of all that wait', async (t) => {
+  const vm = await opened(t, { timeout: 50 })
+  const m = vm.exports
+  const other = m.sum(new Promise(() => {}), 1)
+  const failing = m.sum(Promise.resolve({ valueOf () { for (;;) m.running() } }), 1)
+  await assert.rejects(failing, { code: 'EMVM_ERR_TIMEOUT' })
+  await assert.rejects(other, { code: 'EMVM_ERR_TIMEOUT' })
+  assert.strictEqual(await (await vm.isReady()).sum(1, 2), 3)
+})
+
+test('what JavaScript throws in a coroutine that goes on is told to onUncaught', async (t) => {
+  const told = []
+  const vm = await opened(t, { onUncaught: (error) => told.push(error.message) })
+  vm.exports.sum(Promise.resolve({ valueOf () { throw new Error('mine') } }), 1)
+  for (let i = 0; i < 100 && told.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.deepStrictEqual(told, ['mine'])
 })

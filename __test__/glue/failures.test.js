@@ -147,6 +147,7 @@ for (const realm of ['shared', 'context']) {
         (async function () { await wait(40); throw new Error('promise') })()
         setTimeout(function () { throw new Error('timeout') }, 40)
       }
+      Module.onBack = function () { Promise.reject(new Error('called by the module')); return 1 }
       Module.begin = function () { setImmediate(function () { throw new Error('immediate') }) }`)
     const told = []
     const first = [true]
@@ -155,9 +156,10 @@ for (const realm of ['shared', 'context']) {
     const vm = await open(file, { host: 'glue', realm, module, onUncaught: (error) => { told.push(error.message) } })
     const errors = await heard(async () => {
       vm.exports.begin()
-      await until(() => told.length >= 3)
+      assert.strictEqual(vm.exports._back(4), 1)
+      await until(() => told.length >= 4)
     })
-    assert.deepStrictEqual(told.sort(), ['immediate', 'promise', 'timeout'])
+    assert.deepStrictEqual(told.sort(), ['called by the module', 'immediate', 'promise', 'timeout'])
     assert.deepStrictEqual(errors, [])
     vm.dispose()
   })

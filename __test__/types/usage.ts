@@ -15,7 +15,8 @@ async function typed (): Promise<void> {
     imports: { env: { now: () => 0 } },
     cache: false,
     warmUp: async (module) => { const sum: number = module._add(1, 2); void sum },
-    onProgress: ({ phase, done, total }) => { const share: number = done / total; void [phase, share] }
+    onProgress: ({ phase, done, total }) => { const share: number = done / total; void [phase, share] },
+    onUncaught: (error) => { const reason: unknown = error; void reason }
   }
   const vm: Sandbox<Adder> = await open<Adder>(new URL('file:///adder.js'), options)
   const fresh: Adder = await vm.isReady()

@@ -46,7 +46,7 @@ function keepAdditions (from, to) {
 }
 
 // `wants(name)` says whether the package has that helper on its module.
-function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program } = {}) {
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
   const known = descriptionsOf(facts)
@@ -73,7 +73,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   }
   const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))
 
-  const coroutines = makeCoroutines({ sandbox, operations, makesErrorValues: makesErrorValues(facts) })
+  const coroutines = makeCoroutines({ sandbox, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
   operations.setHooks([
     (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
     (value) => {

@@ -117,7 +117,7 @@ function makeRuntime (facade) {
     if (sandbox.embindRegistrations === registrations) return
     registrations = sandbox.embindRegistrations
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program, onUncaught: facade.options.onUncaught })
   }
 
   return {

@@ -31,6 +31,9 @@ class Failures {
   // What `work` begins is this generation's.
   adopt (work) { return context.run(this, work) }
 
+  // A function that the module calls, as an import: what it begins is not its caller's.
+  around (fn) { return (...args) => context.run(this, fn, ...args) }
+
   started () {
     this.#state = ALIVE
     this.#fail = undefined

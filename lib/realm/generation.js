@@ -20,6 +20,7 @@ class Generation {
   constructor (program, options) {
     this.program = program
     this.options = options
+    this.failures = new Failures(options.onUncaught)
     this.namespace = createNamespace({
       memoryMax: options.memory.max,
       timeout: options.timeout,
@@ -27,9 +28,10 @@ class Generation {
       cache: options.cache,
       interruptId: program.interruptId,
       imports: options.imports,
+      // Costs a little for each call, so only where it makes a difference.
+      around: options.onUncaught && ((fn) => this.failures.around(fn)),
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
-    this.failures = new Failures(options.onUncaught)
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: this.failures })
     this.module = undefined
   }

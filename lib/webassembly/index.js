@@ -13,8 +13,9 @@ const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
 // `imports`: functions of the user's that come before what is imported, by module and name; `cache`: the folder of
-// compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given.
-function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps } = {}) {
+// compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given;
+// `around`: the same for every function that is not the user's.
+function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps, around } = {}) {
   const realm = new Realm({ memoryMax, timeout, interruptId, stack })
   const { Module, compile } = defineModule(cache === false ? '' : cache)
   let pending = 0
@@ -22,7 +23,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
   const table = defineTable(realm)
   const global = defineGlobal(realm)
   const exception = defineException(realm)
-  const instance = defineInstance(realm, { memory, table, global, exception, overrides, wraps })
+  const instance = defineInstance(realm, { memory, table, global, exception, overrides, wraps, around })
 
   // A synchronous exception becomes a rejection.
   async function during (work) {

@@ -18,7 +18,7 @@ function describe (compiled) {
   return known
 }
 
-module.exports = function defineInstance (realm, { memory, table, global, exception, overrides, wraps }) {
+module.exports = function defineInstance (realm, { memory, table, global, exception, overrides, wraps, around }) {
   let count = 0
   let lastMemory
 
@@ -97,10 +97,12 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       const wrap = kind === 0 && typeof theirs === 'function' && wraps && wraps[module] && wraps[module][name]
       const value = wrap ? wrap(theirs) : theirs
       if (kind === 2 && memory.isMemory(value)) lastMemory = value
-      given[at] = link(kind, value, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
+      given[at] = link(kind, around && isHost(kind, value) ? around(value) : value, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
     }
     return given
   }
+
+  const isHost = (kind, value) => kind === 0 && typeof value === 'function' && realm.addressOf(value) === undefined
 
   function link (kind, value, detail, place) {
     switch (EXTERN_KINDS[kind]) {

@@ -4,16 +4,19 @@
 
 const { StaleHandleError } = require('../../errors')
 
+// After these nothing of the instance can be relied on.
+const FAULTS = new Set(['EMVM_ERR_TRAP', 'EMVM_ERR_ABORT', 'EMVM_ERR_EXIT', 'EMVM_ERR_MEMORY', 'EMVM_ERR_TIMEOUT'])
+
 // `makesErrorValues`: C++ turns its exceptions into values before it rejects with them (from 4.0.10); before that the
 // host takes the exception being handled.
-function makeCoroutines ({ sandbox, operations, makesErrorValues }) {
+function makeCoroutines ({ sandbox, operations, makesErrorValues, onUncaught }) {
   // The image's generation is the first one's.
   const now = () => Math.max(1, sandbox.generation)
   // What is not settled when its generation ends never will be by C++.
-  let era = { generation: now(), open: new Set() }
+  let era = { generation: now(), open: new Map() }
 
   function current () {
-    if (era.generation !== now()) era = { generation: now(), open: new Set() }
+    if (era.generation !== now()) era = { generation: now(), open: new Map() }
     return era
   }
 
@@ -24,8 +27,10 @@ function makeCoroutines ({ sandbox, operations, makesErrorValues }) {
       try {
         operations.resumeCoroutine(awaiter, value, rejected)
       } catch (error) {
-        if (!error || error.code !== 'EMVM_ERR_DISPOSED') throw error
-        giveUp(began, error)
+        if (error && error.code === 'EMVM_ERR_DISPOSED') return giveUp(began, error)
+        if (began.open.size > 0 && error && FAULTS.has(error.code)) return fail(began, error)
+        if (onUncaught === undefined) throw error
+        onUncaught(error)
       }
     }
     Promise.resolve(promise).then(settled(false), settled(true))
@@ -47,18 +52,25 @@ function makeCoroutines ({ sandbox, operations, makesErrorValues }) {
           reject(error)
         }
       }
-      open.add(reject)
+      open.set(reject, undefined)
       functions = [closing(resolve), makesErrorValues ? closing(reject) : rejectWithCurrent]
     })
+    for (const [reject, known] of open) if (known === undefined) open.set(reject, promise)
     return [promise, ...functions]
   }
 
   return { suspend, makePromise }
 }
 
-function giveUp ({ open }, error) {
-  for (const reject of open) reject(error)
+function fail ({ open }, error) {
+  for (const reject of open.keys()) reject(error)
   open.clear()
+}
+
+// That an instance has gone is no news to whoever does not wait for it.
+function giveUp (era, error) {
+  for (const promise of era.open.values()) promise.catch(() => {})
+  fail(era, error)
 }
 
 function stale (generation, current) {
