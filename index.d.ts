@@ -213,7 +213,8 @@ export interface OpenOptions<T = any> {
 
   /**
    * The folder for compiled code, or `false` to compile at each `open`.
-   * @default a private folder in the user's cache folder
+   * Holds up to 4 GB, or `EMVM_CACHE_MAX_MB`: what was not used for longest goes.
+   * @default a private folder in the user's cache folder (`EMVM_CACHE_DIR`)
    */
   cache?: string | false
 
@@ -234,6 +235,13 @@ export interface OpenOptions<T = any> {
 
   /** Called while the module is being compiled; not called when it comes from the cache. */
   onProgress?: (progress: Progress) => void
+
+  /**
+   * Told of failures that nobody waits for: an error in a timer of the module's, or, on the glue host, a promise that its JavaScript
+   * made by itself and that is rejected. Without it they are an `uncaughtException` or `unhandledRejection` of the process, which ends
+   * it unless it listens. While the module starts they are the failure of the start, with this option and without.
+   */
+  onUncaught?: (error: unknown) => void
 }
 
 /** `isReady()` recycles as soon as one of these is reached. */
@@ -594,7 +602,7 @@ export interface PoolOptions {
   /** Limits of each thread's JavaScript, as of `worker_threads`. */
   resourceLimits?: { maxYoungGenerationSizeMb?: number, maxOldGenerationSizeMb?: number, codeRangeSizeMb?: number, stackSizeMb?: number }
   /** Options of {@link open} for each thread's sandbox. Functions cannot be among them: see `setup`. */
-  open?: Omit<OpenOptions, 'print' | 'printErr' | 'warmUp' | 'imports' | 'onProgress' | 'module'>
+  open?: Omit<OpenOptions, 'print' | 'printErr' | 'warmUp' | 'imports' | 'onProgress' | 'onUncaught' | 'module'>
   /** A module whose default export is called in each thread, with `open`, and gives further options: `warmUp`, `imports`, `print` ... */
   setup?: string | URL
 }

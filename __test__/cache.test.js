@@ -168,3 +168,21 @@ test('code that is replaced under a process that runs it', async (t) => {
   assert.ok(fs.statSync(folder).isDirectory())
   assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
 })
+
+test('a folder that is full loses what was not used for longest', async (t) => {
+  const { folder, write } = scratch(t)
+  const cache = path.join(folder, 'cache')
+  const files = [0, 1, 2].map((i) => write(`machine${i}.wasm`, Buffer.concat([MACHINE, Buffer.from([0, 2, 1, 65 + i])])))
+  const keys = () => fs.readdirSync(cache).filter((name) => name.endsWith('.code'))
+  await openOnce(files[0], cache)
+  const [first] = keys()
+  await openOnce(files[1], cache)
+  assert.strictEqual(keys().length, 2)
+  process.env.EMVM_CACHE_MAX_MB = '0'
+  t.after(() => { delete process.env.EMVM_CACHE_MAX_MB })
+  assert.deepStrictEqual(await openOnce(files[2], cache), { sum: 5, fromCache: false })
+  assert.strictEqual(keys().length, 1)
+  assert.ok(!keys().includes(first))
+  assert.deepStrictEqual(await openOnce(files[2], cache), { sum: 5, fromCache: true })
+  assert.deepStrictEqual(await openOnce(files[0], cache), { sum: 5, fromCache: false })
+})

@@ -77,7 +77,7 @@ test('200 MB of nothing, of JavaScript, of brackets: an error, in bounded memory
       const codes = []
       for (const source of sources) codes.push(await emvm.open(source(), { cache: false }).then(() => 'opened', (error) => error.code))
       console.log(JSON.stringify({ codes, mb: process.resourceUsage().maxRSS >> 10 }))
-    })()`, { timeout: 60_000 })
+    })()`, { timeout: 240_000 })
   assert.strictEqual(code, 0, stderr)
   const { codes, mb } = JSON.parse(stdout)
   assert.deepStrictEqual(codes, ['EMVM_ERR_INVALID_WASM', 'EMVM_ERR_SOURCE', 'EMVM_ERR_SOURCE', 'EMVM_ERR_SOURCE', 'EMVM_ERR_INVALID_WASM'])

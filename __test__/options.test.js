@@ -63,7 +63,8 @@ test('a wrong value is refused with the option, the value and what is accepted',
     cache: [true, '', null],
     warmUp: [{}, 'x'],
     trackLeaks: [1, 'yes', null],
-    onProgress: [{}]
+    onProgress: [{}],
+    onUncaught: [{}, true]
   }
   for (const [option, values] of Object.entries(wrong)) {
     for (const value of values) {
@@ -94,14 +95,16 @@ test('options that are no object are refused', () => {
 })
 
 test('good values come out in one shape', () => {
-  const print = () => {}
+  const lines = []
+  const print = (line) => lines.push(line)
   const options = openOptions({
     recycle: { calls: 5, heapBytes: '1mb' }, mounts: { '/d': { path: 'x' } }, stdin: 'hé', print, cache: false, wasm: 'a.wasm', args: ['-v']
   })
   assert.deepStrictEqual(options.recycle, { mode: 'policy', calls: 5, heapBytes: 1048576, onTrap: true })
   assert.deepStrictEqual(options.mounts, [{ at: '/d', path: path.resolve('x'), readonly: false }])
   assert.deepStrictEqual([...options.stdin], [0x68, 0xc3, 0xa9])
-  assert.strictEqual(options.print, print)
+  options.print('line')
+  assert.deepStrictEqual(lines, ['line'])
   assert.strictEqual(options.cache, false)
   assert.strictEqual(options.wasm, path.resolve('a.wasm'))
 })

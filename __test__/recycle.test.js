@@ -233,10 +233,10 @@ test('recycle by the size of the heap', async (t) => {
 })
 
 test('recycle by age, and after a trap', async (t) => {
-  const vm = await machine(t, { recycle: { ageMs: 60 } })
+  const vm = await machine(t, { recycle: { ageMs: 1000 } })
   await vm.isReady()
   assert.strictEqual(vm.generation, 1)
-  await new Promise((resolve) => setTimeout(resolve, 80))
+  await new Promise((resolve) => setTimeout(resolve, 1050))
   await vm.isReady()
   assert.strictEqual(vm.generation, 2)
   assert.throws(() => exportsOf(vm.exports).trap(), { code: 'EMVM_ERR_TRAP' })

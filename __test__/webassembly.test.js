@@ -159,6 +159,21 @@ test('bad bytes are CompileErrors', async () => {
   assert.throws(() => new emvm.Instance(new emvm.Module(wasm), { e: { f: 1 } }), emvm.LinkError)
 })
 
+test('what is compiled are the bytes of the call, whatever they are written to later', async () => {
+  // A custom section makes them bytes that nobody has compiled.
+  const bytes = Uint8Array.from([...wasm, 0, 9, 4, ...Buffer.from('mark'), ...require('node:crypto').randomBytes(4)])
+  const again = bytes.slice()
+  for (const given of [bytes, again]) {
+    const mark = given.slice(-4)
+    const compiling = emvm.compile(given)
+    given.fill(0)
+    const module = await compiling
+    assert.deepStrictEqual(new Uint8Array(emvm.Module.customSections(module, 'mark')[0]), mark)
+    assert.strictEqual(emvm.Module.exports(module).length, 8)
+  }
+  await assert.rejects(emvm.compile(bytes), emvm.CompileError)
+})
+
 test('shared memory is refused by name', () => {
   assert.throws(() => new emvm.Memory({ initial: 1, maximum: 1, shared: true }), { code: 'EMVM_ERR_UNSUPPORTED' })
 })

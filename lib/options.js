@@ -204,7 +204,8 @@ const RULES = {
   cache: folder,
   warmUp: func('a function that takes the module'),
   trackLeaks: (value, name) => typeof value === 'boolean' || value === 'allocations' ? value : refuse(name, value, "true, false or 'allocations'"),
-  onProgress: func('a function called with { phase, done, total }')
+  onProgress: func('a function called with { phase, done, total }'),
+  onUncaught: func('a function called with the error')
 }
 
 const DEFAULTS = {
@@ -237,7 +238,8 @@ const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imp
 
 // What is opened: `{ path }` or `{ bytes }`.
 function sourceOf (source) {
-  if (/^https?:/.test(source)) refuse('source', String(source), 'the path or file: URL of a file on this machine (download it first), or its bytes (Uint8Array)')
+  const named = typeof source === 'string' || source instanceof URL
+  if (named && /^https?:/.test(source)) refuse('source', String(source), 'the path or file: URL of a file on this machine (download it first), or its bytes (Uint8Array)')
   if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) return { path: fileUrl(source, 'source') }
   if (typeof source === 'string' && source !== '' && !source.includes('\0')) return { path: path.resolve(source) }
   const given = bytesOf(source)

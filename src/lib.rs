@@ -13,3 +13,10 @@ pub mod instance;
 pub mod memory;
 pub mod program;
 pub mod webassembly;
+
+// A few inputs of each fuzz target are unit tests.
+#[cfg(test)]
+extern crate self as emvm;
+#[cfg(test)]
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;

@@ -30,13 +30,13 @@ for (const realm of ['shared', 'context']) {
   test(`faults in realm '${realm}' are the same errors`, async (t) => {
     const { glue } = glueFolder(t)
     const vm = await open(glue('glue.js', 'commonjs', 'Module.fail = function (how) { throw new how.Error("mine") }'), {
-      host: 'glue', realm, timeout: 200, module: { onBack: (x) => { if (x === 1) throw new RangeError('from a callback'); return x } }
+      host: 'glue', realm, timeout: 1000, module: { onBack: (x) => { if (x === 1) throw new RangeError('from a callback'); return x } }
     })
     assert.throws(() => vm.exports._trap(), (error) => error.name === 'RuntimeError' && error.code === 'EMVM_ERR_TRAP' && error.trap === 'unreachable')
     assert.throws(() => vm.exports._divide(1, 0), { trap: 'divide', message: 'divide by zero' })
     assert.throws(() => vm.exports._load(-8), { trap: 'out-of-bounds' })
     assert.throws(() => vm.exports._back(1), (error) => error instanceof RangeError && error.message === 'from a callback')
-    assert.throws(() => vm.exports._forever(), { code: 'EMVM_ERR_TIMEOUT', limit: 200 })
+    assert.throws(() => vm.exports._forever(), { code: 'EMVM_ERR_TIMEOUT', limit: 1000 })
     assert.throws(() => vm.exports.fail({ Error: SyntaxError }), SyntaxError)
     assert.strictEqual((await vm.isReady())._add(1, 2), 3)
     assert.deepStrictEqual([vm.stats().traps, vm.stats().timeouts], [3, 1])

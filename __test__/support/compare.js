@@ -13,7 +13,7 @@ const fixtures = path.join(__dirname, '..', 'fixtures')
 const jobs = path.join(__dirname, '..', 'jobs')
 
 function plain (fixture, job, argument) {
-  const args = ['--no-experimental-fetch', path.join(__dirname, 'plain.js'), path.join(fixtures, fixture), path.join(jobs, job)]
+  const args = ['--no-warnings', path.join(__dirname, 'plain.js'), path.join(fixtures, fixture), path.join(jobs, job)]
   if (argument !== undefined) args.push(JSON.stringify(argument))
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 26 })
   assert.strictEqual(status, 0, `plain Node failed: ${stderr}`)

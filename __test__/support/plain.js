@@ -1,9 +1,12 @@
 'use strict'
 
 // Runs a job on a fixture's own JavaScript under plain Node and prints what came of it as JSON:
-//   node --no-experimental-fetch plain.js <fixture.js> <job.js> [argument as JSON]
+//   node plain.js <fixture.js> <job.js> [argument as JSON]
 
 const path = require('node:path')
+
+// Old glue takes Node's fetch for a browser's.
+delete globalThis.fetch
 
 const [file, jobFile, argument] = process.argv.slice(2)
 const lines = []

@@ -37,7 +37,7 @@ function source (rng, files, options) {
 }
 
 async function one (rng, { emvm, files }) {
-  const options = { host: 'native', cache: false, timeout: 100, memory: { max: '64mb' }, print () {}, printErr () {}, imports: { env: { callback: (x) => x } } }
+  const options = { host: 'native', cache: false, timeout: 100, memory: { max: '64mb' }, print () {}, printErr () {}, onUncaught () {}, imports: { env: { callback: (x) => x } } }
   const bytes = source(rng, files, options)
   let vm
   try {

@@ -1,6 +1,6 @@
 //! Calls of what is registered, and of embind's and emval's imports, as the fuzzer's bytes say.
 
-use crate::host::{Fake, call_import};
+use super::host::{Fake, call_import};
 use emvm::emscripten::embind::invoke::{Passed, Returned, invoke};
 use emvm::emscripten::embind::{self, Out, handles};
 use emvm::emscripten::js::{HandleRef, Js, JsValue};

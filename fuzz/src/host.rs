@@ -1,11 +1,14 @@
 //! A runtime with a small module in it, and JavaScript played by the fuzzer's bytes: what a value's getters, functions
 //! and conversions do is theirs to decide, and they may come back into the module.
 
-use crate::Bytes;
+use super::Bytes;
 use emvm::emscripten::Runtime;
 use emvm::emscripten::abi::Abi;
 use emvm::emscripten::embind::{Embind, Image};
-use emvm::emscripten::js::{HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, ViewKind};
+use emvm::emscripten::emval::coroutines;
+use emvm::emscripten::js::{
+    HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
+};
 use emvm::engine::{self, Answer, Args, Code, Raw, Setup, Unwind};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -171,7 +174,10 @@ impl Fake {
             4 => self.number(f64::from(self.byte())),
             5 => self.number(f64::from(choice) * -1e9),
             6 => self.number(f64::NAN),
-            7 => self.put(Value::Big(choice > 127, vec![u64::MAX; usize::from(choice >> 6)])),
+            7 => self.put(Value::Big(
+                choice > 127,
+                vec![u64::MAX; usize::from(choice >> 6)],
+            )),
             8 => self.put(Value::Text(vec![
                 0xd800 | u16::from(choice);
                 usize::from(self.byte())
@@ -401,13 +407,42 @@ impl Js for Fake {
     ) -> Result<JsValue, Unwind> {
         self.outcome(rt)
     }
-    fn construct(
-        &self,
-        rt: &mut Runtime,
-        _: JsValue,
-        _: &[JsValue],
-    ) -> Result<JsValue, Unwind> {
+    fn construct(&self, rt: &mut Runtime, _: JsValue, _: &[JsValue]) -> Result<JsValue, Unwind> {
         self.outcome(rt)
+    }
+    /// Nothing waits here: a promise is settled, or never will be, as the fuzzer decides.
+    fn suspend(&self, rt: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind> {
+        match self.byte() % 4 {
+            0 => Err(self.throw()),
+            n @ 1..=2 => coroutines::resume(rt, awaiter, promise, n == 2),
+            _ => Ok(()),
+        }
+    }
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind> {
+        let promise = self.outcome(rt)?;
+        Ok([
+            promise,
+            self.put(Value::Function),
+            self.put(Value::Function),
+        ])
+    }
+    fn error_of(&self, _: &mut Runtime, unwind: Unwind) -> JsValue {
+        let text = format!("{unwind:?}");
+        self.put(Value::Text(text.encode_utf16().collect()))
+    }
+    fn unwind_of(&self, _: JsValue) -> Option<Unwind> {
+        match self.byte() % 8 {
+            0 => Some(Unwind::LongJmp),
+            1 => Some(Unwind::Cpp(u32::from(self.byte()) << 8)),
+            2 => Some(Unwind::Exit(1)),
+            _ => None,
+        }
+    }
+    fn timer(&self, _: TimerCommand) -> Result<(), Unwind> {
+        match self.byte() % 16 {
+            0 => Err(self.throw()),
+            _ => Ok(()),
+        }
     }
     fn operator(
         &self,
@@ -441,12 +476,7 @@ impl Js for Fake {
         let bytes = rt.wasm.bytes(ptr, length)?.to_vec();
         Ok(self.put(Value::Bytes(bytes)))
     }
-    fn make_handle(
-        &self,
-        _: &mut Runtime,
-        handle: HandleRef,
-        _: bool,
-    ) -> Result<JsValue, Unwind> {
+    fn make_handle(&self, _: &mut Runtime, handle: HandleRef, _: bool) -> Result<JsValue, Unwind> {
         self.handles.borrow_mut().push(handle);
         Ok(self.put(Value::Handle(handle)))
     }
@@ -489,7 +519,11 @@ impl Js for Fake {
     }
     fn value(&self, reference: JsRef) -> JsValue {
         let kept = self.kept.borrow();
-        JsValue(*kept.get(&reference.0).expect("a reference is used while it is kept"))
+        JsValue(
+            *kept
+                .get(&reference.0)
+                .expect("a reference is used while it is kept"),
+        )
     }
     fn release(&self, reference: JsRef) {
         let was = self.kept.borrow_mut().remove(&reference.0);

@@ -1,7 +1,11 @@
-//! What the targets share.
+//! What is fuzzed, and what the targets share. emvm's unit tests have all of it as a module, so that it keeps in step.
 
+pub mod arguments;
 pub mod calls;
+pub mod embind;
+pub mod filesystem;
 pub mod host;
+pub mod program;
 
 /// Takes decisions from the fuzzer's bytes; zeros when they are used up.
 pub struct Bytes<'a>(pub &'a [u8]);
@@ -59,5 +63,40 @@ impl<'a> Bytes<'a> {
             247 => 65535,
             _ => self.u64() as i64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Random bytes, each input from a seed of its own.
+    fn try_some(run: fn(&[u8])) {
+        for seed in 1..=150u64 {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut byte = || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            };
+            let data: Vec<u8> = (0..seed * 12).map(|_| byte()).collect();
+            run(&data);
+        }
+    }
+
+    #[test]
+    fn arguments() {
+        try_some(super::arguments::run);
+    }
+    #[test]
+    fn embind() {
+        try_some(super::embind::run);
+    }
+    #[test]
+    fn filesystem() {
+        try_some(super::filesystem::run);
+    }
+    #[test]
+    fn program() {
+        try_some(super::program::run);
     }
 }

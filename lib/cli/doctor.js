@@ -95,10 +95,17 @@ function features ({ cpuFeatures }) {
 }
 
 function cacheFolder (given) {
-  if (given) return path.resolve(given)
+  const wanted = given || process.env.EMVM_CACHE_DIR
+  if (wanted) return path.resolve(wanted)
   if (process.platform === 'darwin') return path.join(os.homedir(), 'Library', 'Caches', 'emvm')
   if (process.platform === 'win32') return path.join(process.env.LOCALAPPDATA || os.homedir(), 'emvm')
   return path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'emvm')
+}
+
+// As in src/engine/cache_room.rs.
+function cacheLimit () {
+  const given = (process.env.EMVM_CACHE_MAX_MB || '').trim()
+  return /^\+?\d+$/.test(given) ? Number(given) * 1024 * 1024 : 4 * GB
 }
 
 function cache (given) {
@@ -119,7 +126,7 @@ function cache (given) {
   return {
     name,
     status: open || foreign ? 'warn' : 'ok',
-    found: `${folder}, ${files.length} files, ${bytes(size)}`,
+    found: `${folder}, ${files.length} files, ${bytes(size)} of ${bytes(cacheLimit())}`,
     advice: open ? `others can write code there that emvm would run: \`chmod 700 ${folder}\`` : foreign ? 'it belongs to another user, whose code emvm would run' : undefined
   }
 }

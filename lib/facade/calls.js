@@ -23,7 +23,7 @@ function makeCalls ({ facade, strings, lateExport, hasExport, table }) {
     }
   }
   const stackSave = stack(['emscripten_stack_get_current', 'stackSave'], () => sandbox.stackPointer())
-  const stackRestore = stack(['_emscripten_stack_restore', 'stackRestore'], (ptr) => { sandbox.stackPointer(ptr) })
+  const stackRestore = stack(['_emscripten_stack_restore', 'stackRestore'], (ptr) => { sandbox.stackPointer(ptr | 0) })
   const stackAlloc = stack(['_emscripten_stack_alloc', 'stackAlloc'], (size) => {
     const ptr = (sandbox.stackPointer() - size) & -16
     sandbox.stackPointer(ptr)

@@ -67,9 +67,9 @@ function makeLifecycle ({ facade }) {
   }
 
   // Runs main with these arguments and gives its status.
-  function callMain (args = []) {
+  function callMain (args) {
     try {
-      return sandbox.callMain(Array.from(args, String))
+      return sandbox.callMain(Array.from(args || [], String))
     } catch (error) {
       const status = statusOf(error)
       if (status === undefined) throw error

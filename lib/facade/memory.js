@@ -2,6 +2,8 @@
 
 // What changes while a module runs, as getters: its memory, its exports, how far it has come.
 
+const { uint32 } = require('../webassembly/convert')
+
 // Stands for a memory or a table of V8's, made when it is asked for: packages ask what it is an instance of.
 function standIn (kind, members) {
   let made
@@ -18,7 +20,7 @@ function makeMemory ({ facade, table }) {
 
   const wasmMemory = standIn('Memory', {
     get buffer () { return sandbox.buffer() },
-    grow (pages) { return sandbox.growMemory(pages) }
+    grow (pages) { return sandbox.growMemory(uint32(pages, 'WebAssembly.Memory.grow(): Argument 0')) }
   })
 
   let exported

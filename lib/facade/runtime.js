@@ -86,6 +86,7 @@ function makeRuntime (facade) {
     ...lifecycle.own,
     ...makeEmval(sandbox),
     getCFunc: calls.getCFunc,
+    functionPointers: table.functionPointers,
     setWasmTableEntry: table.setWasmTableEntry,
     UTF8Decoder: new TextDecoder('utf-8'),
     UTF16Decoder: new TextDecoder('utf-16le'),

@@ -3,6 +3,7 @@
 // The function table: JavaScript functions in it by signature, its entries as functions, and `wasmTable`.
 
 const { UnsupportedError } = require('../errors')
+const { uint32 } = require('../webassembly/convert')
 const { standIn } = require('./memory')
 
 const LETTERS = /^[vijfdp][ijfdp]*$/
@@ -13,7 +14,16 @@ function makeTable ({ facade, nameOf }) {
   let entries = new Map()
   let entriesOf = -1
 
-  function getWasmTableEntry (index) {
+  // What V8's own table says of a wrong index.
+  function indexOf (given, method) {
+    const index = uint32(given, `WebAssembly.Table.${method}(): Argument 0`)
+    const length = sandbox.tableLength()
+    if (index < length) return index
+    throw new RangeError(`WebAssembly.Table.${method}(): invalid address ${index} in funcref table of size ${length}`)
+  }
+
+  function getWasmTableEntry (given) {
+    const index = indexOf(given, 'get')
     if (entriesOf !== sandbox.generation) {
       entries = new Map()
       entriesOf = sandbox.generation
@@ -28,9 +38,7 @@ function makeTable ({ facade, nameOf }) {
 
   function addFunction (fn, sig) {
     if (typeof fn !== 'function') throw new TypeError(`addFunction: the first argument is ${fn === null ? 'null' : typeof fn}, not a function`)
-    if (facade.facts.fastcomp) {
-      throw new UnsupportedError("addFunction: function pointers of fastcomp modules are not indices of their table, so none can be added: use host: 'glue'")
-    }
+    if (facade.facts.fastcomp) return reserved.add(fn)
     const index = sandbox.tableAdd(fn, nameOf(fn), checked(fn, sig))
     entries.delete(index)
     return index
@@ -42,27 +50,63 @@ function makeTable ({ facade, nameOf }) {
     throw new TypeError(`addFunction: '${sig}' is no signature: a letter for the result (v i j f d p), then one for each parameter`)
   }
 
-  function removeFunction (index) {
+  function removeFunction (given) {
+    if (facade.facts.fastcomp) return reserved.remove(given)
+    const index = indexOf(given, 'get')
     sandbox.tableRemove(index)
     entries.delete(index)
   }
 
-  function setWasmTableEntry (index, fn) {
+  function setWasmTableEntry (given, fn) {
+    const index = indexOf(given, 'set')
     sandbox.tableSet(index, fn === null ? undefined : fn, fn === null ? undefined : nameOf(fn))
     entries.delete(index)
   }
 
   const wasmTable = standIn('Table', {
     get length () { return sandbox.tableLength() },
-    get (index) {
-      if (!(index >= 0 && index < sandbox.tableLength())) throw new RangeError(`WebAssembly.Table.get(): invalid address ${index} in funcref table of size ${sandbox.tableLength()}`)
-      return getWasmTableEntry(index)
-    },
+    get: getWasmTableEntry,
     set (index, fn) { setWasmTableEntry(index, fn === undefined ? null : fn) },
-    grow (delta) { return sandbox.tableGrow(delta) }
+    grow (delta) { return sandbox.tableGrow(uint32(delta, 'WebAssembly.Table.grow(): Argument 0')) }
   })
 
-  return { api: { addFunction, removeFunction, getWasmTableEntry }, getWasmTableEntry, setWasmTableEntry, wasmTable }
+  const reserved = makeReserved(facade)
+
+  return { functionPointers: reserved.pointers, api: { addFunction, removeFunction, getWasmTableEntry }, getWasmTableEntry, setWasmTableEntry, wasmTable }
+}
+
+// fastcomp's function pointers are no indices of its table: some stand for JavaScript functions, if the module was built so.
+// Its own `jsCall_...` look for them in `pointers`.
+function makeReserved ({ sandbox, facts }) {
+  const { first = 0, count = 0 } = facts.functionPointers || {}
+  const pointers = new Array(count).fill(null)
+  // Those of start-up are there in every generation.
+  let ofStart = null
+  let generation = 0
+
+  function follow () {
+    if (sandbox.generation === generation) return
+    if (generation === 0) ofStart = [...pointers]
+    else for (let i = 0; i < count; i++) pointers[i] = ofStart[i]
+    generation = sandbox.generation
+  }
+
+  function add (fn) {
+    follow()
+    const free = pointers.indexOf(null)
+    if (free < 0) {
+      throw new UnsupportedError(`addFunction: the module was built with ${count} function pointers for JavaScript, ${count ? 'and all are taken' : 'so there are none'} (RESERVED_FUNCTION_POINTERS)`)
+    }
+    pointers[free] = fn
+    return first + free
+  }
+
+  function remove (index) {
+    follow()
+    if (index >= first && index < first + count) pointers[index - first] = null
+  }
+
+  return { pointers, add, remove }
 }
 
 module.exports = { makeTable }

@@ -5,7 +5,7 @@
 
 const [TIMEOUT, INTERVAL, IMMEDIATE, MICROTASK, CLEAR, CLEAR_ALL] = [0, 1, 2, 3, -1, -2]
 
-function makeTimers ({ sandbox, module }) {
+function makeTimers ({ sandbox, module, options: { onUncaught } }) {
   // What clears each, by its number.
   const pending = new Map()
 
@@ -23,7 +23,12 @@ function makeTimers ({ sandbox, module }) {
         if (pending.get(id) !== clear) return
         pending.delete(id)
       }
-      fire(id, isTurn)
+      try {
+        fire(id, isTurn)
+      } catch (error) {
+        if (onUncaught === undefined) throw error
+        onUncaught(error)
+      }
     })
     pending.set(id, clear)
   }

@@ -26,7 +26,7 @@ const RULES = {
   setup: (value, name) => typeof value === 'string' || value instanceof URL ? value : refuse(name, value, 'the path or file: URL of a module')
 }
 
-const THREADLESS = ['print', 'printErr', 'warmUp', 'imports', 'onProgress', 'module']
+const THREADLESS = ['print', 'printErr', 'warmUp', 'imports', 'onProgress', 'onUncaught', 'module']
 
 function poolOptions (given = {}) {
   object(given, 'options')

@@ -6,15 +6,14 @@ const vm = require('node:vm')
 const { createNamespace } = require('../webassembly')
 const { StartError, UnsupportedError } = require('../errors')
 const { environment } = require('./environment')
+const { Failures } = require('./failures')
 const { Loader } = require('./loader')
-const { adopt, orphan } = require('./orphans')
 const { Surroundings } = require('./surroundings')
 const { warmUp } = require('../warm-up')
-const { ReadyHook, hide, offered, settle, settleBeside } = require('./shape')
+const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
 const JSPI = /WebAssembly\.(Suspending|promising|SuspendError)\b/
-const ENDED = Object.freeze({ alive: false })
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -30,17 +29,17 @@ class Generation {
       imports: options.imports,
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
-    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args })
+    this.failures = new Failures(options.onUncaught)
+    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: this.failures })
     this.module = undefined
-    this.token = { alive: true }
   }
 
   async start () {
     try {
-      this.module = (await adopt(this.token, () => this.#withinLimit((said) => this.#run(said))))[0]
+      this.module = (await this.#withinLimit((said) => this.failures.adopt(() => this.#run(said))))[0]
       // An exported module must not be a thenable: promises would call it.
       if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
-      if (this.options.warmUp) await warmUp(this.options.warmUp, this.module)
+      if (this.options.warmUp) await this.#unlessFailed(warmUp(this.options.warmUp, this.module))
       return this
     } catch (error) {
       this.end()
@@ -59,9 +58,11 @@ class Generation {
     }
     const { namespace } = this
     const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
-    const watch = { hook, said, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => !this.token.alive }
+    const watch = { hook, said, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => this.failures.ended }
     const settled = await settle(offer, options, watch)
     await settleBeside(given, settled, options, watch)
+    // What was rejected on the way is told of when all that is waiting has run.
+    await immediate()
     const [module] = settled
     if (module !== null && typeof module === 'object') {
       hook.remove(module)
@@ -110,7 +111,15 @@ class Generation {
       }, limit)
     })
     try {
-      return await Promise.race([work((what) => { waiting = what }), late])
+      return await this.#unlessFailed(Promise.race([work((what) => { waiting = what }), late]))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #unlessFailed (work) {
+    try {
+      return await Promise.race([work, this.failures.ofStart])
     } catch (cause) {
       if (cause instanceof StartError || (cause && typeof cause.code === 'string' && cause.code.startsWith('EMVM_ERR'))) throw cause
       const message = cause && cause.message !== undefined ? cause.message : String(cause)
@@ -118,19 +127,21 @@ class Generation {
         throw new UnsupportedError(`this module uses JSPI (${message}), which emvm does not have: use the package's build with Asyncify, or one that does not suspend`, { cause })
       }
       throw new StartError(`the module's start-up failed: ${message}`, { cause })
-    } finally {
-      clearTimeout(timer)
     }
   }
 
   get heapBytes () { return this.namespace.memoryBytes }
   get busy () { return this.namespace.depth > 0 }
 
+  // From here on it is the user's.
+  use () {
+    this.failures.started()
+    return this
+  }
+
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
   end () {
-    orphan(this.token)
-    // Whoever holds the generation must not keep the token alive.
-    this.token = ENDED
+    this.failures.end()
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined

@@ -9,6 +9,8 @@ const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
 
 const IDLE_MS = 1
+// Programs that went without being disposed of.
+const dropped = new FinalizationRegistry((unregister) => unregister())
 
 // What all generations share: the compiled glue and the compiled wasm.
 class GlueProgram {
@@ -19,6 +21,7 @@ class GlueProgram {
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
+    dropped.register(this, unregister)
     // All generations answer to one number.
     this.interruptId = load().newInterruptId()
   }
@@ -36,7 +39,7 @@ class GlueHost {
     this.kind = 'glue'
     this.program = program
     this.options = options
-    this.current = first
+    this.current = first.use()
     this.generation = 1
     this.standby = null
     this.timer = null
@@ -100,7 +103,7 @@ class GlueHost {
     this.peak = Math.max(this.peak, past.heapBytes)
     for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
     past.end()
-    this.current = next
+    this.current = next.use()
     this.#listen()
     this.standby = null
     this.generation++
@@ -122,7 +125,7 @@ class GlueHost {
     if (this.disposed || this.standby) return
     const made = this.#make().then((next) => {
       if (this.disposed) next.end()
-      else this.standby = next
+      else this.#standBy(next)
       return next
     }, (error) => {
       // The next recycle tries again, and then shows why.
@@ -131,6 +134,15 @@ class GlueHost {
     })
     made.catch(() => {})
     this.standby = made
+  }
+
+  // One that fails before it is used is not used.
+  #standBy (next) {
+    this.standby = next
+    next.failures.ofStart.catch(() => {
+      if (this.standby === next) this.standby = null
+      next.end()
+    })
   }
 
   #prepareSoon () {

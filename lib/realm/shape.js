@@ -193,4 +193,4 @@ class ReadyHook {
   }
 }
 
-module.exports = { offered, settle, settleBeside, ReadyHook, hide }
+module.exports = { offered, settle, settleBeside, ReadyHook, hide, immediate }

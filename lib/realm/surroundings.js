@@ -12,8 +12,9 @@ const { ExitError } = require('../errors')
 const USED_MS = 5
 
 class Surroundings {
-  constructor (source, { WebAssembly, args }) {
+  constructor (source, { WebAssembly, args, failures }) {
     this.source = source
+    this.failures = failures
     this.alive = true
     this.timers = new Set()
     // How many files the glue is fetching.
@@ -34,6 +35,16 @@ class Surroundings {
     for (const clear of this.timers) clear()
     this.timers.clear()
     this.events.removeAllListeners()
+  }
+
+  // Runs what the event loop calls.
+  #call (callback, values) {
+    if (!this.alive) return
+    try {
+      callback(...values)
+    } catch (error) {
+      if (!this.alive || !this.failures.take(error)) throw error
+    }
   }
 
   // The program's `process`: the real one, except for listeners, the exit code and `exit`.
@@ -57,7 +68,7 @@ class Surroundings {
     define('exit', exit)
     define('reallyExit', exit)
     define('abort', () => exit(134))
-    define('nextTick', (callback, ...rest) => process.nextTick(() => { if (this.alive) callback(...rest) }))
+    define('nextTick', (callback, ...rest) => process.nextTick(() => this.#call(callback, rest)))
     return own
   }
 
@@ -68,7 +79,7 @@ class Surroundings {
       const forget = () => clear(timer)
       const timer = set((...values) => {
         if (!again) this.timers.delete(forget)
-        if (this.alive) callback(...values)
+        this.#call(callback, values)
       }, ...rest)
       this.timers.add(forget)
       forget.timer = timer
@@ -90,7 +101,7 @@ class Surroundings {
       clearInterval: unguard(clearInterval),
       setImmediate: guard(setImmediate, clearImmediate, false),
       clearImmediate: unguard(clearImmediate),
-      queueMicrotask: (callback) => queueMicrotask(() => { if (this.alive) callback() })
+      queueMicrotask: (callback) => queueMicrotask(() => this.#call(callback, []))
     }
   }
 

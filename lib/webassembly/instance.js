@@ -50,6 +50,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
   }
 
   function complete ({ compiled, names, given }) {
+    realm.imported.push(given)
     const values = native.instantiate(realm.handle, compiled, given)
     count++
     const exports = Object.create(null)

@@ -8,7 +8,6 @@ const wrap = Symbol('wrap')
 
 module.exports = function defineMemory (realm) {
   let isMemory, addressOf
-  const buffers = new WeakSet()
 
   class Memory {
     #address
@@ -54,9 +53,7 @@ module.exports = function defineMemory (realm) {
     get buffer () {
       const address = this.#address
       this.#check()
-      const buffer = native.memoryBuffer(realm.handle, address)
-      buffers.add(buffer)
-      return buffer
+      return realm.buffer(address)
     }
 
     // emvm's own: gives the memory's pages back now.
@@ -89,7 +86,7 @@ module.exports = function defineMemory (realm) {
     Memory,
     isMemory,
     addressOf,
-    ownsBuffer: (buffer) => buffers.has(buffer),
+    ownsBuffer: (buffer) => realm.shows(buffer),
     of: (at) => realm.object(at, () => new Memory(wrap, at))
   }
 }

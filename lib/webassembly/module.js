@@ -1,5 +1,6 @@
 'use strict'
 
+const { isSharedArrayBuffer } = require('node:util').types
 const native = require('./native')
 const { CompileError } = require('./errors')
 const { EXTERN_KINDS, bufferSource, finish } = require('./convert')
@@ -87,11 +88,14 @@ function compileSync (bytes, where, cache) {
   return outcome
 }
 
+// Sooner found here than copied for another thread: old glue reads its file anew for each instance.
+const compiledBefore = (bytes) => isSharedArrayBuffer(bytes.buffer) ? undefined : native.moduleKnown(bytes)
+
 // The addon copies the bytes at once: the caller may change them meanwhile.
 const compileAsync = (bytes, cache, original) => new Promise((resolve) => native.moduleCompileAsync(bytes, cache, original, resolve))
 
 async function compile (bytes, where, cache) {
-  const known = knownCode(bytes)
+  const known = knownCode(bytes) || compiledBefore(bytes)
   if (known) return known
   let outcome = await compileAsync(bytes, cache)
   const legacy = legacyBytes(outcome)

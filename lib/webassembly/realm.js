@@ -5,10 +5,11 @@ const { fromNative, isTrap } = require('./errors')
 
 // Which functions are wasm's: function -> { realm, address }. The entry also keeps the realm for its functions.
 const exported = new WeakMap()
+// The realms of buffers, which keep them as well.
+const shown = new WeakMap()
 
 const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
-// The addon holds this function for as long as the realm: it must not lead back to the realm, so it has a scope of its own.
 function errorMaker (faults) {
   return (kind, message, detail) => {
     const error = fromNative(kind, message, detail)
@@ -31,9 +32,16 @@ class Realm {
     this.describeException = () => undefined
     // Told of traps and of calls that were stopped.
     this.faults = { told: undefined }
-    this.handle = native.realmCreate({
+    // The addon keeps nothing of these, so that a realm that nobody has is collected, whatever its functions refer to.
+    this.functions = []
+    this.imported = []
+    this.buffers = new Map()
+    this.helpers = {
       error: errorMaker(this.faults),
-      adopt: (fn, address) => { exported.set(fn, { realm: this, address }) },
+      adopt: (fn, address) => {
+        exported.set(fn, { realm: this, address })
+        this.functions.push(fn)
+      },
       toBigInt: asBigInt64,
       functionAddress: (value) => this.functionAddress(value),
       externIn: (value) => this.externNumber(value),
@@ -41,7 +49,8 @@ class Realm {
       exception: (tag, payload) => this.makeException(tag, payload),
       describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
       holder: [undefined]
-    }, memoryMax, timeout, interruptId, stack)
+    }
+    this.handle = native.realmCreate(this.helpers, memoryMax, timeout, interruptId, stack)
   }
 
   externNumber (value) {
@@ -55,6 +64,18 @@ class Realm {
     }
     return number
   }
+
+  // The buffer over a memory: the same one until the memory grows.
+  buffer (address) {
+    const buffer = native.memoryBuffer(this.handle, address)
+    if (this.buffers.get(address) !== buffer) {
+      this.buffers.set(address, buffer)
+      shown.set(buffer, this)
+    }
+    return buffer
+  }
+
+  shows (buffer) { return shown.get(buffer) === this }
 
   // The address of a function of this realm; undefined for any other value.
   addressOf (value) {
@@ -97,6 +118,9 @@ class Realm {
     this.externs = [null]
     this.numbers = new Map()
     this.objects = new Map()
+    this.functions = []
+    this.imported = []
+    this.buffers = new Map()
   }
 }
 

@@ -141,13 +141,19 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
                 &fields,
             )
         }
-        Unwind::OutOfMemory { requested, limit } => {
+        Unwind::OutOfMemory {
+            requested,
+            limit,
+            aborted,
+        } => {
             let fields = [
                 ("limit", raw::number(env, limit as f64)),
                 ("requested", raw::number(env, requested as f64)),
             ];
+            // What looks for Emscripten's own word finds it.
+            let word = if aborted { "Aborted(OOM): " } else { "" };
             let message = format!(
-                "the module gave up for lack of memory: it asked for {requested} bytes, the limit is {limit}"
+                "{word}the module gave up for lack of memory: it asked for {requested} bytes, the limit is {limit}"
             );
             make(env, "EMVM_ERR_MEMORY", &message, &fields)
         }

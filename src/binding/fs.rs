@@ -269,6 +269,11 @@ impl SandboxObject {
     pub fn fs_is_open(&self, env: &Env, fd: i32) -> Result<bool> {
         self.fs(env, |fs| Ok(fs.is_open(fd)))
     }
+    /// The open descriptors.
+    #[napi]
+    pub fn fs_descriptors(&self, env: &Env) -> Result<Vec<i32>> {
+        self.fs(env, |fs| Ok(fs.descriptors()))
+    }
     #[napi]
     pub fn fs_info(&self, env: &Env, fd: i32) -> Result<DescriptorInfo> {
         self.fs(env, |fs| {

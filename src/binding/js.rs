@@ -148,6 +148,14 @@ impl NapiJs {
         raw::undefined(self.env)
     }
 
+    /// JavaScript is about to run within a call: views of a memory that has grown meanwhile end first.
+    fn follow_memory(&self, rt: &Runtime) {
+        let memory = rt.wasm.memory();
+        // SAFETY: the cell lives longer than its instance, which holds this.
+        let cell = unsafe { &*self.cell };
+        cell.buffer.follow(self.env, memory.as_ptr(), memory.len());
+    }
+
     /// Why an N-API call failed that may run JavaScript.
     #[cold]
     fn failure(&self, otherwise: impl FnOnce() -> Unwind) -> Unwind {
@@ -157,7 +165,7 @@ impl NapiJs {
                 // SAFETY: the cell lives longer than its instance, which holds this.
                 let cell = unsafe { &*self.cell };
                 super::crossing::restored(self.env, cell, error)
-                    .unwrap_or_else(|| Unwind::Js(self.keep(opaque(error)).0))
+                    .unwrap_or_else(|| Unwind::Js(self.keep_error(opaque(error)).0))
             }
             _ => otherwise(),
         }
@@ -526,6 +534,7 @@ impl Js for NapiJs {
         this: JsValue,
         args: &[JsValue],
     ) -> Result<JsValue, Unwind> {
+        self.follow_memory(rt);
         // JsValue is a napi_value in disguise, so the slice is an argument list.
         let args_at = args.as_ptr().cast::<sys::napi_value>();
         get!(
@@ -550,6 +559,7 @@ impl Js for NapiJs {
         class: JsValue,
         args: &[JsValue],
     ) -> Result<JsValue, Unwind> {
+        self.follow_memory(rt);
         let args_at = args.as_ptr().cast::<sys::napi_value>();
         get!(
             napi_new_instance,
@@ -782,6 +792,12 @@ impl Js for NapiJs {
             unsafe { sys::napi_set_element(self.env, array, slot, raw_of(value)) };
         }
         JsRef(slot)
+    }
+    fn keep_error(&self, value: JsValue) -> JsRef {
+        let kept = self.keep(value);
+        // SAFETY: the cell lives longer than its instance, which holds this.
+        unsafe { &*self.cell }.carry_error(kept);
+        kept
     }
     fn value(&self, reference: JsRef) -> JsValue {
         let array = self.kept.as_ref().and_then(Reference::value);

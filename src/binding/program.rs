@@ -356,6 +356,7 @@ fn facts(program: &Program) -> Value {
         })),
         "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api, "wrapped": g.shape.wrapped })),
         "fastcomp": program.abi().fastcomp,
+        "functionPointers": glue.and_then(|g| g.layout.function_pointers).map(|(first, count)| json!({ "first": first, "count": count })),
         "wasmOrigin": format!("{:?}", reading.wasm_origin),
         "versions": format!("{:?}", reading.versions),
         "versionMin": reading.versions.from,

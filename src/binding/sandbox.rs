@@ -36,6 +36,8 @@ pub struct SandboxCell {
     fault_hook: RefCell<Option<Reference>>,
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     errno_error: RefCell<Option<Reference>>,
+    /// JavaScript errors on their way through the module. What C++ catches never comes out.
+    carried: RefCell<Vec<JsRef>>,
 }
 
 impl SandboxCell {
@@ -48,6 +50,7 @@ impl SandboxCell {
             script_error: RefCell::new(None),
             fault_hook: RefCell::new(None),
             errno_error: RefCell::new(None),
+            carried: RefCell::default(),
         })
     }
 
@@ -142,6 +145,7 @@ impl SandboxCell {
     /// Gives up everything that lives in the JavaScript environment.
     pub fn release(&self) {
         self.buffer.detach(self.env);
+        self.drop_errors();
         self.set_instance(None);
         self.script_error.borrow_mut().take();
         self.fault_hook.borrow_mut().take();
@@ -175,10 +179,33 @@ impl SandboxCell {
 
     /// The JavaScript error that crossed wasm under this key.
     pub fn take_js_error(&self, key: u32) -> Option<sys::napi_value> {
+        let at = self
+            .carried
+            .borrow()
+            .iter()
+            .position(|kept| kept.0 == key)?;
+        let kept = self.carried.borrow_mut().swap_remove(at);
         let js = &self.instance()?.runtime.js;
-        let value = js.value(JsRef(key)).0 as sys::napi_value;
-        js.release(JsRef(key));
+        let value = js.value(kept).0 as sys::napi_value;
+        js.release(kept);
         Some(value)
+    }
+
+    pub fn carry_error(&self, kept: JsRef) {
+        self.carried.borrow_mut().push(kept);
+    }
+
+    /// The outermost call is over: nothing throws these any more.
+    fn drop_errors(&self) {
+        if self.carried.borrow().is_empty() {
+            return;
+        }
+        let left = std::mem::take(&mut *self.carried.borrow_mut());
+        if let Some(instance) = self.instance() {
+            for kept in left {
+                instance.runtime.js.release(kept);
+            }
+        }
     }
 
     /// Runs the exception's `what()`: a call like any other, for limits and recycling.
@@ -281,13 +308,21 @@ pub unsafe fn enter(
     let memory = instance.runtime.wasm.memory();
     cell.buffer.follow(env, memory.as_ptr(), memory.len());
     match unwind {
-        None => value,
+        None => {
+            if outermost {
+                cell.drop_errors();
+            }
+            value
+        }
         Some(Unwind::KeepAlive) => raw::undefined(env),
         Some(unwind) => {
             instance.note(&unwind);
             let unwind = instance.runtime.explain(unwind);
             let fault = outermost && unwind.is_fault();
             let error = errors::of_unwind(env, cell, unwind);
+            if outermost {
+                cell.drop_errors();
+            }
             if fault {
                 cell.tell(error);
             }

@@ -13,6 +13,9 @@ use napi::JsValue as _;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+/// As many entries as V8 allows a table.
+const MAX_TABLE: u32 = 10_000_000;
+
 #[napi]
 impl SandboxObject {
     /// `addFunction`: puts a function into the table and gives its index. `name`: it is this export of the module.
@@ -84,7 +87,7 @@ impl SandboxObject {
         let wasm = &mut self.live(env)?.runtime.wasm;
         let before = wasm.table_len();
         for _ in 0..delta {
-            if wasm.table_grow().is_none() {
+            if wasm.table_len() >= MAX_TABLE || wasm.table_grow().is_none() {
                 let text = format!("WebAssembly.Table.grow(): failed to grow table by {delta}");
                 return self.unwrap(env, Err(Unwind::script("RangeError", text)));
             }

@@ -46,12 +46,20 @@ pub struct Abi {
     pub no_filesystem: bool,
     /// `readlink` gives an absolute path, made from the link's text (up to 3.1.72).
     pub absolute_links: bool,
+    /// `open` gives a folder for reading even when told to create it (up to 3.1.74).
+    pub opens_folders_to_create: bool,
+    /// `/proc/self/fd` cannot be listed (up to 3.1.73).
+    pub unlisted_descriptors: bool,
+    /// `posix_fadvise` says 0 whatever it is asked about (up to 6.0.2).
+    pub any_advice: bool,
     /// The process's umask counts when files are made (from 5.0.5).
     pub applies_umask: bool,
-    /// The memory cannot grow by the module's own declaration: running out of it aborts instead of failing `malloc`.
+    /// The memory cannot grow by the module's own declaration.
     pub fixed_memory: bool,
-    /// `emscripten_resize_heap` doubles the memory (up to 1.39.4); later it adds a fifth.
-    pub heap_doubles: bool,
+    /// Running out of memory aborts (ABORTING_MALLOC) instead of failing `malloc`.
+    pub aborting_malloc: bool,
+    /// By how much `emscripten_resize_heap` grows the memory.
+    pub growth: Growth,
     /// `tm_yday` is reckoned from the time elapsed, an hour off in summer time (up to 3.1.24).
     pub elapsed_yday: bool,
     /// `strftime` miscounts weeks (up to 3.1.7).
@@ -60,6 +68,26 @@ pub struct Abi {
     pub zone_offsets: bool,
     /// `DYNAMICTOP_PTR`: where the end of the heap is kept, in modules whose `sbrk` is the host's (up to 1.38.45).
     pub dynamic_top: Option<u32>,
+}
+
+/// How much more than was asked for `emscripten_resize_heap` takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Growth {
+    /// Up to 1.39.5: the double of the memory, less beyond 512 MiB.
+    Doubling,
+    /// MEMORY_GROWTH_GEOMETRIC_STEP of the memory, but no more than MEMORY_GROWTH_GEOMETRIC_CAP bytes.
+    Geometric { step: f64, cap: Option<u64> },
+    /// MEMORY_GROWTH_LINEAR_STEP bytes.
+    Linear { step: u64 },
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Growth::Geometric {
+            step: 0.2,
+            cap: Some(96 << 20),
+        }
+    }
 }
 
 /// Where the metadata of a C++ exception is.

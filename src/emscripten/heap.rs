@@ -1,17 +1,16 @@
 //! Growth of the linear memory, by the policies of the generations.
 
+use super::abi::Growth;
 use super::{ImportFn, Runtime};
 use crate::engine::{Args, Unwind};
 
 const PAGE: u64 = 65536;
 const GIB: u64 = 1 << 30;
-/// The most that Emscripten adds beyond what was asked for.
-const SURPLUS: u64 = 96 << 20;
 
 /// The sizes to try one after another, in bytes; `limit` is a multiple of a page.
-fn candidates(old: u64, requested: u64, limit: u64, doubles: bool) -> Vec<u64> {
+fn candidates(old: u64, requested: u64, limit: u64, growth: Growth) -> Vec<u64> {
     let page = |n: u64| n.next_multiple_of(PAGE);
-    if doubles {
+    if growth == Growth::Doubling {
         let most = 2 * GIB - PAGE;
         let mut size = old.max(16 << 20);
         while size < requested.min(most) {
@@ -25,8 +24,17 @@ fn candidates(old: u64, requested: u64, limit: u64, doubles: bool) -> Vec<u64> {
     [1, 2, 4]
         .into_iter()
         .map(|cut| {
-            let generous = (old + old / (5 * cut)).min(requested + SURPLUS);
-            page(requested.max(generous)).min(limit)
+            let generous = match growth {
+                Growth::Doubling => requested,
+                Growth::Linear { step } => old.saturating_add((step / cut).min(limit)),
+                Growth::Geometric { step, cap } => {
+                    // A step that the glue spells may be anything; a conversion to an integer saturates.
+                    let size = old as f64 * (1.0 + step / cut as f64);
+                    let most = cap.map_or(limit, |cap| requested.saturating_add(cap));
+                    (size.ceil() as u64).min(most)
+                }
+            };
+            page(requested.max(generous).min(limit)).min(limit)
         })
         .collect()
 }
@@ -42,17 +50,21 @@ impl Runtime {
     /// Grows to at least `requested` bytes; false when that may not be.
     pub fn resize_heap(&mut self, requested: u64) -> Result<bool, Unwind> {
         let (old, limit) = (self.heap_size(), self.heap_max());
-        if self.abi.fixed_memory {
-            return Err(Unwind::OutOfMemory { requested, limit });
-        }
-        if requested <= limit {
-            for size in candidates(old, requested, limit, self.abi.heap_doubles) {
+        if requested <= limit && !self.abi.fixed_memory {
+            for size in candidates(old, requested, limit, self.abi.growth) {
                 let delta = (size.saturating_sub(old) / PAGE) as u32;
                 if size >= requested && self.wasm.grow(delta) {
                     self.process.refused_growth = None;
                     return Ok(true);
                 }
             }
+        }
+        if self.abi.aborting_malloc {
+            return Err(Unwind::OutOfMemory {
+                requested,
+                limit,
+                aborted: true,
+            });
         }
         self.process.refused_growth = Some(requested);
         Ok(false)
@@ -98,6 +110,7 @@ fn abort_on_cannot_grow_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), 
     Err(Unwind::OutOfMemory {
         requested,
         limit: rt.heap_max(),
+        aborted: true,
     })
 }
 
@@ -188,36 +201,45 @@ mod tests {
 
     #[test]
     fn a_fifth_more_each_time() {
-        let sizes = candidates(16 * MIB, 16 * MIB + 1, 2 * GIB, false);
+        let sizes = candidates(16 * MIB, 16 * MIB + 1, 2 * GIB, Growth::default());
         assert_eq!(sizes, [20_185_088, 18_481_152, 17_629_184]);
         assert!(sizes.iter().all(|s| s % PAGE == 0));
         // Far more than a fifth is asked for: just that.
         assert_eq!(
-            candidates(16 * MIB, 100 * MIB, 2 * GIB, false)[0],
+            candidates(16 * MIB, 100 * MIB, 2 * GIB, Growth::default())[0],
             100 * MIB
         );
         // At most 96 MiB of surplus.
         assert_eq!(
-            candidates(GIB, GIB + 1, 4 * GIB, false)[0],
-            (GIB + 1 + SURPLUS).next_multiple_of(PAGE)
+            candidates(GIB, GIB + 1, 4 * GIB, Growth::default())[0],
+            (GIB + 1 + 96 * MIB).next_multiple_of(PAGE)
         );
         assert_eq!(
-            candidates(100 * MIB, 101 * MIB, 110 * MIB, false)[0],
+            candidates(100 * MIB, 101 * MIB, 110 * MIB, Growth::default())[0],
             110 * MIB
         );
     }
 
     #[test]
     fn doubling() {
-        assert_eq!(candidates(128 * MIB, 129 * MIB, 2 * GIB, true), [256 * MIB]);
-        assert_eq!(candidates(512 * MIB, 600 * MIB, 2 * GIB, true), [GIB]);
-        assert_eq!(candidates(GIB, GIB + 1, 2 * GIB, true), [(5 * GIB / 4)]);
         assert_eq!(
-            candidates(128 * MIB, 300 * MIB, 320 * MIB, true),
+            candidates(128 * MIB, 129 * MIB, 2 * GIB, Growth::Doubling),
+            [256 * MIB]
+        );
+        assert_eq!(
+            candidates(512 * MIB, 600 * MIB, 2 * GIB, Growth::Doubling),
+            [GIB]
+        );
+        assert_eq!(
+            candidates(GIB, GIB + 1, 2 * GIB, Growth::Doubling),
+            [(5 * GIB / 4)]
+        );
+        assert_eq!(
+            candidates(128 * MIB, 300 * MIB, 320 * MIB, Growth::Doubling),
             [320 * MIB]
         );
         assert_eq!(
-            candidates(2 * GIB - 2 * PAGE, 3 * GIB, 4 * GIB, true),
+            candidates(2 * GIB - 2 * PAGE, 3 * GIB, 4 * GIB, Growth::Doubling),
             [2 * GIB - PAGE]
         );
     }

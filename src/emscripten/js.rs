@@ -274,6 +274,10 @@ pub trait Js {
     fn unwind_of(&self, error: JsValue) -> Option<Unwind>;
 
     fn keep(&self, value: JsValue) -> JsRef;
+    /// Keeps an error for [`Unwind::Js`]: until it comes out of the module, or the outermost call has ended without it.
+    fn keep_error(&self, value: JsValue) -> JsRef {
+        self.keep(value)
+    }
     fn value(&self, reference: JsRef) -> JsValue;
     fn release(&self, reference: JsRef);
     /// Values made from here to [`Js::close_scope`] are given back there.
@@ -283,5 +287,5 @@ pub trait Js {
 
 /// Throws `value` as JavaScript's `throw` does.
 pub fn throw(js: &dyn Js, value: JsValue) -> Unwind {
-    Unwind::Js(js.keep(value).0)
+    Unwind::Js(js.keep_error(value).0)
 }

@@ -75,6 +75,8 @@ impl Runtime {
     pub fn new(abi: Arc<Abi>, js: Rc<dyn js::Js>) -> Self {
         let mut fs = fs::FileSystem::default();
         fs.nul_ends_line = abi.no_filesystem;
+        fs.opens_folders_to_create = abi.opens_folders_to_create;
+        fs.unlisted_descriptors = abi.unlisted_descriptors;
         Self {
             wasm: Wasm::default(),
             abi,

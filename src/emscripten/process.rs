@@ -137,6 +137,7 @@ impl Runtime {
             Some(requested) => Unwind::OutOfMemory {
                 requested,
                 limit: self.wasm.max_bytes(),
+                aborted: matches!(unwind, Unwind::Abort(_)),
             },
             None => unwind,
         }

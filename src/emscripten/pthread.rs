@@ -82,7 +82,7 @@ fn getspecific(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_u32(value);
     Ok(())
 }
-/// `pthread_getattr_np`, `pthread_attr_getstack` and the like have nothing to tell.
+/// `pthread_attr_getstack` and the like have nothing to tell.
 fn not_supported(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(rt.errno(Errno::ENOSYS));
     Ok(())
@@ -93,7 +93,7 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("__pthread_create", create),
     ("pthread_join", join),
     ("pthread_detach", success),
-    ("pthread_cancel", not_supported),
+    ("pthread_cancel", success),
     ("pthread_exit", exit),
     ("pthread_once", once),
     ("pthread_self", one),
@@ -111,7 +111,7 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("pthread_attr_setschedparam", success),
     ("pthread_attr_setstacksize", success),
     ("pthread_attr_getstack", not_supported),
-    ("pthread_getattr_np", not_supported),
+    ("pthread_getattr_np", success),
     ("pthread_setcancelstate", success),
     ("pthread_setcanceltype", success),
     ("pthread_testcancel", success),

@@ -4,7 +4,7 @@
 //! and file must belong to this user and be writable by nobody else. Files are written to the side and renamed: two
 //! processes that start at once each see nothing or a whole file.
 
-use super::{Code, fingerprint};
+use super::{Code, cache_room, fingerprint};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -118,6 +118,7 @@ impl Cache {
         // the checks above that nobody else could have written it. It is only ever replaced by renaming, so it cannot
         // change while it is mapped.
         let code = unsafe { Code::load(&path) }.map_err(|_| damaged())?;
+        cache_room::note_use(&seal);
         Ok(Some(Cached { code, notes }))
     }
 
@@ -133,7 +134,9 @@ impl Cache {
         seal.extend_from_slice(seal_of(&seal[..80], notes.as_bytes()).as_bytes());
         seal.extend_from_slice(notes.as_bytes());
         self.replace(&self.code_path(key), &payload)?;
-        self.replace(&self.seal_path(key), &seal)
+        self.replace(&self.seal_path(key), &seal)?;
+        cache_room::make_room(&self.folder, &key.to_hex(), cache_room::limit());
+        Ok(())
     }
 
     /// Writes to the side and renames.

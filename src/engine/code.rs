@@ -34,7 +34,7 @@ pub const WASMER_VERSION: &str = "7.4.2";
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
-    let points = if interruptible() { "4" } else { "none" };
+    let points = if interruptible() { "5" } else { "5, none" };
     format!(
         "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points {points}",
         env!("CARGO_PKG_VERSION"),

@@ -24,7 +24,7 @@ pub(super) const FLAG: &str = "emvm:interrupt";
 pub(super) const START: &str = "emvm:start";
 
 /// How many flags there are.
-pub(super) const FLAGS: u32 = 32;
+pub(super) const FLAGS: u32 = 64;
 
 /// The middleware. One per compilation: it remembers the globals it adds.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@ mod allocations;
 mod args;
 mod budget;
 mod cache;
+mod cache_room;
 mod code;
 mod exceptions;
 mod host_function;

@@ -169,6 +169,8 @@ struct Open {
     plain: bool,
     /// What every round does before it can go back, as far as it has been read.
     step: Option<(u32, u32)>,
+    /// Locals that are, where the reader stands, what another was when the round began.
+    copies: FxHashMap<u32, u32>,
     looks: bool,
     callees: Vec<u32>,
     /// It has gone back, before the step, before it looked.
@@ -224,6 +226,7 @@ impl Scan {
                         from: at,
                         plain: matches!(blockty, BlockType::Empty | BlockType::Type(_)),
                         step: None,
+                        copies: FxHashMap::default(),
                         looks: false,
                         callees: Vec::new(),
                         back: false,
@@ -320,20 +323,32 @@ impl Scan {
                     }
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                    let step = match seen[1] {
-                        Seen::Sum(local, step) if local == local_index && step != 0 => Some(step),
-                        _ => None,
-                    };
-                    for frame in &mut frames {
-                        if let Frame::Loop(open) = frame {
-                            *open.written.entry(local_index).or_default() += 1;
-                        }
-                    }
-                    if let (Some(step), Some(Frame::Loop(open))) = (step, frames.last_mut())
+                    if let (Seen::Sum(local, step), Some(Frame::Loop(open))) =
+                        (seen[1], frames.last_mut())
+                        && step != 0
+                        && (local == local_index || open.copies.get(&local) == Some(&local_index))
                         && open.step.is_none()
                         && !open.back_before_step
                     {
                         open.step = Some((local_index, step));
+                    }
+                    for frame in &mut frames {
+                        if let Frame::Loop(open) = frame {
+                            *open.written.entry(local_index).or_default() += 1;
+                            open.copies
+                                .retain(|to, from| *to != local_index && *from != local_index);
+                        }
+                    }
+                    if let (Seen::Get(from), Some(Frame::Loop(open))) = (seen[1], frames.last_mut())
+                        && from != local_index
+                    {
+                        open.copies.insert(local_index, from);
+                    }
+                    if matches!(operator, Operator::LocalTee { .. }) {
+                        now = match seen[1] {
+                            Seen::Get(from) => Seen::Get(from),
+                            _ => Seen::Get(local_index),
+                        };
                     }
                 }
                 _ => {}
@@ -463,7 +478,53 @@ mod tests {
             mask: 0xff,
         };
         assert_eq!(loops(&down), [ones]);
-        let header: [(&str, Vec<u8>); 8] = [
+        // 1 = 0; ...; 0 = 1 + 12, as compilers write a loop that needs the count from before.
+        let copy = [0x20, 0, 0x21, 1];
+        let from_copy = [0x20, 1, 0x41, 12, 0x6a, 0x21, 0];
+        let back = [0x41, 1, 0x0d, 0, END];
+        let copied = [&LOOP[..], &copy, &[0x41, 0, 0x0d, 1], &from_copy, &back].concat();
+        assert_eq!(loops(&copied), [TWELVES]);
+        let teed = [
+            &LOOP[..],
+            &[0x20, 0, 0x22, 1, 0x41, 12, 0x6a, 0x21, 0],
+            &back,
+        ]
+        .concat();
+        assert_eq!(loops(&teed), [TWELVES]);
+        let header: [(&str, Vec<u8>); 12] = [
+            (
+                "a copy that is changed",
+                [&LOOP[..], &copy, &[0x41, 9, 0x21, 1], &from_copy, &back].concat(),
+            ),
+            (
+                "a copy that is changed in a block",
+                [
+                    &LOOP[..],
+                    &copy,
+                    &BLOCK,
+                    &[0x41, 9, 0x21, 1, END],
+                    &from_copy,
+                    &back,
+                ]
+                .concat(),
+            ),
+            (
+                "a copy that is not made in every round",
+                [
+                    &LOOP[..],
+                    &BLOCK,
+                    &[0x41, 0, 0x0d, 0],
+                    &copy,
+                    &[END],
+                    &from_copy,
+                    &back,
+                ]
+                .concat(),
+            ),
+            (
+                "a copy made after the local has changed",
+                [&LOOP[..], &[0x41, 9, 0x21, 0], &copy, &from_copy, &back].concat(),
+            ),
             ("no step", [&LOOP[..], &[0x0c, 0, END]].concat()),
             (
                 "back before the step",

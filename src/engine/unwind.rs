@@ -35,7 +35,12 @@ pub enum Unwind {
     /// `abort()`, with its text.
     Abort(String),
     /// Memory could not grow and the module gave up. Bytes.
-    OutOfMemory { requested: u64, limit: u64 },
+    OutOfMemory {
+        requested: u64,
+        limit: u64,
+        /// By an abort, as far as the module knows.
+        aborted: bool,
+    },
     /// The system refused memory for the native stack of one more call, of so many bytes.
     NoStack(usize),
     /// The call ran past its limit. Milliseconds.

@@ -2,7 +2,7 @@
 
 use super::glue::{self, GlueFacts};
 use super::wasm_facts::{Signature, ValueType, WasmFacts};
-use crate::emscripten::abi::{Abi, ExceptionLayout, StatLayout};
+use crate::emscripten::abi::{Abi, ExceptionLayout, Growth, StatLayout};
 use std::collections::HashMap;
 
 /// Evidence: signatures of imports by canonical name.
@@ -309,6 +309,7 @@ pub fn abi(
         |version: u32| range.from >= version || (range.to >= version && range.to >= 4_00_00);
     let evidence = glue.map(|g| g.evidence.clone()).unwrap_or_default();
     let embind = evidence.embind;
+    let fixed_memory = facts.memories.first().is_some_and(|m| m.max == Some(m.min));
     Abi {
         fastcomp,
         calls_by_dyncall: fastcomp || facts.emulates_casts,
@@ -344,8 +345,16 @@ pub fn abi(
         no_filesystem: !names.values().any(|name| OPENING.contains(&name.as_str())),
         absolute_links: !since(3_01_73),
         applies_umask: since(5_00_07),
-        fixed_memory: facts.memories.first().is_some_and(|m| m.max == Some(m.min)),
-        heap_doubles: range.to < 1_39_06,
+        opens_folders_to_create: !since(4_00_00),
+        unlisted_descriptors: !since(3_01_74),
+        any_advice: !since(6_00_03),
+        fixed_memory,
+        aborting_malloc: evidence.aborting_malloc.unwrap_or(fixed_memory),
+        growth: match evidence.growth {
+            Some(growth) => growth,
+            None if range.to < 1_39_06 => Growth::Doubling,
+            None => Growth::default(),
+        },
         elapsed_yday: !since(3_01_25),
         old_weeks: !since(3_01_08),
         zone_offsets: since(3_01_64),

@@ -67,14 +67,42 @@ const SMALL_BYTES: usize = 4096;
 
 #[derive(Default)]
 struct Registry {
-    by_content: FxHashMap<[u8; 32], Weak<Compiled>>,
+    /// With how many bytes there are behind the key.
+    by_content: FxHashMap<[u8; 32], (usize, Weak<Compiled>)>,
     small: VecDeque<Arc<Compiled>>,
+}
+
+impl Registry {
+    fn get(&self, key: &[u8; 32]) -> Option<Arc<Compiled>> {
+        self.by_content
+            .get(key)
+            .and_then(|(_, module)| module.upgrade())
+    }
+    fn insert(&mut self, key: [u8; 32], bytes: usize, compiled: &Arc<Compiled>) {
+        if self.by_content.len() > 1024 {
+            self.by_content
+                .retain(|_, (_, module)| module.strong_count() > 0);
+        }
+        self.by_content
+            .insert(key, (bytes, Arc::downgrade(compiled)));
+    }
 }
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
 /// Smaller modules are compiled sooner than they are read from a file.
 const CACHED_BYTES: usize = 64 << 10;
+
+/// What was compiled of these bytes in this process and is still held. Bytes of a length that nothing has are not read.
+pub fn known(bytes: &[u8]) -> Option<Arc<Compiled>> {
+    let of_length =
+        |(len, module): &(usize, Weak<Compiled>)| *len == bytes.len() && module.strong_count() > 0;
+    if !REGISTRY.lock().by_content.values().any(of_length) {
+        return None;
+    }
+    let key = *Cache::key(&blake3::hash(bytes)).as_bytes();
+    REGISTRY.lock().get(&key)
+}
 
 /// Compiles, or finds what was compiled before in this process.
 pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
@@ -90,7 +118,7 @@ pub fn compile_kept(
 ) -> Result<Arc<Compiled>, CompileFailure> {
     let digest = blake3::hash(original);
     let key = *Cache::key(&digest).as_bytes();
-    if let Some(known) = REGISTRY.lock().by_content.get(&key).and_then(Weak::upgrade) {
+    if let Some(known) = REGISTRY.lock().get(&key) {
         return Ok(known);
     }
     if !bytes.starts_with(b"\0asm") {
@@ -128,12 +156,7 @@ pub fn compile_kept(
     };
     let compiled = Arc::new(Compiled::of_code(code, original));
     let mut registry = REGISTRY.lock();
-    if registry.by_content.len() > 1024 {
-        registry
-            .by_content
-            .retain(|_, module| module.strong_count() > 0);
-    }
-    registry.by_content.insert(key, Arc::downgrade(&compiled));
+    registry.insert(key, original.len(), &compiled);
     if bytes.len() <= SMALL_BYTES {
         registry.small.push_back(compiled.clone());
         if registry.small.len() > SMALL_KEPT {
@@ -146,8 +169,7 @@ pub fn compile_kept(
 /// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
 pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
     let key = *Cache::key(&blake3::hash(bytes)).as_bytes();
-    let mut registry = REGISTRY.lock();
-    registry.by_content.insert(key, Arc::downgrade(compiled));
+    REGISTRY.lock().insert(key, bytes.len(), compiled);
 }
 
 /// The JavaScript API's own limit on the size of a module.

@@ -6,7 +6,7 @@ mod thunks;
 mod trap;
 mod types;
 
-pub use compiled::{CompileFailure, Compiled, compile, compile_kept, share, validate};
+pub use compiled::{CompileFailure, Compiled, compile, compile_kept, known, share, validate};
 pub use store::{FuncRef, MemoryLimits, Store, StoreError};
 pub use thunks::{compile_thunks, host_type};
 pub use trap::{TrapReport, report};

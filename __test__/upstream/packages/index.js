@@ -17,7 +17,7 @@ const TIMEOUT = 300_000
 
 function run (name, mode) {
   return new Promise((resolve) => {
-    const args = ['--no-experimental-fetch', path.join(__dirname, 'one.js'), path.resolve(folder), name, mode]
+    const args = [path.join(__dirname, 'one.js'), path.resolve(folder), name, mode]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], timeout: TIMEOUT })
     const out = ['', '', '']
     ;[1, 2, 3].forEach((fd, i) => child.stdio[fd].setEncoding('utf8').on('data', (text) => { out[i] += text }))

@@ -71,7 +71,7 @@ async function check ({ name, file, flags, args }) {
   if (options.compile) return { name, kind: 'compiles', lines: [] }
   const cwd = path.dirname(js)
   // This Emscripten's glue takes Node's `fetch` for a browser's.
-  const runPlain = () => node(['--no-experimental-fetch', '--require', path.join(__dirname, 'name.js'), js, ...args], cwd)
+  const runPlain = () => node(['--require', path.join(__dirname, 'name.js'), js, ...args], cwd)
   const plain = await runPlain()
   const emvm = await node([path.join(__dirname, 'child.js'), js, ...args], cwd)
   const rounds = roundsOf(emvm.stdout)

@@ -25,7 +25,6 @@ const SKIPPED = [
   [/fs\/test_mmap/, "looks at the size of MEMFS's own buffers"],
   [/longjmp_unwind/, 'prints addresses on the stack'],
   [/demangle_stacks/, "prints JavaScript's call stack"],
-  [/aborting_new/, 'looks for a word in the error for lack of memory, which emvm has its own for'],
   [/extern_weak|export_global_address|standalone_syscalls|memory64/, 'about linking, not running'],
   [/symlink_on_nodefs/, 'the real disk under NODEFS']
 ]

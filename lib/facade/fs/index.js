@@ -8,6 +8,7 @@ const modes = require('./modes')
 const { makeDevices } = require('./devices')
 const { makeMapping } = require('./mapping')
 const { makeMounts } = require('./mounts')
+const { makeNative } = require('./native')
 const { makeNodes, statOf, dirname, basename, join } = require('./nodes')
 const { makeStreams } = require('./streams')
 
@@ -25,7 +26,8 @@ class ErrnoError extends Error {
 }
 
 function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
-  const { sandbox, facts } = facade
+  const { facts } = facade
+  const sandbox = makeNative(facade.sandbox)
   const nodes = makeNodes(sandbox)
   const { FSNode } = nodes
 
@@ -35,13 +37,13 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
     throw error
   }
 
-  sandbox.setErrnoError(keep(sandbox, (errno, code) => {
+  facade.sandbox.setErrnoError(keep(facade.sandbox, (errno, code) => {
     const error = new ErrnoError(errno)
     error.code = code
     return error
   }))
 
-  const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : String(given)
+  const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : given
   const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
   const nodeAt = (path) => new FSNode(path)
   const devices = makeDevices({ facade, out, err, ErrnoError })
@@ -236,7 +238,8 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
     rename: (from, to) => sandbox.fsRename(pathOf(from), pathOf(to)),
     unlink: (path) => sandbox.fsUnlink(pathOf(path)),
     rmdir: (path) => sandbox.fsRmdir(pathOf(path)),
-    truncate: (path, length) => sandbox.fsTruncate(pathOf(path), length),
+    // As in Emscripten, without a length nothing changes.
+    truncate: (path, length) => { if (length === undefined) sandbox.fsStat(pathOf(path), true); else sandbox.fsTruncate(pathOf(path), length) },
     chmod: (path, mode, dontFollow) => sandbox.fsChmod(pathOf(path), mode & 0o7777, !dontFollow),
     lchmod: (path, mode) => sandbox.fsChmod(pathOf(path), mode & 0o7777, false),
     chown: (path, uid, gid, dontFollow) => sandbox.fsChown(pathOf(path), !dontFollow),
@@ -272,9 +275,10 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   Object.defineProperty(FS, 'trackingDelegate', { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
 
   return {
-    attach: () => sandbox.setFsHost(keep(sandbox, devices.host)),
+    attach: () => facade.sandbox.setFsHost(keep(facade.sandbox, devices.host)),
     api: {
       FS,
+      ...(facts.hasGlue ? mounts.api.filesystems : {}),
       FS_createPath: FS.createPath,
       FS_createFolder: FS.createFolder,
       FS_createLink: FS.createLink,

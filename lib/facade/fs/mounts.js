@@ -8,6 +8,8 @@ const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', '
 
 function makeMounts ({ sandbox, nodeAt, fail }) {
   const filesystems = Object.fromEntries(NAMES.map((name) => [name, { name }]))
+  filesystems.MEMFS.mount = () => { throw new UnsupportedError('MEMFS.mount makes no node by itself: use FS.mount(MEMFS, options, folder)') }
+  filesystems.MEMFS.getFileDataAsTypedArray = ({ contents }) => contents || new Uint8Array(0)
   let points = new Set()
   let pointsOf = -1
 

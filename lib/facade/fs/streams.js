@@ -41,7 +41,7 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
   }
 
   function open (path, flags = 0, mode = 0o666) {
-    if (path === '') fail('ENOENT')
+    if (path === '' || path === null) fail('ENOENT')
     const number = typeof flags === 'string' ? modes.modeStringToFlags(flags) : flags
     const fd = sandbox.fsOpen(pathOf(path), number, mode & 0o7777)
     known.delete(fd)
@@ -111,8 +111,7 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
   const streams = new Proxy([], {
     get (target, key) {
       if (typeof key === 'string' && /^\d+$/.test(key)) return getStream(Number(key)) || null
-      const all = sandbox.fsReaddir('/proc/self/fd').filter((name) => /^\d+$/.test(name)).map(Number)
-      const list = Array.from({ length: Math.max(-1, ...all) + 1 }, (_, fd) => getStream(fd) || null)
+      const list = Array.from({ length: Math.max(-1, ...sandbox.fsDescriptors()) + 1 }, (_, fd) => getStream(fd) || null)
       const value = list[key]
       return typeof value === 'function' ? value.bind(list) : value
     },
@@ -136,8 +135,8 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
   // Only those in the list stay open.
   function keepStreams (list) {
     const kept = new Set(Array.from(list, (stream) => stream ? stream.fd : null))
-    for (const name of sandbox.fsReaddir('/proc/self/fd')) {
-      if (/^\d+$/.test(name) && !kept.has(Number(name))) sandbox.fsClose(Number(name))
+    for (const fd of sandbox.fsDescriptors()) {
+      if (!kept.has(fd)) sandbox.fsClose(fd)
     }
   }
 

@@ -257,6 +257,10 @@ impl Env {
     }
     /// The bytes of a Uint8Array, copied.
     pub fn bytes(self, value: Js) -> Res<Vec<u8>> {
+        self.with_bytes(value, <[u8]>::to_vec)
+    }
+    /// The bytes of a Uint8Array where they are; `look` runs no JavaScript.
+    pub fn with_bytes<R>(self, value: Js, look: impl FnOnce(&[u8]) -> R) -> Res<R> {
         let (mut kind, mut len, mut data, mut buffer, mut offset) =
             (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
         // SAFETY: N-API gives pointer and length of the view, good until JavaScript runs again.
@@ -271,9 +275,9 @@ impl Env {
                 &mut offset,
             ))?;
             if data.is_null() || len == 0 {
-                return Ok(Vec::new());
+                return Ok(look(&[]));
             }
-            Ok(std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec())
+            Ok(look(std::slice::from_raw_parts(data.cast::<u8>(), len)))
         }
     }
     pub fn array_buffer(self, bytes: &[u8]) -> Res<Js> {
@@ -368,10 +372,17 @@ impl Env {
         self.check(unsafe { sys::napi_create_reference(self.0, value, 1, &mut reference) })?;
         Ok(Ref(reference))
     }
+    /// A reference that does not keep the value: something in JavaScript must, for as long as it is used.
+    pub fn follow(self, value: Js) -> Res<Ref> {
+        let mut reference = ptr::null_mut();
+        // SAFETY: `value` is an object or a function.
+        self.check(unsafe { sys::napi_create_reference(self.0, value, 0, &mut reference) })?;
+        Ok(Ref(reference))
+    }
     #[inline]
     pub fn deref(self, reference: Ref) -> Js {
         let mut value = ptr::null_mut();
-        // SAFETY: a strong reference that was not deleted.
+        // SAFETY: a reference that was not deleted, to a value that is alive.
         unsafe { sys::napi_get_reference_value(self.0, reference.0, &mut value) };
         value
     }

@@ -18,10 +18,11 @@ use std::ptr;
 use std::time::Duration;
 
 callback!(
-    /// `(helpers, memoryMax, timeout, interruptId, stack)`: a new realm, its limits in bytes and milliseconds; see `Helpers`.
+    /// `(helpers, memoryMax, timeout, interruptId, stack)`: a new realm, its limits in bytes and milliseconds; see `Helpers`. JavaScript
+    /// keeps these, and whatever functions and buffers the realm has: a realm that nobody has is collected.
     realm_create,
     5, |env, a| {
-        let helper = |name| env.get(a[0], name).and_then(|value| env.keep(value));
+        let helper = |name| env.get(a[0], name).and_then(|value| env.follow(value));
         let helpers = Helpers {
             error: helper(c"error")?,
             adopt: helper(c"adopt")?,
@@ -111,6 +112,7 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),
+    ("moduleKnown", Some(module::module_known)),
     ("moduleCompileAsync", Some(module::module_compile_async)),
     ("moduleImports", Some(module::module_imports)),
     ("moduleExports", Some(module::module_exports)),

@@ -7,7 +7,7 @@ use crate::engine::Cache;
 use crate::engine::vm::{self, InstantiateError};
 use crate::webassembly::{
     CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, compile_thunks, host_type,
-    validate,
+    known, validate,
 };
 use napi::sys;
 use std::ffi::c_void;
@@ -24,6 +24,13 @@ fn module_of<'a>(env: Env, value: Js) -> Res<&'a Arc<Compiled>> {
 callback!(module_validate, 1, |env, a| Ok(
     env.boolean(validate(&env.bytes(a[0])?))
 ));
+callback!(
+    /// `(bytes) -> module`, when they were compiled before and still are; else undefined. Nobody writes the bytes meanwhile.
+    module_known, 1, |env, a| match env.with_bytes(a[0], known)? {
+        Some(module) => env.external(module),
+        None => Ok(env.undefined()),
+    }
+);
 callback!(
     /// `(bytes, cache, original) -> module`, or `[why]` for what did not compile; followed by the bytes, as an
     /// ArrayBuffer, when they use the first encoding of exceptions. `cache`: folder of compiled code; undefined: the

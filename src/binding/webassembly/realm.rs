@@ -34,7 +34,7 @@ pub enum ErrorKind {
 pub struct Helpers {
     /// `(kind, message, frames) -> Error`
     pub error: Ref,
-    /// `(function, address) -> void`: remembers an exported function, and keeps the realm alive for it.
+    /// `(function, address) -> void`: keeps an exported function, and the realm alive for it.
     pub adopt: Ref,
     /// `(value) -> bigint` as ToBigInt64 does; may run user code.
     pub to_bigint: Ref,
@@ -69,9 +69,28 @@ impl Helpers {
 }
 
 impl Drop for Realm {
+    /// Nobody has anything of the realm any more, or its thread ends.
     fn drop(&mut self) {
+        if self.is_live() {
+            for buffer in self.buffers.borrow_mut().drain(..) {
+                self.env.forget(buffer.js);
+            }
+            // Buffers are collected on their own: their memory may still be in sight.
+            self.escaped.set(Rc::strong_count(&self.shown) > 1);
+            self.empty();
+        }
         self.env.forget(self.helpers.error);
     }
+}
+
+/// Held by what lies behind each buffer, which outlives the buffer where somebody took it away
+/// (`ArrayBuffer.prototype.transfer`): the store, when the realm has gone before.
+#[derive(Default)]
+struct Shown(RefCell<Option<Store>>);
+
+unsafe extern "C" fn unshown(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
+    // SAFETY: the count that `external_buffer` gave away. Node calls this on the thread of the environment.
+    drop(unsafe { Rc::from_raw(hint.cast::<Shown>()) });
 }
 
 /// What the callback of an exported function needs. Owned by the realm, so it outlives every function object.
@@ -116,8 +135,9 @@ pub struct Realm {
     buffers: RefCell<SmallVec<[Buffer; 2]>>,
     /// Wasm exceptions that stand for a JavaScript object: exnref -> externref number.
     identities: RefCell<FxHashMap<u32, usize>>,
-    /// Set when somebody took a buffer's memory away (`ArrayBuffer.prototype.transfer`): it must stay mapped.
+    /// Set when somebody may have taken a buffer's memory away: it must stay mapped.
     escaped: Cell<bool>,
+    shown: Rc<Shown>,
     /// Memory reported to V8's collector.
     reported: Cell<i64>,
 }
@@ -150,6 +170,7 @@ impl Realm {
             buffers: RefCell::default(),
             identities: RefCell::default(),
             escaped: Cell::new(false),
+            shown: Rc::default(),
             reported: Cell::new(0),
         })
     }
@@ -200,6 +221,9 @@ impl Realm {
     pub fn enter(&self) {
         let depth = self.depth.get();
         if depth == 0 {
+            // Until the callback returns, this handle keeps the realm's JavaScript side: its last function may be the one
+            // that is running.
+            self.env.deref(self.helpers.adopt);
             self.calls.set(self.calls.get() + 1);
             if !self.interrupter.is_idle() {
                 self.interrupter.begin();
@@ -306,7 +330,7 @@ impl Realm {
             env.check(unsafe { sys::napi_define_properties(env.0, js, 1, &length) })?;
         }
         env.call(env.deref(self.helpers.adopt), &[js, env.address(key)])?;
-        let reference = env.keep(js)?;
+        let reference = env.follow(js)?;
         self.functions.borrow_mut().insert(key, reference);
         Ok(js)
     }
@@ -338,7 +362,7 @@ impl Realm {
         });
     }
     pub fn keep_import(&self, function: Js) -> Res<Ref> {
-        let reference = self.env.keep(function)?;
+        let reference = self.env.follow(function)?;
         self.imports.borrow_mut().push(reference);
         Ok(reference)
     }
@@ -363,7 +387,7 @@ impl Realm {
         // SAFETY: the realm is live.
         let seen = unsafe { place.span() };
         let js = self.external_buffer(seen)?;
-        let reference = self.env.keep(js)?;
+        let reference = self.env.follow(js)?;
         self.buffers.borrow_mut().push(Buffer {
             place,
             seen,
@@ -376,19 +400,24 @@ impl Realm {
             return self.env.array_buffer(&[]);
         }
         let mut js = ptr::null_mut();
-        // SAFETY: the memory stays mapped until `release`, which detaches the buffer first.
+        let shown = Rc::into_raw(self.shown.clone());
+        // SAFETY: the memory stays mapped until `release`, which detaches the buffer first, or until `unshown`.
         let status = unsafe {
             sys::napi_create_external_arraybuffer(
                 self.env.0,
                 span.base.cast(),
                 span.len,
-                None,
-                ptr::null_mut(),
+                Some(unshown),
+                shown.cast_mut().cast(),
                 &mut js,
             )
         };
-        self.env.check(status)?;
-        Ok(js)
+        let made = self.env.check(status);
+        if made.is_err() {
+            // SAFETY: nobody else will.
+            drop(unsafe { Rc::from_raw(shown) });
+        }
+        made.map(|()| js)
     }
     /// Detaches the buffers of memories that have grown since.
     #[inline]
@@ -413,6 +442,12 @@ impl Realm {
                 return true;
             }
             let js = env.deref(buffer.js);
+            if js.is_null() {
+                // Collected, and with it who knows that it was taken away.
+                self.escaped.set(true);
+                env.forget(buffer.js);
+                return false;
+            }
             let (mut gone, mut data, mut len) = (false, ptr::null_mut(), 0);
             // SAFETY: an ArrayBuffer made by `external_buffer`; a zero-length one is an ordinary buffer.
             unsafe {
@@ -482,11 +517,15 @@ impl Realm {
             ));
         }
         self.drop_buffers(|_| true);
+        self.empty();
+        Ok(())
+    }
+    fn empty(&self) {
         self.interrupter.forget();
         // SAFETY: no wasm frame is live and no reference into the store is held.
         let store = unsafe { (*self.store.get()).take() };
         if self.escaped.get() {
-            std::mem::forget(store);
+            *self.shown.0.borrow_mut() = store;
         } else {
             if let Some(store) = &store {
                 store.retire_memories();
@@ -501,11 +540,9 @@ impl Realm {
         }
         self.identities.borrow_mut().clear();
         self.ranges.borrow_mut().clear();
-        // These hold the realm's JavaScript side, which holds the realm.
         for reference in self.helpers.of_realm() {
             self.env.forget(reference);
         }
         self.report();
-        Ok(())
     }
 }

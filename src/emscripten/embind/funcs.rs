@@ -50,18 +50,27 @@ impl Resolved {
         })
     }
 
-    /// Calls it; `args` have been checked against `params`.
+    /// Calls it; `args` have been checked against `params`, and it is not `odd`.
     fn call(&self, rt: &mut Runtime, args: &[Raw]) -> Result<Raw, Unwind> {
-        match self.pointer {
-            None => rt.call(self.func, args),
-            Some(pointer) => {
-                let mut all = SmallVec::<[Raw; 6]>::new();
-                all.push(Raw::from_u32(pointer));
-                all.extend_from_slice(args);
-                rt.call(self.func, &all)
-            }
-        }
+        call_checked(rt, self.func, self.pointer, args.iter().copied())
     }
+}
+
+/// Calls a function that takes just these arguments, after the pointer, and gives at most one result.
+fn call_checked(
+    rt: &mut Runtime,
+    func: Func,
+    pointer: Option<u32>,
+    args: impl Iterator<Item = Raw>,
+) -> Result<Raw, Unwind> {
+    let mut slots: SmallVec<[Raw; 6]> = pointer.map(Raw::from_u32).into_iter().collect();
+    slots.extend(args);
+    if slots.is_empty() {
+        // For the result.
+        slots.push(Raw::default());
+    }
+    rt.wasm.enter(func, &mut slots)?;
+    Ok(slots[0])
 }
 
 pub fn unknown_function(rt: &Runtime, id: FuncId) -> Unwind {
@@ -87,9 +96,8 @@ pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwin
         return Err(misfit(rt, id));
     }
     let (func, pointer) = (resolved.func, resolved.pointer);
-    let mut raws: SmallVec<[Raw; 4]> = pointer.map(Raw::from_u32).into_iter().collect();
-    raws.extend(args.iter().map(|a| Raw::from_u32(*a)));
-    Ok(rt.call(func, &raws)?.u32())
+    let args = args.iter().map(|arg| Raw::from_u32(*arg));
+    Ok(call_checked(rt, func, pointer, args)?.u32())
 }
 
 /// Calls a getter `(context, pointer) -> value`.

@@ -281,8 +281,9 @@ fn call_delay(rt: &mut Runtime) -> Result<(), Unwind> {
         return Ok(());
     };
     let js = rt.js();
-    let flush = js.flush_function(rt)?;
+    // First: whoever runs meanwhile may set another.
     let (function, undefined) = (js.value(delay), js.undefined());
+    let flush = js.flush_function(rt)?;
     js.call(rt, function, undefined, &[flush]).map(drop)
 }
 

@@ -10,6 +10,7 @@ mod invoke;
 pub use describe::Description;
 pub use invoke::invoke;
 
+use super::abi::ExceptionLayout;
 use super::{ImportFn, Runtime};
 use crate::engine::{Args, Raw, Unwind};
 use rustc_hash::FxHashMap;
@@ -33,7 +34,8 @@ pub struct Exceptions {
     pub host_allocates: bool,
     last: u32,
     uncaught: u32,
-    caught: Vec<Caught>,
+    /// The objects being handled, innermost last.
+    caught: Vec<u32>,
     /// Objects the host allocated.
     objects: FxHashMap<u32, Object>,
     /// A pointer as a catch clause sees it to the object it belongs to.
@@ -43,18 +45,14 @@ pub struct Exceptions {
     temp_ret0: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Caught {
-    object: u32,
-    rethrown: bool,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Object {
     ty: u32,
     destructor: u32,
     refcount: i32,
     caught: bool,
+    /// Thrown again by its handler: it may be at no reference until the next handler begins.
+    rethrown: bool,
 }
 
 impl Exceptions {
@@ -83,6 +81,15 @@ impl Exceptions {
 }
 
 impl Runtime {
+    /// What Emscripten's JavaScript leaves free before an object that it allocates, so that the heap is as under it.
+    fn room_before(&self) -> u32 {
+        match self.abi.exceptions {
+            ExceptionLayout::HostMap => 0,
+            ExceptionLayout::Header16 => 16,
+            ExceptionLayout::Header24 => HEADER,
+        }
+    }
+
     fn object(&self, at: u32) -> Result<Object, Unwind> {
         if self.exceptions.host_allocates {
             return Ok(self
@@ -98,6 +105,7 @@ impl Runtime {
             destructor: self.wasm.read_u32(base + header::DESTRUCTOR)?,
             refcount: self.wasm.read_i32(base + header::REFCOUNT)?,
             caught: self.wasm.read_u8(base + header::CAUGHT)? != 0,
+            rethrown: self.wasm.read_u8(base + header::RETHROWN)? != 0,
         })
     }
 
@@ -113,7 +121,9 @@ impl Runtime {
         self.wasm
             .write_i32(base + header::REFCOUNT, object.refcount)?;
         self.wasm
-            .write_u8(base + header::CAUGHT, u8::from(object.caught))
+            .write_u8(base + header::CAUGHT, u8::from(object.caught))?;
+        self.wasm
+            .write_u8(base + header::RETHROWN, u8::from(object.rethrown))
     }
 
     fn set_threw(&mut self, threw: u32, value: u32) -> Result<(), Unwind> {
@@ -140,7 +150,7 @@ impl Runtime {
             return self.call(func, &[Raw::from_u32(at)]).map(drop);
         }
         let mut object = self.object(at)?;
-        object.refcount += 1;
+        object.refcount = object.refcount.wrapping_add(1);
         self.set_object(at, object)
     }
 
@@ -149,15 +159,9 @@ impl Runtime {
             return self.call(func, &[Raw::from_u32(at)]).map(drop);
         }
         let mut object = self.object(at)?;
-        object.refcount -= 1;
+        object.refcount = object.refcount.wrapping_sub(1);
         self.set_object(at, object)?;
-        // A rethrown object is still in flight although nobody handles it.
-        let rethrown = !self.exceptions.host_allocates
-            && self
-                .wasm
-                .read_u8(at.wrapping_sub(HEADER) + header::RETHROWN)?
-                != 0;
-        if object.refcount > 0 || rethrown || self.exceptions.last == at {
+        if object.refcount != 0 || object.rethrown {
             return Ok(());
         }
         if object.destructor != 0 {
@@ -170,7 +174,7 @@ impl Runtime {
         if self.exceptions.host_allocates {
             self.exceptions.objects.remove(&at);
             self.exceptions.adjusted.retain(|_, object| *object != at);
-            return self.free(at - HEADER);
+            return self.free(at.wrapping_sub(self.room_before()));
         }
         match self.wasm.export("__cxa_free_exception") {
             Some(func) => self.call(func, &[Raw::from_u32(at)]).map(drop),
@@ -189,11 +193,13 @@ impl Runtime {
 }
 
 fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let header = rt.room_before();
     let size = a
         .u32(0)
-        .checked_add(HEADER)
+        .checked_add(header)
         .ok_or_else(Unwind::out_of_bounds)?;
-    let at = rt.malloc(size)? + HEADER;
+    let at = rt.malloc(size)?.wrapping_add(header);
+    rt.exceptions.host_allocates = true;
     rt.exceptions.objects.insert(at, Object::default());
     a.ret_u32(at);
     Ok(())
@@ -212,13 +218,10 @@ fn throw(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
             Object {
                 ty,
                 destructor,
-                refcount: 0,
-                caught: false,
+                ..Object::default()
             },
         )?;
         if !rt.exceptions.host_allocates {
-            rt.wasm
-                .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
             rt.wasm
                 .write_u32(at.wrapping_sub(HEADER) + header::ADJUSTED, 0)?;
         }
@@ -253,23 +256,17 @@ fn throw_top(rt: &mut Runtime) -> Result<(), Unwind> {
     let Some(top) = rt.exceptions.caught.pop() else {
         return Err(Unwind::Abort("no exception to throw".into()));
     };
-    if !top.rethrown {
-        let mut object = rt.object(top.object)?;
+    let mut object = rt.object(top)?;
+    if !object.rethrown {
         object.caught = false;
-        rt.set_object(top.object, object)?;
-        if !rt.exceptions.host_allocates {
-            rt.wasm
-                .write_u8(top.object.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
-        }
+        object.rethrown = true;
+        rt.set_object(top, object)?;
         rt.exceptions.uncaught += 1;
         // It stays on the stack, as the handler that rethrows has not ended yet.
-        rt.exceptions.caught.push(Caught {
-            rethrown: true,
-            ..top
-        });
+        rt.exceptions.caught.push(top);
     }
-    rt.exceptions.last = top.object;
-    Err(Unwind::Cpp(top.object))
+    rt.exceptions.last = top;
+    Err(Unwind::Cpp(top))
 }
 
 fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -279,16 +276,10 @@ fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if !object.caught {
         object.caught = true;
         rt.exceptions.uncaught = rt.exceptions.uncaught.saturating_sub(1);
-        rt.set_object(at, object)?;
     }
-    if !rt.exceptions.host_allocates {
-        rt.wasm
-            .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 0)?;
-    }
-    rt.exceptions.caught.push(Caught {
-        object: at,
-        rethrown: false,
-    });
+    object.rethrown = false;
+    rt.set_object(at, object)?;
+    rt.exceptions.caught.push(at);
     rt.add_reference(at)?;
     let pointer = rt.catch_pointer(at, given)?;
     a.ret_u32(pointer);
@@ -327,10 +318,10 @@ fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     let Some(top) = rt.exceptions.caught.pop() else {
         return Ok(());
     };
-    if !top.rethrown {
-        rt.exceptions.last = 0;
-    }
-    rt.drop_reference(top.object)
+    rt.drop_reference(top)?;
+    // What goes on unwinding is noted down again when it is resumed.
+    rt.exceptions.last = 0;
+    Ok(())
 }
 
 fn resume(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -420,7 +411,7 @@ fn any_uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let current = rt.exceptions.caught.last().map_or(0, |c| c.object);
+    let current = rt.exceptions.caught.last().copied().unwrap_or(0);
     if current != 0 {
         rt.add_reference(current)?;
     }
@@ -433,17 +424,24 @@ fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     if at == 0 {
         return Ok(());
     }
-    rt.exceptions.caught.push(Caught {
-        object: at,
-        rethrown: true,
-    });
-    if !rt.exceptions.host_allocates {
-        rt.wasm
-            .write_u8(at.wrapping_sub(HEADER) + header::RETHROWN, 1)?;
+    let mut object = rt.object(at)?;
+    object.rethrown = true;
+    rt.set_object(at, object)?;
+    rt.exceptions.caught.push(at);
+    throw_top(rt)
+}
+
+fn increment(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    match a.u32(0) {
+        0 => Ok(()),
+        at => rt.add_reference(at),
     }
-    rt.exceptions.uncaught += 1;
-    rt.exceptions.last = at;
-    Err(Unwind::Cpp(at))
+}
+fn decrement(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    match a.u32(0) {
+        0 => Ok(()),
+        at => rt.drop_reference(at),
+    }
 }
 
 fn identity(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -490,6 +488,8 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_ZSt19uncaught_exceptionsv", uncaught),
     ("__cxa_current_primary_exception", current_primary_exception),
     ("__cxa_rethrow_primary_exception", rethrow_primary_exception),
+    ("__cxa_increment_exception_refcount", increment),
+    ("__cxa_decrement_exception_refcount", decrement),
     ("__cxa_call_unexpected", call_unexpected),
     ("__cxa_pure_virtual", pure_virtual),
     ("__cxa_find_matching_catch", find_matching_catch),

@@ -96,6 +96,21 @@ impl Content {
         self.read(0, &mut out);
         Ok(out)
     }
+    /// How many bytes more are stored after a write: what it adds, and what fills the gap before it in its chunk.
+    pub fn growth(&self, pos: u64, len: usize) -> u64 {
+        let Some(end) = pos.checked_add(len as u64).filter(|end| *end <= MAX_FILE) else {
+            return 0;
+        };
+        (pos / CHUNK..end.div_ceil(CHUNK))
+            .map(|index| {
+                let held = self
+                    .chunks
+                    .get(&index)
+                    .map_or(0, |chunk| chunk.len() as u64);
+                (end - index * CHUNK).min(CHUNK).saturating_sub(held)
+            })
+            .sum()
+    }
     pub fn write(&mut self, pos: u64, data: &[u8]) -> Result<()> {
         let end = pos
             .checked_add(data.len() as u64)
@@ -138,6 +153,24 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn growth_is_what_a_write_adds() {
+        let mut content = Content::default();
+        for (pos, len) in [
+            (40_000, 3),
+            (10, 5),
+            (40_001, 9),
+            (65_530, 200_000),
+            (0, 70_000),
+            (500_000, 1),
+        ] {
+            let (before, growth) = (content.stored(), content.growth(pos, len));
+            content.write(pos, &vec![1; len]).unwrap();
+            assert_eq!(content.stored() - before, growth, "{len} bytes at {pos}");
+        }
+        assert_eq!(content.growth(u64::MAX, 2), 0);
+    }
 
     #[test]
     fn sparse_and_across_chunks() {

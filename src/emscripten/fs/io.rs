@@ -76,9 +76,10 @@ impl FileSystem {
         self.load(ino)?;
         let node = self.node(ino)?;
         match &node.body {
-            Body::File(_) => {
+            Body::File(content) => {
+                let growth = content.growth(at, data.len());
                 if !data.is_empty() {
-                    self.edit_content(ino, data.len() as u64, |content| content.write(at, data))?;
+                    self.edit_content(ino, growth, |content| content.write(at, data))?;
                 }
                 Ok(data.len())
             }

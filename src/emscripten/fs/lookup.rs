@@ -8,7 +8,6 @@ use super::{FileSystem, Rest};
 use std::sync::Arc;
 
 const MAX_LINKS: u32 = 40;
-const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4096;
 
 /// Where a path leads.
@@ -72,9 +71,6 @@ impl FileSystem {
                     at_path.truncate(path::dirname(&at_path).len());
                 }
                 continue;
-            }
-            if part.len() > MAX_NAME {
-                return Err(Errno::ENAMETOOLONG);
             }
             match self.child(&at, &part)? {
                 None if last => {

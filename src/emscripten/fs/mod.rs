@@ -70,6 +70,10 @@ pub struct FileSystem {
     printed: bool,
     /// A module built without Emscripten's file system ends a line of output at a NUL too; a terminal drops the NUL.
     pub nul_ends_line: bool,
+    /// As in older generations: `O_CREAT` opens a folder that is there, for reading.
+    pub opens_folders_to_create: bool,
+    /// As in older generations: `/proc/self/fd` is no folder to those who list it.
+    pub unlisted_descriptors: bool,
 }
 
 /// The part of the state that is small enough to be restored as a whole.
@@ -101,6 +105,8 @@ impl Default for FileSystem {
             limit: DEFAULT_LIMIT,
             printed: false,
             nul_ends_line: false,
+            opens_folders_to_create: false,
+            unlisted_descriptors: false,
         };
         fs.create_defaults();
         fs

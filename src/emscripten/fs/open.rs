@@ -71,7 +71,6 @@ impl FileSystem {
             Some(_) => false,
             None if flags & O_CREAT == 0 => return Err(Errno::ENOENT),
             None if path.ends_with('/') => return Err(Errno::EISDIR),
-            None if flags & O_DIRECTORY != 0 => return Err(Errno::EINVAL),
             None => true,
         };
         match (&found.place, &found.parent) {
@@ -85,8 +84,13 @@ impl FileSystem {
                     .mknod_at(&found, S_IFREG | (mode & S_IALLUGO), 0)?
                     .ok_or(Errno::EIO)?;
                 debug_assert!(created);
+                // As in Emscripten, which has made the file by then.
+                if flags & O_DIRECTORY != 0 {
+                    return Err(Errno::ENOTDIR);
+                }
                 self.add_stream(Target::Node(ino), flags, &found.path, true)
             }
+            (None, Place::Real(..)) if flags & O_DIRECTORY != 0 => Err(Errno::EINVAL),
             (None, Place::Real(mount, dir)) => {
                 let inside = self.mounts[*mount].inside(dir, &found.name)?;
                 self.open_real(*mount, inside, flags, mode, &found)
@@ -97,9 +101,10 @@ impl FileSystem {
     fn open_node(&mut self, ino: Ino, mut flags: u32, found: &Found) -> Result<i32> {
         let node = self.node(ino)?;
         let writes = flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0;
+        let creates = flags & O_CREAT != 0 && !self.opens_folders_to_create;
         match node.mode & S_IFMT {
             S_IFLNK => return Err(Errno::ELOOP),
-            S_IFDIR if writes || flags & O_CREAT != 0 => return Err(Errno::EISDIR),
+            S_IFDIR if writes || creates => return Err(Errno::EISDIR),
             S_IFCHR => flags &= !O_TRUNC,
             _ => {}
         }
@@ -218,6 +223,9 @@ impl FileSystem {
     }
     pub fn is_open(&self, fd: i32) -> bool {
         self.state.rest().streams.is_open(fd)
+    }
+    pub fn descriptors(&self) -> Vec<i32> {
+        self.state.rest().streams.fds().collect()
     }
     /// Absolute path at the time of opening.
     pub fn fd_path(&self, fd: i32) -> Result<&str> {

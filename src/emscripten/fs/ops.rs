@@ -177,6 +177,7 @@ impl FileSystem {
         match place {
             Place::Node(ino) => match &self.node(*ino)?.body {
                 Body::Dir(dir) => names.extend(dir.names().iter().map(|n| n.to_string())),
+                Body::Descriptors if self.unlisted_descriptors => return Err(Errno::ENOTDIR),
                 Body::Descriptors => {
                     names.extend(self.state.rest().streams.fds().map(|fd| fd.to_string()))
                 }

@@ -79,7 +79,6 @@ pub fn get_ids(rt: &mut Runtime, w: &mut Words) -> Outcome {
 pub fn getgroups32(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (size, list) = (w.i32(), w.u32());
     match size {
-        0 => Ok(1),
         1.. => {
             rt.wasm.write_u32(list, 0)?;
             Ok(1)

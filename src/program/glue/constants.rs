@@ -151,6 +151,10 @@ impl Constants {
                 value
             }
             Expression::CallExpression(call) => self.call(&call.callee, &call.arguments),
+            Expression::NewExpression(new) if is_identifier(&new.callee, "Array") => {
+                // Stands for its length.
+                self.eval(new.arguments.first()?.as_expression()?)
+            }
             Expression::NewExpression(new) => {
                 self.construct(&new.callee, &new.arguments);
                 None

@@ -2,7 +2,7 @@
 
 use super::names::Factory;
 use super::parse::{Ast, contains};
-use crate::emscripten::abi::StatLayout;
+use crate::emscripten::abi::{Growth, StatLayout};
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
     Argument, AssignmentTarget, BinaryOperator, Expression, PropertyKey, Statement, SwitchCase,
@@ -11,7 +11,7 @@ use oxc_span::{GetSpan, Span};
 use oxc_syntax::operator::UnaryOperator;
 
 /// `None`: the glue has nothing to say about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     /// emval handle of `undefined`: 1, or 2 from 3.1.54.
     pub emval_undefined: Option<u32>,
@@ -34,6 +34,10 @@ pub struct Evidence {
     pub unsigned_pointers: Option<bool>,
     /// A lone surrogate is written as it is; before that it took the next code unit with it.
     pub code_points: Option<bool>,
+    /// By how much memory grows beyond what was asked for.
+    pub growth: Option<Growth>,
+    /// Running out of memory aborts (ABORTING_MALLOC) instead of failing `malloc`.
+    pub aborting_malloc: Option<bool>,
     /// Bounds on the version from the names that the runtime gives its own parts.
     pub from: Option<u32>,
     pub to: Option<u32>,
@@ -241,7 +245,11 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
 fn is_telling(name: &str) -> bool {
     matches!(
         name,
-        "noExitRuntime" | "shouldRunNow" | "getValue" | "stringToUTF8Array"
+        "noExitRuntime"
+            | "shouldRunNow"
+            | "getValue"
+            | "stringToUTF8Array"
+            | "_emscripten_resize_heap"
     )
 }
 
@@ -251,6 +259,11 @@ fn told(name: &str, text: &str, out: &mut Evidence) {
         "noExitRuntime" => {
             let default = text.rsplit(['|', '?']).next().unwrap_or_default().trim();
             out.exit_runtime = matches!(default, "false" | "!1");
+        }
+        "_emscripten_resize_heap" => {
+            let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+            out.growth = growth(&plain);
+            out.aborting_malloc = Some(plain.contains("abortOnCannotGrowMemory("));
         }
         "stringToUTF8Array" => out.code_points = Some(text.contains("codePointAt")),
         _ => {
@@ -270,6 +283,29 @@ fn told(name: &str, text: &str, out: &mut Evidence) {
                 Some(star.is_some_and(|(_, after)| after.starts_with("returnHEAPU32")));
         }
     }
+}
+
+/// `oldSize * (1 + .2 / cutDown)` and `requestedSize + 100663296`, or `oldSize + 1048576 / cutDown`.
+fn growth(resize_heap: &str) -> Option<Growth> {
+    let number_before = |end: usize| -> Option<f64> {
+        let head = &resize_heap[..end];
+        let digits = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E');
+        head[head.trim_end_matches(digits).len()..].parse().ok()
+    };
+    let cut = resize_heap.find("/cutDown")?;
+    let step = number_before(cut)?;
+    if !resize_heap[..cut].contains("*(1+") {
+        return Some(Growth::Linear { step: step as u64 });
+    }
+    let cap = resize_heap
+        .match_indices("requestedSize+")
+        .find_map(|(at, found)| {
+            let rest = &resize_heap[at + found.len()..];
+            rest[..rest.find(|c: char| !c.is_ascii_digit())?]
+                .parse()
+                .ok()
+        });
+    Some(Growth::Geometric { step, cap })
 }
 
 fn text(value: &str, embind: &mut Embind) {

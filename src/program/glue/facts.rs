@@ -186,6 +186,9 @@ fn layout(
             .or_else(|| constants.u32("STACK_SIZE")),
         memory: constants.memory,
         table: constants.table,
+        function_pointers: constants
+            .u32("jsCallStartIndex")
+            .zip(constants.u32("functionPointers")),
         globals,
     }
 }

@@ -100,6 +100,9 @@ pub struct Layout {
     pub total_stack: Option<u32>,
     pub memory: Option<Limits>,
     pub table: Option<Limits>,
+    /// Function pointers that stand for JavaScript functions (fastcomp): the first, and how many
+    /// (RESERVED_FUNCTION_POINTERS).
+    pub function_pointers: Option<(u32, u32)>,
     /// Values of imported globals (fastcomp): (module, field) -> value.
     pub globals: Vec<(String, String, f64)>,
 }

@@ -203,6 +203,19 @@ fn the_limit_is_kept() {
     let fd = fs.open("/sparse", O_CREAT | O_RDWR, 0o666).unwrap();
     fs.ftruncate(fd, 1 << 39).unwrap();
     assert_eq!(fs.read_file("/sparse"), Err(Errno::ENOMEM));
+    assert_eq!(
+        fs.write(fd, b"x", Some(60_000)),
+        Err(Errno::ENOSPC),
+        "the gap before it counts"
+    );
+    let more = fs.open("/more", O_RDWR, 0).unwrap();
+    fs.set_limit(200);
+    assert_eq!(
+        fs.write(more, &[2; 200], Some(0)),
+        Ok(200),
+        "what is there is only replaced"
+    );
+    fs.check().unwrap();
 }
 
 #[test]

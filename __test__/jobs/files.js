@@ -1,0 +1,3 @@
+'use strict'
+
+exports.job = (m) => { m._files() }

@@ -1,0 +1,67 @@
+'use strict'
+
+// Failures that nobody waits for: promises that the glue made by itself and that are rejected, errors in its timers. While
+// a generation starts they are the start's; once it has ended they are nobody's; in between they are the user's
+// `onUncaught`, or without it the process's, as under plain Node.
+//
+// Whose a rejection is tells its asynchronous context: what a caller of the module awaits is the caller's.
+
+const { AsyncLocalStorage } = require('node:async_hooks')
+
+const context = new AsyncLocalStorage()
+const [STARTING, ALIVE, ENDED] = ['starting', 'alive', 'ended']
+let watching = false
+
+// What becomes of a generation's failures. Promises may hold it for ever, so that it leads to nothing once all is over.
+class Failures {
+  #state = STARTING
+  #fail
+  #onUncaught
+
+  constructor (onUncaught) {
+    this.#onUncaught = onUncaught
+    // Rejected by the first failure while starting.
+    this.ofStart = new Promise((resolve, reject) => { this.#fail = reject })
+    this.ofStart.catch(() => {})
+    watch()
+  }
+
+  get ended () { return this.#state === ENDED }
+
+  // What `work` begins is this generation's.
+  adopt (work) { return context.run(this, work) }
+
+  started () {
+    this.#state = ALIVE
+    this.#fail = undefined
+  }
+
+  end () {
+    this.#state = ENDED
+    this.#fail = this.#onUncaught = undefined
+  }
+
+  // Whether the failure is taken care of.
+  take (error) {
+    if (this.#state === ENDED) return true
+    const told = this.#state === STARTING ? this.#fail : this.#onUncaught
+    if (told === undefined) return false
+    told(error)
+    return true
+  }
+}
+
+// Node tells `process` of a rejection before it does anything else about it. A listener would see those of others too and
+// would have to do for them what Node does without one; and other listeners would see those that are taken care of.
+function watch () {
+  if (watching) return
+  watching = true
+  const { emit } = process
+  const watched = function (event, ...rest) {
+    if (event === 'unhandledRejection' && context.getStore()?.take(rest[0])) return true
+    return Reflect.apply(emit, this, [event, ...rest])
+  }
+  Object.defineProperty(process, 'emit', { value: watched, writable: true, configurable: true, enumerable: false })
+}
+
+module.exports = { Failures }
