@@ -51,8 +51,30 @@ for (const host of ['native', 'glue']) {
   })
 }
 
+for (const host of ['native', 'glue']) {
+  test(`emulated function pointer casts, exported data: ${host} host`, async () => {
+    const work = (module) => {
+      const sum = new module.Sum(2.5)
+      const doubles = new module.Doubles()
+      doubles.push_back(1.5)
+      return [
+        sum.add(1.5, 3), sum.name(), sum.total, new module.Sum().total, module.twice(4), doubles.get(0),
+        module._cast_call(5), module._caught(0), module._caught(2), module._answers, module.HEAP32[module._answers / 4 + 1]
+      ]
+    }
+    const plain = work(await require(fixture('casts.js'))({ ...quiet, wasmBinary: fs.readFileSync(fixture('casts.wasm')) }))
+    const vm = await open(fixture('casts.js'), { host, ...quiet })
+    for (let round = 0; round < 2; round++) {
+      assert.deepStrictEqual(work(vm.exports), plain)
+      await vm.isReady()
+    }
+    assert.strictEqual(plain.at(-1), 42)
+    vm.dispose()
+  })
+}
+
 test('both run on the native host by themselves', async () => {
-  for (const name of ['early.js', 'roomless.js']) assert.strictEqual((await inspect(fixture(name))).host, 'native', name)
+  for (const name of ['early.js', 'roomless.js', 'casts.js']) assert.strictEqual((await inspect(fixture(name))).host, 'native', name)
 })
 
 test('a factory that the file wraps gives what the wrapper gives, on the glue host', async (t) => {

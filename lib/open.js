@@ -68,7 +68,7 @@ function factsOf (program) {
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
 function withoutProgram (failure, path, bytes) {
-  const facts = { hasGlue: true, imports: [], minified: failure.message, uses: {} }
+  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, wasmOrigin: 'Hidden' }
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 

@@ -143,3 +143,18 @@ test('a promise, and a factory that gives a factory', async (t) => {
   assert.deepStrictEqual([twice.exports._add(3, 4), twice.exports.mine], [7, 1])
   twice.dispose()
 })
+
+test('inspect of glue that unpacks its wasm itself says so', async (t) => {
+  const { write } = glueFolder(t)
+  const hidden = Buffer.from(MACHINE).toString('hex')
+  const file = write('hidden.js', `
+    module.exports = async (Module = {}) => {
+      const { instance } = await WebAssembly.instantiate(Buffer.from('${hidden}', 'hex'), { env: { callback: (x) => x } })
+      return Object.assign(Module, { _add: instance.exports.add, calledRun: true, wasmBinary: undefined, noInitialRun: true })
+    }`)
+  const { host, wasm, imports, exports } = await inspect(file)
+  assert.deepStrictEqual({ host, origin: wasm.origin, imports, exports }, { host: 'glue', origin: 'Hidden', imports: [], exports: [] })
+  const vm = await open(file, { print () {}, printErr () {} })
+  assert.strictEqual(vm.exports._add(1, 2), 3)
+  vm.dispose()
+})

@@ -37,7 +37,7 @@ async function inspect (source, options) {
       ['Emscripten', versionText(emscripten)],
       ['host', host === null ? 'none' : host],
       ['why', reasons.length > 0 ? reasons.join('; ') : 'emvm answers every import itself'],
-      ['wasm', `${bytes(wasm.bytes)}, ${wasmPlace(wasm.origin)}`],
+      ['wasm', wasm.origin === 'Hidden' ? 'none that can be found: its own JavaScript makes it' : `${bytes(wasm.bytes)}, ${wasmPlace(wasm.origin)}`],
       ['features', (wasm.features || []).join(', ')],
       ['names', wasm.names ? 'the wasm has a name section: stacks show functions by name' : 'no name section: stacks show exported names, else indices'],
       ['memory', memory ? `${bytes(memory.min * PAGE)} to ${bytes(memory.max === undefined || memory.max === null ? undefined : memory.max * PAGE)}${memory.imported ? ', imported' : ''}${memory.shared ? ', shared' : ''}` : 'none'],

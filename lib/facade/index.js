@@ -5,7 +5,11 @@
 
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
+const { takes } = require('./memory')
 const { evaluate } = require('./fragment')
+
+// Since then the glue puts exports on its module as they are, so that their `length` is what they take.
+const RAW_EXPORTS = 30130
 
 class Facade {
   // What raw functions belong to: a function that the user keeps must keep the sandbox.
@@ -176,6 +180,15 @@ class Facade {
       const key = keyOf(name)
       if (!(key in this.module)) this.module[key] = functions[i]
     })
+    if (this.facts.versionMin >= RAW_EXPORTS) wanted.forEach(({ item }, i) => takes(functions[i], item.signature))
+    this.#attachData(keys)
+  }
+
+  // Exported data is the number of its address.
+  #attachData (keys) {
+    const exported = this.facts.exports.filter(({ name, item }) => item.kind === 'global' && keys.has(`_${name}`))
+    const addresses = { ...this.facts.moduleAddresses, ...Object.fromEntries(exported.map(({ name, item }) => [`_${name}`, item.value])) }
+    for (const [key, address] of Object.entries(addresses)) if (!(key in this.module)) this.module[key] = address
   }
 
   // A property that is read anew each time, and that users may still overwrite as on a plain object.

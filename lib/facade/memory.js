@@ -10,8 +10,10 @@ function standIn (kind, members) {
   return () => made ??= Object.create(WebAssembly[kind].prototype, Object.getOwnPropertyDescriptors(members))
 }
 
-// Of `(iji)→i`.
-const parametersOf = (signature) => /^\((\w*)\)/.exec(signature)?.[1].length ?? 0
+// As V8's own: packages look how many arguments a function takes. `(iji)→i` takes three.
+function takes (fn, signature) {
+  if (typeof fn === 'function') Object.defineProperty(fn, 'length', { configurable: true, value: signature.indexOf(')') - 1 })
+}
 
 function makeMemory ({ facade, table }) {
   const { sandbox, facts } = facade
@@ -30,10 +32,7 @@ function makeMemory ({ facade, table }) {
     const functions = facade.rawFunctions(list.map(({ name }) => name))
     if (functions.every((fn) => fn === undefined)) return object
     const set = (key, fn) => { if (!(key in object)) object[key] = fn }
-    // As V8's own: packages compare how many arguments a function takes.
-    list.forEach(({ item }, i) => {
-      if (functions[i]) Object.defineProperty(functions[i], 'length', { configurable: true, value: parametersOf(item.signature) })
-    })
+    list.forEach(({ item }, i) => takes(functions[i], item.signature))
     list.forEach(({ field }, i) => set(field, functions[i]))
     for (const { field, name, item } of facts.exports) {
       const value = item.kind === 'memory' ? wasmMemory() : item.kind === 'table' ? table.wasmTable() : undefined
@@ -84,4 +83,4 @@ function makeMemory ({ facade, table }) {
   }
 }
 
-module.exports = { makeMemory, standIn }
+module.exports = { makeMemory, standIn, takes }

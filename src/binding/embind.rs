@@ -89,11 +89,9 @@ impl Passed for Raws<'_> {
         }
     }
     #[inline]
-    fn number(&self, at: usize) -> f64 {
+    fn as_number(&self, at: usize) -> Option<f64> {
         let value = self.args.get(at);
-        value
-            .and_then(|value| get!(napi_get_value_double, self.env, *value))
-            .unwrap_or(-1.0)
+        value.and_then(|value| get!(napi_get_value_double, self.env, *value))
     }
 }
 

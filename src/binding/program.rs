@@ -345,6 +345,7 @@ fn facts(program: &Program) -> Value {
         "emAsm": glue.map(|g| g.em_asm.clone()).unwrap_or_default(),
         "fragment": fragment,
         "moduleKeys": glue.map(|g| g.module_keys.clone()).unwrap_or_default(),
+        "moduleAddresses": glue.map(|g| g.module_addresses.clone()).unwrap_or_default(),
         "moduleFlags": glue.map(|g| g.module_flags.clone()).unwrap_or_default(),
         "moduleOptions": glue.map(|g| g.module_options.clone()).unwrap_or_default(),
         "hasGlue": glue.is_some(),

@@ -5,6 +5,9 @@
 pub struct Abi {
     /// Built by the old fastcomp back end (names had one more leading underscore).
     pub fastcomp: bool,
+    /// Function pointers are called through the module's `dynCall_*`: fastcomp's are no table indices, and with
+    /// EMULATE_FUNCTION_POINTER_CASTS the functions in the table take everything as i64.
+    pub calls_by_dyncall: bool,
     /// errno values are Linux's (up to 1.38.46), not WASI's.
     pub linux_errno: bool,
     pub stat: StatLayout,

@@ -21,8 +21,8 @@ impl Runtime {
     ) -> Result<Raw, Unwind> {
         let missing = || Unwind::trap(TrapKind::IndirectCall);
         let (result, params) = letters.split_at(1);
-        if self.abi.fastcomp {
-            // fastcomp's pointers are no table indices: the module's own dynCall takes them.
+        if self.abi.calls_by_dyncall {
+            // The module's own dynCall takes the pointer.
             let export = |result| self.wasm.export(&format!("dynCall_{result}{params}"));
             let func = export(result)
                 .or_else(|| export("v"))

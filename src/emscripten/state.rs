@@ -84,7 +84,7 @@ impl Runtime {
     pub fn adopt_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
         self.embind
-            .adopt(&image.embind, &self.wasm, self.abi.fastcomp);
+            .adopt(&image.embind, &self.wasm, self.abi.calls_by_dyncall);
         self.emval.adopt(&image.emval);
         self.restore_system(image);
     }

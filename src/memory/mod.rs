@@ -21,12 +21,14 @@ mod linear;
 mod os;
 mod region;
 mod residency;
+mod zeroed;
 
 pub use image::Image;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created};
 pub use os::{Backend, backend};
 pub use region::Region;
 pub use residency::Residency;
+pub use zeroed::zeroed;
 
 /// Bytes of a wasm page.
 pub const WASM_PAGE: usize = 64 * 1024;

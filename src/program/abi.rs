@@ -312,6 +312,7 @@ pub fn abi(
     let fixed_memory = facts.memories.first().is_some_and(|m| m.max == Some(m.min));
     Abi {
         fastcomp,
+        calls_by_dyncall: fastcomp || facts.emulates_casts,
         linux_errno: evidence.linux_errno.unwrap_or(range.to <= 1_38_46),
         stat: evidence.stat.unwrap_or(match () {
             () if since(3_01_42) => StatLayout::S96,

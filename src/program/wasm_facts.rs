@@ -3,7 +3,7 @@
 use super::ReadError;
 use std::fmt;
 use std::sync::Arc;
-use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+use wasmparser::{ElementItems, ExternalKind, Parser, Payload, TypeRef};
 
 /// Facts about the module as a whole. Indices are those of the binary; imports come first in each index space.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct WasmFacts {
     pub tables: Vec<TableFacts>,
     pub globals: Vec<GlobalFacts>,
     pub tags: u32,
+    /// The functions in the table take many i64 and give one: EMULATE_FUNCTION_POINTER_CASTS.
+    pub emulates_casts: bool,
     pub start: Option<u32>,
     pub data: DataFacts,
     /// Names of all custom sections, in order.
@@ -94,6 +96,14 @@ impl fmt::Display for Signature {
         };
         write!(f, "({})→{results}", letters(&self.params))
     }
+}
+
+/// Binaryen gives such functions sixteen parameters where it is not told otherwise; no C function of the type is likely
+/// with five.
+fn takes_anything(signature: &Signature) -> bool {
+    signature.params.len() >= 5
+        && signature.params.iter().all(|ty| *ty == ValueType::I64)
+        && *signature.results == [ValueType::I64]
 }
 
 /// Limits are in pages of 64 KiB.
@@ -362,6 +372,16 @@ pub fn read(wasm: &[u8]) -> Result<WasmFacts, ReadError> {
                         index: export.index,
                     });
                 }
+            }
+            Payload::ElementSection(reader) => {
+                let first = reader
+                    .into_iter()
+                    .find_map(|element| match element.ok()?.items {
+                        ElementItems::Functions(functions) => functions.into_iter().next()?.ok(),
+                        ElementItems::Expressions(..) => None,
+                    });
+                let first = first.and_then(|index| facts.functions.get(index as usize));
+                facts.emulates_casts = first.is_some_and(takes_anything);
             }
             Payload::StartSection { func, .. } => facts.start = Some(func),
             Payload::DataSection(reader) => {

@@ -81,7 +81,7 @@ fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
         _ => "\"v\"".into(),
     };
     json.list(plan.args.iter(), |json, param| match param.passing {
-        Passing::Value => json.0.push_str("\"v\""),
+        Passing::Value | Passing::Number => json.0.push_str("\"v\""),
         Passing::Handle => json.0.push_str("\"h\""),
         Passing::Leaves(_) => json.0.push_str(&record(param.ty)),
     });

@@ -10,7 +10,7 @@ use wasmer_types::Type;
 #[derive(Clone, Debug)]
 pub struct Resolved {
     pub func: Func,
-    /// fastcomp's function pointers are no table indices: the module's `dynCall_<signature>` takes them first.
+    /// Where pointers are called through the module's `dynCall_<signature>`, see [`crate::emscripten::Abi`]: it takes them first.
     pub pointer: Option<u32>,
     /// Without that pointer.
     pub params: SmallVec<[Type; 8]>,
@@ -22,8 +22,8 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    pub fn of(wasm: &Wasm, fastcomp: bool, pointer: u32, signature: &str) -> Option<Self> {
-        let func = if fastcomp {
+    pub fn of(wasm: &Wasm, by_dyncall: bool, pointer: u32, signature: &str) -> Option<Self> {
+        let func = if by_dyncall {
             // A float may have been promoted on its way through JavaScript.
             wasm.export(&format!("dynCall_{signature}"))
                 .or_else(|| wasm.export(&format!("dynCall_{}", signature.replace('f', "d"))))?
@@ -35,16 +35,16 @@ impl Resolved {
         let params: SmallVec<[Type; 8]> = ty
             .params()
             .iter()
-            .skip(usize::from(fastcomp))
+            .skip(usize::from(by_dyncall))
             .copied()
             .collect();
         Some(Resolved {
             func,
-            pointer: fastcomp.then_some(pointer),
+            pointer: by_dyncall.then_some(pointer),
             all_i32: params.iter().all(|t| *t == Type::I32)
                 && result.is_none_or(|t| t == Type::I32),
             odd: ty.results().len() > 1
-                || (fastcomp && ty.params().first().is_none_or(|t| *t != Type::I32)),
+                || (by_dyncall && ty.params().first().is_none_or(|t| *t != Type::I32)),
             params,
             result,
         })

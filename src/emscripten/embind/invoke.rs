@@ -2,6 +2,7 @@
 
 use super::convert::{Arg, Destructors, from_wire, run_destructor, run_destructors, to_wire};
 use super::funcs::unknown_function;
+use super::numbers::Wire;
 use super::records::{Leaves, leaves_from_wire, record_from_leaves};
 use super::registry::{Callable, Passing, Plan, Registry, Role, State, This, TypeKind};
 use super::{Out, names, pointers};
@@ -15,7 +16,12 @@ use wasmer_types::Type;
 /// number below 0 says that the second is not a handle of this sandbox but whatever the caller passed.
 pub trait Passed {
     fn value(&self, at: usize) -> JsValue;
-    fn number(&self, at: usize) -> f64;
+    /// `None` for what is no number.
+    fn as_number(&self, at: usize) -> Option<f64>;
+    #[inline]
+    fn number(&self, at: usize) -> f64 {
+        self.as_number(at).unwrap_or(-1.0)
+    }
     fn handle(&self, at: usize) -> Arg {
         let id = self.number(at);
         if id < 0.0 {
@@ -122,6 +128,14 @@ fn arguments<P: Passed>(
     }
     for param in &plan.args {
         let arg = match param.passing {
+            Passing::Number => {
+                at += 1;
+                if let Some(number) = passed.as_number(at - 1) {
+                    raws.push(Wire::Number(number).raw(param.wasm));
+                    continue;
+                }
+                Arg::Value(passed.value(at - 1))
+            }
             Passing::Value => {
                 at += 1;
                 Arg::Value(passed.value(at - 1))

@@ -163,7 +163,7 @@ impl Embind {
     fn add_function(
         &mut self,
         wasm: &Wasm,
-        fastcomp: bool,
+        by_dyncall: bool,
         table_index: u32,
         signature: String,
     ) -> FuncId {
@@ -172,7 +172,7 @@ impl Embind {
         }
         let id = self.funcs.len() as FuncId;
         self.funcs
-            .push(Resolved::of(wasm, fastcomp, table_index, &signature));
+            .push(Resolved::of(wasm, by_dyncall, table_index, &signature));
         self.registry_mut()
             .funcs
             .push((table_index, signature.clone()));
@@ -244,14 +244,14 @@ impl Embind {
     }
 
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
-    pub fn adopt(&mut self, image: &Image, wasm: &Wasm, fastcomp: bool) {
+    pub fn adopt(&mut self, image: &Image, wasm: &Wasm, by_dyncall: bool) {
         self.closed = true;
         self.reg = Arc::clone(&image.reg);
         self.funcs = image
             .reg
             .funcs
             .iter()
-            .map(|(index, signature)| Resolved::of(wasm, fastcomp, *index, signature))
+            .map(|(index, signature)| Resolved::of(wasm, by_dyncall, *index, signature))
             .collect();
         self.handles.restore(&image.handles, drop);
         self.counts.restore(&image.counts, drop);

@@ -106,7 +106,7 @@ fn plan(
         .map(|(ty, wasm)| Param {
             ty: *ty,
             wasm: *wasm,
-            passing: passing(reg, *ty),
+            passing: passing(reg, *ty, rt.abi.embind_checks),
         })
         .collect();
     let optional = args
@@ -133,9 +133,11 @@ fn plan(
     })
 }
 
-fn passing(reg: &Registry, ty: TypeIdx) -> Passing {
+fn passing(reg: &Registry, ty: TypeIdx, checks: bool) -> Passing {
     match reg.ty(ty).kind {
         TypeKind::Pointer(_) => Passing::Handle,
+        TypeKind::Float { .. } => Passing::Number,
+        TypeKind::Int { .. } if !checks => Passing::Number,
         _ => reg
             .leaves_of_type(ty, MOST_ARGUMENT_LEAVES)
             .map_or(Passing::Value, Passing::Leaves),

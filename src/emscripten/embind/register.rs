@@ -239,7 +239,7 @@ fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Func
     };
     Ok(rt
         .embind
-        .add_function(&rt.wasm, rt.abi.fastcomp, index, signature))
+        .add_function(&rt.wasm, rt.abi.calls_by_dyncall, index, signature))
 }
 
 fn optional_function(

@@ -266,6 +266,8 @@ pub struct Param {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
     Value,
+    /// A value that is taken as it is when it is a number: no range is checked.
+    Number,
     /// Two numbers: see `invoke::Passed`.
     Handle,
     /// A flag, then that many values: the numbers and booleans in a value object, depth first. Without the flag, the

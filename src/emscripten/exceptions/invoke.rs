@@ -9,8 +9,8 @@ pub fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         kind: crate::engine::TrapKind::IndirectCall,
         stack: Vec::new(),
     };
-    if rt.abi.fastcomp {
-        // fastcomp's pointers are no table indices: the module's own dynCall takes them.
+    if rt.abi.calls_by_dyncall {
+        // The module's own dynCall takes the pointer.
         let func = rt
             .wasm
             .export(&format!("dynCall_{}", signature(a.ty())))

@@ -1,6 +1,7 @@
 //! The bytes of a file: copy-on-write chunks, with holes.
 
 use super::errno::{Errno, Result};
+use crate::memory::zeroed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,10 +91,11 @@ impl Content {
             .ok()
             .filter(|n| *n <= MAX_VIEW)
             .ok_or(Errno::ENOMEM)?;
-        let mut out = Vec::new();
-        out.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
-        out.resize(len, 0);
-        self.read(0, &mut out);
+        let mut out = zeroed(len).ok_or(Errno::ENOMEM)?;
+        for (index, chunk) in &self.chunks {
+            let start = (index * CHUNK) as usize;
+            out[start..start + chunk.len()].copy_from_slice(chunk);
+        }
         Ok(out)
     }
     /// How many bytes more are stored after a write: what it adds, and what fills the gap before it in its chunk.

@@ -50,6 +50,8 @@ pub struct GlueFacts {
     pub module_keys: Vec<String>,
     /// Those of them that start-up functions set to `true` or `false`.
     pub module_flags: BTreeMap<String, bool>,
+    /// Those of them that are addresses of data.
+    pub module_addresses: BTreeMap<String, u32>,
     /// Properties of `Module` that are exports: the property -> the export's name in the wasm.
     pub export_keys: HashMap<String, String>,
     /// Options that the glue reads from `Module`.

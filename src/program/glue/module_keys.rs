@@ -186,6 +186,10 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>, exports: &ExportNames, out: &mu
                     if let (Some(_), Some(flag)) = (within, boolean(&a.right)) {
                         out.module_flags.insert(key.to_string(), flag);
                     }
+                    // Exported data: its address stands in the glue.
+                    if let (true, Some(address)) = (key.starts_with('_'), integer(&a.right)) {
+                        out.module_addresses.insert(key.to_string(), address);
+                    }
                     out.module_keys.push(key.to_string());
                 }
             }
@@ -225,6 +229,15 @@ fn is_unexported_stub(ast: &Ast<'_>, right: &Expression<'_>) -> bool {
     let text = ast.slice(right.span());
     text.len() < 400
         && (text.contains("was not exported") || text.contains("not included in DEFAULT_LIBRARY"))
+}
+
+fn integer(value: &Expression<'_>) -> Option<u32> {
+    match value.without_parentheses() {
+        Expression::NumericLiteral(number) if number.value == f64::from(number.value as u32) => {
+            Some(number.value as u32)
+        }
+        _ => None,
+    }
 }
 
 /// `true`, `false`, and how minifiers write them.
