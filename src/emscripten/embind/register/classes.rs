@@ -1,0 +1,226 @@
+//! Classes, their members, and smart pointers to them.
+
+use super::{function_name, open, optional_function, require_function, text, type_list};
+use crate::emscripten::Runtime;
+use crate::emscripten::embind::registry::*;
+use crate::emscripten::embind::resolve::{Action, when};
+use crate::emscripten::embind::{members, require_type};
+use crate::engine::{Args, Unwind};
+
+/// A class's name as a JavaScript identifier.
+pub fn legal_name(name: &str) -> String {
+    let mut legal: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '$'
+            }
+        })
+        .collect();
+    if legal.starts_with(|c: char| c.is_ascii_digit()) {
+        legal.insert(0, '_');
+    }
+    legal
+}
+
+pub(super) fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let (raw, pointer, const_pointer, base) = (a.u32(0), a.u32(1), a.u32(2), a.u32(3));
+    let name = text(rt, a.u32(10))?;
+    let legal = legal_name(&name);
+    let actual_type = require_function(rt, a.u32(4), a.u32(5))?;
+    let upcast = optional_function(rt, a.u32(6), a.u32(7))?;
+    let downcast = optional_function(rt, a.u32(8), a.u32(9))?;
+    let destroy = require_function(rt, a.u32(11), a.u32(12))?;
+    if rt.embind.reg.public(&legal).is_some() {
+        return Err(Unwind::binding(format!(
+            "Cannot register public name '{legal}' twice"
+        )));
+    }
+    let needs: &[u32] = if base == 0 { &[] } else { &[base] };
+    let stub = members::unbound(rt, name.clone(), Role::Function, 0, "construct", needs);
+    rt.embind
+        .registry_mut()
+        .set_public(&legal, Public::UnboundClass(stub));
+    let class = Box::new(Class {
+        name,
+        legal_name: legal,
+        base: None,
+        actual_type,
+        upcast,
+        downcast,
+        destroy,
+        constructors: None,
+        methods: Members::default(),
+        statics: Members::default(),
+        properties: Vec::new(),
+        static_properties: Vec::new(),
+        pure_virtual: Vec::new(),
+        iterable: None,
+        derived: Vec::new(),
+    });
+    when(
+        rt,
+        &[raw, pointer, const_pointer],
+        needs,
+        Action::Class {
+            raw,
+            pointer,
+            const_pointer,
+            base,
+            class,
+        },
+    )
+}
+
+pub(super) fn register_class_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let class = a.u32(0);
+    let types = type_list(rt, a.u32(1), a.u32(2))?;
+    let func = require_function(rt, a.u32(3), a.u32(4))?;
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Constructor {
+            class,
+            types,
+            func,
+            context: a.u32(5),
+        },
+    )
+}
+
+pub(super) fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let class = a.u32(0);
+    let types = type_list(rt, a.u32(2), a.u32(3))?;
+    let name = function_name(rt, a.u32(1))?;
+    let func = require_function(rt, a.u32(4), a.u32(5))?;
+    let pure_virtual = a.u32(7) != 0;
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Method {
+            class,
+            name,
+            types,
+            func,
+            context: a.u32(6),
+            pure_virtual,
+        },
+    )
+}
+
+pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let class = a.u32(0);
+    let types = type_list(rt, a.u32(2), a.u32(3))?;
+    let name = function_name(rt, a.u32(1))?;
+    let func = require_function(rt, a.u32(4), a.u32(5))?;
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Static {
+            class,
+            name,
+            types,
+            func,
+            context: a.u32(6),
+        },
+    )
+}
+
+pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let (class, name) = (a.u32(0), text(rt, a.u32(1))?);
+    let getter = (
+        a.u32(2),
+        require_function(rt, a.u32(3), a.u32(4))?,
+        a.u32(5),
+    );
+    let setter = optional_function(rt, a.u32(7), a.u32(8))?.map(|f| (a.u32(6), f, a.u32(9)));
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Property {
+            class,
+            name,
+            getter,
+            setter,
+            is_static: false,
+        },
+    )
+}
+
+pub(super) fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let (class, name, ty, field) = (a.u32(0), text(rt, a.u32(1))?, a.u32(2), a.u32(3));
+    let getter = (ty, require_function(rt, a.u32(4), a.u32(5))?, field);
+    let setter = optional_function(rt, a.u32(6), a.u32(7))?.map(|f| (ty, f, field));
+    when(
+        rt,
+        &[],
+        &[class],
+        Action::Property {
+            class,
+            name,
+            getter,
+            setter,
+            is_static: true,
+        },
+    )
+}
+
+pub(super) fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let (raw, pointee) = (a.u32(0), a.u32(1));
+    let smart = Smart {
+        pointee: 0,
+        policy: a.u32(3),
+        get_pointee: require_function(rt, a.u32(4), a.u32(5))?,
+        construct: require_function(rt, a.u32(6), a.u32(7))?,
+        share: require_function(rt, a.u32(8), a.u32(9))?,
+        destroy: require_function(rt, a.u32(10), a.u32(11))?,
+    };
+    let pointer = Box::new(Pointer {
+        name: text(rt, a.u32(2))?,
+        class: 0,
+        is_reference: false,
+        is_const: false,
+        smart: Some(smart),
+    });
+    when(
+        rt,
+        &[raw],
+        &[pointee],
+        Action::SmartPointer {
+            raw,
+            pointee,
+            pointer,
+        },
+    )
+}
+
+pub(super) fn register_iterable(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    open(rt)?;
+    let (class, size, get) = (a.u32(0), text(rt, a.u32(2))?, text(rt, a.u32(3))?);
+    when(
+        rt,
+        &[],
+        &[class, a.u32(1)],
+        Action::Iterable { class, size, get },
+    )
+}
+
+pub(super) fn create_inheriting_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+    let name = text(rt, a.u32(0))?;
+    let wrapper = require_type(rt, a.u32(1), "wrapper")?;
+    let properties = rt.emval_value(a.u32(2))?;
+    let Some(class) = rt.embind.reg.class_of_type(wrapper) else {
+        return Err(Unwind::binding(format!("wrapper {name} is not a class")));
+    };
+    let js = rt.js();
+    let constructor = js.inheriting_constructor(rt, &name, class, properties)?;
+    let handle = rt.emval_handle(constructor);
+    a.ret_u32(handle);
+    Ok(())
+}
