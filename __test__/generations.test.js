@@ -43,3 +43,8 @@ test('open with every combination of flags, long names, /proc/self/fd and advice
 })
 
 test('fastcomp modules with reserved function pointers take JavaScript functions', () => compare('wat/reserved.js', 'reserved.js'))
+
+test('more releases of the runtime than holds abort builds with assertions', async () => {
+  const { result } = await compare('keepalive.js', 'keepalive.js', { lines: () => false })
+  assert.deepStrictEqual(result, [1, -1, 0, 'aborted'])
+})

@@ -151,6 +151,25 @@ exports.job = (m, { lines }) => {
     FS.close(s)
     return [seen, count, buffer[0], FS.major(FS.makedev(77, 1)), FS.minor(FS.makedev(77, 1))]
   })
+  say('a device that keeps things on its stream', () => {
+    FS.registerDevice(FS.makedev(78, 0), {
+      open: (stream) => { stream.left = [65, 66, 67] },
+      close: (stream) => { stream.left = null },
+      read: (stream, into, offset, length) => {
+        const taken = stream.left.splice(0, Math.min(2, length))
+        into.set(taken, offset)
+        return taken.length
+      }
+    })
+    FS.mkdev('/dev/keeping', FS.makedev(78, 0))
+    const read = () => {
+      const s = FS.open('/dev/keeping', 'r')
+      const counts = [1, 2, 3].map(() => FS.read(s, buffer, 0, 4))
+      FS.close(s)
+      return counts
+    }
+    return [read(), read(), buffer[0]]
+  })
   say('no device', () => { FS.mkdev('/dev/lost', FS.makedev(99, 9)); return attempt(() => FS.open('/dev/lost', 'r')) !== null })
 
   say('stdout', () => { FS.writeFile('/dev/stdout', 'a line\n'); return 0 })

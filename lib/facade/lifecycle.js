@@ -91,6 +91,22 @@ function makeLifecycle ({ facade }) {
     }
   }
 
+  // What JavaScript counts to keep the runtime alive, by generation. It ends with its process anyway.
+  const holds = {
+    generation: -1,
+    count: 0,
+    of (generation) {
+      if (this.generation !== generation) Object.assign(this, { generation, count: 0 })
+      return this
+    }
+  }
+
+  function runtimeKeepalivePop () {
+    const { count } = holds.of(sandbox.generation)
+    if (facade.facts.assertions) assert(count > 0)
+    holds.count = count - 1
+  }
+
   // A timer of a past generation must not run in the next one.
   function safeSetTimeout (fn, ms) {
     const generation = sandbox.generation
@@ -201,8 +217,8 @@ function makeLifecycle ({ facade }) {
       callUserCallback,
       safeSetTimeout,
       getUniqueRunDependency,
-      runtimeKeepalivePush: () => {},
-      runtimeKeepalivePop: () => {},
+      runtimeKeepalivePush: () => { holds.of(sandbox.generation).count++ },
+      runtimeKeepalivePop,
       keepRuntimeAlive: () => true,
       maybeExit: () => {},
       __ATPRERUN__: queues.preRun,

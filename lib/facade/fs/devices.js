@@ -15,6 +15,8 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
   // By number. Those made in a generation go with it; the numbers stay unique.
   const devices = new Map()
   const files = new Map()
+  const streams = new Map()
+  let streamsOf = -1
   let next = 1
 
   function forget (map) {
@@ -63,12 +65,15 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     stdin: () => typeof module.stdin === 'function' ? module.stdin() : null,
     open (id) {
       const { ops } = devices.get(id) || {}
+      streams.delete(id)
       return guarded(() => { if (ops && ops.open) ops.open(streamOf(id)); return 0 })
     },
     close (id) {
       const { ops, output } = devices.get(id) || {}
       return guarded(() => {
-        if (ops && ops.close) ops.close(streamOf(id))
+        const stream = streamOf(id)
+        streams.delete(id)
+        if (ops && ops.close) ops.close(stream)
         if (output && output.buffer && output.buffer.length) output(NEWLINE)
         return 0
       })
@@ -99,8 +104,14 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     }
   }
 
+  // What a device's functions are called with, from its opening to its closing: they may keep things on it.
   function streamOf (id) {
-    return { node: { rdev: id }, stream_ops: (devices.get(id) || {}).ops }
+    if (streamsOf !== sandbox.generation) {
+      streams.clear()
+      streamsOf = sandbox.generation
+    }
+    if (!streams.has(id)) streams.set(id, { node: { rdev: id }, stream_ops: (devices.get(id) || {}).ops })
+    return streams.get(id)
   }
 
   return {
