@@ -93,6 +93,22 @@ test('a factory that the file wraps gives what the wrapper gives, on the glue ho
   vm.dispose()
 })
 
+test('files that the wasm has itself (WasmFS): the glue host by itself, refused on the native host', async () => {
+  const work = (module) => {
+    module.FS.writeFile('/note', 'text')
+    return ['/note', '/none'].map((name) => module.ccall('first_byte', 'number', ['string'], [name]))
+  }
+  const plain = work(await require(fixture('wasmfs.js'))({ ...quiet, wasmBinary: fs.readFileSync(fixture('wasmfs.wasm')) }))
+  const vm = await open(fixture('wasmfs.js'), { ...quiet })
+  assert.strictEqual(vm.host, 'glue')
+  for (let round = 0; round < 2; round++) assert.deepStrictEqual(work(await vm.isReady()), plain)
+  assert.ok(plain[0] >= 0 && plain[1] === -1)
+  vm.dispose()
+  const native = await open(fixture('wasmfs.js'), { ...quiet, host: 'native' })
+  assert.throws(() => work(native.exports), { code: 'EMVM_ERR_UNSUPPORTED', message: /WasmFS/ })
+  native.dispose()
+})
+
 test('a module that needs JSPI is refused by name', async (t) => {
   const { write } = scratch(t)
   write('early.wasm', fs.readFileSync(fixture('early.wasm')))

@@ -26,6 +26,12 @@ const REFUSED = {
   emscripten_sleep: 'it sleeps in the middle of a call, which needs Asyncify'
 }
 
+// `FS` of such a build calls the module; what the glue does not give needs none.
+function hasWasmFS (facts) {
+  const ofFS = (key) => key === 'FS' || key.startsWith('FS_')
+  return (facts.moduleKeys || []).some(ofFS) && facts.imports.some(({ name }) => name.startsWith('_wasmfs_'))
+}
+
 // Reasons why the native host cannot run a program.
 function obstacles (facts, options) {
   const reasons = []
@@ -34,6 +40,7 @@ function obstacles (facts, options) {
   if (api.length > 0) reasons.push(`the file is an API of the package's own, with the glue inside: it exports ${api.slice(0, 4).join(', ')}${api.length > 4 ? ', ...' : ''}`)
   if (facts.shape && facts.shape.wrapped) reasons.push('JavaScript of the package\'s own wraps the factory, so that what it gives need not be the module')
   const uses = facts.uses || {}
+  if (hasWasmFS(facts)) reasons.push('its files are in its own wasm (WasmFS), which only its own JavaScript reaches')
   if (uses.jspi) reasons.push('it uses JSPI: its imports suspend it')
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
@@ -85,4 +92,4 @@ function chooseHost (facts, options) {
   return { error: new UnsupportedError(`This module cannot run here: ${reasons.join('; ')}.`) }
 }
 
-module.exports = { chooseHost, obstacles, userImports }
+module.exports = { chooseHost, hasWasmFS, obstacles, userImports }

@@ -6,6 +6,8 @@
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
 const { takes } = require('./memory')
+const { hasWasmFS } = require('../choose')
+const { UnsupportedError } = require('../errors')
 const { evaluate } = require('./fragment')
 
 // Since then the glue puts exports on its module as they are, so that their `length` is what they take.
@@ -156,6 +158,16 @@ class Facade {
       const method = key.startsWith('FS_') && !(key in api) ? api.FS[key.slice(3)] : undefined
       if (typeof method === 'function') this.module[key] = method.bind(api.FS)
     }
+    if (hasWasmFS(this.facts)) this.#refuseFiles(keys)
+  }
+
+  // Ours would be other files than those the wasm has.
+  #refuseFiles (keys) {
+    const refuse = () => {
+      throw new UnsupportedError('FS: the files of this module are in its own wasm (WasmFS), which only its own JavaScript reaches: use host: \'glue\'')
+    }
+    for (const key of keys) if (key.startsWith('FS_')) this.module[key] = refuse
+    if (keys.has('FS')) this.module.FS = new Proxy({}, { get: (target, key) => typeof key === 'string' ? refuse : undefined })
   }
 
   // What the glue's own start-up sets to true or false, where nothing of ours stands for it.

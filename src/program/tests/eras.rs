@@ -358,6 +358,20 @@ fn pre_js_and_module_replacement() {
 }
 
 #[test]
+fn a_script_that_makes_its_module_before_emscripten_does() {
+    let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
+    let text = [
+        r#"if(typeof Module=="undefined"){Module={noInitialRun:true};Module.onRuntimeInitialized=function(){Module.loaded=true}}"#,
+        r#"var Module=typeof Module!=="undefined"?Module:{};"#,
+        SHELL,
+        r#"function abort(){}var asmLibraryArg={"abort":abort};function run(){} run();"#,
+    ]
+    .concat();
+    let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
+    assert!(fragment.has_pre && fragment.replaces_module);
+}
+
+#[test]
 fn pre_js_that_declares_its_own_module_adds_to_the_facades() {
     let wasm = wasm(&[("env", "abort", "")], &["malloc"]);
     let text = [

@@ -66,9 +66,12 @@ impl Windows {
             .skip(after)
             .position(|n| SHELL.iter().any(|w| n.contains(w)))
             .map(|at| at + after);
+        // A script may make the `Module` that Emscripten's first line then takes up (`--extern-pre-js`).
+        let script = matches!(factory.node, AstKind::Program(_));
+        let outside = module.filter(|_| script).map(|to| 0..to);
         let first = module.zip(shell).map(|(from, to)| from + 1..to);
         let second = environment.zip(overrides).map(|(from, to)| from + 1..to);
-        for index in first.into_iter().chain(second).flatten() {
+        for index in outside.into_iter().chain(first).chain(second).flatten() {
             let Some(statement) = body.get(index) else {
                 continue;
             };
