@@ -144,6 +144,25 @@ test('a promise, and a factory that gives a factory', async (t) => {
   twice.dispose()
 })
 
+test('glue that aborts at options it was not built for gets none of ours', async (t) => {
+  const { write } = glueFolder(t)
+  const file = write('strict.js', `
+    module.exports = async (Module = {}) => {
+      for (const name of ['onRuntimeInitialized', 'wasmBinary']) {
+        if (name in Module) throw new WebAssembly.RuntimeError('Aborted(\`Module.' + name + '\` was supplied but \`' + name + '\` not included in INCOMING_MODULE_JS_API)')
+      }
+      const { instance } = await WebAssembly.instantiate(Buffer.from('${BASE64}', 'base64'), { env: { callback: (x) => x } })
+      return Object.assign(Module, { _add: instance.exports.add, calledRun: true })
+    }`)
+  const vm = await glueHost(file)
+  for (let round = 0; round < 2; round++) {
+    assert.strictEqual(vm.exports._add(1, 2), 3)
+    await vm.isReady()
+  }
+  vm.dispose()
+  await assert.rejects(glueHost(file, { module: { onRuntimeInitialized () {} } }), /was supplied but/)
+})
+
 test('inspect of glue that unpacks its wasm itself says so', async (t) => {
   const { write } = glueFolder(t)
   const hidden = Buffer.from(MACHINE).toString('hex')

@@ -13,6 +13,8 @@ const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
+const UNWANTED = /`Module\.(\w+)` was supplied but/
+const OWN_OPTIONS = ['onRuntimeInitialized', 'wasmBinary']
 const JSPI = /WebAssembly\.(Suspending|promising|SuspendError)\b/
 
 class Generation {
@@ -49,10 +51,24 @@ class Generation {
     }
   }
 
+  // Builds that check their options abort at those they were not built for: what is only ours is then left out.
   async #run (said) {
+    try {
+      return await this.#attempt(said)
+    } catch (error) {
+      const [, name] = UNWANTED.exec(error && error.message) || []
+      const { unwanted } = this.program
+      if (!OWN_OPTIONS.includes(name) || unwanted.has(name) || Object.hasOwn(this.options.module || {}, name)) throw error
+      unwanted.add(name)
+      return this.#run(said)
+    }
+  }
+
+  async #attempt (said) {
     const hook = new ReadyHook()
     const options = this.#moduleOptions()
-    hook.install(options)
+    if (!this.program.unwanted.has('onRuntimeInitialized')) hook.install(options)
+    if (this.program.unwanted.has('wasmBinary')) delete options.wasmBinary
     // Boxed: what the glue gives may be a thenable that resolves with itself.
     const { given, offer } = await this.#evaluate(options, said)
     if (offer[0] === undefined || offer[0] === null) {

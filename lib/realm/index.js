@@ -21,6 +21,8 @@ class GlueProgram {
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
+    // Options of ours that the glue aborts at.
+    this.unwanted = new Set()
     dropped.register(this, unregister)
     // All generations answer to one number.
     this.interruptId = load().newInterruptId()
