@@ -268,6 +268,13 @@ impl FileSystem {
         let old = self.walk(from, false)?;
         let old_place = old.place.clone().ok_or(Errno::ENOENT)?;
         let new = self.walk(to, false)?;
+        // The root is a folder that everything is within.
+        if old.path == "/" {
+            return Err(Errno::EINVAL);
+        }
+        if new.path == "/" {
+            return Err(Errno::ENOTEMPTY);
+        }
         if old.dotted || new.dotted {
             return Err(Errno::EBUSY);
         }

@@ -72,6 +72,8 @@ fn renaming() {
     assert_eq!(fs.rename("/d/e", "/d/f"), Err(Errno::ENOTDIR));
     assert_eq!(fs.rename("/d/f", "/d/f"), Ok(()));
     assert_eq!(fs.rename("/d/.", "/x"), Err(Errno::EBUSY));
+    assert_eq!(fs.rename("/", "/d/x"), Err(Errno::EINVAL));
+    assert_eq!(fs.rename("/d/f", "/"), Err(Errno::ENOTEMPTY));
     fs.rename("/d/f", "/d/g").unwrap();
     assert_eq!(text(&mut fs, "/d/g"), "one");
     assert_eq!(fs.stat("/d/f"), Err(Errno::ENOENT));
