@@ -240,6 +240,21 @@ test('tasks begin in the order in which they came', async (t) => {
   assert.deepStrictEqual(began.sort((a, b) => a[1] - b[1]).map(([i]) => i), Array.from({ length: 30 }, (_, i) => i))
 })
 
+test('close() waits for the thread of a task that has its answer already', async () => {
+  // Waiting wrongly would keep its event loop from ever turning again.
+  const { code, stdout, stderr } = await runScript(`
+    const pool = new emvm.Pool(OPENCV, { threads: 1, grace: 300 })
+    async function main () {
+      await pool.ready()
+      const waits = () => new Promise((resolve) => setTimeout(resolve, 1e6))
+      await pool.run(waits, undefined, { timeout: 20 }).catch(({ code }) => console.log(code))
+      await pool.close()
+      console.log('closed')
+    }
+    main()`, { timeout: 20_000 })
+  assert.deepStrictEqual([code, stdout, stderr], [0, 'EMVM_ERR_TIMEOUT\nclosed\n', ''])
+})
+
 test('a worker that dies is replaced, its task rejected, the others not', async (t) => {
   const pool = made(t, MACHINE, { threads: 2 })
   const slow = pool.run(async (m) => { await new Promise((resolve) => setTimeout(resolve, 150)); return m._add(2, 3) })

@@ -142,7 +142,10 @@ class Pool extends EventEmitter {
   }
 
   #next () {
-    while (this.#queue.length > 0 && this.#running.size < this.maxThreads) this.#start(this.#queue.shift())
+    while (this.#queue.length > 0 && this.#running.size < this.maxThreads) {
+      const task = this.#queue.shift()
+      task.done = this.#start(task)
+    }
     const full = this.#running.size >= this.maxThreads
     if (full && !this.#needsDrain) {
       this.#needsDrain = true
@@ -269,7 +272,8 @@ class Pool extends EventEmitter {
   // Lets tasks that wait or run come to their end first.
   async close () {
     while (this.#destroyed === null && this.#queue.length + this.#running.size > 0) {
-      await Promise.allSettled([...this.#queue, ...this.#running].map(({ promise }) => promise))
+      // A task that was stopped has its answer before its thread is free.
+      await Promise.allSettled([...this.#queue.map(({ promise }) => promise), ...[...this.#running].map(({ done }) => done)])
     }
     await this.destroy()
   }
