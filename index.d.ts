@@ -199,6 +199,19 @@ export interface OpenOptions<T = any> {
   imports?: Record<string, Record<string, (...args: any[]) => any>>
 
   /**
+   * Names of dependencies that run inside, together with the package: recycled and limited with it. What leads to them runs inside as
+   * well; other dependencies are loaded by Node, once. By default those that carry WebAssembly of their own, told from their files. An
+   * empty list: none. A list with names takes the glue host.
+   */
+  packages?: string[]
+
+  /**
+   * Whether what the file exports is a factory of Emscripten's, to be called for the module. By default that is told from its text.
+   * `false`: what the file exports is the API, and nothing is called.
+   */
+  factory?: boolean
+
+  /**
    * Glue host: where the package's JavaScript runs. `'shared'`: in the caller's realm, with its globals shadowed. `'context'`: in a
    * fresh `vm` context for each generation, for glue that writes globals.
    * @default 'shared'

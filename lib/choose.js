@@ -35,6 +35,7 @@ function hasWasmFS (facts) {
 // Reasons why the native host cannot run a program.
 function obstacles (facts, options) {
   const reasons = []
+  if (options.packages && options.packages.length > 0) reasons.push(`dependencies are to run inside (packages: ${options.packages.join(', ')})`)
   if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)
   const api = (facts.shape && facts.shape.api) || []
   if (api.length > 0) reasons.push(`the file is an API of the package's own, with the glue inside: it exports ${api.slice(0, 4).join(', ')}${api.length > 4 ? ', ...' : ''}`)

@@ -34,6 +34,7 @@ class NativeHost {
     return this.exports
   }
 
+  keep () { return this.exports }
   prepare () {}
 
   sinceRecycle () {

@@ -33,13 +33,17 @@ async function openProgram (source, options) {
     return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
     // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
-    const wraps = options.host === 'glue' && /^the source is not an Emscripten module: it is JavaScript/.test(failure.message)
+    const noGlue = /^the source is not an Emscripten module: it is JavaScript/.test(failure.message)
+    const wraps = noGlue && (options.host === 'glue' || runsPackages(options))
+    if (noGlue && options.host === 'auto') failure.message += "; if it is a package's API around glue in another file or in a dependency, open it with host: 'glue'"
     const hides = options.host !== 'native' && path !== undefined && (wraps || /^no WebAssembly found/.test(failure.message))
     if (failure.code === 'EMVM_ERR_SOURCE') explain(failure, source, path)
     if (!hides) throw failure
     return withoutProgram(failure, path, bytes)
   }
 }
+
+const runsPackages = ({ packages }) => packages !== undefined && packages.length > 0
 
 // Says which file it is, and what was perhaps meant.
 function explain (failure, source, path) {
@@ -124,7 +128,7 @@ async function start (source, options, unwatched) {
     // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
     // glue host knows what he runs.
     const { hidden } = opened.program
-    throw hidden === undefined || options.host === 'glue' ? cause : Object.assign(hidden, { cause })
+    throw hidden === undefined || options.host === 'glue' || runsPackages(options) ? cause : Object.assign(hidden, { cause })
   })
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
   const twin = () => start(source, { ...options, trackLeaks: 'allocations' })

@@ -90,6 +90,13 @@ function strings (value, name) {
   return good ? [...value] : refuse(name, value, 'an array of strings without NUL characters')
 }
 
+// Of packages, not of files in them.
+function packages (value, name) {
+  const one = /^(@[^/@\s\\]+\/)?[^/@\s\\.][^/@\s\\]*$/
+  const good = Array.isArray(value) && value.every((item) => typeof item === 'string' && one.test(item))
+  return good ? [...new Set(value)] : refuse(name, value, "an array of names of packages, like ['libsodium', '@scope/name']")
+}
+
 function environment (value, name) {
   const accepted = 'an object of strings, whose names are not empty and hold no "=" or NUL'
   if (!isPlainObject(value)) refuse(name, value, accepted)
@@ -200,6 +207,8 @@ const RULES = {
   printErr: func('a function called with each line'),
   imports,
   realm: oneOf('shared', 'context'),
+  packages,
+  factory: boolean,
   module: object,
   cache: folder,
   warmUp: func('a function that takes the module'),

@@ -70,7 +70,7 @@ class Sandbox {
       const signal = signalOf(options)
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#leased) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
-      if (!this.#isDue()) return Promise.resolve(this.#host.exports)
+      if (!this.#isDue()) return Promise.resolve(this.#host.keep())
       watch()?.ends(this)
       const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
       if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })

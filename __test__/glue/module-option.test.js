@@ -103,7 +103,7 @@ test('a start that never becomes ready is a StartError that says what was waited
   const { glue, write } = glueFolder(t)
   const never = (name, text) => glueHost(write(name, text), { timeout: 1000 })
   const cases = {
-    'factory.js': ['module.exports = function (Module) { var wasmBinary; return new Promise(function () {}) }', /the promise of the glue's factory/],
+    'factory.js': ['module.exports = function (Module) { var wasmBinary, engine = WebAssembly; return new Promise(function () {}) }', /the promise of the glue's factory/],
     'await.mjs': ['await new Promise(function () {})\nvar wasmBinary\nexport default 1', /top-level await/],
     'hook.js': ["var wasmBinary; module.exports = function (Module) { Module.calledRun = false; Module.asm = {}; WebAssembly.instantiate(Buffer.from('AGFzbQEAAAA=', 'base64')); return Module }", /onRuntimeInitialized/],
     'wasm.js': ['var wasmBinary; module.exports = { HEAPU8: null, asm: {} }', /WebAssembly to be instantiated/],

@@ -139,7 +139,7 @@ test('a promise, and a factory that gives a factory', async (t) => {
   const promised = await glueHost(write('promised.js', "var wasmBinary; module.exports = require('./inner')().then((m) => ({ add: (a, b) => m._add(a, b) }))"))
   assert.strictEqual(promised.exports.add(3, 4), 7)
   promised.dispose()
-  const twice = await glueHost(write('twice.js', "var wasmBinary; module.exports = () => (options) => require('./inner')(options)"), { module: { mine: 1 } })
+  const twice = await glueHost(write('twice.js', "var wasmBinary; module.exports = () => (options) => require('./inner')(options)"), { module: { mine: 1 }, factory: true })
   assert.deepStrictEqual([twice.exports._add(3, 4), twice.exports.mine], [7, 1])
   twice.dispose()
 })
@@ -175,5 +175,63 @@ test('inspect of glue that unpacks its wasm itself says so', async (t) => {
   assert.deepStrictEqual({ host, origin: wasm.origin, imports, exports }, { host: 'glue', origin: 'Hidden', imports: [], exports: [] })
   const vm = await open(file, { print () {}, printErr () {} })
   assert.strictEqual(vm.exports._add(1, 2), 3)
+  vm.dispose()
+})
+
+test('a function is called as a factory only where it has the signature of one', async (t) => {
+  const { write, glue } = glueFolder(t)
+  glue('inner.js', 'commonjs')
+  const work = `const ready = require('./inner')(); const engine = typeof WebAssembly, wasmBinary = null`
+  const apis = {
+    // Options of emvm's would be a wrong argument for each of these.
+    'one.js': ['module.exports = function render (text) { if (typeof text !== "string") throw new TypeError("Cannot pass non-string"); return text + 1 }', (api) => api('a')],
+    'named.js': ['exports.render = (text) => text.toUpperCase()', (api) => api.render('a')],
+    'optional.js': ['module.exports = function render (text = "", options = {}) { var wasmBinary = typeof WebAssembly; return text.trim() }', (api) => api(' a')],
+    'asynchronous.js': ['module.exports = async ({ buffer }) => (await ready)._add(buffer[0], buffer[1])', (api) => api({ buffer: [1, 2] })],
+    'both.js': ['module.exports = (text) => text.trim(); module.exports.default = module.exports; module.exports.other = 1', (api) => [api(' a'), api.default(' b'), api.other]],
+    'transpiled.js': ['Object.defineProperty(exports, "__esModule", { value: true }); exports.default = (text) => text.trim(); exports.other = 1', (api) => [api.default(' a'), api.other]]
+  }
+  for (const [name, [text, use]] of Object.entries(apis)) {
+    const file = write(name, `${work}\n${text}`)
+    const vm = await glueHost(file)
+    for (let round = 0; round < 2; round++) {
+      assert.deepStrictEqual(await use(vm.exports), await use(require(file)), name)
+      await vm.isReady()
+    }
+    vm.dispose()
+  }
+})
+
+test('factory: false calls nothing, factory: true calls what does not look like one', async (t) => {
+  const { write, glue } = glueFolder(t)
+  const file = glue('glue.js', 'commonjs')
+  const api = await glueHost(file, { factory: false })
+  assert.strictEqual(typeof api.exports, 'function')
+  assert.strictEqual((await api.exports())._add(1, 2), 3)
+  api.dispose()
+  const esm = await glueHost(glue('glue.mjs', 'esm'), { factory: false })
+  assert.strictEqual((await esm.exports())._add(1, 2), 3)
+  esm.dispose()
+  const hidden = write('hidden.js', "const { make } = { make: require('./glue') }; var wasmBinary; module.exports = (options) => make(options)")
+  const called = await glueHost(hidden, { factory: true })
+  assert.strictEqual(called.exports._add(1, 2), 3)
+  called.dispose()
+  await assert.rejects(open(file, { factory: 'no' }), { code: 'EMVM_ERR_OPTION' })
+})
+
+test('files that share what is still being loaded', async (t) => {
+  const { write } = glueFolder(t)
+  write('package.json', '{ "name": "circles", "type": "module" }')
+  write('slow.js', 'await new Promise((resolve) => setTimeout(resolve, 20))\nexport const slow = 1')
+  write('shared.js', 'import { slow } from "./slow.js"\nexport const shared = slow + 1')
+  write('left.js', 'import { shared } from "./shared.js"\nexport const left = () => shared')
+  write('right.js', 'import { shared } from "./shared.js"\nimport * as other from "./left.js"\nexport const right = () => shared + other.left()')
+  const file = write('main.js', `
+    var wasmBinary = typeof WebAssembly
+    const [left, right] = await Promise.all([import('./left.js'), import('./right.js')])
+    export const values = [left.left(), right.right()]
+    export const version = 1`)
+  const vm = await glueHost(file)
+  assert.deepStrictEqual(vm.exports.values, (await import(file)).values)
   vm.dispose()
 })

@@ -1,27 +1,28 @@
 'use strict'
 
-// The files of a package that a glue file may ask for: read and compiled once, evaluated in each generation.
+// The files that a glue file may ask for and that run inside with it: read and compiled once, evaluated in each
+// generation.
 
 const fs = require('node:fs')
-const path = require('node:path')
 const { isBuiltin } = require('node:module')
-const { fileURLToPath, pathToFileURL } = require('node:url')
 const { load } = require('../binding')
-const { PROCESS } = require('./loader')
+const { Packages } = require('./packages')
+const { importedFile, urlOf } = require('./resolve')
 
 class PackageFiles {
-  constructor (main, makeSource) {
+  // `names`: dependencies that run inside; undefined: found out.
+  constructor (main, makeSource, names) {
     this.main = main
     this.makeSource = makeSource
-    this.root = packageOf(main.folder)
+    this.packages = new Packages(main, names)
     this.sources = new Map([[main.file, main]])
   }
 
-  // A file is the package's own when it lies in the package, and not in a dependency's folder.
+  // Names of the dependencies that Node loaded, since they do not run inside.
+  get outside () { return [...this.packages.outside] }
+
   #source (file) {
-    const within = path.relative(this.root, file)
-    if (within.startsWith('..') || path.isAbsolute(within) || !/\.[cm]?js$/.test(within)) return undefined
-    if (within.split(path.sep).includes('node_modules')) return undefined
+    if (!/\.[cm]?js$/.test(file) || !this.packages.has(file)) return undefined
     let source = this.sources.get(file)
     if (source === undefined) {
       source = this.makeSource(file, load().scriptBody(fs.readFileSync(file)))
@@ -30,9 +31,9 @@ class PackageFiles {
     return source
   }
 
-  // What `require(id)` means, where that is a file of the package's own.
+  // What `require(id)` means, where that is a file that runs inside.
   required (from, id) {
-    if (typeof id !== 'string' || !(isRelative(id) || path.isAbsolute(id))) return undefined
+    if (typeof id !== 'string' || isBuiltin(id)) return undefined
     let file
     try {
       file = from.require.resolve(id)
@@ -43,7 +44,7 @@ class PackageFiles {
     return this.#source(file)
   }
 
-  // Static imports, resolved and loaded: those of the package's own as `{ source }`, others as `{ namespace }`.
+  // Static imports, resolved and loaded: those that run inside as `{ source }`, others as `{ namespace }`.
   async link (source) {
     if (source.links) return
     source.links = []
@@ -59,7 +60,7 @@ class PackageFiles {
       await this.link(own)
       return { source: own }
     }
-    return { namespace: await import(file === undefined ? specifierOf(from, specifier) : pathToFileURL(file).href), process: PROCESS.test(specifier) }
+    return { specifier, namespace: file?.endsWith('.json') ? fromJson(file) : await import(urlOf(specifier, file)) }
   }
 
   // The same for a file that is required.
@@ -73,34 +74,15 @@ class PackageFiles {
         this.linkNow(own)
         return { source: own }
       }
-      const exports = source.require(specifier)
-      return { namespace: { ...exports, default: exports }, process: PROCESS.test(specifier) }
+      const exports = source.require(file ?? specifier)
+      return { specifier, namespace: { ...exports, default: exports } }
     })
   }
 }
 
-const isRelative = (specifier) => /^\.\.?(\/|$)/.test(specifier)
-
-// The file that an `import` names by its place.
-function importedFile (from, specifier) {
-  if (specifier.startsWith('file:')) return fileURLToPath(specifier)
-  if (isRelative(specifier)) return fileURLToPath(new URL(specifier, from.url))
-  return path.isAbsolute(specifier) ? specifier : undefined
-}
-
-function specifierOf (from, specifier) {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(specifier) || isBuiltin(specifier)) return specifier
-  return pathToFileURL(from.require.resolve(specifier)).href
-}
-
-// The folder of the nearest package.json that names a package.
-function packageOf (folder) {
-  for (let at = folder; ; at = path.dirname(at)) {
-    try {
-      if (JSON.parse(fs.readFileSync(path.join(at, 'package.json'), 'utf8')).name) return at
-    } catch { /* none here, or none that can be read */ }
-    if (at === path.dirname(at)) return folder
-  }
+function fromJson (file) {
+  const value = JSON.parse(fs.readFileSync(file, 'utf8'))
+  return { default: value }
 }
 
 module.exports = { PackageFiles }

@@ -47,36 +47,35 @@ class Generation {
       return this
     } catch (error) {
       this.end()
-      throw error
+      if (!this.#refused(error)) throw error
+      // Whatever the first attempt left behind ends with it.
+      return new Generation(this.program, this.options).start()
     }
   }
 
-  // Builds that check their options abort at those they were not built for: what is only ours is then left out.
+  // Builds that check their options abort at those they were not built for: what is only ours is left out from then on.
+  #refused (error) {
+    const [, name] = UNWANTED.exec(error && error.message) || []
+    const { unwanted } = this.program
+    if (!OWN_OPTIONS.includes(name) || unwanted.has(name) || Object.hasOwn(this.options.module || {}, name)) return false
+    unwanted.add(name)
+    return true
+  }
+
   async #run (said) {
-    try {
-      return await this.#attempt(said)
-    } catch (error) {
-      const [, name] = UNWANTED.exec(error && error.message) || []
-      const { unwanted } = this.program
-      if (!OWN_OPTIONS.includes(name) || unwanted.has(name) || Object.hasOwn(this.options.module || {}, name)) throw error
-      unwanted.add(name)
-      return this.#run(said)
-    }
-  }
-
-  async #attempt (said) {
     const hook = new ReadyHook()
     const options = this.#moduleOptions()
     if (!this.program.unwanted.has('onRuntimeInitialized')) hook.install(options)
     if (this.program.unwanted.has('wasmBinary')) delete options.wasmBinary
     // Boxed: what the glue gives may be a thenable that resolves with itself.
     const { given, offer } = await this.#evaluate(options, said)
+    const { factory } = this
     if (offer[0] === undefined || offer[0] === null) {
       throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
     const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
-    const watch = { hook, said, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => this.failures.ended }
+    const watch = { hook, said, factory, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => this.failures.ended }
     const settled = await settle(offer, options, watch)
     await settleBeside(given, settled, options, watch)
     // What was rejected on the way is told of when all that is waiting has run.
@@ -95,7 +94,7 @@ class Generation {
     const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
     const loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context })
     const given = await loader.main(said)
-    return { given, offer: [offered(given)] }
+    return { given, offer: [offered(given, this.factory)] }
   }
 
   // What the glue gets as its `Module`.
@@ -147,6 +146,9 @@ class Generation {
       throw new StartError(`the module's start-up failed: ${message}`, { cause })
     }
   }
+
+  // Whether what the file exports is a factory; undefined: to be found out.
+  get factory () { return this.options.factory ?? (this.program.wrapped ? 'wrapped' : undefined) }
 
   get heapBytes () { return this.namespace.memoryBytes }
   get busy () { return this.namespace.depth > 0 }

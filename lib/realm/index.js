@@ -7,6 +7,7 @@ const { register, isExported } = require('../webassembly')
 const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../errors')
 const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
+const { Outside } = require('./outside')
 
 const IDLE_MS = 1
 // Programs that went without being disposed of.
@@ -14,10 +15,12 @@ const dropped = new FinalizationRegistry((unregister) => unregister())
 
 // What all generations share: the compiled glue and the compiled wasm.
 class GlueProgram {
-  constructor (source, imports, marker, unregister) {
+  constructor (source, { imports, shape }, marker, unregister) {
     this.source = source
     // Of the wasm, with their canonical names where these can be told.
     this.imports = imports
+    // The file puts a function of its own in the place of Emscripten's factory.
+    this.wrapped = Boolean(shape && shape.wrapped)
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     this.unregister = unregister
@@ -28,11 +31,11 @@ class GlueProgram {
     this.interruptId = load().newInterruptId()
   }
 
-  static async of (opened) {
-    const source = await GlueSource.of(opened)
-    if (opened.program.hidden) return new GlueProgram(source, opened.facts.imports, undefined, () => {})
+  static async of (opened, options) {
+    const source = await GlueSource.of(opened, options.packages)
+    if (opened.program.hidden) return new GlueProgram(source, opened.facts, undefined, () => {})
     const [module, marker] = load().webassemblyModule(opened.program)
-    return new GlueProgram(source, opened.facts.imports, marker, register(new Uint8Array(marker), module))
+    return new GlueProgram(source, opened.facts, marker, register(new Uint8Array(marker), module))
   }
 }
 
@@ -51,13 +54,18 @@ class GlueHost {
     this.micros = []
     this.since = process.hrtime.bigint()
     this.totals = { calls: 0, traps: 0, timeouts: 0 }
+    this.outside = new Outside(program.source)
     // Told of faults; set by the sandbox.
     this.onFault = undefined
     this.#listen()
     this.#prepareSoon()
   }
 
-  get exports () { return this.current.module }
+  get exports () {
+    this.outside.given()
+    return this.current.module
+  }
+
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
@@ -102,6 +110,7 @@ class GlueHost {
   #swap (next) {
     if (this.busy) throw busy('recycle')
     const past = this.current
+    this.outside.check(past)
     this.peak = Math.max(this.peak, past.heapBytes)
     for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
     past.end()
@@ -112,7 +121,14 @@ class GlueHost {
     this.recycles++
     this.since = process.hrtime.bigint()
     this.#prepareSoon()
+    this.outside.given()
     return next.module
+  }
+
+  // The current generation stays although a fresh one was asked for.
+  keep () {
+    this.outside.check(this.current)
+    return this.exports
   }
 
   #timed (started) {
@@ -187,7 +203,7 @@ class GlueHost {
 
   // Whether a value is dead after the next recycle.
   owns (value) {
-    if (value === this.exports && value !== undefined) return true
+    if (value === this.current.module && value !== undefined) return true
     if (typeof value === 'function') return isExported(value)
     return ArrayBuffer.isView(value) && this.current.namespace.ownsBuffer(value.buffer)
   }
@@ -199,6 +215,7 @@ class GlueHost {
     const { standby } = this
     this.standby = null
     if (standby instanceof Generation) standby.end()
+    this.outside.check(this.current)
     this.current.end()
     this.program.unregister()
   }
@@ -215,7 +232,7 @@ async function startGlue (opened, options) {
   if ((uses && uses.pthreads) || (memory && memory.shared)) {
     throw new UnsupportedError('this module uses threads (shared memory), which emvm does not run: use a build without -pthread')
   }
-  const program = await GlueProgram.of(opened)
+  const program = await GlueProgram.of(opened, options)
   try {
     const first = await new Generation(program, options).start()
     return new GlueHost(program, options, first)

@@ -1,9 +1,14 @@
 'use strict'
 
-// Evaluates the package's own files, for one generation. Each file runs once, as in Node; what is not the package's own
-// (built-in modules, its dependencies) is the caller's and shared.
+// Evaluates the files that run inside, for one generation. Each file runs once, as in Node; what else they load
+// (built-in modules, other dependencies) is the caller's and shared.
+
+const module_ = require('node:module')
+const { fileURLToPath } = require('node:url')
+const path = require('node:path')
 
 const PROCESS = /^(node:)?process$/
+const MODULE = /^(node:)?module$/
 
 class Loader {
   // `overrides`: what the files see in place of the caller's globals; `own`: the same for the main file alone.
@@ -13,6 +18,7 @@ class Loader {
     this.own = own
     this.context = context
     this.records = new Map()
+    this.module = undefined
   }
 
   // Runs the main file; `said` is told what is waited for.
@@ -23,18 +29,23 @@ class Loader {
     return { module, initial, exported: exports ? namespace : undefined, result }
   }
 
-  // Static imports come first; one that is under way already is part of a cycle.
-  async #import (source) {
-    const record = this.#record(source)
-    record.done = (async () => {
-      for (const { source: imported } of source.links) {
-        if (imported && !this.records.has(imported.file)) await this.#import(imported)
-      }
-      const given = this.#run(record)
-      record.result = source.body.awaits ? await given : given
-      return record
-    })()
-    return record.done
+  // Static imports come first, but for those that wait for this very file: a cycle. `by`: the record that asks.
+  async #import (source, by) {
+    const known = this.records.get(source.file)
+    if (known !== undefined && waitsFor(known, by)) return known
+    const record = known ?? this.#record(source)
+    if (by !== undefined) by.waiting = record
+    if (known === undefined) record.done = this.#evaluate(record)
+    await record.done
+    if (by !== undefined) by.waiting = undefined
+    return record
+  }
+
+  async #evaluate (record) {
+    const { source } = record
+    for (const { source: imported } of source.links) if (imported !== undefined) await this.#import(imported, record)
+    const given = this.#run(record)
+    record.result = source.body.awaits ? await given : given
   }
 
   #importSync (source) {
@@ -63,6 +74,8 @@ class Loader {
       // Whether it is a module that exports something.
       exports: false,
       done: undefined,
+      // The record that it waits for.
+      waiting: undefined,
       result: undefined
     }
     this.records.set(source.file, record)
@@ -103,9 +116,30 @@ class Loader {
     return given
   }
 
-  #linked ({ source, namespace, process }) {
-    if (process) return { ...namespace, default: this.overrides.process }
-    return source ? this.#namespaceOf(this.records.get(source.file)) : namespace
+  #linked ({ source, specifier, namespace }) {
+    if (source) return this.#namespaceOf(this.records.get(source.file))
+    const shadowed = this.#builtin(specifier)
+    if (shadowed === undefined) return namespace
+    const named = shadowed === this.overrides.process ? { ...shadowed } : { createRequire: shadowed.createRequire }
+    return { ...namespace, ...named, default: shadowed }
+  }
+
+  // Built-in modules that lead out of the realm, as the files see them.
+  #builtin (id) {
+    if (PROCESS.test(id)) return this.overrides.process
+    if (MODULE.test(id)) return (this.module ??= this.#moduleModule())
+    return undefined
+  }
+
+  // `createRequire` gives a `require` that meets the files of this generation.
+  #moduleModule () {
+    const createRequire = (place) => {
+      const theirs = module_.createRequire(place)
+      const text = `${place}`
+      const file = path.resolve(text.startsWith('file:') ? fileURLToPath(text) : text)
+      return this.#require({ file, require: theirs })
+    }
+    return new Proxy(module_, { get: (target, key) => key === 'createRequire' ? createRequire : Reflect.get(target, key) })
   }
 
   // What `import` sees of a file.
@@ -119,14 +153,15 @@ class Loader {
   // `import(specifier)` in a file.
   async #dynamic (from, specifier) {
     const link = await this.files.resolveImport(from, specifier)
-    if (link.source) await (this.records.get(link.source.file)?.done ?? this.#import(link.source))
+    if (link.source) await this.#import(link.source)
     return this.#linked(link)
   }
 
   #require (from) {
     const theirs = from.require
     const require = (id) => {
-      if (PROCESS.test(id)) return this.overrides.process
+      const builtin = this.#builtin(id)
+      if (builtin !== undefined) return builtin
       const source = this.files.required(from, id)
       if (source === undefined) return theirs(id)
       const { module, namespace } = this.records.get(source.file) ?? this.#importSync(source)
@@ -136,4 +171,10 @@ class Loader {
   }
 }
 
-module.exports = { Loader, PROCESS }
+function waitsFor (record, other) {
+  if (other === undefined) return false
+  for (let at = record; at !== undefined; at = at.waiting) if (at === other) return true
+  return false
+}
+
+module.exports = { Loader }

@@ -7,30 +7,64 @@ const { types } = require('node:util')
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value))
 
-// What the glue offers: its default export, what it assigned to `module.exports`, its `Module` variable.
-function offered ({ module, initial, exported, result }) {
-  if (exported) return fromExports(exported)
+// Names of Emscripten's runtime that every minifier leaves alone: a factory has some of them, and the instantiation.
+const RUNTIME = /\b(onRuntimeInitialized|calledRun|preRun|wasmBinary|instantiateWasm|locateFile|HEAPU8)\b/
+
+// Whether a function is a factory of Emscripten's: it takes at most its options, and holds the runtime that it starts.
+// `wanted`: the `factory` option; 'wrapped' where the file is known to put a function of its own in the factory's place.
+function isFactory (value, wanted) {
+  if (typeof value !== 'function' || wanted === false || isClass(value)) return false
+  if (wanted === true) return true
+  const text = Function.prototype.toString.call(value)
+  return parameters(text) <= 1 && (wanted === 'wrapped' || (text.includes('WebAssembly') && RUNTIME.test(text)))
+}
+
+// How many parameters a function declares; those with defaults, which `length` leaves out, count too.
+function parameters (text) {
+  const head = /^(?:async\b\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?/.exec(text)[0].length
+  if (text[head] !== '(') return 1
+  let count = 0
+  let depth = 0
+  for (let at = head; at < text.length; at++) {
+    const char = text[at]
+    if ('([{'.includes(char)) depth++
+    else if (')]}'.includes(char)) { if (--depth === 0) break } else if (char === ',' && depth === 1) count++
+    else if (count === 0 && /\S/.test(char)) count = 1
+  }
+  return count
+}
+
+// What the glue offers: its default export, what it assigned to `module.exports`, its `Module` variable. With
+// `factory: false`, what `require` or `import` gives.
+function offered ({ module, initial, exported, result }, factory) {
+  if (exported) return fromExports(exported, factory)
   const assigned = module.exports
-  if (assigned !== initial) return isObject(assigned) && Object.hasOwn(assigned, 'default') && isObject(assigned.default) ? assigned.default : assigned
-  if (Object.keys(initial).length > 0) return fromExports(initial)
+  if (assigned !== initial) {
+    if (!isObject(assigned) || !Object.hasOwn(assigned, 'default')) return assigned
+    if (typeof assigned === 'object') return fromExports(assigned, factory)
+    return !isFactory(assigned, factory) && isFactory(assigned.default, factory) ? assigned.default : assigned
+  }
+  if (Object.keys(initial).length > 0) return fromExports(initial, factory)
   return result && result.Module
 }
 
 // A default export that is a factory is the module's; an object beside other names is one part of an API, and so is a
-// function that is also exported by a name, among others.
-function fromExports (exported) {
+// function that is no factory or is also exported by a name, among others.
+function fromExports (exported, factory) {
   const { default: main } = exported
   const named = Object.keys(exported).filter((key) => key !== 'default' && key !== '__esModule')
+  const alone = named.length === 0 && isObject(main)
+  if (factory === false) return alone ? main : exported
   const part = named.length > 2 && named.some((key) => exported[key] === main)
-  if ((typeof main === 'function' && !part) || (named.length === 0 && isObject(main))) return main
-  return only(exported)
+  if (alone || (isFactory(main, factory) && !part)) return main
+  return only(exported, factory)
 }
 
 // `exports.createModule = ...`: an object with a factory and nothing else.
-function only (exported) {
+function only (exported, factory) {
   const keys = Object.keys(exported).filter((key) => key !== '__esModule')
   const value = keys.length === 1 ? exported[keys[0]] : undefined
-  return typeof value === 'function' && !isClass(value) ? value : exported
+  return isFactory(value, factory) ? value : exported
 }
 
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
@@ -40,7 +74,7 @@ async function settle ([offer], options, watch) {
   let given = offer
   let promised = false
   // Some factories give another factory.
-  for (let round = 0; round < 3 && typeof given === 'function' && !isClass(given) && !isModule(given, options); round++) {
+  for (let round = 0; round < 3 && isFactory(given, watch.factory) && !isModule(given, options); round++) {
     watch.said('the promise of the glue\'s factory')
     // Old factories fill the object they were given, and may return nothing.
     given = given(options) ?? options

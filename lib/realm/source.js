@@ -57,11 +57,11 @@ class GlueSource {
   }
 
   // The main file and those it imports statically.
-  static async of ({ program, path: given, bytes }) {
+  static async of ({ program, path: given, bytes }, packages) {
     const file = path.resolve(given ?? 'glue.js')
     const text = bytes ?? await fs.promises.readFile(file)
     const main = new GlueSource(file, await load().glueBody(program.hidden ? undefined : program, text))
-    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body))
+    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body), packages)
     try {
       await main.files.link(main)
     } catch (cause) {

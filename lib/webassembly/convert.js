@@ -43,8 +43,14 @@ function bufferSource (value, where) {
     return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   }
   if (isAnyArrayBuffer(value) && !isSharedArrayBuffer(value)) return new Uint8Array(value)
+  if (foreign(value)) throw new TypeError(`${where}: ${FOREIGN}`)
   throw new TypeError(`${where}: Argument 0 must be a buffer source`)
 }
+
+// What V8's own namespace made cannot be used here.
+const engine = globalThis.WebAssembly
+const foreign = (value) => ['Module', 'Instance', 'Memory', 'Table', 'Global', 'Tag'].some((name) => typeof engine?.[name] === 'function' && value instanceof engine[name])
+const FOREIGN = "this object was made by V8's WebAssembly, not by emvm's: a dependency that makes it must run inside (the `packages` option)"
 
 // Address type and limits of a memory or a table: each member is read and converted before the next is.
 function limits (descriptor, where) {
@@ -72,4 +78,4 @@ function finish (Class, name, length) {
   return Class
 }
 
-module.exports = { TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, optional32, bufferSource, limits, finish }
+module.exports = { FOREIGN, foreign, TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, optional32, bufferSource, limits, finish }

@@ -2,7 +2,7 @@
 
 const native = require('./native')
 const { LinkError } = require('./errors')
-const { EXTERN_KINDS, TYPES, finish } = require('./convert')
+const { EXTERN_KINDS, FOREIGN, TYPES, finish, foreign } = require('./convert')
 const { isModule, compiledCode } = require('./module')
 
 const ready = Symbol('instantiated')
@@ -31,7 +31,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
         return
       }
       const where = 'WebAssembly.Instance()'
-      if (!isModule(module)) throw new TypeError(`${where}: Argument 0 must be a WebAssembly.Module`)
+      if (!isModule(module)) throw new TypeError(`${where}: ${foreign(module) ? FOREIGN : 'Argument 0 must be a WebAssembly.Module'}`)
       this.#exports = complete(prepare(module, imports, where))
     }
 
@@ -105,6 +105,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
   const isHost = (kind, value) => kind === 0 && typeof value === 'function' && realm.addressOf(value) === undefined
 
   function link (kind, value, detail, place) {
+    if (kind > 0 && foreign(value)) throw new LinkError(`${place()}: ${FOREIGN}`)
     switch (EXTERN_KINDS[kind]) {
       case 'function': {
         if (typeof value !== 'function') throw new LinkError(`${place()}: function import requires a callable`)

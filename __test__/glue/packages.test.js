@@ -1,0 +1,176 @@
+'use strict'
+
+// Dependencies that run inside: found out, named, and what is said when nothing did.
+
+const test = require('node:test')
+const assert = require('node:assert')
+const path = require('node:path')
+const { open } = require('../..')
+const { glueFolder, BASE64 } = require('../support/glue')
+
+const BYTES = `const bytes = Buffer.from('${BASE64}', 'base64'); const imports = { env: { callback: (x) => x } }`
+const INSTANCE = `${BYTES}; exports.machine = async () => (await WebAssembly.instantiate(bytes, imports)).instance.exports`
+
+// A wrapper in one package, its glue in others.
+function tree (t, files) {
+  const { folder, write } = glueFolder(t)
+  for (const [name, text] of Object.entries(files)) write(name, text)
+  return path.join(folder, 'main.js')
+}
+
+const wrapper = (name) => `exports.version = 1; exports.add = async (a, b) => (await require('${name}').machine()).add(a, b); exports.next = async () => (globalThis.kept ??= await require('${name}').machine()).next()`
+const manifest = (name, dependencies = {}, more = {}) => JSON.stringify({ name, version: '1.0.0', main: 'index.js', dependencies, ...more })
+const wrapped = (t, files) => tree(t, { 'package.json': manifest('wrapper', { engine: '*' }), 'main.js': wrapper('engine'), ...files })
+
+async function warned (work) {
+  const warnings = []
+  const listen = (warning) => { if (warning.code === 'EMVM_WARN_OUTSIDE') warnings.push(warning.message) }
+  process.on('warning', listen)
+  try {
+    await work()
+    await new Promise((resolve) => setImmediate(resolve))
+  } finally {
+    process.off('warning', listen)
+  }
+  return warnings
+}
+
+const layouts = {
+  'bytes in its JavaScript': { 'node_modules/engine/package.json': manifest('engine'), 'node_modules/engine/index.js': INSTANCE },
+  'no manifest': { 'node_modules/engine/index.js': INSTANCE },
+  'glue below a folder': {
+    'node_modules/engine/package.json': manifest('engine', {}, { main: 'lib/api.js' }),
+    'node_modules/engine/lib/api.js': "exports.machine = require('./deep/glue.js').machine",
+    'node_modules/engine/lib/deep/glue.js': INSTANCE
+  },
+  'a compiled module handed over': {
+    'main.js': "exports.version = 1; exports.add = async (a, b) => (await WebAssembly.instantiate(await require('engine').compile(), { env: { callback: (x) => x } })).exports.add(a, b)",
+    'node_modules/engine/index.js': `${BYTES}; exports.compile = () => WebAssembly.compile(bytes)`
+  },
+  'two packages on the way': {
+    'package.json': manifest('wrapper', { between: '*' }),
+    'main.js': wrapper('between'),
+    'node_modules/between/package.json': manifest('between', { engine: '*' }),
+    'node_modules/between/index.js': "exports.machine = () => require('engine').machine()",
+    'node_modules/between/node_modules/engine/package.json': manifest('engine'),
+    'node_modules/between/node_modules/engine/index.js': INSTANCE
+  },
+  'an ES module behind `exports`, with another file for require': {
+    'main.js': "exports.version = 1; exports.add = async (a, b) => (await (await import('@scope/engine/sub')).machine()).add(a, b)",
+    'package.json': manifest('wrapper', { '@scope/engine': '*' }),
+    'node_modules/@scope/engine/package.json': manifest('@scope/engine', {}, { exports: { './*': { require: './*.cjs', import: './src/*.mjs' } }, imports: { '#bytes': './bytes.mjs' } }),
+    'node_modules/@scope/engine/sub.cjs': 'throw new Error("the wrong one")',
+    'node_modules/@scope/engine/bytes.mjs': `export const bytes = Buffer.from('${BASE64}', 'base64')`,
+    'node_modules/@scope/engine/src/sub.mjs': "import { bytes } from '#bytes'\nimport { again } from '@scope/engine/again'\nexport const machine = async () => (await WebAssembly.instantiate(bytes, { env: { callback: again } })).instance.exports",
+    'node_modules/@scope/engine/src/again.mjs': 'export const again = (x) => x'
+  },
+  'by createRequire': {
+    'main.js': "const { createRequire } = require('module'); exports.version = 1; exports.add = async (a, b) => (await createRequire(__filename)('engine').machine()).add(a, b)",
+    'node_modules/engine/index.js': INSTANCE
+  }
+}
+
+for (const [layout, files] of Object.entries(layouts)) {
+  test(`a dependency that carries WebAssembly runs inside: ${layout}`, async (t) => {
+    const file = wrapped(t, files)
+    const plain = await require(file).add(2, 3)
+    const warnings = await warned(async () => {
+      const vm = await open(file, { host: 'glue' })
+      for (let round = 0; round < 3; round++) {
+        assert.strictEqual(await vm.exports.add(2, 3), plain)
+        assert.ok(vm.stats().heapBytes > 0)
+        await vm.isReady()
+      }
+      assert.ok(vm.stats().calls >= 3)
+      vm.dispose()
+    })
+    assert.deepStrictEqual(warnings, [])
+  })
+}
+
+test('dependencies without WebAssembly stay outside and are shared', async (t) => {
+  const file = wrapped(t, {
+    'main.js': `${wrapper('engine')}; exports.plain = require('plain'); exports.mention = require('mention')`,
+    'node_modules/engine/index.js': INSTANCE,
+    'node_modules/plain/index.js': 'exports.loads = (globalThis.plainLoads = (globalThis.plainLoads || 0) + 1)',
+    'node_modules/mention/index.js': "exports.names = ['Map', 'WebAssembly', \"WebAssembly\"]; // WebAssembly is mentioned here"
+  })
+  const vm = await open(file, { host: 'glue' })
+  const { plain, mention } = vm.exports
+  await vm.isReady()
+  assert.strictEqual(vm.exports.plain, plain)
+  assert.strictEqual(vm.exports.mention, mention)
+  assert.strictEqual(plain, require(require.resolve('plain', { paths: [path.dirname(file)] })))
+  vm.dispose()
+})
+
+test('what runs inside is recycled with the package: its state and its files', async (t) => {
+  const file = wrapped(t, {
+    'main.js': "const engine = require('engine'); exports.version = 1; exports.next = () => engine.next()",
+    'node_modules/engine/index.js': `${INSTANCE}; let kept; exports.next = async () => (kept ??= await exports.machine()).next()`
+  })
+  const vm = await open(file, { host: 'glue' })
+  for (let round = 0; round < 3; round++) {
+    assert.deepStrictEqual([await vm.exports.next(), await vm.exports.next()], [8, 9])
+    await vm.isReady()
+  }
+  vm.dispose()
+})
+
+test('packages names them: those, what leads to them, and no other', async (t) => {
+  const file = wrapped(t, {
+    'main.js': `${wrapper('engine')}; exports.other = require('other').id`,
+    'node_modules/engine/package.json': manifest('engine', { deep: '*' }),
+    'node_modules/engine/index.js': "exports.machine = () => require('deep').machine()",
+    'node_modules/deep/index.js': INSTANCE,
+    'node_modules/other/index.js': `${INSTANCE}; exports.id = {}`
+  })
+  // With names there is no need to ask for the host.
+  const vm = await open(file, { packages: ['deep'] })
+  assert.strictEqual(vm.host, 'glue')
+  const { other } = vm.exports
+  assert.strictEqual(await vm.exports.add(1, 2), 3)
+  assert.ok(vm.stats().calls > 0)
+  await vm.isReady()
+  assert.strictEqual(vm.exports.other, other, 'a dependency that is not named was evaluated again')
+  vm.dispose()
+})
+
+test('a package that was used and ran nothing in emvm says so once, with the way out', async (t) => {
+  const file = wrapped(t, { 'node_modules/engine/index.js': INSTANCE })
+  const warnings = await warned(async () => {
+    const vm = await open(file, { host: 'glue', packages: [] })
+    assert.strictEqual(await vm.exports.add(1, 2), 3)
+    for (let round = 0; round < 3; round++) await vm.isReady()
+    assert.strictEqual(vm.stats().calls, 0)
+    vm.dispose()
+  })
+  assert.strictEqual(warnings.length, 1)
+  assert.match(warnings[0], /main\.js/)
+  assert.match(warnings[0], /loaded outside: engine;.*`packages`/)
+  const kept = await warned(async () => {
+    const vm = await open(file, { host: 'glue', packages: [], recycle: 'never' })
+    await vm.exports.add(1, 2)
+    await vm.isReady()
+    vm.dispose()
+  })
+  assert.strictEqual(kept.length, 1)
+  // Neither for what was never used.
+  assert.deepStrictEqual(await warned(async () => (await open(file, { host: 'glue', packages: [] })).dispose()), [])
+})
+
+test("V8's modules are refused by name in emvm's namespace", async (t) => {
+  const file = wrapped(t, layouts['a compiled module handed over'])
+  const vm = await open(file, { host: 'glue', packages: [] })
+  await assert.rejects(vm.exports.add(1, 2), { name: 'TypeError', message: /made by V8.*`packages`/ })
+  vm.dispose()
+})
+
+test('wrong names are refused', async (t) => {
+  const file = wrapped(t, { 'node_modules/engine/index.js': INSTANCE })
+  for (const packages of ['engine', ['./engine'], ['engine/sub'], [''], [7], ['@scope'], ['a b']]) {
+    await assert.rejects(open(file, { packages }), { code: 'EMVM_ERR_OPTION', message: /'packages'/ }, String(packages))
+  }
+  await assert.rejects(open(file, { packages: ['engine', 'engin'] }), { code: 'EMVM_ERR_OPTION', message: /'engin'.*no such package/ })
+  await assert.rejects(open(file), { code: 'EMVM_ERR_SOURCE', message: /host: 'glue'/ })
+})
