@@ -1,6 +1,6 @@
 //! The bytes of a linear memory right after start-up.
 
-use super::os::{self, Backend, Sealed};
+use super::os::{self, Backend, Sealed, Window};
 use super::{Error, Region, WASM_PAGE};
 use std::sync::Arc;
 
@@ -16,9 +16,41 @@ pub struct Image {
 
 #[derive(Debug)]
 pub(super) enum Source {
-    Sealed(Sealed),
+    Sealed(Sealed, Copies),
     /// Runs of non-zero pages: (offset, bytes), in order.
     Pages(Vec<(usize, Box<[u8]>)>),
+}
+
+/// What single pages of a sealed image are copied from.
+#[derive(Debug)]
+pub(super) struct Copies {
+    /// The whole file; `None` when it is empty.
+    window: Option<Window>,
+    /// For each page of the file whether it is stored. The others are holes: reading one would make the system find a page
+    /// for it.
+    stored: Box<[bool]>,
+}
+
+impl Copies {
+    fn new(sealed: &Sealed, filled: usize, runs: &[(usize, &[u8])]) -> std::io::Result<Self> {
+        let page = os::page_size();
+        let mut stored = vec![false; filled.div_ceil(page)].into_boxed_slice();
+        for (at, run) in runs {
+            stored[at / page..(at + run.len()).div_ceil(page)].fill(true);
+        }
+        let window = (filled > 0)
+            .then(|| Window::over(sealed, filled))
+            .transpose()?;
+        Ok(Self { window, stored })
+    }
+
+    /// The bytes of the page at `at`, a multiple of the page size; `None` when they are zeroes.
+    pub(super) fn page(&self, at: usize) -> Option<&[u8]> {
+        let page = os::page_size();
+        self.stored.get(at / page).filter(|stored| **stored)?;
+        let bytes = self.window.as_ref()?.bytes();
+        Some(&bytes[at..bytes.len().min(at + page)])
+    }
 }
 
 impl Image {
@@ -39,12 +71,14 @@ impl Image {
         let filled = runs.last().map_or(0, |(at, run)| at + run.len());
         let source = match backend {
             Backend::CopyOnWrite => {
-                let sealed = os::seal(filled, &runs).map_err(|source| Error {
+                let refused = |source| Error {
                     what: "a memory file for the image",
                     bytes: filled,
                     source,
-                })?;
-                Source::Sealed(sealed)
+                };
+                let sealed = os::seal(filled, &runs).map_err(refused)?;
+                let copies = Copies::new(&sealed, filled, &runs).map_err(refused)?;
+                Source::Sealed(sealed, copies)
             }
             Backend::Portable => {
                 Source::Pages(runs.iter().map(|(at, run)| (*at, (*run).into())).collect())

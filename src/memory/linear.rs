@@ -13,9 +13,16 @@ use wasmer_vm::{LinearMemory, MemoryError, VMMemory, VMMemoryDefinition};
 /// Smaller memories are given back sooner than another thread is told of them.
 const RETIRED_BYTES: usize = 8 << 20;
 
+/// At most so many written pages are copied back by a recycle; beyond that, giving the region to the cleaner is quicker.
+const COPIED_PAGES: usize = 64;
+/// After a generation that wrote more, so many recycles do not ask again.
+const PATIENCE: u32 = 7;
+
 /// How a recycle got its clean region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecycleOutcome {
+    /// Few pages were written, and the image's bytes were copied over them.
+    CopiedBack,
     /// The spare was clean: constant cost.
     Flipped,
     /// The spare was still with the cleaner, so the caller cleaned the active region itself.
@@ -41,9 +48,11 @@ pub struct Linear {
 #[derive(Debug)]
 struct State {
     active: Region,
-    /// Clean and over `image` when it is home; `None` while the cleaner has it.
-    spare: Spare,
+    /// Where a clean region over `image` waits; `None` until the first recycle that needs one, empty while the cleaner has it.
+    spare: Option<Spare>,
     image: Option<Arc<Image>>,
+    /// Recycles that still take the flip without counting the pages that were written.
+    patience: u32,
     /// Bytes of linear memory, always whole wasm pages; `<= active.accessible()`.
     len: usize,
     peak: usize,
@@ -86,6 +95,30 @@ pub fn collect_created<R>(cap: Option<u64>, make: impl FnOnce() -> R) -> (R, Vec
     (made, collected.map(|c| c.memories).unwrap_or_default())
 }
 
+impl State {
+    /// Whether the active region is back at its image, by copying.
+    fn copy_back(&mut self) -> bool {
+        if self.patience > 0 {
+            self.patience -= 1;
+            return false;
+        }
+        let copied = self.active.copy_back(COPIED_PAGES);
+        if !copied {
+            self.patience = PATIENCE;
+        }
+        copied
+    }
+
+    /// The spare, if it is clean. Without address space for one there is none, and the caller cleans in place.
+    fn clean_region(&mut self) -> Option<Region> {
+        match (&self.spare, &self.image) {
+            (Some(spare), _) => spare.lock().take(),
+            (None, Some(image)) => Region::with_image(image).ok(),
+            (None, None) => None,
+        }
+    }
+}
+
 impl Linear {
     /// Makes a memory for wasmer. Its definition is written to `at`, or owned by the memory.
     ///
@@ -122,8 +155,9 @@ impl Linear {
         };
         let state = State {
             active,
-            spare: Spare::default(),
+            spare: None,
             image: None,
+            patience: 0,
             len,
             peak: len,
         };
@@ -225,11 +259,13 @@ impl Linear {
         Ok(image)
     }
 
-    /// Continues on an image, and prepares the spare region over it. No wasm frame may be live.
+    /// Continues on an image. No wasm frame may be live.
     pub fn adopt(&self, image: &Arc<Image>) -> Result<(), Error> {
         let mut state = self.state.lock();
         state.active.adopt(image)?;
-        state.spare = Arc::new(Mutex::new(Some(Region::with_image(image)?)));
+        // Made by the first recycle that needs it: most generations write little.
+        state.spare = None;
+        state.patience = 0;
         state.len = image.len();
         state.image = Some(image.clone());
         self.write(&state);
@@ -242,14 +278,16 @@ impl Linear {
         let Some(len) = state.image.as_ref().map(|image| image.len()) else {
             return Ok(RecycleOutcome::NoImage);
         };
-        let clean = state.spare.lock().take();
-        let outcome = if let Some(clean) = clean {
+        let outcome = if state.copy_back() {
+            RecycleOutcome::CopiedBack
+        } else if let Some(clean) = state.clean_region() {
             let dirty = std::mem::replace(&mut state.active, clean);
             // One that cannot be cleaned is dropped: the next recycle cleans in place.
-            if let Err(mut dirty) = cleaner::clean(dirty, &state.spare)
+            let home = state.spare.get_or_insert_default();
+            if let Err(mut dirty) = cleaner::clean(dirty, home)
                 && dirty.restore().is_ok()
             {
-                *state.spare.lock() = Some(dirty);
+                *home.lock() = Some(dirty);
             }
             RecycleOutcome::Flipped
         } else {
@@ -272,7 +310,7 @@ impl Linear {
         state
             .active
             .adopt(&Arc::new(Image::take(&[], os::backend())?))?;
-        state.spare = Spare::default();
+        state.spare = None;
         state.image = None;
         state.len = 0;
         self.write(&state);

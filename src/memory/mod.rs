@@ -3,7 +3,7 @@
 //! ```text
 //!  Linear ──────────── what wasmer and emvm see as "the memory"; owns the definition that compiled code reads
 //!    │ active ─▶ Region    8 GiB + guard of address space; [0, accessible) may be touched
-//!    │ spare  ─▶ Region    a second one over the same image, clean, or on its way from the cleaner
+//!    │ spare  ─▶ Region    a second one over the same image, clean, or on its way from the cleaner; made when needed
 //!    └ image  ─▶ Image     the bytes right after start-up, sealed, shared by all sandboxes of the process
 //!                  ▲
 //!  Cleaner ────────┘       one background thread per process: gives dirty pages back to the system
@@ -11,8 +11,9 @@
 //!
 //! * [`Image`]: immutable bytes; a sealed memfd where the system maps it copy-on-write, else the non-zero pages.
 //! * [`Region`]: address space. `restore` brings it back to its image and returns every other page.
-//! * [`Linear`]: a recycle writes the clean region's base and the image's length into the memory definition
-//!   (no wasm frame may be live) and hands the dirty region to the cleaner: constant cost, whatever was leaked.
+//! * [`Linear`]: a recycle (no wasm frame may be live) copies the image's bytes over the pages that were written. Where these
+//!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
+//!   dirty region to the cleaner: constant cost, whatever was leaked.
 //! * `os`: the same functions per platform; the portable backend is compiled everywhere.
 
 mod cleaner;
@@ -49,7 +50,7 @@ pub struct Error {
 
 fn hint(error: &std::io::Error) -> &'static str {
     if error.kind() == std::io::ErrorKind::OutOfMemory {
-        "each sandbox reserves 16 GiB of address space in 6 maps: look at `ulimit -v` and `sysctl vm.max_map_count`"
+        "each sandbox reserves up to 16 GiB of address space in 6 maps: look at `ulimit -v` and `sysctl vm.max_map_count`"
     } else {
         "look at the process's limits"
     }

@@ -4,19 +4,28 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod page_scan;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub use linux::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages};
+pub use linux::{
+    Sealed, Window, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages,
+};
+#[cfg(target_os = "linux")]
+pub use page_scan::written_pages;
 #[cfg(unix)]
 pub use unix::{decommit, hide, page_size, release, reserve, show};
 #[cfg(windows)]
 pub use windows::{decommit, hide, page_size, release, reserve, show};
 #[cfg(not(target_os = "linux"))]
-pub use without_cow::{Sealed, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages};
+pub use without_cow::{
+    Sealed, Window, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages,
+    written_pages,
+};
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
 pub const LARGE_PAGE: usize = 2 << 20;
@@ -75,5 +84,20 @@ mod without_cow {
     }
     pub fn touched_pages(_base: *const u8, _len: usize) -> Option<Vec<bool>> {
         None
+    }
+    pub fn written_pages(_: *const u8, _: usize, _: usize, _: impl FnMut(usize, usize)) -> bool {
+        false
+    }
+
+    #[derive(Debug)]
+    pub enum Window {}
+
+    impl Window {
+        pub fn over(sealed: &Sealed, _len: usize) -> std::io::Result<Self> {
+            match *sealed {}
+        }
+        pub fn bytes(&self) -> &[u8] {
+            match *self {}
+        }
     }
 }
