@@ -4,7 +4,7 @@
 
 const { load } = require('./binding')
 const { Facade } = require('./facade')
-const { keep } = require('./facade/keep')
+const { keep, forget } = require('./facade/keep')
 const { warmUp } = require('./warm-up')
 const { userImports } = require('./choose')
 
@@ -46,7 +46,7 @@ class NativeHost {
   leaks () { return this.facade.runtime.leaks() }
   record (capture) { return this.sandbox.record(capture) }
   recorded () { return this.sandbox.recorded() }
-  interrupt () { this.sandbox.interrupt() }
+  interrupt () { this.sandbox?.interrupt() }
 
   // For tests: what a recycle would have left behind.
   compareWithImage () { return this.sandbox.compareWithImage() }
@@ -55,8 +55,11 @@ class NativeHost {
   owns (value) { return this.facade.runtime.owns(value) }
 
   dispose () {
-    this.sandbox.dispose()
-    this.facade.runtime.clearTimers()
+    const { sandbox, facade } = this
+    sandbox.dispose()
+    facade.runtime.clearTimers()
+    forget(sandbox)
+    this.sandbox = this.facade = this.exports = this.onFault = undefined
   }
 }
 
@@ -95,6 +98,7 @@ async function startNative ({ program, facts, path }, options) {
   } catch (error) {
     sandbox.dispose()
     if (facade) facade.runtime.clearTimers()
+    forget(sandbox)
     throw error
   }
 }

@@ -3,6 +3,8 @@
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
+const { Leases } = require('./leases')
+const { findLive, nameOf } = require('./live-values')
 
 const channels = {
   open: channel('emvm:open'),
@@ -15,7 +17,8 @@ const channels = {
 // Set by `emvm leaks`, in each copy of emvm that the process loads: told of a sandbox before its instance goes.
 const watch = () => globalThis[Symbol.for('emvm.leaks')]
 
-const leases = new AsyncLocalStorage()
+// The leases that one is inside of: `{ lease, outer }`.
+const holder = new AsyncLocalStorage()
 let count = 0
 
 class Sandbox {
@@ -23,9 +26,9 @@ class Sandbox {
   #options
   #opened
   #name
-  #queue = Promise.resolve()
-  #leased = false
-  #leaseSignal
+  #leases = new Leases()
+  // What `fn` of a run() is running, from its fresh instance to the next one.
+  #lease = null
   #trapsSeen = 0
   #disposed = false
   #allocations
@@ -69,7 +72,7 @@ class Sandbox {
       this.#check()
       const signal = signalOf(options)
       if (signal !== undefined) signal.throwIfAborted()
-      if (this.#leased) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
+      if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
       if (!this.#isDue()) return Promise.resolve(this.#host.keep())
       watch()?.ends(this)
       const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
@@ -84,6 +87,7 @@ class Sandbox {
   // The same, now.
   recycle () {
     this.#check()
+    if (this.#lease !== null) throw new BusyError('recycle() while a run() holds the sandbox: the instance is replaced when the run has ended')
     watch()?.ends(this)
     const module = this.#host.recycle()
     this.#recycled()
@@ -101,25 +105,30 @@ class Sandbox {
     } catch (error) {
       return Promise.reject(error)
     }
-    if (leases.getStore() === this) {
+    if (this.#isInside()) {
       return Promise.reject(new BusyError('run() inside run() of the same sandbox would wait for itself: use the module you were given, or another sandbox'))
     }
-    const lease = this.#queue.then(() => this.#lease(fn, signal))
-    this.#queue = lease.then(nothing, nothing)
-    return signal === undefined ? lease : unlessAborted(signal, lease, () => this.#leaseSignal === signal)
+    return this.#leases.add(() => this.#hold(fn, signal), signal)
   }
 
-  async #lease (fn, signal) {
+  // The caller is part of what a lease runs.
+  #isInside () {
+    if (this.#lease === null) return false
+    for (let at = holder.getStore(); at !== undefined; at = at.outer) if (at.lease === this.#lease) return true
+    return false
+  }
+
+  async #hold (fn, signal) {
     if (signal !== undefined) signal.throwIfAborted()
     this.#check()
-    this.#leased = true
-    this.#leaseSignal = signal
+    const lease = this.#lease = {}
+    const host = this.#host
     let given
     try {
       const module = await this.#fresh()
-      const stop = signal === undefined ? nothing : abortable(signal, this.#host)
+      const stop = signal === undefined ? nothing : abortable(signal, host)
       try {
-        given = await leases.run(this, () => fn(module))
+        given = await holder.run({ lease, outer: holder.getStore() }, () => fn(module))
       } catch (error) {
         // What was interrupted says so; whoever aborted wants to see his reason.
         throw signal !== undefined && signal.aborted ? signal.reason : error
@@ -127,15 +136,16 @@ class Sandbox {
         stop()
       }
       if (signal !== undefined) signal.throwIfAborted()
-      if (this.#host.owns(given)) {
+      const live = findLive(given, (value) => host.owns(value))
+      if (live !== undefined) {
+        const where = live.path === '' ? '' : ` (at result${live.path})`
         throw new StaleHandleError(
-          `run() was given back a ${nameOf(given)} of the instance that is being replaced: return plain data (copy views with .slice())`,
+          `run() was given back a ${nameOf(live.value)}${where} of the instance that is being replaced: return plain data (copy views with .slice())`,
           { generation: this.generation })
       }
       return given
     } finally {
-      this.#leased = false
-      this.#leaseSignal = undefined
+      this.#lease = null
       if (!this.#disposed) await this.#fresh()
     }
   }
@@ -226,7 +236,10 @@ class Sandbox {
   }
 
   // Whether a buffer is of the module's memory. For the pool.
-  [Symbol.for('emvm.ownsBuffer')] (buffer) { return this.#host.ownsBuffer(buffer) }
+  [Symbol.for('emvm.ownsBuffer')] (buffer) { return !this.#disposed && this.#host.ownsBuffer(buffer) }
+
+  // Whether a value ends with the instance. For the pool.
+  [Symbol.for('emvm.owns')] (value) { return !this.#disposed && this.#host.owns(value) }
 
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {
@@ -237,17 +250,24 @@ class Sandbox {
   dispose () {
     if (this.#disposed) return
     if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
+    if (this.#isInside()) throw new BusyError('dispose() inside run(): do it after the run has ended')
     watch()?.ends(this)
     this.#publish('dispose')
     this.#allocations?.stop()
     this.#twin?.then((twin) => twin.dispose(), () => {})
+    const { kind, generation } = this.#host
     this.#host.dispose()
     this.#disposed = true
+    // Nothing of the package stays in reach of a sandbox that somebody keeps.
+    this.#host = Object.freeze({ kind, generation, heapBytes: 0 })
+    this.#options = this.#opened = this.#allocations = this.#twin = this.#openTwin = undefined
+    this.#leases.refuse(() => new DisposedError('the sandbox was disposed while the run waited for its turn'))
   }
 
   [Symbol.dispose] () { this.dispose() }
   async [Symbol.asyncDispose] () {
-    await this.#queue
+    if (this.#isInside()) throw new BusyError('the end of `await using` inside run() would wait for itself: do it after the run has ended')
+    await this.#leases.idle()
     this.dispose()
   }
 
@@ -268,29 +288,12 @@ function signalOf (options) {
   throw new OptionError('signal: expected an AbortSignal', { option: 'signal', value: signal, accepted: 'an AbortSignal' })
 }
 
-// The promise of a lease, rejected early when the signal fires before the lease has begun.
-function unlessAborted (signal, lease, hasBegun) {
-  return new Promise((resolve, reject) => {
-    const abort = () => { if (!hasBegun()) reject(signal.reason) }
-    const done = () => signal.removeEventListener('abort', abort)
-    lease.then(done, done)
-    lease.then(resolve, reject)
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-  })
-}
-
 function abortable (signal, host) {
   const stop = () => host.interrupt()
   signal.addEventListener('abort', stop, { once: true })
   return () => signal.removeEventListener('abort', stop)
 }
 
-function nameOf (value) {
-  return (value && value.constructor && value.constructor.name) || 'value'
-}
-
 function nothing () {}
-
 
 module.exports = { Sandbox }

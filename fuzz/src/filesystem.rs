@@ -2,7 +2,9 @@
 //! bring back exactly what the image holds.
 
 use super::Bytes;
+
 use emvm::emscripten::fs::{self, Errno, FileSystem, Host, Input, Seek, Stdio};
+use std::cell::Cell;
 
 const NAMES: [&str; 8] = ["a", "b", "0", "..", ".", "link", "tmp", "dev"];
 const PATHS: [&str; 18] = [
@@ -29,38 +31,44 @@ const PATHS: [&str; 18] = [
 const LIMIT: u64 = 300_000;
 
 struct Answers {
-    seed: u8,
+    seed: Cell<u8>,
+}
+
+impl Answers {
+    fn next(&self, step: u8) -> u8 {
+        self.seed.set(self.seed.get().wrapping_add(step));
+        self.seed.get()
+    }
 }
 
 impl Host for Answers {
-    fn line(&mut self, _: Stdio, line: &str) -> fs::Result<()> {
-        self.seed = self.seed.wrapping_add(line.len() as u8);
-        match self.seed % 7 {
+    fn line(&self, _: Stdio, line: &str) -> fs::Result<()> {
+        match self.next(line.len() as u8) % 7 {
             0 => Err(Errno::EIO),
             _ => Ok(()),
         }
     }
-    fn stdin(&mut self) -> fs::Result<Input> {
-        self.seed = self.seed.wrapping_add(1);
-        Ok(match self.seed % 4 {
+    fn stdin(&self) -> fs::Result<Input> {
+        let seed = self.next(1);
+        Ok(match seed % 4 {
             0 => Input::End,
             1 => Input::Nothing,
-            _ => Input::Byte(self.seed),
+            _ => Input::Byte(seed),
         })
     }
-    fn device_open(&mut self, device: u32) -> fs::Result<()> {
+    fn device_open(&self, device: u32) -> fs::Result<()> {
         match device % 3 {
             0 => Err(Errno::EIO),
             _ => Ok(()),
         }
     }
-    fn device_read(&mut self, _: u32, buf: &mut [u8], _: u64) -> fs::Result<usize> {
+    fn device_read(&self, _: u32, buf: &mut [u8], _: u64) -> fs::Result<usize> {
         Ok(buf.len() / 2)
     }
-    fn device_write(&mut self, _: u32, data: &[u8], _: u64) -> fs::Result<usize> {
+    fn device_write(&self, _: u32, data: &[u8], _: u64) -> fs::Result<usize> {
         Ok(data.len() / 2)
     }
-    fn load(&mut self, file: u32) -> fs::Result<Vec<u8>> {
+    fn load(&self, file: u32) -> fs::Result<Vec<u8>> {
         match file % 5 {
             0 => Err(Errno::EIO),
             n => Ok(vec![7; n as usize * 40_000]),
@@ -184,7 +192,9 @@ fn step(files: &mut FileSystem, input: &mut Bytes<'_>) {
 pub fn run(data: &[u8]) {
     let mut input = Bytes(data);
     let mut files = FileSystem::default();
-    files.set_host(Box::new(Answers { seed: input.u8() }));
+    files.set_host(Box::new(Answers {
+        seed: Cell::new(input.u8()),
+    }));
     files.set_limit(LIMIT);
     let mut image = None;
     let mut steps = 0u32;

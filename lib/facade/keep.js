@@ -12,4 +12,11 @@ function keep (sandbox, value) {
   return value
 }
 
-module.exports = { keep }
+// The sandbox was disposed of: whoever still has a function of its module keeps nothing else of it.
+function forget (sandbox) {
+  kept.delete(sandbox)
+  // What native code has the object keep.
+  for (const key of Object.getOwnPropertyNames(sandbox)) if (key.startsWith('#')) delete sandbox[key]
+}
+
+module.exports = { keep, forget }

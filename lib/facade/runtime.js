@@ -5,6 +5,7 @@
 
 const nodeFs = require('node:fs')
 const nodePath = require('node:path')
+const { types } = require('node:util')
 const { UnsupportedError } = require('../errors')
 const { VIEWS } = require('./heap')
 const { makeStrings } = require('./strings')
@@ -136,12 +137,13 @@ function makeRuntime (facade) {
     remember: (fn, name) => names.set(fn, name),
     rename: (fn, known) => { if (names.has(known)) names.set(fn, names.get(known)) },
     leaks: () => embind ? embind.leaks() : [],
-    owns: (value) => Boolean(embind && embind.owns(value)) || isView(value, sandbox)
+    owns: (value) => Boolean(embind && embind.owns(value)) || isMemory(value, sandbox)
   }
 }
 
-function isView (value, sandbox) {
-  return ArrayBuffer.isView(value) && sandbox.ownsBuffer(value.buffer)
+function isMemory (value, sandbox) {
+  if (ArrayBuffer.isView(value)) return sandbox.ownsBuffer(value.buffer)
+  return types.isArrayBuffer(value) && sandbox.ownsBuffer(value)
 }
 
 // WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.

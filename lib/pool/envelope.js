@@ -2,17 +2,20 @@
 
 // Results and errors on their way from a worker to the pool.
 
-const { types } = require('node:util')
+const { inspect, types } = require('node:util')
 const errors = require('../errors')
+const { dataOf, isPlain, nameOf } = require('../live-values')
 
 const MAX_DEPTH = 1000
 
 // Makes a result ready to be posted while the module's instance is still there: views of its memory are copied, live objects of
 // it are refused, and so is what structured cloning would refuse later, when nobody could say which task it was.
-// Gives `{ value, transfer }`.
-function pack (value, isMemory) {
+// `isLive(value)`: it ends with the instance. Gives `{ value, transfer }`.
+function pack (value, isMemory, isLive) {
   const copies = new Map()
   const seen = new Set()
+  // Objects of classes in which memory was found: as structured cloning makes them, they arrive as plain objects.
+  const opened = new Set()
   look(value, 0)
   if (copies.size === 0) return { value, transfer: [] }
   return { value: rebuild(value, new Map()), transfer: [...copies.values()].map((copy) => copy.buffer ?? copy) }
@@ -36,10 +39,27 @@ function pack (value, isMemory) {
       for (const [key, inner] of item) { look(key, depth + 1); look(inner, depth + 1) }
     } else if (types.isSet(item)) {
       for (const inner of item) look(inner, depth + 1)
+    } else if (isLive(item)) {
+      throw live(item)
     } else if (!isPlain(item)) {
-      unusual(item)
+      unusual(item, depth)
     } else {
       for (const inner of Object.values(item)) look(inner, depth + 1)
+    }
+  }
+
+  function unusual (item, depth) {
+    if (isBuiltIn(item)) return
+    const before = copies.size
+    for (const inner of dataOf(item)) look(inner, depth + 1)
+    if (copies.size > before) {
+      opened.add(item)
+      return
+    }
+    try {
+      structuredClone(item)
+    } catch (error) {
+      throw uncloneable(item, error.message)
     }
   }
 
@@ -51,7 +71,7 @@ function pack (value, isMemory) {
     if (Array.isArray(item)) return into([], (array) => { for (const inner of item) array.push(rebuild(inner, made)) })
     if (types.isMap(item)) return into(new Map(), (map) => { for (const [k, v] of item) map.set(rebuild(k, made), rebuild(v, made)) })
     if (types.isSet(item)) return into(new Set(), (set) => { for (const inner of item) set.add(rebuild(inner, made)) })
-    if (!isPlain(item)) return item
+    if (!isPlain(item) && !opened.has(item)) return item
     return into({}, (object) => { for (const [key, inner] of Object.entries(item)) object[key] = rebuild(inner, made) })
   }
 }
@@ -61,29 +81,24 @@ function copyOf (view) {
   return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
 }
 
-function isPlain (value) {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype
+function live (value) {
+  const name = nameOf(value)
+  return new errors.StaleHandleError(
+    `The task gave back a live ${name} of the module, which ends with the task: give plain data instead (copies of its fields, or its bytes).`,
+    { className: name })
 }
 
-function unusual (value) {
-  if (value.$$ !== undefined) {
-    const name = value.constructor?.name || 'an object'
-    throw new errors.StaleHandleError(
-      `The task gave back a live ${name} of the module, which ends with the task: give plain data instead (copies of its fields, or its bytes).`,
-      { className: name })
-  }
-  if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isNativeError(value) || types.isBoxedPrimitive(value)) return
-  try {
-    structuredClone(value)
-  } catch (error) {
-    throw uncloneable(value, error.message)
-  }
-}
+const isBuiltIn = (value) => types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isNativeError(value) || types.isBoxedPrimitive(value)
 
 function uncloneable (value, why = 'functions and symbols cannot leave their thread') {
   const what = typeof value === 'object' ? `an object of class ${value.constructor?.name ?? '?'}` : `a ${typeof value}`
   return new DOMException(`The task gave back ${what}, which cannot be sent to another thread: ${why}.`, 'DataCloneError')
+}
+
+// What was thrown that is no error, in words.
+function textOf (thrown) {
+  if (thrown !== null && typeof thrown === 'object') return typeof thrown.message === 'string' ? thrown.message : inspect(thrown, { depth: 1, breakLength: Infinity })
+  return typeof thrown === 'function' ? `function ${thrown.name}` : String(thrown)
 }
 
 const INHERITED = ['name', 'message', 'stack', 'cause', 'code']
@@ -94,7 +109,7 @@ function packError (error, depth = 0) {
     try {
       return { thrown: structuredClone(error) }
     } catch {
-      return { name: 'Error', message: String(error) }
+      return { name: 'Error', message: textOf(error) }
     }
   }
   const fields = {}
@@ -138,4 +153,4 @@ function unpackError (packed) {
   return error
 }
 
-module.exports = { pack, packError, unpackError }
+module.exports = { pack, packError, unpackError, textOf }

@@ -10,12 +10,14 @@ const { openOptions } = require('../options')
 const { openProgram } = require('../open')
 const { DisposedError, OptionError, QueueFullError, TimeoutError, WorkerError } = require('../errors')
 const { Control } = require('./control')
-const { unpackError } = require('./envelope')
+const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
 const { poolOptions, sourceFor } = require('./options')
 const { PoolStats } = require('./stats')
 
 const INTERRUPT_MS = 5
+// From when a thread is asked for until the task begins: it loads, runs `setup`, opens the source.
+const START_LIMIT = 60_000
 
 const now = () => performance.timeOrigin + performance.now()
 
@@ -66,6 +68,8 @@ class Pool extends EventEmitter {
   #stats = new PoolStats()
   #needsDrain = false
   #destroyed = null
+  // The newest error of a thread that had no task.
+  #strayed
 
   constructor (source, given) {
     super()
@@ -84,6 +88,7 @@ class Pool extends EventEmitter {
       workerData: { source: this.#source, options: options.open, ...(options.setup && { setup: options.setup }) }
     })
     this.#piscina.on('error', (error) => this.#strayError(error))
+    this.#piscina.on('workerDestroy', () => this.#threadGone())
   }
 
   get maxThreads () { return this.#options.maxThreads }
@@ -163,6 +168,7 @@ class Pool extends EventEmitter {
       if (task.settled) return
       task.running = true
       if (task.timeout !== undefined) this.#watch(task)
+      task.after(Math.max(START_LIMIT, task.timeout ?? 0), () => this.#late(task))
       const answer = await this.#piscina.run(task.message, { transferList: task.transferList, signal: task.kill.signal })
       this.#stats.note(answer, task.queuedAt)
       if (!task.settled) this.#finish(task, answer)
@@ -195,7 +201,7 @@ class Pool extends EventEmitter {
       task.reject(destroyed())
     } else {
       this.#stats.counts.workersLost++
-      task.reject(new WorkerError(`The worker thread ended while it ran the task (${cause?.message ?? cause}); another one takes its place.`, { cause }))
+      task.reject(new WorkerError(`The worker thread ended while it ran the task (${textOf(cause)}); another one takes its place.`, { cause }))
     }
   }
 
@@ -241,8 +247,31 @@ class Pool extends EventEmitter {
     if (task.control.stop((id) => load().interrupt(id))) task.after(INTERRUPT_MS, () => this.#interrupt(task))
   }
 
+  // Its thread never got as far as the task.
+  #late (task) {
+    if (task.settled || task.control.startedAt !== 0) return
+    this.#stats.counts.workersLost++
+    task.reject(new WorkerError(`The worker thread did not begin the task within ${START_LIMIT} ms: \`setup\` or the module's start-up blocks it.`))
+    task.kill.abort()
+  }
+
+  // Piscina starts no other thread for tasks that wait when one ends before it is ready: without any thread left, nobody would run them.
+  #threadGone () {
+    setImmediate(() => {
+      if (this.#destroyed !== null || this.#piscina.threads.length > 0) return
+      const cause = this.#strayed
+      this.#strayed = undefined
+      for (const task of this.#running) {
+        if (task.settled || !task.running) continue
+        task.reject(new WorkerError(`No worker thread could be started (${cause === undefined ? 'it ended while it started' : textOf(cause)}).`, { cause }))
+        task.kill.abort()
+      }
+    })
+  }
+
   // Thrown in a worker outside of any task, say in a forgotten timer: piscina has replaced the worker.
   #strayError (error) {
+    this.#strayed = error
     this.#stats.counts.workersLost++
     if (this.listenerCount('error') > 0) this.emit('error', error)
   }

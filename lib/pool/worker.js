@@ -18,7 +18,11 @@ require('../facade/embind')
 
 const { source, options, setup } = workerData
 
+// Nothing but this timer is left in a thread so often: the promise is given up.
+const [QUIET_MS, QUIET_TURNS] = [100, 25]
+
 const OWNS_BUFFER = Symbol.for('emvm.ownsBuffer')
+const OWNS = Symbol.for('emvm.owns')
 
 let sandbox = null
 let openMs = 0
@@ -45,13 +49,34 @@ async function openSandbox () {
 
 async function ownOptions () {
   const made = await fromFile(setup.file, setup.name)
-  const own = await made(options)
+  const own = await unlessStuck(() => made(options))
   if (own === null || typeof own !== 'object') {
     throw new OptionError(`The setup module '${setup.file}' gave ${own === null ? 'null' : typeof own}: expected an object of options for open().`, {
       option: 'setup', value: own, accepted: 'an object of options for open()'
     })
   }
   return own
+}
+
+// What setup gives, unless nothing is left in this thread that could settle it.
+function unlessStuck (start) {
+  // The thread's own ports stay; of what else there is, one is the timer below.
+  const ports = () => process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length
+  const others = () => process.getActiveResourcesInfo().filter((kind) => kind !== 'MessagePort').length - 1
+  const known = ports()
+  const made = start()
+  let quiet = 0
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      quiet = others() > 0 || ports() > known ? 0 : quiet + 1
+      if (quiet < QUIET_TURNS) return
+      clearInterval(timer)
+      reject(new OptionError(`The setup module '${setup.file}' gave a promise that nothing in the worker thread can settle any more: expected options for open().`, {
+        option: 'setup', value: made, accepted: 'an object of options for open()'
+      }))
+    }, QUIET_MS)
+    Promise.resolve(made).then(resolve, reject).finally(() => clearInterval(timer))
+  })
 }
 
 const now = () => performance.timeOrigin + performance.now()
@@ -114,7 +139,7 @@ module.exports = async function work ({ task, payload, control: shared }) {
     const module = vm.exports
     const given = await fn(module, payload, { signal: stopping.signal, generation: vm.generation, move })
     const isMemory = (buffer) => vm[OWNS_BUFFER](buffer)
-    const packed = pack(given, isMemory)
+    const packed = pack(given, isMemory, (value) => vm[OWNS](value))
     for (const value of moved) if (isMemory(value)) moved.delete(value)
     moved.delete(undefined)
     answer = { value: packed.value, transfer: [...moved, ...packed.transfer] }

@@ -2,9 +2,11 @@
 
 // The glue host: the package's own JavaScript, run anew for each generation, over emvm's `WebAssembly`.
 
+const { types } = require('node:util')
 const { load } = require('../binding')
 const { register, isExported } = require('../webassembly')
 const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../errors')
+const { isHandle } = require('../live-values')
 const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
 const { Outside } = require('./outside')
@@ -26,9 +28,15 @@ class GlueProgram {
     this.unregister = unregister
     // Options of ours that the glue aborts at.
     this.unwanted = new Set()
-    dropped.register(this, unregister)
+    dropped.register(this, unregister, this)
     // All generations answer to one number.
     this.interruptId = load().newInterruptId()
+  }
+
+  // Nobody opens it again through this.
+  drop () {
+    dropped.unregister(this)
+    this.unregister()
   }
 
   static async of (opened, options) {
@@ -199,13 +207,14 @@ class GlueHost {
   leaks () { return [] }
   record (capture) { return this.current.namespace.record(capture) }
   recorded () { return this.current.namespace.recorded() }
-  interrupt () { this.current.namespace.interrupt() }
+  interrupt () { this.current?.namespace.interrupt() }
 
   // Whether a value is dead after the next recycle.
   owns (value) {
     if (value === this.current.module && value !== undefined) return true
     if (typeof value === 'function') return isExported(value)
-    return ArrayBuffer.isView(value) && this.current.namespace.ownsBuffer(value.buffer)
+    if (ArrayBuffer.isView(value)) return this.current.namespace.ownsBuffer(value.buffer)
+    return types.isArrayBuffer(value) ? this.current.namespace.ownsBuffer(value) : isHandle(value)
   }
 
   dispose () {
@@ -217,7 +226,8 @@ class GlueHost {
     if (standby instanceof Generation) standby.end()
     this.outside.check(this.current)
     this.current.end()
-    this.program.unregister()
+    this.program.drop()
+    this.current = this.program = this.options = this.onFault = undefined
   }
 }
 
@@ -237,7 +247,7 @@ async function startGlue (opened, options) {
     const first = await new Generation(program, options).start()
     return new GlueHost(program, options, first)
   } catch (error) {
-    program.unregister()
+    program.drop()
     throw error
   }
 }

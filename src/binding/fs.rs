@@ -109,11 +109,11 @@ fn byte_array(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
 }
 
 impl Host for ScriptHost {
-    fn line(&mut self, stream: Stdio, line: &str) -> Outcome<()> {
+    fn line(&self, stream: Stdio, line: &str) -> Outcome<()> {
         let name = if stream == Stdio::Out { "out" } else { "err" };
         self.call(name, |env| vec![raw::string(env, line)], |_, _| Ok(()))
     }
-    fn stdin(&mut self) -> Outcome<Input> {
+    fn stdin(&self) -> Outcome<Input> {
         let read = |env, value| {
             if let Some(byte) = get!(napi_get_value_double, env, value) {
                 return Ok(Input::Byte(byte as i64 as u8));
@@ -123,7 +123,7 @@ impl Host for ScriptHost {
         };
         self.call("stdin", |_| Vec::new(), read)
     }
-    fn device_open(&mut self, device: u32) -> Outcome<()> {
+    fn device_open(&self, device: u32) -> Outcome<()> {
         let linux = self.linux;
         self.call(
             "open",
@@ -131,7 +131,7 @@ impl Host for ScriptHost {
             |env, value| count(env, value, linux).map(drop),
         )
     }
-    fn device_close(&mut self, device: u32) -> Outcome<()> {
+    fn device_close(&self, device: u32) -> Outcome<()> {
         let linux = self.linux;
         self.call(
             "close",
@@ -139,7 +139,7 @@ impl Host for ScriptHost {
             |env, value| count(env, value, linux).map(drop),
         )
     }
-    fn device_read(&mut self, device: u32, buf: &mut [u8], position: u64) -> Outcome<usize> {
+    fn device_read(&self, device: u32, buf: &mut [u8], position: u64) -> Outcome<usize> {
         let (len, linux) = (buf.len(), self.linux);
         let args = |env| {
             vec![
@@ -163,7 +163,7 @@ impl Host for ScriptHost {
         buf[..count].copy_from_slice(&bytes[..count]);
         Ok(count)
     }
-    fn device_write(&mut self, device: u32, data: &[u8], position: u64) -> Outcome<usize> {
+    fn device_write(&self, device: u32, data: &[u8], position: u64) -> Outcome<usize> {
         let args = |env| {
             vec![
                 raw::number(env, device.into()),
@@ -174,7 +174,7 @@ impl Host for ScriptHost {
         let linux = self.linux;
         self.call("write", args, |env, value| count(env, value, linux))
     }
-    fn load(&mut self, file: u32) -> Outcome<Vec<u8>> {
+    fn load(&self, file: u32) -> Outcome<Vec<u8>> {
         self.call("load", |env| vec![raw::number(env, file.into())], bytes_of)
     }
 }

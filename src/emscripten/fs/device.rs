@@ -124,13 +124,15 @@ impl FileSystem {
         Ok(())
     }
     fn end_line(&mut self, stream: Stdio) -> Result<()> {
-        // Already empty lines, the usual case after a restore, must not mark the state as changed.
-        let line = match self.state.rest().lines[stream as usize].is_empty() {
-            true => Vec::new(),
-            false => std::mem::take(&mut self.state.rest_mut().lines[stream as usize]),
-        };
         self.printed = true;
-        self.with_host(|h| h.line(stream, &String::from_utf8_lossy(&line)))
+        let line = String::from_utf8_lossy(&self.state.rest().lines[stream as usize]).into_owned();
+        let told = self.with_host(|h| h.line(stream, &line));
+        // Only now, as in Emscripten: what a print function has the module print goes on in the same line.
+        // Already empty lines, the usual case after a restore, must not mark the state as changed.
+        if !self.state.rest().lines[stream as usize].is_empty() {
+            self.state.rest_mut().lines[stream as usize].clear();
+        }
+        told
     }
     /// One call of the host's line function, past the terminals: what is unfinished there stays there.
     pub fn print(&mut self, stream: Stdio, text: &str) -> Result<()> {

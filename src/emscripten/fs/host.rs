@@ -21,29 +21,30 @@ pub enum Input {
 
 /// Implemented by the binding. An error stands for a JavaScript exception, which Emscripten's own devices turn into EIO.
 ///
-/// While one of these runs the file system has no host: calls back into it that need one give EIO.
+/// While one of these runs JavaScript may call the module, which may come back here: an implementation holds nothing borrowed
+/// meanwhile.
 pub trait Host {
     /// One line of output, without its newline.
-    fn line(&mut self, stream: Stdio, line: &str) -> Result<()>;
+    fn line(&self, stream: Stdio, line: &str) -> Result<()>;
     /// Standard input, when no bytes were given up-front.
-    fn stdin(&mut self) -> Result<Input> {
+    fn stdin(&self) -> Result<Input> {
         Ok(Input::End)
     }
-    fn device_open(&mut self, _device: u32) -> Result<()> {
+    fn device_open(&self, _device: u32) -> Result<()> {
         Ok(())
     }
-    fn device_close(&mut self, _device: u32) -> Result<()> {
+    fn device_close(&self, _device: u32) -> Result<()> {
         Ok(())
     }
     /// Fills `buf` from its start and gives the count; 0 is the end.
-    fn device_read(&mut self, _device: u32, _buf: &mut [u8], _position: u64) -> Result<usize> {
+    fn device_read(&self, _device: u32, _buf: &mut [u8], _position: u64) -> Result<usize> {
         Err(Errno::ENXIO)
     }
-    fn device_write(&mut self, _device: u32, _data: &[u8], _position: u64) -> Result<usize> {
+    fn device_write(&self, _device: u32, _data: &[u8], _position: u64) -> Result<usize> {
         Err(Errno::ENXIO)
     }
     /// The contents of a lazy file, at first use.
-    fn load(&mut self, _file: u32) -> Result<Vec<u8>> {
+    fn load(&self, _file: u32) -> Result<Vec<u8>> {
         Err(Errno::EIO)
     }
 }
@@ -52,7 +53,7 @@ pub trait Host {
 pub struct Terminal;
 
 impl Host for Terminal {
-    fn line(&mut self, stream: Stdio, line: &str) -> Result<()> {
+    fn line(&self, stream: Stdio, line: &str) -> Result<()> {
         use std::io::Write;
         match stream {
             Stdio::Out => writeln!(std::io::stdout(), "{line}")?,

@@ -38,6 +38,7 @@ use image::State;
 use mount::Mount;
 use node::{Body, Dir, Node, ROOT};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use streams::Streams;
@@ -62,7 +63,7 @@ pub struct FileSystem {
     /// The image that `state`'s dirty marks are relative to.
     base: Option<image::Base>,
     /// Taken out while one of its functions runs.
-    host: Option<Box<dyn Host>>,
+    host: Rc<dyn Host>,
     mounts: Vec<Mount>,
     stdin: Option<Arc<[u8]>>,
     limit: u64,
@@ -99,7 +100,7 @@ impl Default for FileSystem {
         let mut fs = FileSystem {
             state: State::new(),
             base: None,
-            host: Some(Box::new(Terminal)),
+            host: Rc::new(Terminal),
             mounts: Vec::new(),
             stdin: None,
             limit: DEFAULT_LIMIT,
@@ -122,7 +123,7 @@ impl FileSystem {
         self.attach_mounts();
     }
     pub fn set_host(&mut self, host: Box<dyn Host>) {
-        self.host = Some(host);
+        self.host = host.into();
     }
     /// Bytes that standard input gives, from the start in every generation. `None`: the host is asked.
     pub fn set_stdin(&mut self, bytes: Option<Arc<[u8]>>) {
@@ -191,12 +192,10 @@ impl FileSystem {
     fn mount_at(&self, ino: Ino) -> Option<usize> {
         self.mounts.iter().position(|m| m.node == ino)
     }
-    /// Runs `f` with the host taken out, so that `f` may re-enter the file system.
-    fn with_host<T>(&mut self, f: impl FnOnce(&mut dyn Host) -> Result<T>) -> Result<T> {
-        let mut host = self.host.take().ok_or(Errno::EIO)?;
-        let result = f(&mut *host);
-        self.host.get_or_insert(host);
-        result
+    /// Runs `f` with the host, which may re-enter the file system and come back to the host.
+    fn with_host<T>(&self, f: impl FnOnce(&dyn Host) -> Result<T>) -> Result<T> {
+        let host = self.host.clone();
+        f(&*host)
     }
 }
 

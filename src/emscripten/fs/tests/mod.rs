@@ -21,11 +21,11 @@ pub struct Log {
 struct TestHost(Rc<RefCell<Log>>);
 
 impl Host for TestHost {
-    fn line(&mut self, stream: Stdio, line: &str) -> Result<()> {
+    fn line(&self, stream: Stdio, line: &str) -> Result<()> {
         self.0.borrow_mut().lines.push((stream, line.to_owned()));
         Ok(())
     }
-    fn stdin(&mut self) -> Result<Input> {
+    fn stdin(&self) -> Result<Input> {
         let input = &mut self.0.borrow_mut().input;
         Ok(if input.is_empty() {
             Input::Nothing
@@ -33,11 +33,11 @@ impl Host for TestHost {
             Input::Byte(input.remove(0))
         })
     }
-    fn device_write(&mut self, _device: u32, data: &[u8], _position: u64) -> Result<usize> {
+    fn device_write(&self, _device: u32, data: &[u8], _position: u64) -> Result<usize> {
         self.0.borrow_mut().written.extend_from_slice(data);
         Ok(data.len())
     }
-    fn load(&mut self, file: u32) -> Result<Vec<u8>> {
+    fn load(&self, file: u32) -> Result<Vec<u8>> {
         self.0.borrow_mut().loads += 1;
         Ok(format!("lazy {file}").into_bytes())
     }
