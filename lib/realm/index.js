@@ -227,7 +227,7 @@ class GlueHost {
     this.outside.check(this.current)
     this.current.end()
     this.program.drop()
-    this.current = this.program = this.options = this.onFault = undefined
+    this.current = this.program = this.options = this.outside = this.onFault = undefined
   }
 }
 
