@@ -14,7 +14,8 @@ const { PackageFiles } = require('./files')
 // Names that mean something of the realm's own to the glue. Nothing else of the caller's is shadowed.
 const SHADOWED = [
   'WebAssembly', 'process', 'require', 'module', 'exports', '__dirname', '__filename', 'Module', 'globalThis', 'global',
-  'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'fetch'
+  'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'fetch',
+  'FinalizationRegistry', 'WeakRef'
 ]
 // Read at the end of a script that makes a variable of its own.
 const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'
@@ -28,7 +29,7 @@ class GlueSource {
     this.require = createRequire(file)
     this.url = pathToFileURL(file).href
     this.folder = path.dirname(file)
-    this.names = SHADOWED.filter((name) => body.module || !body.declares.includes(name))
+    this.names = [...new Set(SHADOWED)].filter((name) => body.module || !body.declares.includes(name))
     this.compiled = null
   }
 

@@ -8,21 +8,20 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { ExitError } = require('../errors')
+const { Loop } = require('./loop')
 
 const USED_MS = 5
 
 class Surroundings {
   constructor (source, { WebAssembly, args, failures }) {
     this.source = source
-    this.failures = failures
-    this.alive = true
-    this.timers = new Set()
+    this.loop = new Loop(failures)
     // How many files the glue is fetching.
     this.loading = 0
     this.overrides = Object.assign(Object.create(null), {
       WebAssembly,
       process: this.#process(args),
-      ...this.#timers(),
+      ...this.loop.overrides,
       fetch: (input, init) => this.#fetch(input, init)
     })
     const world = this.#world()
@@ -31,20 +30,8 @@ class Surroundings {
 
   // Nothing of this generation runs any more.
   end () {
-    this.alive = false
-    for (const clear of this.timers) clear()
-    this.timers.clear()
+    this.loop.end()
     this.events.removeAllListeners()
-  }
-
-  // Runs what the event loop calls.
-  #call (callback, values) {
-    if (!this.alive) return
-    try {
-      callback(...values)
-    } catch (error) {
-      if (!this.alive || !this.failures.take(error)) throw error
-    }
   }
 
   // The program's `process`: the real one, except for listeners, the exit code and `exit`.
@@ -68,41 +55,8 @@ class Surroundings {
     define('exit', exit)
     define('reallyExit', exit)
     define('abort', () => exit(134))
-    define('nextTick', (callback, ...rest) => process.nextTick(() => this.#call(callback, rest)))
+    define('nextTick', (callback, ...rest) => this.loop.nextTick(callback, ...rest))
     return own
-  }
-
-  #timers () {
-    const guard = (set, clear, again) => (callback, ...rest) => {
-      if (typeof callback !== 'function') return set(callback, ...rest)
-      if (!this.alive) return undefined
-      const forget = () => clear(timer)
-      const timer = set((...values) => {
-        if (!again) this.timers.delete(forget)
-        this.#call(callback, values)
-      }, ...rest)
-      this.timers.add(forget)
-      forget.timer = timer
-      return timer
-    }
-    const unguard = (clear) => (timer) => {
-      for (const forget of this.timers) {
-        if (forget.timer === timer) {
-          this.timers.delete(forget)
-          break
-        }
-      }
-      clear(timer)
-    }
-    return {
-      setTimeout: guard(setTimeout, clearTimeout, false),
-      clearTimeout: unguard(clearTimeout),
-      setInterval: guard(setInterval, clearInterval, true),
-      clearInterval: unguard(clearInterval),
-      setImmediate: guard(setImmediate, clearImmediate, false),
-      clearImmediate: unguard(clearImmediate),
-      queueMicrotask: (callback) => queueMicrotask(() => this.#call(callback, []))
-    }
   }
 
   // Glue from before Node 18 takes Node's `fetch` for a browser's and gives it the path of its wasm.
@@ -120,9 +74,9 @@ class Surroundings {
   async #unlessEnded (promise) {
     try {
       const value = await promise
-      if (this.alive) return value
+      if (this.loop.isAlive) return value
     } catch (error) {
-      if (this.alive) throw error
+      if (this.loop.isAlive) throw error
     }
     return new Promise(() => {})
   }

@@ -1,0 +1,158 @@
+'use strict'
+
+// What a module's own JavaScript leaves to the event loop and the garbage collector, on either host: timers, microtasks, promises
+// it waits for, finalizers, weak references. All of it is its generation's. Once that has ended nothing of it runs, and what fails
+// in it is nobody's; before, failures are told to whom the generation's are.
+
+const { types } = require('node:util')
+
+class Era {
+  isAlive = true
+  // By what the module was given for each.
+  timers = new Map()
+
+  constructor (failures) {
+    this.failures = failures
+  }
+
+  call (callback, values) {
+    if (!this.isAlive) return
+    try {
+      this.failures.adopt(() => callback(...values))
+    } catch (error) {
+      if (this.isAlive && !this.failures.take(error)) throw error
+    }
+  }
+
+  end () {
+    this.isAlive = false
+    for (const { stop } of this.timers.values()) stop()
+    this.timers.clear()
+    this.failures.end()
+  }
+}
+
+class Loop {
+  #era
+  // Timers that start-up set and every generation begins with.
+  #image = []
+  #isSealed = false
+
+  // A generation's failures: see `Failures`.
+  constructor (failures) {
+    this.#era = new Era(failures)
+    this.overrides = {
+      setTimeout: this.#guard(setTimeout, clearTimeout, false),
+      clearTimeout: this.#unguard(clearTimeout),
+      setInterval: this.#guard(setInterval, clearInterval, true),
+      clearInterval: this.#unguard(clearInterval),
+      setImmediate: this.#guard(setImmediate, clearImmediate, false),
+      clearImmediate: this.#unguard(clearImmediate),
+      queueMicrotask: (callback) => {
+        const era = this.#era
+        queueMicrotask(typeof callback === 'function' ? () => era.call(callback, []) : callback)
+      },
+      FinalizationRegistry: this.#registry(),
+      WeakRef: this.#weakRef()
+    }
+  }
+
+  get failures () { return this.#era.failures }
+  get isAlive () { return this.#era.isAlive }
+
+  nextTick (callback, ...values) {
+    const era = this.#era
+    process.nextTick(typeof callback === 'function' ? () => era.call(callback, values) : callback)
+  }
+
+  // What is awaited, unless the generation ends meanwhile: then it never comes.
+  wait (value) {
+    if (!types.isPromise(value)) return value
+    const era = this.#era
+    return new Promise((resolve, reject) => {
+      value.then((result) => { if (era.isAlive) resolve(result) }, (error) => { if (era.isAlive) reject(error) })
+    })
+  }
+
+  // Where one loop serves all generations: start-up is over.
+  seal () {
+    this.#isSealed = true
+    this.#image = [...this.#era.timers]
+  }
+
+  next (failures) {
+    this.#era.end()
+    this.#era = new Era(failures)
+    for (const [given, { arm }] of this.#image) arm(this.#era, given)
+  }
+
+  end () {
+    this.#era.end()
+    this.#image = []
+  }
+
+  #guard (set, clear, again) {
+    return (callback, ...rest) => {
+      if (typeof callback !== 'function') return set(callback, ...rest)
+      if (!this.#era.isAlive) return undefined
+      const arm = (era, known) => {
+        const timer = set((...values) => {
+          if (!again) era.timers.delete(given)
+          era.call(callback, values)
+        }, ...rest)
+        const given = known ?? timer
+        era.timers.set(given, { arm, stop: () => clear(timer) })
+        return given
+      }
+      return arm(this.#era)
+    }
+  }
+
+  #unguard (clear) {
+    return (given) => {
+      const { timers } = this.#era
+      // Node takes numbers of timers as well.
+      const key = timers.has(given) ? given : [...timers.keys()].find((known) => typeof given !== 'object' && `${known[Symbol.toPrimitive]?.()}` === `${given}`)
+      const known = timers.get(key)
+      if (known === undefined) return clear(given)
+      timers.delete(key)
+      known.stop()
+    }
+  }
+
+  #registry () {
+    const eraNow = () => this.#era
+    return class FinalizationRegistry extends globalThis.FinalizationRegistry {
+      constructor (cleanup) {
+        super(typeof cleanup === 'function' ? ({ era, held }) => era.call(cleanup, [held]) : cleanup)
+      }
+
+      register (target, held, token) {
+        if (held === target) super.register(target, held)
+        super.register(target, { era: eraNow(), held }, token)
+      }
+    }
+  }
+
+  #weakRef () {
+    const eraNow = () => this.#isSealed || !this.#era.isAlive ? this.#era : undefined
+    // Start-up's of a loop that serves all generations are there in all of them.
+    const eras = new WeakMap()
+    const first = this.#era
+    const isOver = (ref) => {
+      const era = eras.get(ref)
+      return !(era ?? first).isAlive && (era !== undefined || !this.#isSealed)
+    }
+    return class WeakRef extends globalThis.WeakRef {
+      constructor (target) {
+        super(target)
+        const era = eraNow()
+        if (era !== undefined) eras.set(this, era)
+      }
+
+      deref () { return isOver(this) ? undefined : super.deref() }
+    }
+  }
+}
+
+module.exports = { Loop }
