@@ -358,22 +358,108 @@ export interface Profile<R = any> {
 
 export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {}
 
+/** What {@link inspect} found out about a source, without starting it. */
 export interface Inspection {
-  /** The host `open` would take. */
-  host: 'native' | 'glue'
-  /** Why, in one sentence each. */
+  /** The file; `null` when bytes were given. */
+  source: string | null
+  /** Hash of what was read; `null` when no wasm can be found. */
+  key: string | null
+  /** The host `open` would take; `null` when the module cannot run here. */
+  host: 'native' | 'glue' | null
+  /** Why, in one sentence each. Empty when the native host answers every import. */
   reasons: string[]
-  [key: string]: any
+  /** The versions of Emscripten that the module may have been built with, both ends included. */
+  emscripten: { from: string | null, to: string | null }
+  wasm: {
+    bytes: number
+    /** Where the wasm is: the source itself, inside its JavaScript, in a file beside it, in the `wasm` option, or unknown. */
+    origin: 'source' | 'embedded' | 'beside' | 'given' | 'hidden'
+    /** The file, when `origin` is `'beside'`. */
+    path: string | null
+    /** The tools that made it, from its `producers` section. */
+    producers: Array<{ field: string, name: string, version: string }>
+    /** The WebAssembly features it says it uses, from its `target_features` section. */
+    features: string[]
+    /** Whether it has a name section. */
+    names: boolean
+  }
+  /** Limits in pages of 64 KiB; `null` when the module has no memory. */
+  memory: { min: number, max: number | null, shared: boolean, memory64: boolean, imported: boolean } | null
+  /** Whether a recycle restores the instance in place, or else why it starts a new one. */
+  recycle: { inPlace: boolean, reason?: string }
+  imports: InspectedImport[]
+  exports: InspectedExport[]
+  /** `null` for a bare `.wasm`. */
+  glue: {
+    /** Why its names cannot be read back; `null` when they can. */
+    minified: string | null
+    shape: { modularize: boolean, esm: boolean, commonjs: boolean, wrapped: boolean, api: string[] } | null
+    uses: Partial<Record<'asyncify' | 'pthreads' | 'dynamicLinking' | 'embind' | 'nodeFiles' | 'jspi', boolean>>
+    /** The keys of the module object. */
+    moduleKeys: string[]
+    /** How many `EM_ASM` blocks there are. */
+    emAsm: number
+  } | null
+  /** JavaScript that the package adds to its module (pre-js, post-js, library functions). */
+  extras: { bytes: number, pre: boolean, post: boolean, freeNames: string[] } | null
+  /** Milliseconds the compiler took, or 0 from the cache. */
+  compileMs: number
+  fromCache: boolean
 }
 
+/** A function that a module imports. */
+export interface InspectedImport {
+  module: string
+  /** The name in the wasm, which may be minified. */
+  field: string
+  /** The name as it was before it was minified. */
+  name: string
+  /** Parameters and result, such as `'(ii)→i'`. */
+  signature: string
+  /** Who answers it: emvm, the package's JavaScript, or nobody. */
+  by: 'native' | 'glue' | 'nobody'
+}
+
+/** What a module exports. */
+export interface InspectedExport {
+  /** The name in the wasm, which may be minified. */
+  field: string
+  /** The name as it was before it was minified. */
+  name: string
+  kind: 'function' | 'memory' | 'table' | 'global' | 'tag'
+  /** Of a function. */
+  signature?: string
+  /** Of a global. */
+  mutable?: boolean
+  /** Of a global that is an integer constant. */
+  value?: number | null
+}
+
+/** What {@link capabilities} gives. */
 export interface Capabilities {
   /** emvm's version. */
   version: string
-  /** The engine and its version. */
+  /** The engine, and its version. */
   engine: string
+  engineVersion: string
+  /** The target triple that code is compiled for. */
+  target: string
+  /** The features of this processor that compiled code uses, such as `'AVX2'`. */
+  cpuFeatures: string[]
   /** How memory is recycled on this machine. */
   backend: string
-  [key: string]: any
+  /** Whether that is by copy-on-write. */
+  copyOnWrite: boolean
+  /** WebAssembly features, and whether modules may use them. */
+  features: Record<
+    'simd' | 'relaxedSimd' | 'bulkMemory' | 'exceptions' | 'legacyExceptions' | 'threads' | 'memory64' | 'tailCalls',
+    boolean
+  >
+  /** Whether the addon was built with Rust's debug assertions. */
+  debugAssertions: boolean
+  /** Versions of Node and V8. */
+  node: string
+  v8: string
 }
 
 /** The class of every error emvm throws. Match on `code`; `instanceof` works across realms and copies of the package. */

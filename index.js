@@ -30,7 +30,7 @@ Object.defineProperties(module.exports, {
 
 // Never runs: names for `import { ... } from 'emvm'` that Node cannot read from the object above.
 // WebAssembly is not among them, since importing it would make its store: `import emvm from 'emvm'`, then `emvm.WebAssembly`.
-// eslint-disable-next-line
+/* eslint-disable no-undef, no-constant-binary-expression */
 0 && (module.exports = {
   open, inspect, capabilities, interrupt, Sandbox, Pool,
   EmvmError, SourceError, InvalidWasmError, MissingImportError, OptionError, StartError, TrapError, AbortError, ExitError,

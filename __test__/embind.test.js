@@ -22,7 +22,7 @@ test('embind behaves as under plain Node, in every generation', () => compare('e
 
 test('a class that is called without `new` and without a receiver says so', async (t) => {
   const { Dog } = (await opened(t)).exports
-  // eslint-disable-next-line new-cap
+
   assert.throws(() => Dog(), { name: 'BindingError', message: "Use 'new' to construct Dog" })
 })
 

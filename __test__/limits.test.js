@@ -341,4 +341,3 @@ test('stack: a call that the system has no stack for is an error', async () => {
   assert.ok(['EMVM_ERR_TRAP', 'EMVM_ERR_MEMORY'].includes(name))
   assert.strictEqual(after, 3)
 })
-

@@ -267,8 +267,8 @@ test('a recycle from inside a call is refused, and the call goes on', async (t) 
 })
 
 test('isReady from inside a call rejects', async (t) => {
-  let vm, pending
-  vm = await opened(t, MACHINE, { imports: { env: { callback (x) { pending = vm.isReady(); pending.catch(() => {}); return x } } } })
+  let pending
+  const vm = await opened(t, MACHINE, { imports: { env: { callback (x) { pending = vm.isReady(); pending.catch(() => {}); return x } } } })
   exportsOf(vm.exports).back(1)
   await assert.rejects(pending, { code: 'EMVM_ERR_BUSY' })
 })

@@ -55,7 +55,7 @@ async function main () {
     const [emvm, plain] = times.map(median)
     return { name, emvm, v8: plain, fastest: Math.min(...times[0]) }
   })
-  printTable(['call', 'emvm', "its fastest round", 'V8', "V8's time = 1"], rows.map((row) => [row.name, duration(row.emvm), duration(row.fastest), duration(row.v8), ratio(row.emvm / row.v8)]))
+  printTable(['call', 'emvm', 'its fastest round', 'V8', "V8's time = 1"], rows.map((row) => [row.name, duration(row.emvm), duration(row.fastest), duration(row.v8), ratio(row.emvm / row.v8)]))
   vm.dispose()
   save('calls', { calls: rows })
 }

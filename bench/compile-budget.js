@@ -14,11 +14,11 @@ const MODULES = {
   'wide branches': () => bombs.wideBranches(80, 1000, 10),
   'wide calls': () => bombs.wideCalls(340, 1000),
   'branches times locals': () => bombs.branchesAndLocals(18_000, 1000),
-  'blocks': () => bombs.branches(80_000),
-  'locals': () => bombs.manyLocals(1000, 50_000),
-  'parameters': () => bombs.manyParameters(300_000, 1000),
-  'functions': () => withFunctions(1_000_000),
-  'tables': () => bombs.tables(10, 1_000_000)
+  blocks: () => bombs.branches(80_000),
+  locals: () => bombs.manyLocals(1000, 50_000),
+  parameters: () => bombs.manyParameters(300_000, 1000),
+  functions: () => withFunctions(1_000_000),
+  tables: () => bombs.tables(10, 1_000_000)
 }
 
 async function measure (name) {

@@ -33,10 +33,9 @@ function find () {
     }
   }
   const list = tried.map(({ what, why }) => `${what} (${why})`).join(', ')
-  const error = new Error(
+  const error = Object.assign(new Error(
     `emvm has no native binary for ${platformName()} on Node ${process.version}: tried ${list}; ` +
-    `reinstall emvm without --omit=optional, or install Rust and run \`node ${shorten(path.join(root, 'scripts', 'install.js'))}\`.`)
-  error.code = 'EMVM_ERR_BINDING'
+    `reinstall emvm without --omit=optional, or install Rust and run \`node ${shorten(path.join(root, 'scripts', 'install.js'))}\`.`), { code: 'EMVM_ERR_BINDING' })
   // That a file is not there has been said.
   const cause = tried.map(({ cause }) => cause).find((cause) => cause.code !== 'MODULE_NOT_FOUND')
   if (cause) error.cause = cause

@@ -84,7 +84,7 @@ function chooseHost (facts, options) {
   if (reasons.length === 0) return { host: 'native', reasons }
   if (facts.hasGlue) return { host: 'glue', reasons }
   if (missing.length > 0) {
-    const imports = missing.map(({ module, field, name, signature }) => ({ module, field, name, signature }))
+    const imports = missing.map(({ module, name, signature }) => ({ module, name, signature }))
     return {
       error: new MissingImportError(
         `${reasons.join('; ')}. Give them in the \`imports\` option, or open the package's .js file instead of the bare .wasm.`, { imports })

@@ -32,6 +32,9 @@ function setFields (error, fields) {
 }
 
 class EmvmError extends Error {
+  /** @type {string | undefined} */
+  static code
+
   constructor (message, fields = {}) {
     super(message)
     const { code, ...rest } = fields

@@ -17,18 +17,25 @@ async function inspect (source, given) {
   const { program, facts, path } = await openProgram(source, options)
   const { host, reasons = [], error } = chooseHost(facts, options)
   return {
-    source: path,
-    key: facts.key,
+    source: path ?? null,
+    key: facts.key ?? null,
     host: error ? null : host,
     reasons: error ? [error.message] : reasons,
     emscripten: versions(facts),
-    wasm: { bytes: facts.wasmBytes, origin: facts.wasmOrigin, producers: facts.producers, features: facts.targetFeatures, names: facts.hasNames },
-    memory: facts.memory,
+    wasm: {
+      bytes: facts.wasmBytes ?? 0,
+      origin: facts.wasmOrigin.kind,
+      path: facts.wasmOrigin.path ?? null,
+      producers: (facts.producers ?? []).map(([field, name, version]) => ({ field, name, version })),
+      features: facts.targetFeatures ?? [],
+      names: facts.hasNames ?? false
+    },
+    memory: facts.memory ?? null,
     recycle: facts.restorable ? { inPlace: false, reason: facts.restorable } : { inPlace: true },
     imports: facts.imports,
     exports: facts.exports.map(({ field, name, item }) => ({ field, name, ...item })),
     glue: facts.hasGlue
-      ? { minified: facts.minified, shape: facts.shape, uses: facts.uses, moduleKeys: facts.moduleKeys, emAsm: Object.keys(facts.emAsm).length }
+      ? { minified: facts.minified, shape: facts.shape ?? null, uses: facts.uses, moduleKeys: facts.moduleKeys, emAsm: Object.keys(facts.emAsm).length }
       : null,
     extras: facts.fragment ? { bytes: facts.fragment.source.length, pre: facts.fragment.hasPre, post: facts.fragment.hasExtras, freeNames: facts.fragment.freeNames.map(({ name }) => name) } : null,
     compileMs: program.compileMs,

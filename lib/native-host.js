@@ -112,7 +112,7 @@ function argumentsOf (module, options) {
 
 // From it Emscripten makes LANG; Node has it from 21 on.
 function language () {
-  const { navigator } = globalThis
+  const { navigator } = /** @type {any} */ (globalThis)
   return navigator && navigator.languages && navigator.languages[0]
 }
 

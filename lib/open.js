@@ -72,7 +72,7 @@ function factsOf (program) {
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
 function withoutProgram (failure, path, bytes) {
-  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, wasmOrigin: 'Hidden' }
+  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, wasmOrigin: { kind: 'hidden' } }
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
@@ -140,7 +140,7 @@ function watch (host, { facts, program }) {
   if (!program.hidden && allocations.start()) return allocations
   host.dispose()
   throw new errors.UnsupportedError('allocations cannot be watched in this module: its own JavaScript unpacks or compiles its wasm, out of sight. ' +
-    "Give the .wasm with the `wasm` option, or use trackLeaks: true, which sees C++ objects only.")
+    'Give the .wasm with the `wasm` option, or use trackLeaks: true, which sees C++ objects only.')
 }
 
 module.exports = { open, openProgram }

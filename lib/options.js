@@ -12,6 +12,7 @@ const UNITS = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 }
 const MIN_STACK = 64 * 1024
 const MAX_STACK = 1024 * 1024 * 1024
 
+/** @returns {never} */
 function refuse (option, value, accepted) {
   const shown = inspect(value, { depth: 0, maxStringLength: 60, breakLength: Infinity })
   throw new OptionError(`Option '${option}' is ${shown}: expected ${accepted}.`, { option, value, accepted })
@@ -245,10 +246,13 @@ const openOptions = (options) => apply(options, RULES, DEFAULTS)
 
 const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imports, cache: folder }, { host: 'auto' })
 
-// What is opened: `{ path }` or `{ bytes }`.
+/**
+ * What is opened.
+ * @returns {{ path?: string, bytes?: Uint8Array }}
+ */
 function sourceOf (source) {
   const named = typeof source === 'string' || source instanceof URL
-  if (named && /^https?:/.test(source)) refuse('source', String(source), 'the path or file: URL of a file on this machine (download it first), or its bytes (Uint8Array)')
+  if (named && /^https?:/.test(String(source))) refuse('source', String(source), 'the path or file: URL of a file on this machine (download it first), or its bytes (Uint8Array)')
   if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) return { path: fileUrl(source, 'source') }
   if (typeof source === 'string' && source !== '' && !source.includes('\0')) return { path: path.resolve(source) }
   const given = bytesOf(source)

@@ -32,7 +32,7 @@ function hasMuslLoader () {
 
 // A report waits for every worker to write its part: a worker in a long call would hold it up.
 function hasGlibcReport () {
-  const { report } = process
+  const report = /** @type {any} */ (process.report)
   if (!report || typeof report.getReport !== 'function') return true
   // Collecting network interfaces would make the report do slow DNS look-ups.
   const before = report.excludeNetwork

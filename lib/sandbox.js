@@ -37,6 +37,12 @@ class Sandbox {
 
   // `allocations`: the books, where the code was compiled to tell of allocations; `twin()` opens the same with such code;
   // `unwatched`: why it is not, where it was to be.
+  /**
+   * @param {any} host
+   * @param {any} options
+   * @param {any} opened
+   * @param {any} [tracking]
+   */
   constructor (host, options, opened, { allocations, twin, unwatched } = {}) {
     this.#allocations = allocations
     this.#openTwin = twin

@@ -29,11 +29,6 @@ function run (command, args, env = {}) {
 }
 
 function rustTests (flags) {
-  if (process.env.EMVM_TEST_ONLY === 'js') return 0
-  if (!cargoVersion()) {
-    console.warn('No Rust toolchain: the Rust tests are left out.')
-    return 0
-  }
   return run('cargo', ['test', '--release', '--lib', ...flags, ...extraFlags()])
 }
 
@@ -84,10 +79,15 @@ function main (args) {
     console.error(`emvm: give one of --debug-assertions, ${Object.keys(CONDITIONS).join(', ')}, not ${more || condition}.`)
     return 2
   }
+  const rust = !wanted.length && !CONDITIONS[condition] && process.env.EMVM_TEST_ONLY !== 'js'
+  if (rust && !cargoVersion()) {
+    console.error('emvm: no Rust toolchain, so the Rust tests cannot run: install it from https://rustup.rs, or leave them out with EMVM_TEST_ONLY=js.')
+    return 1
+  }
   const unbuilt = assertions ? useAssertions() : 0
   if (unbuilt) return unbuilt
-  const rust = wanted.length || CONDITIONS[condition] ? 0 : rustTests(assertions ? assertionFlags : [])
-  return javascriptTests(wanted, CONDITIONS[condition]) || rust
+  const failed = rust ? rustTests(assertions ? assertionFlags : []) : 0
+  return javascriptTests(wanted, CONDITIONS[condition]) || failed
 }
 
 process.exitCode = main(process.argv.slice(2))

@@ -41,6 +41,7 @@ async function bench (source, { rounds, host, plain, json: asJson, svg }) {
     // A real program does something between two requests; the glue host prepares its standby then.
     await new Promise((resolve) => setTimeout(resolve, vm.host === 'glue' ? 5 : 0))
   }
+  /** @type {any} */
   const result = {
     source: path.resolve(source),
     host: vm.host,
@@ -75,7 +76,7 @@ async function plainNode (source) {
 }
 
 async function once (load) {
-  const before = new Map(['uncaughtException', 'unhandledRejection'].map((event) => [event, process.listeners(event)]))
+  const before = new Map(/** @type {any[]} */ (['uncaughtException', 'unhandledRejection']).map((event) => [event, process.listeners(event)]))
   const times = []
   try {
     for (let i = 0; i < PLAIN_ROUNDS; i++) {

@@ -27,6 +27,7 @@ async function compile (sources, { wasm, cache, json: asJson }) {
   return results.some(({ error }) => error) ? 1 : 0
 }
 
+/** @param {any} result */
 function report ({ source, error, fromCache, compileMs }) {
   if (error) process.stderr.write(`emvm: ${source}: ${error.code ? `${error.code}: ` : ''}${error.message}\n`)
   else lines(fromCache ? `${source}: was in the cache` : `${source}: compiled in ${milliseconds(compileMs)}`)

@@ -87,8 +87,7 @@ function cpu () {
   return { name: 'processor', status: 'ok', found: `${os.availableParallelism()} x ${name}` }
 }
 
-function features ({ cpuFeatures }) {
-  const names = String(cpuFeatures).replace(/^EnumSet\(|\)$/g, '').split(' | ').filter(Boolean)
+function features ({ cpuFeatures: names }) {
   const needed = process.arch === 'x64' ? ['SSE41', 'SSE42', 'POPCNT'] : []
   const missing = needed.filter((name) => !names.includes(name))
   return { name: 'CPU features', status: missing.length > 0 ? 'warn' : 'ok', found: names.join(' ') || 'the usual', advice: missing.length > 0 ? `without ${missing.join(', ')} modules that use SIMD are slow or do not compile` : undefined }
@@ -142,7 +141,7 @@ function canWrite (folder) {
 
 // Eight bytes of wasm that do nothing, run in a process of their own: what else could fail would take this one down.
 function trial () {
-  const script = "const { open } = require(process.argv[1]); open(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 3, 1, 0, 1, 7, 10, 1, 6, 109, 101, 109, 111, 114, 121, 2, 0), { cache: false }).then((vm) => { for (let i = 0; i < 100; i++) vm.recycle(); process.stdout.write(String(vm.stats().recycleMicros.p50)); vm.dispose() })"
+  const script = 'const { open } = require(process.argv[1]); open(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 3, 1, 0, 1, 7, 10, 1, 6, 109, 101, 109, 111, 114, 121, 2, 0), { cache: false }).then((vm) => { for (let i = 0; i < 100; i++) vm.recycle(); process.stdout.write(String(vm.stats().recycleMicros.p50)); vm.dispose() })'
   const { status, stdout, stderr, signal } = spawnSync(process.execPath, ['-e', script, path.join(__dirname, '..', '..')], { encoding: 'utf8', timeout: 30_000 })
   if (status === 0) return { name: 'trial', status: 'ok', found: `100 recycles, ${Number(stdout).toFixed(1)} us each` }
   const why = stderr.split('\n').find((line) => /Error/.test(line)) || signal || `exit code ${status}`

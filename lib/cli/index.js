@@ -104,7 +104,7 @@ async function main (argv) {
 async function run (argv) {
   let code = 0
   const emvm = program()
-  for (const command of emvm.commands) {
+  for (const command of /** @type {any[]} */ (emvm.commands)) {
     const action = command._actionHandler
     command._actionHandler = async (...args) => { code = (await action(...args)) ?? 0 }
   }

@@ -37,7 +37,7 @@ async function inspect (source, options) {
       ['Emscripten', versionText(emscripten)],
       ['host', host === null ? 'none' : host],
       ['why', reasons.length > 0 ? reasons.join('; ') : 'emvm answers every import itself'],
-      ['wasm', wasm.origin === 'Hidden' ? 'none that can be found: its own JavaScript makes it' : `${bytes(wasm.bytes)}, ${wasmPlace(wasm.origin)}`],
+      ['wasm', wasm.origin === 'hidden' ? 'none that can be found: its own JavaScript makes it' : `${bytes(wasm.bytes)}, ${wasmPlace(wasm)}`],
       ['features', (wasm.features || []).join(', ')],
       ['names', wasm.names ? 'the wasm has a name section: stacks show functions by name' : 'no name section: stacks show exported names, else indices'],
       ['memory', memory ? `${bytes(memory.min * PAGE)} to ${bytes(memory.max === undefined || memory.max === null ? undefined : memory.max * PAGE)}${memory.imported ? ', imported' : ''}${memory.shared ? ', shared' : ''}` : 'none'],
@@ -52,11 +52,10 @@ async function inspect (source, options) {
   return host === null ? 1 : 0
 }
 
-function wasmPlace (origin) {
-  const text = String(origin)
-  if (/^Embedded/.test(text)) return 'inside the JavaScript'
-  const beside = /^Beside\("(.*)"\)$/.exec(text)
-  return beside ? `beside it: ${beside[1]}` : 'the source itself'
+function wasmPlace ({ origin, path }) {
+  if (origin === 'embedded') return 'inside the JavaScript'
+  if (origin === 'given') return 'as given'
+  return origin === 'beside' ? `beside it: ${path}` : 'the source itself'
 }
 
 module.exports = { inspect }

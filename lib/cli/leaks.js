@@ -68,6 +68,7 @@ function report (name, sandboxes, blocks, objects) {
 }
 
 const many = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`
+/** @type {(list: any[], key: string) => number} */
 const sum = (list, key) => list.reduce((total, { [key]: n }) => total + n, 0)
 
 function text (sandboxes, blocks, objects) {

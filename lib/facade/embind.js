@@ -46,6 +46,12 @@ function keepAdditions (from, to) {
 }
 
 // `wants(name)` says whether the package has that helper on its module.
+/**
+ * @param {any} module
+ * @param {any} sandbox
+ * @param {(name: string) => boolean} [wants]
+ * @param {any} [options]
+ */
 function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))

@@ -16,7 +16,6 @@ function compile (facade, fragment) {
   let make = compiled.get(facade)
   if (make !== undefined) return make
   try {
-    // eslint-disable-next-line no-new-func
     make = new Function(...fragment.freeNames.map(({ name }) => name), fragment.source)
   } catch (cause) {
     throw new StartError(`the JavaScript that the package adds to its module does not compile: ${cause.message}`, { cause })

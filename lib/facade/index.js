@@ -82,7 +82,6 @@ class Facade {
 
   async #addOwn () {
     if (this.fragment.extras) await this.fragment.extras()
-    if (this.fragment.cache) followGenerations(this.fragment.cache(), this.sandbox)
     // Resolving a promise with a thenable that resolves to itself would never end.
     delete this.module.then
   }
@@ -147,6 +146,7 @@ class Facade {
 
   #attachRuntime () {
     const keys = new Set(this.facts.moduleKeys)
+    /** @type {any} */
     const { api } = this.runtime
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(api))) {
       if (this.facts.hasGlue && !keys.has(name)) continue

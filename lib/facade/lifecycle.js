@@ -14,7 +14,7 @@ class ExitStatus {
 
 // What Emscripten's ENV holds at first.
 function makeEnvironment ({ env = {} }) {
-  const { navigator } = globalThis
+  const { navigator } = /** @type {any} */ (globalThis)
   const language = (navigator && navigator.languages && navigator.languages[0]) || 'C'
   return {
     USER: 'web_user',
@@ -143,6 +143,7 @@ function makeLifecycle ({ facade }) {
     while (queue.length > 0) queue.shift()(module)
   }
 
+  /** @returns {Function[]} */
   function listed (name) {
     const value = module[name]
     if (value === undefined) return []
@@ -151,7 +152,7 @@ function makeLifecycle ({ facade }) {
 
   // What pre-js put into the module object or queued; the file system and memory are there, constructors have not run.
   function beforeConstructors () {
-    for (const [name, own] of [['print', out], ['printErr', err]]) {
+    for (const [name, own] of /** @type {[string, Function][]} */ ([['print', out], ['printErr', err]])) {
       const given = module[name]
       if (!options[name] && typeof given === 'function' && given !== own) printers[name] = (...args) => given.apply(module, args)
     }

@@ -28,11 +28,11 @@ function makeRuntime (facade) {
   const hasExport = (name) => functionExports.has(name)
   const names = new WeakMap()
   const nameOf = (fn) => names.get(fn)
-  const lates = new Map()
+  const lateExports = new Map()
 
   // Calls an export that may not be there yet: the code that holds this function is evaluated before start-up.
   function lateExport (name) {
-    let late = lates.get(name)
+    let late = lateExports.get(name)
     if (late !== undefined) return late
     let raw
     late = (...args) => {
@@ -41,7 +41,7 @@ function makeRuntime (facade) {
       return raw(...args)
     }
     names.set(late, name)
-    lates.set(name, late)
+    lateExports.set(name, late)
     return late
   }
 
@@ -96,7 +96,7 @@ function makeRuntime (facade) {
     updateMemoryViews: () => {},
     updateGlobalBufferViews: () => {},
     updateGlobalBufferAndViews: () => {},
-    ...shell({ facade, facts })
+    ...shell(facade)
   }
 
   function provide (name) {
@@ -175,8 +175,9 @@ function asyncify () {
 }
 
 // What Emscripten's shell.js sets up.
-function shell ({ facade }) {
+function shell (facade) {
   const folder = facade.options.sourcePath ? nodePath.dirname(facade.options.sourcePath) + '/' : ''
+  /** @type {(name: string, binary?: boolean) => any} */
   const read = (name, binary = true) => nodeFs.readFileSync(nodePath.resolve(folder, name), binary ? undefined : 'utf8')
   return {
     ENVIRONMENT_IS_NODE: true,

@@ -7,6 +7,9 @@ const BY_HAND = 16
 const CHUNK = 4096
 const END = 0x7fffffff
 
+/** @type {(value: any) => boolean} */
+const isView = ArrayBuffer.isView
+
 function decodeByHand (array, at, end) {
   let text = ''
   while (at < end) {
@@ -40,7 +43,7 @@ function findEnd (array, at, max) {
   const limit = at + max
   const byHand = at + BY_HAND
   while (array[at] && !(at >= limit)) {
-    if (++at === byHand && ArrayBuffer.isView(array)) {
+    if (++at === byHand && isView(array)) {
       const zero = array.indexOf(0, at)
       const end = zero < 0 ? array.length : zero
       return end > limit ? limit : end
@@ -131,7 +134,7 @@ function makeStrings ({ heap, pairs }) {
   }
 
   function decode (array, at, end) {
-    if (end - at <= BY_HAND || !ArrayBuffer.isView(array)) return decodeByHand(array, at, end)
+    if (end - at <= BY_HAND || !isView(array)) return decodeByHand(array, at, end)
     const bytes = array.byteLength === array.buffer.byteLength && array.BYTES_PER_ELEMENT === 1
       ? bufferOver(array)
       : Buffer.from(array.buffer, array.byteOffset, array.byteLength)
@@ -256,7 +259,7 @@ function makeStrings ({ heap, pairs }) {
   }
 
   // Up to 1.38: without a length the text ends at a zero; bytes above 127 make it UTF-8, else it is ASCII.
-  function Pointer_stringify (ptr, length) { // eslint-disable-line camelcase
+  function Pointer_stringify (ptr, length) {
     if (length === 0 || !ptr) return ''
     return UTF8ToString(ptr, length)
   }

@@ -103,9 +103,13 @@ function textOf (thrown) {
 
 const INHERITED = ['name', 'message', 'stack', 'cause', 'code']
 
+/** @type {(value: any) => boolean} */
+const isError = (value) => value instanceof Error
+
 // An error as plain data.
+/** @param {any} error */
 function packError (error, depth = 0) {
-  if (!(types.isNativeError(error) || error instanceof Error)) {
+  if (!(types.isNativeError(error) || isError(error))) {
     try {
       return { thrown: structuredClone(error) }
     } catch {

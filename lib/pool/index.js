@@ -30,6 +30,8 @@ class Task {
   settled = false
   running = false
   timers = new Set()
+  /** @type {(() => void) | undefined} */
+  onAbort
 
   constructor (message, { transferList, signal, timeout }) {
     this.message = { ...message, control: this.control.buffer }
@@ -104,6 +106,11 @@ class Pool extends EventEmitter {
     await this.#compiled()
   }
 
+  /**
+   * @param {any} work
+   * @param {any} [payload]
+   * @param {any} [options]
+   */
   run (work, payload, { signal, transferList = [], timeout = this.#options.timeout, name } = {}) {
     let task
     try {

@@ -99,7 +99,7 @@ function chosen (target) {
 
 // The folder of an installed package as a file sees it; undefined where there is none.
 function folderOf (name, file) {
-  const api = process.versions.pnp && module_.findPnpApi?.(file)
+  const api = process.versions.pnp && /** @type {any} */ (module_).findPnpApi?.(file)
   if (api) {
     try {
       return api.resolveToUnqualified(name, file, { considerBuiltins: false }) ?? undefined

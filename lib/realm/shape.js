@@ -70,6 +70,11 @@ function only (exported, factory) {
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
 // `pending()` tell how many instances there are and are under way; `said` is told what is waited for; once `ended()`,
 // nobody waits any more.
+/**
+ * @param {any[]} boxed
+ * @param {any} options
+ * @param {any} watch
+ */
 async function settle ([offer], options, watch) {
   let given = offer
   let promised = false
@@ -89,6 +94,12 @@ async function settle ([offer], options, watch) {
 }
 
 // A script may export an interface of its own beside the `Module` that starts in it: that one has to be up too.
+/**
+ * @param {any} given
+ * @param {any[]} settled
+ * @param {any} options
+ * @param {any} watch
+ */
 async function settleBeside ({ result }, [offer], options, { hook, pending, instances, ended, said }) {
   const module = result && result.Module
   if (!isObject(module) || module === offer) return

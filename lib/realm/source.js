@@ -21,6 +21,9 @@ const SHADOWED = [
 const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'
 
 class GlueSource {
+  /** Of the main file alone. @type {PackageFiles | undefined} */
+  files
+
   constructor (file, body) {
     this.file = file
     this.body = body
@@ -41,8 +44,7 @@ class GlueSource {
     const options = {
       filename: this.file,
       lineOffset: -1,
-      ...(context && { parsingContext: context }),
-      ...(this.cachedData && !context && { cachedData: this.cachedData })
+      ...(context && { parsingContext: context })
     }
     const compiled = vm.compileFunction(source, parameters, options)
     if (!context) this.compiled = compiled

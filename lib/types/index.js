@@ -31,6 +31,10 @@ const KNOWN = {
 }
 
 // Opens the source, reads what it registered, and closes it. Gives `{ text, classes, functions, ... }`.
+/**
+ * @param {any} source
+ * @param {{ name?: string, wasm?: any }} [options]
+ */
 async function typesOf (source, { name = 'Module', wasm } = {}) {
   const options = openOptions({ ...(wasm && { wasm }), print () {}, printErr () {} })
   const opened = await openProgram(source, options)

@@ -4,6 +4,7 @@
 
 const { also } = require('../also')
 
+/** @returns {any} */
 function define (name) {
   const Class = {
     [name]: function (message, options) {

@@ -15,6 +15,7 @@ const defineInstance = require('./instance')
 // `imports`: functions of the user's that come before what is imported, by module and name; `cache`: the folder of
 // compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given;
 // `around`: the same for every function that is not the user's.
+/** @param {any} [options] */
 function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps, around } = {}) {
   const realm = new Realm({ memoryMax, timeout, interruptId, stack })
   const { Module, compile } = defineModule(cache === false ? '' : cache)

@@ -21,6 +21,7 @@ function errorMaker (faults) {
 // A realm: one store of wasm objects. `handle` is the addon's side of it.
 class Realm {
   // Limits: bytes that a memory may reach, milliseconds of one call, bytes of native stack.
+  /** @param {any} [limits] */
   constructor ({ memoryMax, timeout, interruptId, stack } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
@@ -29,6 +30,7 @@ class Realm {
     this.objects = new Map()
     // Set by exception.js.
     this.makeException = null
+    /** @type {(value: any) => any} */
     this.describeException = () => undefined
     // Told of traps and of calls that were stopped.
     this.faults = { told: undefined }

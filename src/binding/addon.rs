@@ -533,12 +533,12 @@ impl SandboxObject {
                     list.len(),
                     imports.join(", ")
                 );
-                let names = raw::array(env, imports.iter().map(|text| raw::string(env, text)));
+                let described = errors::missing_imports(env, &list);
                 let error = errors::make(
                     env,
                     "EMVM_ERR_MISSING_IMPORT",
                     &message,
-                    &[("imports", names)],
+                    &[("imports", described)],
                 );
                 errors::throw_value(env, error);
             }

@@ -15,7 +15,7 @@ pub fn native_capabilities() -> String {
         "engine": "wasmer (cranelift)",
         "engineVersion": engine::WASMER_VERSION,
         "target": target.triple().to_string(),
-        "cpuFeatures": format!("{:?}", target.cpu_features()),
+        "cpuFeatures": target.cpu_features().iter().map(|feature| format!("{feature:?}")).collect::<Vec<_>>(),
         "backend": backend().name(),
         "copyOnWrite": backend() == crate::memory::Backend::CopyOnWrite,
         "features": {

@@ -22,6 +22,21 @@ pub fn clear_factory() {
 }
 
 /// An error of one of emvm's classes.
+/// The `imports` of a `MissingImportError`: `[{ module, name, signature }]`.
+pub fn missing_imports(
+    env: sys::napi_env,
+    imports: &[(String, String, String)],
+) -> sys::napi_value {
+    let described = imports.iter().map(|(module, name, signature)| {
+        let import = raw::object(env);
+        for (key, text) in [("module", module), ("name", name), ("signature", signature)] {
+            raw::set(env, import, key, raw::string(env, text));
+        }
+        import
+    });
+    raw::array(env, described)
+}
+
 pub fn make(
     env: sys::napi_env,
     code: &str,
@@ -208,7 +223,10 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
                 env,
                 "EMVM_ERR_MISSING_IMPORT",
                 &message,
-                &[("import", raw::string(env, &name))],
+                &[(
+                    "imports",
+                    missing_imports(env, &[(module, name, signature)]),
+                )],
             )
         }
         Unwind::Unsupported(text) => make(env, "EMVM_ERR_UNSUPPORTED", &text, &[]),

@@ -357,8 +357,7 @@ fn facts(program: &Program) -> Value {
         "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api, "wrapped": g.shape.wrapped })),
         "fastcomp": program.abi().fastcomp,
         "functionPointers": glue.and_then(|g| g.layout.function_pointers).map(|(first, count)| json!({ "first": first, "count": count })),
-        "wasmOrigin": format!("{:?}", reading.wasm_origin),
-        "versions": format!("{:?}", reading.versions),
+        "wasmOrigin": origin(&reading.wasm_origin),
         "versionMin": reading.versions.from,
         "versionMax": reading.versions.to,
         "assertions": glue.is_some_and(|g| g.evidence.assertions),
@@ -379,6 +378,16 @@ fn facts(program: &Program) -> Value {
         "hasNames": reading.facts.has_names,
         "wasmBytes": reading.wasm.len(),
     })
+}
+
+fn origin(origin: &program::WasmOrigin) -> Value {
+    use program::WasmOrigin;
+    match origin {
+        WasmOrigin::Source => json!({ "kind": "source" }),
+        WasmOrigin::Embedded => json!({ "kind": "embedded" }),
+        WasmOrigin::Beside(path) => json!({ "kind": "beside", "path": path.to_string_lossy() }),
+        WasmOrigin::Given => json!({ "kind": "given" }),
+    }
 }
 
 fn item(item: &program::wasm_facts::Item) -> Value {

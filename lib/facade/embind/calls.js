@@ -31,13 +31,13 @@ function makeCall ([human, , argc, required], index, context) {
 function makeOverloads ([human, ...entries], calls, BindingError) {
   const overloadTable = []
   for (let i = 0; i < entries.length; i += 2) overloadTable[entries[i]] = calls[entries[i + 1]]
-  const dispatch = { '': function () {
+  const dispatch = /** @type {any} */ ({ '': function () {
     const chosen = overloadTable[arguments.length]
     if (chosen === undefined) {
       throw new BindingError(`Function '${human}' called with an invalid number of arguments (${arguments.length}) - expects one of (${Object.keys(overloadTable)})!`)
     }
     return chosen.apply(this, arguments)
-  } }['']
+  } }[''])
   dispatch.overloadTable = overloadTable
   return dispatch
 }

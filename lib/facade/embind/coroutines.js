@@ -38,7 +38,7 @@ function makeCoroutines ({ sandbox, operations, makesErrorValues, onUncaught }) 
 
   function makePromise () {
     const { open } = current()
-    let functions
+    let functions = []
     const promise = new Promise((resolve, reject) => {
       const closing = (settle) => (value) => {
         open.delete(reject)

@@ -9,7 +9,7 @@ const fieldsOf = ([isArray, ...entries]) => {
   return fields
 }
 
-const shapeOf = (records, index) => JSON.stringify(records[index], (key, value) => key !== '' && key > 1 && typeof value === 'number' ? records[value] : value)
+const shapeOf = (records, index) => JSON.stringify(records[index], (key, value) => Number(key) > 1 && typeof value === 'number' ? records[value] : value)
 
 const access = (object, key) => `${object}[${JSON.stringify(key)}]`
 

@@ -17,6 +17,9 @@ const NUMBERS = {
 }
 
 class ErrnoError extends Error {
+  /** @type {string | undefined} */
+  code
+
   constructor (errno, node) {
     super('FS error')
     this.name = 'ErrnoError'

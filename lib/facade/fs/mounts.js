@@ -7,6 +7,7 @@ const { UnsupportedError } = require('../../errors')
 const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', 'LZ4']
 
 function makeMounts ({ sandbox, nodeAt, fail }) {
+  /** @type {Record<string, any>} */
   const filesystems = Object.fromEntries(NAMES.map((name) => [name, { name }]))
   filesystems.MEMFS.mount = () => { throw new UnsupportedError('MEMFS.mount makes no node by itself: use FS.mount(MEMFS, options, folder)') }
   filesystems.MEMFS.getFileDataAsTypedArray = ({ contents }) => contents || new Uint8Array(0)

@@ -21,7 +21,9 @@ const join = (parent, name) => parent.endsWith('/') ? parent + name : `${parent}
 function makeNodes (sandbox) {
   class FSNode {
     constructor (path) {
-      Object.defineProperty(this, 'path', { value: path, enumerable: false })
+      /** @type {string} */
+      this.path = path
+      Object.defineProperty(this, 'path', { enumerable: false, writable: false, configurable: false })
       this.name = basename(path)
     }
 
@@ -59,7 +61,9 @@ function makeNodes (sandbox) {
       this.fd = fd
       this.ungotten = []
       this.error = false
-      Object.defineProperty(this, 'generation', { value: sandbox.generation })
+      /** @type {number} */
+      this.generation = sandbox.generation
+      Object.defineProperty(this, 'generation', { enumerable: false, writable: false, configurable: false })
     }
 
     #info () { return sandbox.fsInfo(openFd(this)) }

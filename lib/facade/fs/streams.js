@@ -4,9 +4,12 @@
 
 const modes = require('./modes')
 
+/** @type {(value: any) => boolean} */
+const isView = ArrayBuffer.isView
+
 // The bytes that a call may fill or read, and what brings them back where they are not the caller's own memory.
 function region (buffer, offset, length) {
-  if (ArrayBuffer.isView(buffer) && buffer.BYTES_PER_ELEMENT === 1) {
+  if (isView(buffer) && buffer.BYTES_PER_ELEMENT === 1) {
     return { bytes: new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length), fill: () => {} }
   }
   const bytes = new Uint8Array(length)

@@ -77,7 +77,7 @@ module.exports = {
 
   extra_arguments_and_overloads (cv, t) {
     const mat = t.keep(new cv.Mat(2, 3, cv.CV_8UC1, new cv.Scalar(5)))
-    return [t.show(mat), t.attempt(() => t.keep(new cv.Mat(mat, new cv.Rect(0, 0, 2, 2))).rows), t.attempt(() => mat.ucharPtr(1)), t.attempt(() => mat.ucharPtr(1, 1)), t.attempt(() => t.show(t.keep(cv.Mat.zeros(2, 2, 0)))),]
+    return [t.show(mat), t.attempt(() => t.keep(new cv.Mat(mat, new cv.Rect(0, 0, 2, 2))).rows), t.attempt(() => mat.ucharPtr(1)), t.attempt(() => mat.ucharPtr(1, 1)), t.attempt(() => t.show(t.keep(cv.Mat.zeros(2, 2, 0))))]
   },
 
   strings (cv, t) {
