@@ -8,6 +8,7 @@ mod embind;
 mod errors;
 mod exports;
 mod fs;
+mod instrument;
 mod js;
 pub mod memory;
 mod program;

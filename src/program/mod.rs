@@ -8,6 +8,7 @@ pub mod allocators;
 pub mod esm;
 pub mod files;
 pub mod glue;
+pub mod instrument;
 mod locate;
 mod registry;
 pub mod wasm_code;

@@ -41,6 +41,33 @@ pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 
 /// Parses `text` on a thread of its own and gives the tree to `f` there.
 pub fn with_ast<R: Send>(text: &str, f: impl FnOnce(&Ast<'_>) -> R + Send) -> Result<R, ReadError> {
+    deep(text, || parse(text, f))
+}
+
+/// The same for a text whose kind is known, without resolving names.
+pub fn with_program<R: Send>(
+    text: &str,
+    source_type: SourceType,
+    f: impl FnOnce(&Program<'_>) -> R + Send,
+) -> Result<R, ReadError> {
+    deep(text, || {
+        let allocator = Allocator::default();
+        let parsed = Parser::new(&allocator, text, source_type).parse();
+        if let Some(error) = parsed.diagnostics.iter().next() {
+            return Err(not_javascript(Some(error.message.to_string())));
+        }
+        if parsed.panicked {
+            return Err(not_javascript(None));
+        }
+        Ok(f(&parsed.program))
+    })
+}
+
+/// Runs `parse` on a thread with as much stack as the nesting of `text` can need.
+fn deep<R: Send>(
+    text: &str,
+    parse: impl FnOnce() -> Result<R, ReadError> + Send,
+) -> Result<R, ReadError> {
     if text.len() > u32::MAX as usize {
         return Err(ReadError::NotEmscripten {
             reason: "the file is larger than 4 GiB".into(),
@@ -63,7 +90,7 @@ pub fn with_ast<R: Send>(text: &str, f: impl FnOnce(&Ast<'_>) -> R + Send) -> Re
         let spawned = std::thread::Builder::new()
             .name("emvm-read".into())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || parse(text, f));
+            .spawn_scoped(scope, parse);
         match spawned.map(|thread| thread.join()) {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(ReadError::NotEmscripten {
@@ -120,12 +147,16 @@ fn parse<R>(text: &str, f: impl FnOnce(&Ast<'_>) -> R) -> Result<R, ReadError> {
             module,
         }));
     }
-    Err(ReadError::NotEmscripten {
+    Err(not_javascript(first_error))
+}
+
+fn not_javascript(error: Option<String>) -> ReadError {
+    ReadError::NotEmscripten {
         reason: format!(
             "it does not parse as JavaScript: {}",
-            first_error.unwrap_or_else(|| "syntax error".into())
+            error.unwrap_or_else(|| "syntax error".into())
         ),
-    })
+    }
 }
 
 impl<'a> Ast<'a> {

@@ -1,0 +1,148 @@
+//! The instrumentation of a package's JavaScript, for `lib/rewind`. The contract is `src/program/instrument`.
+
+use crate::program::ReadError;
+use crate::program::instrument::{self, Column, Instrumented, Kind, Options};
+use napi::bindgen_prelude::*;
+use napi::{JsString, Task};
+use napi_derive::napi;
+use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a text is, and how its registrations are numbered.
+#[napi(object)]
+#[derive(Default)]
+pub struct InstrumentOptions {
+    /// `script`, `function` (its body), `async function`, `module`, `eval`.
+    pub kind: String,
+    pub first_site: Option<u32>,
+    /// Parameters of the function whose body it is.
+    pub params: Option<Vec<String>>,
+    pub strict: Option<bool>,
+    /// Whether to tell of what is constructed.
+    pub made: Option<bool>,
+}
+
+#[napi(object)]
+pub struct InstrumentedText {
+    pub code: String,
+    /// JSON: `[{ what, uncovered, name, line, column }]`.
+    pub facts: String,
+    /// How many registrations there are.
+    pub count: u32,
+    /// JSON: `[[id, line, "names"]]`.
+    pub sites: String,
+    /// For `originalColumn`.
+    pub columns: Uint32Array,
+}
+
+impl InstrumentOptions {
+    fn options(self) -> Result<Options> {
+        let kind = Kind::from_name(&self.kind)
+            .ok_or_else(|| Error::from_reason(format!("no kind of text: {}", self.kind)))?;
+        Ok(Options {
+            kind,
+            first_site: self.first_site.unwrap_or_default(),
+            params: self.params.unwrap_or_default(),
+            strict: self.strict.unwrap_or_default(),
+            made: self.made.unwrap_or_default(),
+        })
+    }
+}
+
+impl From<Instrumented> for InstrumentedText {
+    fn from(made: Instrumented) -> Self {
+        let facts: Vec<_> = made
+            .facts
+            .iter()
+            .map(|fact| {
+                json!({
+                    "what": fact.what.name(), "uncovered": fact.what.is_uncovered(),
+                    "name": fact.name, "line": fact.line, "column": fact.column,
+                })
+            })
+            .collect();
+        let sites: Vec<_> = made
+            .sites
+            .iter()
+            .map(|site| json!([site.id, site.line, site.names]))
+            .collect();
+        let columns = made
+            .columns
+            .iter()
+            .flat_map(|c| [c.line, c.new, c.old])
+            .collect::<Vec<_>>();
+        Self {
+            code: made.code,
+            facts: json!(facts).to_string(),
+            count: sites.len() as u32,
+            sites: json!(sites).to_string(),
+            columns: columns.into(),
+        }
+    }
+}
+
+/// The text with all registrations.
+fn run(text: &str, options: &Options) -> Result<Instrumented> {
+    match catch_unwind(AssertUnwindSafe(|| instrument::instrument(text, options))) {
+        Ok(made) => made.map_err(|error: ReadError| Error::from_reason(error.to_string())),
+        Err(_) => Err(Error::from_reason(
+            "emvm failed on this JavaScript, please report it",
+        )),
+    }
+}
+
+/// A string of JavaScript's, which may be no text at all.
+fn text_of(text: JsString<'_>) -> Result<String> {
+    let units = text.into_utf16()?;
+    String::from_utf16(units.as_slice())
+        .map(|text| text.trim_end_matches('\0').to_owned())
+        .map_err(|_| Error::from_reason("the JavaScript has half a surrogate pair"))
+}
+
+#[napi]
+pub fn instrument(text: JsString<'_>, options: InstrumentOptions) -> Result<InstrumentedText> {
+    let options = options.options()?;
+    run(&text_of(text)?, &options).map(InstrumentedText::from)
+}
+
+pub struct InstrumentTask {
+    text: String,
+    options: Options,
+}
+
+impl Task for InstrumentTask {
+    type Output = Instrumented;
+    type JsValue = InstrumentedText;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        run(&self.text, &self.options)
+    }
+    fn resolve(&mut self, _: napi::Env, made: Self::Output) -> Result<Self::JsValue> {
+        Ok(made.into())
+    }
+}
+
+/// The same off the main thread.
+#[napi(ts_return_type = "Promise<InstrumentedText>")]
+pub fn instrument_later(
+    text: JsString<'_>,
+    options: InstrumentOptions,
+) -> Result<AsyncTask<InstrumentTask>> {
+    let options = options.options()?;
+    let text = text_of(text)?;
+    Ok(AsyncTask::new(InstrumentTask { text, options }))
+}
+
+/// The column, from 1, that a place of the instrumented text had in the original one.
+#[napi]
+pub fn original_column(columns: Uint32Array, line: u32, column: u32) -> u32 {
+    let columns: Vec<_> = columns
+        .chunks_exact(3)
+        .map(|c| Column {
+            line: c[0],
+            new: c[1],
+            old: c[2],
+        })
+        .collect();
+    instrument::original_column(&columns, line, column)
+}

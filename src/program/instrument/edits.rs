@@ -1,0 +1,216 @@
+//! Splices into a text. None adds or takes away a line; columns are kept in a table.
+
+use memchr::memchr_iter;
+
+/// In which order splices of one place stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    /// Ends something: the inner before the outer, as they are told.
+    Close,
+    /// A statement of ours.
+    Start,
+    /// Begins something: the outer before the inner, as they are told.
+    Open,
+}
+
+#[derive(Debug)]
+struct Edit {
+    at: u32,
+    to: u32,
+    order: Order,
+    text: String,
+}
+
+/// A place for something that begins here, if it turns out that something does.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot(Option<usize>);
+
+#[derive(Debug, Default)]
+pub struct Edits {
+    list: Vec<Edit>,
+    /// Within `with`, names that are put in may mean members of its object: nothing is put in.
+    closed: u32,
+    /// How many splices were held back.
+    pub held_back: u32,
+}
+
+/// From a column of the new text on, columns are those of the old one from another on; until the next entry of the line.
+/// Lines and columns count from 0, columns in UTF-16 units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub line: u32,
+    pub new: u32,
+    pub old: u32,
+}
+
+impl Edits {
+    pub fn hold_back(&mut self) {
+        self.closed += 1;
+    }
+    pub fn go_on(&mut self) {
+        self.closed -= 1;
+    }
+
+    fn push(&mut self, at: u32, to: u32, order: Order, text: String) -> Option<usize> {
+        if self.closed > 0 {
+            self.held_back += 1;
+            return None;
+        }
+        self.list.push(Edit {
+            at,
+            to,
+            order,
+            text,
+        });
+        Some(self.list.len() - 1)
+    }
+
+    /// Whether the last splice ends something at `at`.
+    pub fn closes_at(&self, at: u32) -> bool {
+        self.list
+            .last()
+            .is_some_and(|edit| edit.order == Order::Close && edit.at == at)
+    }
+
+    pub fn open(&mut self, at: u32, text: impl Into<String>) {
+        self.push(at, at, Order::Open, text.into());
+    }
+    pub fn close(&mut self, at: u32, text: impl Into<String>) {
+        self.push(at, at, Order::Close, text.into());
+    }
+    pub fn start(&mut self, at: u32, text: impl Into<String>) {
+        self.push(at, at, Order::Start, text.into());
+    }
+    pub fn replace(&mut self, at: u32, to: u32, text: impl Into<String>) {
+        self.push(at, to, Order::Open, text.into());
+    }
+    pub fn reserve(&mut self, at: u32) -> Slot {
+        if self.closed > 0 {
+            return Slot(None);
+        }
+        Slot(self.push(at, at, Order::Open, String::new()))
+    }
+    pub fn fill(&mut self, slot: Slot, text: impl Into<String>) {
+        match slot.0.and_then(|at| self.list.get_mut(at)) {
+            Some(edit) => edit.text = text.into(),
+            None => self.held_back += 1,
+        }
+    }
+
+    /// The text from `from` to `to` with all splices, and where columns moved.
+    pub fn apply(mut self, text: &str, from: u32, to: u32) -> (String, Vec<Column>) {
+        self.list
+            .retain(|edit| !edit.text.is_empty() || edit.to > edit.at);
+        self.list.sort_by_key(|edit| (edit.at, edit.order));
+        let more: usize = self.list.iter().map(|edit| edit.text.len() + 2).sum();
+        let mut out = String::with_capacity((to - from) as usize + more);
+        let mut columns = Vec::with_capacity(self.list.len());
+        let mut cursor = Cursor::default();
+        let mut at = from;
+        for edit in &self.list {
+            // What lies in something that was replaced as a whole is gone with it.
+            if edit.at < at {
+                continue;
+            }
+            let kept = slice(text, at, edit.at);
+            out.push_str(kept);
+            cursor.pass(kept);
+            let before = cursor;
+            let gone = slice(text, edit.at, edit.to);
+            let mut put = String::with_capacity(edit.text.len() + 2);
+            if glued(&out, &edit.text) {
+                put.push(' ');
+            }
+            put.push_str(&edit.text);
+            // Lines stay what they are.
+            put.extend(breaks(gone));
+            out.push_str(&put);
+            cursor.pass_new(&put);
+            let mut past = before;
+            past.pass(gone);
+            cursor.old = past.old;
+            columns.push(Column {
+                line: before.line,
+                new: before.new,
+                old: before.old,
+            });
+            columns.push(Column {
+                line: cursor.line,
+                new: cursor.new,
+                old: cursor.old,
+            });
+            at = edit.to;
+        }
+        out.push_str(slice(text, at, to));
+        (out, columns)
+    }
+}
+
+fn slice(text: &str, from: u32, to: u32) -> &str {
+    text.get(from as usize..to as usize).unwrap_or_default()
+}
+
+/// Two words would become one.
+fn glued(before: &str, after: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '\u{200c}' | '\u{200d}');
+    after.starts_with(word) && before.ends_with(word)
+}
+
+/// The line breaks of a text.
+fn breaks(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}'))
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    line: u32,
+    new: u32,
+    old: u32,
+}
+
+impl Cursor {
+    /// A text that is in both.
+    fn pass(&mut self, text: &str) {
+        let (lines, units) = extent(text);
+        if lines > 0 {
+            self.line += lines;
+            self.new = units;
+            self.old = units;
+        } else {
+            self.new += units;
+            self.old += units;
+        }
+    }
+    fn pass_new(&mut self, text: &str) {
+        let (lines, units) = extent(text);
+        self.line += lines;
+        self.new = if lines > 0 { units } else { self.new + units };
+    }
+}
+
+/// The line breaks in a text, and the UTF-16 units after the last.
+fn extent(text: &str) -> (u32, u32) {
+    if text.is_ascii() && !text.contains('\r') {
+        let mut lines = 0;
+        let mut from = 0;
+        for at in memchr_iter(b'\n', text.as_bytes()) {
+            lines += 1;
+            from = at + 1;
+        }
+        return (lines, (text.len() - from) as u32);
+    }
+    let (mut lines, mut units) = (0, 0);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' => {
+                lines += 1;
+                units = 0;
+            }
+            c => units += c.len_utf16() as u32,
+        }
+    }
+    (lines, units)
+}
