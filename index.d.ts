@@ -129,7 +129,9 @@ export interface SignalOptions {
 export interface OpenOptions<T = any> {
   /**
    * Who answers the module's imports. `'native'`: emvm's runtime in Rust, recycles in microseconds. `'glue'`: the package's own
-   * JavaScript, works for everything Emscripten makes. `'auto'` takes the native host when it can answer every import.
+   * JavaScript, works for everything Emscripten makes. `'auto'` takes the native host when it can answer every import. `'native'` is
+   * refused with the reasons that `inspect()` gives, but for imports that the native host does not
+   * answer: those throw when they are called.
    * @default 'auto'
    */
   host?: 'auto' | 'native' | 'glue'
@@ -165,7 +167,10 @@ export interface OpenOptions<T = any> {
    */
   stack?: number | string
 
-  /** Folders of this machine that the module sees, by their path inside the module. The only way to the real disk. */
+  /**
+   * Folders of this machine that the module sees, by their path inside the module. The only way to the real disk. One that it may
+   * write must not contain the folder of compiled code, nor lie in it.
+   */
   mounts?: Record<string, Mount>
 
   /**
@@ -261,7 +266,10 @@ export interface OpenOptions<T = any> {
 export interface RecyclePolicy {
   /** Calls into the module. */
   calls?: number
-  /** Linear memory, in bytes or as a size like `'256mb'`. */
+  /**
+   * Linear memory and what is kept beside it (files in memory), in bytes or as a size like `'256mb'`. More than a fresh instance has:
+   * `open` rejects a bound that would make each `isReady()` recycle.
+   */
   heapBytes?: number | string
   /** Milliseconds since the last recycle. */
   ageMs?: number

@@ -7,15 +7,18 @@ const { open, inspect } = require('..')
 const { compare, fixtures } = require('./support/compare')
 
 for (const fixture of ['emasm-O2.js', 'emasm-O0.js', 'emasm-modularize.js']) {
-  test(`${fixture}: EM_ASM, EM_JS, library functions, pre- and post-js`, () => compare(fixture, 'emasm.js'))
+  test(`${fixture}: EM_ASM, EM_JS, library functions, post-js`, () => compare(fixture, 'emasm.js'))
 }
 
-test('pre-js that keeps state: its own JavaScript by choice, made anew for each generation on the native host', async () => {
+test('pre-js as well', () => compare('emasm-pre.js', 'emasm.js', { options: { host: 'auto' } }))
+
+test('pre-js that keeps state runs as its own JavaScript, and is refused by the native host', async () => {
   const file = path.join(fixtures, 'state.js')
   const { host, reasons } = await inspect(file)
   assert.strictEqual(host, 'glue')
   assert.match(reasons.join(), /keeps state from before start-up/)
-  for (const host of ['native', 'auto']) {
+  await assert.rejects(open(file, { host: 'native' }), { code: 'EMVM_ERR_UNSUPPORTED', reasons, message: /keeps state from before start-up/ })
+  for (const host of ['auto']) {
     const vm = await open(file, { host })
     for (let generation = 0; generation < 3; generation++) {
       const m = vm.exports

@@ -54,6 +54,8 @@ function obstacles (facts, options) {
   if (keepsState && DEFINES.test(facts.fragment.source)) reasons.push('the JavaScript it adds to its module keeps state and defines properties that cannot be defined again')
   if (keepsState && options.warmUp) reasons.push('the JavaScript it adds to its module keeps state, which a warm-up would change')
   if (facts.memory && facts.memory.memory64) reasons.push('it uses 64-bit memory')
+  // What follows is said when it is reached, where the native host is asked for; what stands above would go unseen.
+  const silent = [...reasons]
   const users = userImports(options)
   const refused = facts.imports.filter(({ name }) => Object.hasOwn(REFUSED, name) && !users.has(name))
   for (const reason of new Set(refused.map(({ name }) => REFUSED[name]))) {
@@ -65,16 +67,19 @@ function obstacles (facts, options) {
     const list = missing.slice(0, 8).map(({ name, signature }) => `${name}${signature}`).join(', ')
     reasons.push(`nobody answers ${missing.length} of its imports: ${list}${missing.length > 8 ? ', ...' : ''}`)
   }
-  return { reasons, missing }
+  return { reasons, silent, missing }
+}
+
+// It would run, and give other results than the package's own JavaScript.
+function notNative (reasons, facts) {
+  const way = facts.hasGlue ? "leave `host` out, or use host: 'glue'" : 'use a build without it'
+  return new UnsupportedError(`The native host cannot run this module as its own JavaScript does: ${reasons.join('; ')}. Instead, ${way}.`, { reasons })
 }
 
 function chooseHost (facts, options) {
-  const { reasons, missing } = obstacles(facts, options)
+  const { reasons, silent, missing } = obstacles(facts, options)
   if (options.host === 'native') {
-    const hard = facts.memory && (facts.memory.shared || facts.memory.memory64)
-    if (hard || (facts.minified && missing.length > 0)) {
-      return { error: new UnsupportedError(`The native host cannot run this module: ${reasons.join('; ')}. Use host: 'glue'.`) }
-    }
+    if (silent.length > 0) return { error: notNative(silent, facts) }
     return { host: 'native', reasons }
   }
   if (options.host === 'glue') {
@@ -93,4 +98,4 @@ function chooseHost (facts, options) {
   return { error: new UnsupportedError(`This module cannot run here: ${reasons.join('; ')}.`) }
 }
 
-module.exports = { chooseHost, hasWasmFS, obstacles, userImports }
+module.exports = { chooseHost, hasWasmFS, notNative, obstacles, userImports }

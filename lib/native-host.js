@@ -6,7 +6,7 @@ const { load } = require('./binding')
 const { Facade } = require('./facade')
 const { keep, forget } = require('./facade/keep')
 const { warmUp } = require('./warm-up')
-const { userImports } = require('./choose')
+const { notNative, userImports } = require('./choose')
 
 class NativeHost {
   constructor (sandbox, facade) {
@@ -22,6 +22,8 @@ class NativeHost {
   get generation () { return this.sandbox.generation }
   get busy () { return this.sandbox.busyNow }
   get heapBytes () { return this.sandbox.heapBytes }
+  // With the files and strings that the addon keeps for it.
+  get heldBytes () { return this.sandbox.heldBytes }
   get interruptId () { return this.sandbox.interruptId }
 
   // Whether a buffer is of the module's memory.
@@ -91,6 +93,9 @@ async function startNative ({ program, facts, path }, options) {
     if (looksAtClasses) sandbox.setImports(facade.importFunctions())
     sandbox.runMain()
     await facade.afterMain()
+    if (facade.keepsState && facade.staysForEver) {
+      throw notNative([`the JavaScript it adds to its module keeps state and leaves ${facade.staysForEver}`], facts)
+    }
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await warmUp(options.warmUp, host.exports)
     sandbox.takeImage(Boolean(options.warmUp))

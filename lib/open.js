@@ -125,14 +125,28 @@ async function start (source, options, unwatched) {
   if (choice.error) throw choice.error
   const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue
   const host = await startHost(opened, options).catch((cause) => {
+    // Some of what keeps the native host from running a module shows when it runs.
+    if (choice.host === 'native' && options.host === 'auto' && opened.facts.hasGlue && cause instanceof errors.UnsupportedError && cause.reasons) {
+      return require('./realm').startGlue(opened, options)
+    }
     // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
     // glue host knows what he runs.
     const { hidden } = opened.program
     throw hidden === undefined || options.host === 'glue' || runsPackages(options) ? cause : Object.assign(hidden, { cause })
   })
+  checkPolicy(host, options)
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
   const twin = () => start(source, { ...options, trackLeaks: 'allocations' })
   return new Sandbox(host, options, opened, { allocations, twin, unwatched })
+}
+
+// A bound that a fresh instance reaches would make each `isReady()` recycle, whatever was left behind.
+function checkPolicy (host, { recycle: { heapBytes } }) {
+  if (heapBytes === undefined || host.heldBytes < heapBytes) return
+  const held = host.heldBytes
+  host.dispose()
+  const accepted = `more than the ${held} bytes that a fresh instance of this module holds, or recycle: 'always'`
+  throw new errors.OptionError(`Option 'recycle.heapBytes' is ${heapBytes}: expected ${accepted}.`, { option: 'recycle.heapBytes', value: heapBytes, accepted })
 }
 
 function watch (host, { facts, program }) {

@@ -171,7 +171,7 @@ class Sandbox {
     return (onTrap && since.traps > this.#trapsSeen) ||
       (calls !== undefined && since.calls >= calls) ||
       (ageMs !== undefined && since.ageMs >= ageMs) ||
-      (heapBytes !== undefined && this.#host.heapBytes >= heapBytes)
+      (heapBytes !== undefined && this.#host.heldBytes >= heapBytes)
   }
 
   #recycled () {

@@ -130,8 +130,9 @@ pub fn operation(rt: &mut Runtime, fake: &Fake) {
         }
         10 => {
             let value = fake.any();
-            let kept = rt.emval_handle(value);
-            drop(rt.emval_value(kept));
+            if let Ok(kept) = rt.emval_handle(value) {
+                drop(rt.emval_value(kept));
+            }
         }
         _ => {
             let _ = handles::is_deleted(rt, one);

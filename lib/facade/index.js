@@ -92,6 +92,13 @@ class Facade {
     return Boolean(fragment && fragment.keepsState)
   }
 
+  // Why that JavaScript cannot be made anew for each generation: what it did to the module object stays for ever.
+  get staysForEver () {
+    const fixed = Object.entries(Object.getOwnPropertyDescriptors(this.module)).filter(([, { configurable }]) => !configurable)
+    if (fixed.length > 0) return `properties that cannot be defined again (${fixed.slice(0, 4).map(([key]) => key).join(', ')}${fixed.length > 4 ? ', ...' : ''})`
+    return Object.isExtensible(this.module) ? undefined : 'its module object closed to changes'
+  }
+
   // A recycle has replaced the instance: that JavaScript is made anew, its old objects are stale.
   renew () {
     this.fragment.guard.dead = true

@@ -13,6 +13,8 @@ function makeTable ({ facade, nameOf }) {
   // Functions of table entries by index, good for one generation.
   let entries = new Map()
   let entriesOf = -1
+  // The index that a function was given last, in whatever generation.
+  const given = new WeakMap()
 
   // What V8's own table says of a wrong index.
   function indexOf (given, method) {
@@ -39,7 +41,8 @@ function makeTable ({ facade, nameOf }) {
   function addFunction (fn, sig) {
     if (typeof fn !== 'function') throw new TypeError(`addFunction: the first argument is ${fn === null ? 'null' : typeof fn}, not a function`)
     if (facade.facts.fastcomp) return reserved.add(fn)
-    const index = sandbox.tableAdd(fn, nameOf(fn), checked(fn, sig))
+    const index = sandbox.tableAdd(fn, nameOf(fn), checked(fn, sig), given.get(fn))
+    given.set(fn, index)
     entries.delete(index)
     return index
   }

@@ -5,6 +5,7 @@
 const { types } = require('node:util')
 const { load } = require('../binding')
 const { register, isExported } = require('../webassembly')
+const { BufferGrowth } = require('../held')
 const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../errors')
 const { isHandle } = require('../live-values')
 const { GlueSource } = require('./source')
@@ -65,6 +66,7 @@ class GlueHost {
     this.outside = new Outside(program.source)
     // Told of faults; set by the sandbox.
     this.onFault = undefined
+    this.growth = new BufferGrowth()
     this.#listen()
     this.#prepareSoon()
   }
@@ -77,6 +79,8 @@ class GlueHost {
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
+  // With what its JavaScript keeps beside it.
+  get heldBytes () { return this.heapBytes + this.growth.bytes }
   ownsBuffer (buffer) {
     const { module } = this.current
     const view = module?.HEAPU8 ?? module?.HEAP8
@@ -123,6 +127,7 @@ class GlueHost {
     for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
     past.end()
     this.current = next.use()
+    this.growth.begin()
     this.#listen()
     this.standby = null
     this.generation++

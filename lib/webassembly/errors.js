@@ -4,6 +4,8 @@
 
 const { also } = require('../also')
 
+const native = () => require('./native')
+
 /** @returns {any} */
 function define (name) {
   const Class = {
@@ -44,12 +46,25 @@ const RuntimeError = new Proxy(PlainRuntimeError, {
 PlainRuntimeError.prototype.constructor = RuntimeError
 
 function withCode (error) {
-  if (aborted.test(error.message)) also(error, noMemory.test(error.message) ? 'EMVM_ERR_MEMORY' : 'EMVM_ERR_ABORT')
-  return error
+  if (!aborted.test(error.message) || outOfMemory(error)) return error
+  return also(error, noMemory.test(error.message) ? 'EMVM_ERR_MEMORY' : 'EMVM_ERR_ABORT')
+}
+
+// Names the true cause: what gives up after growth was refused has run out of memory.
+function outOfMemory (error) {
+  const [requested, limit] = native().refusedGrowth() ?? []
+  if (requested === undefined) return false
+  also(error, 'EMVM_ERR_MEMORY')
+  for (const [key, value] of Object.entries({ requested, limit })) {
+    Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true })
+  }
+  return true
 }
 
 // Errors that stand for a trap: wasm's own `catch_all` must not see them.
 const traps = new WeakSet()
+
+const GIVING_UP = ['unreachable', 'memory access out of bounds']
 
 // What the native host calls a trap, by V8's words for it.
 const TRAPS = {
@@ -68,7 +83,8 @@ function trap (error, frames) {
   traps.add(error)
   if (error.code === undefined) {
     const wasmStack = (frames || []).map((frame) => frame.replace(/:(0x[0-9a-f]+)\)$/, '+$1)'))
-    also(error, 'EMVM_ERR_TRAP')
+    // Null pointers are written through, or checked and followed by `__builtin_trap`.
+    if (!GIVING_UP.includes(error.message) || !outOfMemory(error)) also(error, 'EMVM_ERR_TRAP')
     for (const [key, value] of Object.entries({ trap: TRAPS[error.message] ?? 'other', wasmStack })) {
       Object.defineProperty(error, key, { value, configurable: true, writable: true })
     }

@@ -326,6 +326,16 @@ impl SandboxObject {
             .map_or(0.0, |instance| instance.runtime.wasm.memory().len() as f64)
     }
 
+    /// The same with what the addon keeps of it outside of linear memory: files, and strings that C++ holds.
+    #[napi(getter)]
+    pub fn held_bytes(&self) -> f64 {
+        let instance = self.cell.instance();
+        instance.map_or(0.0, |instance| {
+            let runtime = &instance.runtime;
+            (runtime.wasm.memory().len() as u64 + runtime.held_outside()) as f64
+        })
+    }
+
     /// Milliseconds and calls since the last recycle, and traps so far: what policies look at.
     #[napi]
     pub fn since_recycle(&self) -> Vec<f64> {
@@ -545,7 +555,7 @@ impl SandboxObject {
             StartError::Mount { at, path, reason } => {
                 let shown = path.display();
                 let text = format!(
-                    "Option 'mounts['{at}'].path' is '{shown}', which cannot be opened as a folder: {reason}."
+                    "Option 'mounts['{at}'].path' is '{shown}', which cannot be mounted: {reason}."
                 );
                 let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
                 errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));

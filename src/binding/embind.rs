@@ -233,7 +233,7 @@ const OPERATIONS: [(&str, Operation); 24] = [
         rt.emval_value(a.number(0) as u32)
     }),
     ("emvalToHandle", |rt, js, a| {
-        let handle = rt.emval_handle(a.value(0));
+        let handle = rt.emval_handle(a.value(0))?;
         Ok(js.number(f64::from(handle)))
     }),
     ("emvalKeep", |rt, js, a| {

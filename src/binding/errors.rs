@@ -172,6 +172,13 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             );
             make(env, "EMVM_ERR_MEMORY", &message, &fields)
         }
+        Unwind::TooMany { what, limit } => {
+            let message = format!(
+                "the module made the host keep more than {limit} {what}, which is the most that one generation may have"
+            );
+            let fields = [("limit", raw::number(env, limit as f64))];
+            make(env, "EMVM_ERR_MEMORY", &message, &fields)
+        }
         Unwind::NoStack(bytes) => {
             let message = format!(
                 "the system refused {bytes} bytes for the stack of one more call: nest calls less deeply, or lower the `stack` option"

@@ -18,7 +18,8 @@ const MAX_TABLE: u32 = 10_000_000;
 
 #[napi]
 impl SandboxObject {
-    /// `addFunction`: puts a function into the table and gives its index. `name`: it is this export of the module.
+    /// `addFunction`: puts a function into the table and gives its index. `name`: it is this export of the module; `last`: the
+    /// index it was given last.
     #[napi]
     pub fn table_add(
         &self,
@@ -26,6 +27,7 @@ impl SandboxObject {
         function: Unknown,
         name: Option<String>,
         letters: Option<String>,
+        last: Option<u32>,
     ) -> Result<u32> {
         let runtime = &mut self.live(env)?.runtime;
         let added = match name {
@@ -33,6 +35,7 @@ impl SandboxObject {
             None => runtime.add_function(
                 JsValue(function.raw() as usize),
                 letters.as_deref().and_then(signature).as_ref(),
+                last,
             ),
         };
         self.unwrap(env, added)

@@ -1,7 +1,7 @@
 //! Output that goes past the file system, and EM_LOG.
 
 use super::fs::Stdio;
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, text};
 use crate::engine::{Args, Unwind};
 
 impl Runtime {
@@ -19,9 +19,10 @@ fn to(stream: Stdio, rt: &mut Runtime, args: &Args) -> Result<(), Unwind> {
 }
 /// `(text, length)`, ended by a NUL before that too.
 fn to_n(stream: Stdio, rt: &mut Runtime, args: &Args) -> Result<(), Unwind> {
-    let bytes = rt.wasm.bytes(args.u32(0), args.u32(1))?;
-    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-    let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let text = {
+        let bytes = rt.wasm.bytes(args.u32(0), args.u32(1))?;
+        text::utf8_to_nul(rt.wasm.pace(), bytes)?
+    };
     rt.print(stream, &text)
 }
 const EM_LOG_WARN: u32 = 2;

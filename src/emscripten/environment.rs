@@ -1,7 +1,7 @@
 //! Environment variables and arguments.
 
 use super::process::PROGRAM;
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Unwind};
 
 /// What the user set up. A recycle leaves it alone.
@@ -90,7 +90,12 @@ impl Runtime {
         all
     }
     fn set_variable(&mut self, name: String, value: Option<String>) -> Result<(), Unwind> {
+        let bytes = |(name, value): (&String, &Option<String>)| {
+            name.len() + value.as_ref().map_or(0, String::len) + 1
+        };
         self.process.variables.retain(|(n, _)| *n != name);
+        let held = self.process.variables.iter().map(|(n, v)| bytes((n, v)));
+        bounds::VARIABLES.admit(held.sum::<usize>() + bytes((&name, &value)))?;
         self.process.variables.push((name, value));
         match self.process.environ_memory {
             Some((pointers, pool)) => self.write_environment(pointers, pool),

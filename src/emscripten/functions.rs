@@ -13,6 +13,8 @@ use wasmer_types::{FunctionType, Type};
 #[derive(Default)]
 pub struct TableFunctions {
     slots: Vec<Slot>,
+    /// Which slot a function of the table is.
+    by_func: FxHashMap<Func, u32>,
     /// Slots that stand for nothing, by signature.
     idle: FxHashMap<FunctionType, Vec<u32>>,
     /// Table indices that were given back, used again last in first out.
@@ -42,13 +44,12 @@ impl TableFunctions {
 
     /// Whether a table entry is one of these functions.
     pub fn contains(&self, func: Func) -> bool {
-        self.slots.iter().any(|slot| slot.func == func)
+        self.by_func.contains_key(&func)
     }
 
     fn position(&self, func: Func) -> Option<usize> {
-        self.slots
-            .iter()
-            .position(|slot| slot.func == func && slot.function.is_some())
+        let at = *self.by_func.get(&func)? as usize;
+        self.slots[at].function.is_some().then_some(at)
     }
 
     /// What is there now is what [`TableFunctions::restore`] brings back.
@@ -131,19 +132,16 @@ pub fn signature(letters: &str) -> Option<FunctionType> {
 }
 
 impl Runtime {
-    /// Puts a JavaScript function into the table and gives its index: the old one when it is there already.
+    /// Puts a JavaScript function into the table and gives its index: the old one when it is there already. `last`: the
+    /// index that it was given last, if ever; whether it still has that, or the one it had in the image, is found out.
     pub fn add_function(
         &mut self,
         function: JsValue,
         ty: Option<&FunctionType>,
+        last: Option<u32>,
     ) -> Result<u32, Unwind> {
-        let js = self.js();
-        let same = |slot: &&Slot| {
-            slot.function
-                .is_some_and(|kept| js.strict_equals(js.value(kept), function))
-        };
-        if let Some(slot) = self.functions.slots.iter().find(same) {
-            return Ok(slot.index);
+        if let Some(index) = last.and_then(|last| self.function_index(function, last)) {
+            return Ok(index);
         }
         let Some(ty) = ty else {
             return Err(Unwind::script(
@@ -154,6 +152,23 @@ impl Runtime {
         let index = self.empty_entry()?;
         self.put_function(index, function, ty)?;
         Ok(index)
+    }
+
+    /// The index of a JavaScript function that was added before, if it is in the table now.
+    fn function_index(&self, function: JsValue, last: u32) -> Option<u32> {
+        let same = |slot: &Slot| {
+            slot.function
+                .is_some_and(|kept| self.js.strict_equals(self.js.value(kept), function))
+        };
+        let func = self.wasm.table_get(last);
+        if func
+            .and_then(|func| self.functions.position(func))
+            .is_some_and(|at| same(&self.functions.slots[at]))
+        {
+            return Some(last);
+        }
+        let mut of_image = self.functions.slots.iter().filter(|s| s.sealed.is_some());
+        of_image.find(|slot| same(slot)).map(|slot| slot.index)
     }
 
     /// Puts an exported function into the table: the index it has already, if any.
@@ -245,6 +260,8 @@ impl Runtime {
             function: None,
             sealed: None,
         };
+        let numbered = made.iter().zip(first..).map(|(func, at)| (*func, at));
+        self.functions.by_func.extend(numbered);
         self.functions.slots.extend(made.into_iter().map(slot));
         let last = self.functions.slots.len() as u32;
         self.functions

@@ -154,23 +154,16 @@ fn notify_memory_growth(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 
 /// Copies like `memmove`. Gives the destination, where the generation's signature has a result.
 fn memcpy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let (to, from, count) = (
-        args.u32(0) as usize,
-        args.u32(1) as usize,
-        args.u32(2) as usize,
-    );
-    let memory = rt.wasm.memory_mut();
-    if to + count > memory.len() || from + count > memory.len() {
-        return Err(Unwind::out_of_bounds());
-    }
-    memory.copy_within(from..from + count, to);
+    rt.wasm.copy_within(args.u32(0), args.u32(1), args.u32(2))?;
     args.ret_u32(args.u32(0));
     Ok(())
 }
 fn memset(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    rt.wasm
-        .bytes_mut(args.u32(0), args.u32(2))?
-        .fill(args.u32(1) as u8);
+    let byte = args.u32(1) as u8;
+    rt.wasm.in_pieces(args.u32(0), args.u32(2), |piece| {
+        piece.fill(byte);
+        Ok::<(), Unwind>(())
+    })?;
     args.ret_u32(args.u32(0));
     Ok(())
 }

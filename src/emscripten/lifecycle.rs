@@ -1,6 +1,6 @@
 //! How a program ends, and what keeps it alive.
 
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Raw, Unwind};
 
 /// A C string, or a stand-in when the pointer is null.
@@ -82,6 +82,7 @@ fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 /// `atexit(f)`, `__cxa_atexit(f, argument, dso)`. Emscripten runs none of them unless the runtime exits.
 fn atexit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    bounds::AT_EXIT.admit(rt.process.at_exit.len())?;
     rt.process.at_exit.push((args.u32(0), args.u32(1)));
     args.ret_i32(0);
     Ok(())

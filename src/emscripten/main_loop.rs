@@ -3,7 +3,7 @@
 use super::fs::Stdio;
 use super::js::TimerKind;
 use super::time::monotonic_ms;
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Raw, Unwind};
 use std::collections::VecDeque;
 
@@ -13,6 +13,8 @@ const TIMEOUT: i32 = 0;
 const FRAMES: i32 = 1;
 /// `EM_TIMING_SETIMMEDIATE`
 const IMMEDIATE: i32 = 2;
+/// Bytes that are kept of a blocker's name.
+const LONGEST_NAME: usize = 1000;
 
 /// The main loop of a program.
 #[derive(Clone, Debug, Default)]
@@ -214,10 +216,14 @@ fn get_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn push_blocker(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+    bounds::BLOCKERS.admit(rt.timers.main_loop.blockers.len())?;
+    let mut name = rt.c_string(args.u32(2))?;
+    // It is only shown.
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
     let blocker = Blocker {
         callback: args.u32(0),
         argument: args.u32(1),
-        name: rt.c_string(args.u32(2))?,
+        name,
     };
     rt.timers.main_loop.blockers.push_back(blocker);
     Ok(())

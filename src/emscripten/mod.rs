@@ -4,6 +4,7 @@
 //! current Emscripten spells it in the wasm, without fastcomp's additional leading underscore.
 
 pub mod abi;
+mod bounds;
 mod console;
 pub mod embind;
 pub mod emval;
@@ -27,6 +28,7 @@ mod pthread;
 mod state;
 pub mod syscalls;
 mod system;
+mod text;
 mod time;
 mod timers;
 
@@ -77,8 +79,10 @@ impl Runtime {
         fs.nul_ends_line = abi.no_filesystem;
         fs.opens_folders_to_create = abi.opens_folders_to_create;
         fs.unlisted_descriptors = abi.unlisted_descriptors;
+        let wasm = Wasm::default();
+        fs.set_pace(wasm.pace().clone());
         Self {
-            wasm: Wasm::default(),
+            wasm,
             abi,
             embind: embind::Embind::default(),
             emval: emval::Emval::default(),
@@ -94,6 +98,11 @@ impl Runtime {
             missing: Vec::new(),
             generation: 0,
         }
+    }
+
+    /// Bytes that are kept for the module outside of its memory.
+    pub fn held_outside(&self) -> u64 {
+        self.fs.stored() + self.emval.text_bytes() as u64
     }
 
     /// JavaScript, detached from the borrow of the runtime: what it runs may come back in.

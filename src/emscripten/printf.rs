@@ -1,7 +1,10 @@
 //! `printf` formats with C's variable arguments, for calls that old builds leave to the host.
 
-use super::Runtime;
+use super::{Runtime, text};
 use crate::engine::Unwind;
+
+/// The widest field, and the most digits.
+const WIDEST: usize = 4096;
 
 /// Formats by `format` with the arguments packed at `varargs`: 4 bytes each, 8 (at a multiple of 8) for doubles and 64 bits.
 pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind> {
@@ -9,6 +12,8 @@ pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind
     let mut out = String::new();
     let mut chars = format.chars().peekable();
     while let Some(c) = chars.next() {
+        rt.wasm.pace().go_on()?;
+        text::check_length(out.len())?;
         if c != '%' {
             out.push(c);
             continue;
@@ -24,18 +29,19 @@ pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind
         if chars.next_if_eq(&'*').is_some() {
             let width = word(rt, &mut at)? as i32;
             spec.left |= width < 0;
-            spec.width = width.unsigned_abs() as usize;
+            spec.width = (width.unsigned_abs() as usize).min(WIDEST);
         }
         while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-            spec.width = (spec.width * 10 + digit as usize - '0' as usize).min(4096);
+            spec.width = (spec.width * 10 + digit as usize - '0' as usize).min(WIDEST);
         }
         if chars.next_if_eq(&'.').is_some() {
             let mut precision = 0;
             if chars.next_if_eq(&'*').is_some() {
                 precision = (word(rt, &mut at)? as i32).max(0) as usize;
+                precision = precision.min(WIDEST);
             }
             while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                precision = (precision * 10 + digit as usize - '0' as usize).min(4096);
+                precision = (precision * 10 + digit as usize - '0' as usize).min(WIDEST);
             }
             spec.precision = Some(precision);
         }
@@ -91,16 +97,15 @@ pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind
             'c' => spec.pad(&char::from(word(rt, &mut at)? as u8).to_string()),
             's' => {
                 let ptr = word(rt, &mut at)?;
-                let text = if ptr == 0 {
+                let given = if ptr == 0 {
                     "(null)".into()
                 } else {
                     rt.c_string(ptr)?
                 };
-                let cut: String = text
-                    .chars()
-                    .take(spec.precision.unwrap_or(usize::MAX))
-                    .collect();
-                spec.pad(&cut)
+                let cut = spec
+                    .precision
+                    .and_then(|most| given.char_indices().nth(most));
+                spec.pad(&given[..cut.map_or(given.len(), |(at, _)| at)])
             }
             'f' | 'F' | 'e' | 'E' | 'g' | 'G' => {
                 let value = f64::from_bits(double_word(rt, &mut at)?);

@@ -155,7 +155,7 @@ impl Runtime {
     pub fn reset(&mut self) {
         let js = self.js();
         self.functions.reset(&*js);
-        self.wasm = crate::engine::Wasm::default();
+        self.wasm = self.wasm.vacant();
         self.embind.start_over(&*js);
         self.emval.start_over(&*js);
         self.exceptions = Default::default();

@@ -3,7 +3,7 @@
 //! Programs built with threads import other functions, which are not answered here.
 
 use super::fs::Errno;
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Raw, Unwind};
 
 fn success(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -45,6 +45,10 @@ fn once(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 fn key_create(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     if args.u32(0) == 0 {
         args.ret_i32(rt.errno(Errno::EINVAL));
+        return Ok(());
+    }
+    if rt.process.thread_values.len() >= bounds::THREAD_KEYS {
+        args.ret_i32(rt.errno(Errno::EAGAIN));
         return Ok(());
     }
     rt.process.thread_values.push(0);

@@ -31,7 +31,7 @@ pub struct StateImage {
     fs: Arc<fs::Image>,
     /// Its files or devices are JavaScript functions.
     fs_needs_host: bool,
-    /// Start-up called JavaScript or printed: another sandbox has to do that too.
+    /// Start-up called JavaScript, printed, or looked at real files: another sandbox has to do that too.
     is_seen: bool,
     process: Process,
     timers: Timers,
@@ -61,7 +61,7 @@ impl Runtime {
             exceptions: self.exceptions.clone(),
             fs: self.fs.snapshot(),
             fs_needs_host: self.fs.needs_host(),
-            is_seen: self.ran_javascript || self.fs.has_printed(),
+            is_seen: self.ran_javascript || self.fs.has_printed() || self.fs.used_mounts(),
             embind: self.embind.snapshot(),
             emval: self.emval.snapshot(),
             has_functions: !self.functions.is_empty(),

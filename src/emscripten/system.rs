@@ -113,11 +113,15 @@ fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     // The C library of later builds refuses more than 256 bytes itself; that of earlier ones leaves it to the host, which
     // gives what it is asked for.
     let (buf, len) = (args.u32(0), args.u32(1));
-    let filled = getrandom::fill(rt.wasm.bytes_mut(buf, len)?);
-    match filled {
-        Ok(()) => args.ret_i32(0),
-        Err(_) => return fail(rt, args, Errno::EIO),
+    let mut filled = true;
+    rt.wasm.in_pieces(buf, len, |piece| {
+        filled &= getrandom::fill(piece).is_ok();
+        Ok::<(), Unwind>(())
+    })?;
+    if !filled {
+        return fail(rt, args, Errno::EIO);
     }
+    args.ret_i32(0);
     Ok(())
 }
 /// `emscripten_random()`, `emscripten_math_random()`: from 0 to 1.

@@ -6,7 +6,7 @@
 use super::js::{TimerCommand, TimerKind};
 use super::main_loop::MainLoop;
 use super::time::{date_now, monotonic_ms};
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Raw, Unwind};
 use std::collections::BTreeMap;
 
@@ -82,6 +82,7 @@ const SIGALRM: i32 = 14;
 
 impl Runtime {
     fn add_timer(&mut self, timer: Timer) -> Result<u32, Unwind> {
+        bounds::TIMERS.admit(self.timers.list.len())?;
         self.timers.last_id = self.timers.last_id.checked_add(1).unwrap_or(1);
         let id = self.timers.last_id;
         self.arm(id, timer)?;

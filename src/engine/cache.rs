@@ -2,9 +2,10 @@
 //!
 //! A cached file is machine code that will be run, so nothing of it is used before its checksum matches, and its folder
 //! and file must belong to this user and be writable by nobody else. Files are written to the side and renamed: two
-//! processes that start at once each see nothing or a whole file.
+//! processes that start at once each see nothing or a whole file. A folder that a module may write is none: see
+//! `cache_guard`.
 
-use super::{Code, cache_room, fingerprint};
+use super::{Code, cache_guard, cache_room, fingerprint};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,10 @@ impl Cache {
         hasher.finalize()
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn code_path(&self, key: &blake3::Hash) -> PathBuf {
         self.folder.join(format!("{}.code", key.to_hex()))
     }
@@ -91,17 +96,24 @@ impl Cache {
 
     fn read(&self, key: &blake3::Hash) -> io::Result<Option<Cached>> {
         // A folder that is not ours alone is left as it is, whatever stands in it.
+        cache_guard::note_cache(&self.folder);
+        if cache_guard::is_writable(&self.folder) {
+            return Ok(None);
+        }
         match fs::metadata(&self.folder) {
             Ok(metadata) if check_private(&metadata).is_ok() => {}
             _ => return Ok(None),
         }
-        let path = self.code_path(key);
-        let (mut seal, code) = match (open_regular(&self.seal_path(key)), open_regular(&path)) {
+        let files = (
+            open_regular(&self.seal_path(key)),
+            open_regular(&self.code_path(key)),
+        );
+        let (mut seal, code) = match files {
             (Err(e), _) | (_, Err(e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             (seal, code) => (seal?, code?),
         };
-        check_private(&seal.metadata()?)?;
-        check_private(&code.metadata()?)?;
+        check_file(&seal.metadata()?)?;
+        check_file(&code.metadata()?)?;
         let mut bytes = Vec::new();
         seal.read_to_end(&mut bytes)?;
         let damaged = || io::Error::from(io::ErrorKind::InvalidData);
@@ -116,14 +128,18 @@ impl Cache {
         let notes = String::from_utf8(notes.to_vec()).map_err(|_| damaged())?;
         // SAFETY: the checksums say that the file is what `store` wrote for this key, which includes the fingerprint;
         // the checks above that nobody else could have written it. It is only ever replaced by renaming, so it cannot
-        // change while it is mapped.
-        let code = unsafe { Code::load(&path) }.map_err(|_| damaged())?;
+        // change while it is mapped. The very file that was hashed is mapped, whatever has its name by now.
+        let code = unsafe { Code::load(&code) }.map_err(|_| damaged())?;
         cache_room::note_use(&seal);
         Ok(Some(Cached { code, notes }))
     }
 
     /// Keeps code under `key`. A failure is no error for the caller: the code is compiled again next time.
     pub fn store(&self, key: &blake3::Hash, code: &Code, notes: &str) -> io::Result<()> {
+        cache_guard::note_cache(&self.folder);
+        if cache_guard::is_writable(&self.folder) {
+            return Err(io::Error::other("a module may write to the cache folder"));
+        }
         let payload = code.save().map_err(io::Error::other)?;
         create_private(&self.folder)?;
         check_private(&fs::metadata(&self.folder)?)?;
@@ -198,6 +214,15 @@ mod private {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)
     }
 
+    /// The same of a file, which has no other name: who could write there is who may write here.
+    pub fn check_file(metadata: &Metadata) -> io::Result<()> {
+        check_private(metadata)?;
+        match metadata.nlink() {
+            1 => Ok(()),
+            _ => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
     /// Belongs to this user, and nobody else may write to it.
     pub fn check_private(metadata: &Metadata) -> io::Result<()> {
         // SAFETY: geteuid has no preconditions and cannot fail.
@@ -232,13 +257,17 @@ mod private {
         fs::create_dir_all(folder)
     }
 
+    pub fn check_file(metadata: &Metadata) -> io::Result<()> {
+        check_private(metadata)
+    }
+
     /// The user's profile is private by its access lists.
     pub fn check_private(_: &Metadata) -> io::Result<()> {
         Ok(())
     }
 }
 
-use private::{check_private, create_new, create_private, open_regular};
+use private::{check_file, check_private, create_new, create_private, open_regular};
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,8 @@ use super::interruption::InterruptionPoints;
 use super::points::Points;
 use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
+use bytes::Bytes;
+use shared_buffer::OwnedBuffer;
 use std::sync::{Arc, OnceLock};
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
@@ -28,15 +30,17 @@ pub struct CompileError(pub String);
 /// Told while compiling: phase, done, total. Returning false gives up.
 pub type Progress = dyn Fn(&str, u64, u64) -> bool + Send + Sync;
 
-/// The release of wasmer that code is compiled with; `Cargo.toml` pins it.
-pub const WASMER_VERSION: &str = "7.4.2";
+/// The release of wasmer that code is compiled with.
+pub const WASMER_VERSION: &str = env!("EMVM_WASMER");
+/// All that takes part in compiling, as `Cargo.lock` has it.
+const COMPILER: &str = env!("EMVM_COMPILER");
 
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
     let points = if interruptible() { "5" } else { "5, none" };
     format!(
-        "emvm {} cranelift wasmer {WASMER_VERSION} {} {:?} points {points}",
+        "emvm {} {COMPILER} {} {:?} points {points}",
         env!("CARGO_PKG_VERSION"),
         target.triple(),
         target.cpu_features()
@@ -140,11 +144,13 @@ impl Code {
     ///
     /// # Safety
     /// The file holds what [`Code::save`] of the same [`fingerprint`] gave, unaltered, and stays as it is: it is machine code.
-    pub unsafe fn load(path: &std::path::Path) -> Result<Self, CompileError> {
+    pub unsafe fn load(file: &std::fs::File) -> Result<Self, CompileError> {
         let engine = engine();
+        let failed = |e: &dyn std::fmt::Display| CompileError(e.to_string());
+        let mapped = OwnedBuffer::from_file(file).map_err(|e| failed(&format!("{e:?}")))?;
         // SAFETY: by the caller's promise.
-        let module = unsafe { engine.deserialize_from_mmapped_file_unchecked(path) }
-            .map_err(|e| CompileError(e.to_string()))?;
+        let module = unsafe { Module::deserialize_unchecked(&engine, Bytes::from_owner(mapped)) }
+            .map_err(|e| failed(&e))?;
         Ok(Self {
             engine,
             module,

@@ -2,7 +2,7 @@
 
 use super::allocations::Exit;
 use super::exceptions::Thrower;
-use super::{Args, Func, Raw, Unwind, thunks};
+use super::{Args, Func, Pace, Raw, Unwind, thunks};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer::{AsStoreMut, AsStoreRef, Extern, FunctionType, VMExternToExtern};
 use wasmer_types::RawValue;
@@ -22,6 +22,7 @@ struct HostContext<T> {
     index: u32,
     /// For a host function behind a thunk: one more result takes the exception that is to be thrown.
     throws: Option<Thrower>,
+    pace: Pace,
     /// The sandbox's runtime. It outlives the store: whoever owns both drops the store first.
     data: *mut T,
 }
@@ -48,6 +49,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
     function: HostFn<T>,
     index: u32,
     throws: Option<Thrower>,
+    pace: Pace,
     data: *mut T,
     watched: bool,
 ) -> (Extern, Func) {
@@ -62,6 +64,7 @@ pub(crate) unsafe fn host_function<T: 'static>(
             ty: ty.clone(),
             index,
             throws,
+            pace,
             data,
         },
     });
@@ -126,7 +129,12 @@ fn run<T>(context: &HostContext<T>, values: *mut RawValue) -> Option<Box<Unwind>
     let data = unsafe { &mut *context.data };
     let called = catch_unwind(AssertUnwindSafe(|| {
         let mut args = Args::new(&mut *slots, &context.ty, context.index);
-        (context.function)(data, &mut args)
+        (context.function)(data, &mut args)?;
+        // One that was told to stop may have left its work half done: wasm does not see that.
+        match context.pace.was_told() {
+            true => Err(Unwind::Interrupted),
+            false => Ok(()),
+        }
     }));
     let called = match (called, &context.throws) {
         (Ok(outcome), Some(thrower)) => {

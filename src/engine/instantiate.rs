@@ -5,7 +5,7 @@ use super::host_function::{HostFn, host_function};
 use super::interruption::{FLAGS, START};
 use super::tunables::collect_tables;
 use super::wasm::{FuncTable, Wasm};
-use super::{Code, Func, Heap, Recorder, Unwind, allocations};
+use super::{Code, Func, Heap, Pace, Recorder, Unwind, allocations};
 use crate::memory::collect_created;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -68,9 +68,11 @@ pub unsafe trait Owner: 'static {
 /// Instantiates into `owner`, whose address the host functions keep. The start function has not run: see [`Wasm::start`].
 pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), InstantiateError> {
     // The old wasm goes first: it holds the memory that the new one may need.
-    *owner.wasm() = Wasm::default();
+    let vacant = owner.wasm().vacant();
+    let pace = vacant.pace().clone();
+    *owner.wasm() = vacant;
     // SAFETY: by the promise of `Owner`.
-    let wasm = unsafe { instantiate(setup, &raw mut **owner) }?;
+    let wasm = unsafe { instantiate(setup, &pace, &raw mut **owner) }?;
     *owner.wasm() = wasm;
     Ok(())
 }
@@ -81,6 +83,7 @@ pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), Instan
 /// As for [`host_function`]: `data` stays valid and in place as long as the result.
 unsafe fn instantiate<T: 'static>(
     setup: &Setup<T>,
+    pace: &Pace,
     data: *mut T,
 ) -> Result<Wasm, InstantiateError> {
     let mut store = Box::new(Store::new(setup.code.engine().clone()));
@@ -119,6 +122,7 @@ unsafe fn instantiate<T: 'static>(
                                     function,
                                     index,
                                     throws.clone(),
+                                    pace.clone(),
                                     data,
                                     watched,
                                 )
@@ -195,6 +199,7 @@ unsafe fn instantiate<T: 'static>(
             wasm_stack_size: setup.stack,
         },
         trampolines: setup.code.trampolines.clone(),
+        pace: pace.clone(),
         ..Wasm::default()
     };
     if let Some(linear) = memories.into_iter().next() {

@@ -60,6 +60,7 @@ pub fn table_functions<T: Owner>(
     let trampolines = wasm.trampolines.clone();
     let throws = wasm.throws.clone();
     let watched = wasm.site.is_some();
+    let pace = wasm.pace.clone();
     let store = wasm.store.as_mut().ok_or("there is no module")?;
     if throws.is_some() {
         let hosts: Vec<_> = (0..BATCH)
@@ -71,6 +72,7 @@ pub fn table_functions<T: Owner>(
                     function,
                     first + i,
                     throws.clone(),
+                    pace.clone(),
                     data,
                     watched,
                 )
@@ -85,8 +87,18 @@ pub fn table_functions<T: Owner>(
     let mut imports = Imports::new();
     for i in 0..BATCH {
         // SAFETY: by the promise of `Owner`: the owner stays in place longer than its store.
-        let (external, _) =
-            unsafe { host_function(store.as_mut(), ty, function, first + i, None, data, watched) };
+        let (external, _) = unsafe {
+            host_function(
+                store.as_mut(),
+                ty,
+                function,
+                first + i,
+                None,
+                pace.clone(),
+                data,
+                watched,
+            )
+        };
         imports.define("e", &i.to_string(), external);
     }
     let (made, tables) = collect_tables(|| Instance::new(store.as_mut(), &module, &imports));

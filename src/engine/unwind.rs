@@ -41,6 +41,8 @@ pub enum Unwind {
         /// By an abort, as far as the module knows.
         aborted: bool,
     },
+    /// The module made the host keep more of something than it may.
+    TooMany { what: &'static str, limit: u64 },
     /// The system refused memory for the native stack of one more call, of so many bytes.
     NoStack(usize),
     /// The call ran past its limit. Milliseconds.
@@ -139,6 +141,7 @@ impl Unwind {
             Unwind::Trap { .. }
                 | Unwind::Abort(_)
                 | Unwind::OutOfMemory { .. }
+                | Unwind::TooMany { .. }
                 | Unwind::Timeout { .. }
                 | Unwind::Interrupted
                 | Unwind::Bug(_)

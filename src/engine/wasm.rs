@@ -1,6 +1,7 @@
 //! The running wasm of one sandbox: its memory, table, exports, and the way in.
 
 use super::exceptions::Thrower;
+use super::pace::{PIECE, Pace};
 use super::trampolines::Trampolines;
 use super::{Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
@@ -41,6 +42,8 @@ pub struct Wasm {
     /// it back, so a call restores it.
     pub(super) stack_pointer: Option<NonNull<VMGlobalDefinition>>,
     pub(super) interrupt: Vec<NonNull<VMGlobalDefinition>>,
+    /// What host functions ask while they work on and on. The sandbox's, whichever its instance is.
+    pub(super) pace: Pace,
     pub(super) config: VMConfig,
     /// Shared by the sandboxes of the program.
     pub(super) trampolines: Arc<Trampolines>,
@@ -89,6 +92,7 @@ impl Default for Wasm {
             globals: Vec::new(),
             stack_pointer: None,
             interrupt: Vec::new(),
+            pace: Pace::default(),
             config: VMConfig {
                 wasm_stack_size: None,
             },
@@ -295,6 +299,14 @@ impl Wasm {
         let stack_pointer = self
             .stack_pointer
             .map(|g| (g, unsafe { g.as_ref().val.u32 }));
+        if self.depth == 0 {
+            let flag = self.interrupt.first().map(|flag| flag.as_ptr());
+            // SAFETY: globals live as long as the store, which stays while wasm of it is on the stack.
+            unsafe {
+                self.pace
+                    .begin(flag.map(|flag| (&raw const (*flag).val.i32).cast()));
+            }
+        }
         self.depth += 1;
         // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
         let called = catch_unwind(AssertUnwindSafe(|| {
@@ -313,6 +325,9 @@ impl Wasm {
             }
         }));
         self.depth -= 1;
+        if self.depth == 0 {
+            self.pace.end();
+        }
         let Ok(called) = called else {
             return Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0)));
         };
@@ -334,6 +349,18 @@ impl Wasm {
             unsafe { thrower.forget() };
         }
         called
+    }
+
+    /// Whether the running call is being stopped.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+    /// Without an instance, of the same sandbox.
+    pub(crate) fn vacant(&self) -> Self {
+        Self {
+            pace: self.pace.clone(),
+            ..Self::default()
+        }
     }
 
     /// What runs is being stopped.
@@ -385,11 +412,13 @@ impl Wasm {
 
 macro_rules! access {
     ($($read:ident $write:ident $t:ty;)*) => {
-        /// Little-endian loads and stores; past the end of memory they trap as wasm's own would.
+        /// Little-endian loads and stores; past the end of memory they trap as wasm's own would. Each asks whether the call
+        /// is being stopped, so that a loop over the module's memory ends with it.
         impl Wasm {
             $(
                 pub fn $read(&self, addr: u32) -> Result<$t, Unwind> {
                     const N: usize = size_of::<$t>();
+                    self.pace.go_on()?;
                     self.memory()
                         .get(addr as usize..)
                         .and_then(|m| m.first_chunk::<N>())
@@ -398,6 +427,7 @@ macro_rules! access {
                 }
                 pub fn $write(&mut self, addr: u32, value: $t) -> Result<(), Unwind> {
                     const N: usize = size_of::<$t>();
+                    self.pace.go_on()?;
                     self.memory_mut()
                         .get_mut(addr as usize..)
                         .and_then(|m| m.first_chunk_mut::<N>())
@@ -423,18 +453,50 @@ access! {
 }
 
 impl Wasm {
-    /// `len` bytes at `addr`.
+    /// `len` bytes at `addr`. Where the module chooses the length, they are worked on in pieces.
     pub fn bytes(&self, addr: u32, len: u32) -> Result<&[u8], Unwind> {
+        self.pace.go_on()?;
         let start = addr as usize;
         self.memory()
             .get(start..start + len as usize)
             .ok_or_else(Unwind::out_of_bounds)
     }
     pub fn bytes_mut(&mut self, addr: u32, len: u32) -> Result<&mut [u8], Unwind> {
+        self.pace.go_on()?;
         let start = addr as usize;
         self.memory_mut()
             .get_mut(start..start + len as usize)
             .ok_or_else(Unwind::out_of_bounds)
+    }
+    /// Works on `len` bytes at `addr` piece by piece, from the first to the last, as long as the call goes on.
+    pub fn in_pieces<E: From<Unwind>>(
+        &mut self,
+        addr: u32,
+        len: u32,
+        mut work: impl FnMut(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let pace = self.pace.clone();
+        for piece in self.bytes_mut(addr, len)?.chunks_mut(PIECE) {
+            pace.go_on().map_err(Unwind::from)?;
+            work(piece)?;
+        }
+        Ok(())
+    }
+    /// Copies as `memmove` does, in pieces.
+    pub fn copy_within(&mut self, to: u32, from: u32, len: u32) -> Result<(), Unwind> {
+        self.bytes(to, len)?;
+        self.bytes(from, len)?;
+        let (to, from, len) = (to as usize, from as usize, len as usize);
+        let pieces = len.div_ceil(PIECE);
+        for piece in 0..pieces {
+            self.pace.go_on()?;
+            // From the end where the first piece would write over what is still to be read.
+            let piece = if to > from { pieces - 1 - piece } else { piece };
+            let (start, end) = (piece * PIECE, len.min((piece + 1) * PIECE));
+            self.memory_mut()
+                .copy_within(from + start..from + end, to + start);
+        }
+        Ok(())
     }
     /// The bytes of a C string, without its NUL.
     pub fn c_str(&self, addr: u32) -> Result<&[u8], Unwind> {
@@ -442,10 +504,12 @@ impl Wasm {
             .memory()
             .get(addr as usize..)
             .ok_or_else(Unwind::out_of_bounds)?;
-        let len = tail
-            .iter()
-            .position(|b| *b == 0)
-            .ok_or_else(Unwind::out_of_bounds)?;
-        Ok(&tail[..len])
+        for (i, piece) in tail.chunks(PIECE).enumerate() {
+            self.pace.go_on()?;
+            if let Some(at) = memchr::memchr(0, piece) {
+                return Ok(&tail[..i * PIECE + at]);
+            }
+        }
+        Err(Unwind::out_of_bounds())
     }
 }

@@ -5,7 +5,7 @@ use crate::emscripten::{Runtime, StateImage};
 use crate::memory::{self, RecycleOutcome};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Everything a generation starts with. Taken once per program and way of starting it, shared by its sandboxes.
 #[derive(Debug)]
@@ -22,18 +22,21 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImageKey(pub [u8; 32]);
 
-/// The images of a program.
+/// The images of a program, each as long as a sandbox has it: there is one for each set of options that start-up sees,
+/// and each holds a memory file.
 #[derive(Debug, Default)]
-pub struct ImageSlot(Mutex<FxHashMap<ImageKey, Arc<Image>>>);
+pub struct ImageSlot(Mutex<FxHashMap<ImageKey, Weak<Image>>>);
 
 impl ImageSlot {
     pub fn get(&self, key: &ImageKey) -> Option<Arc<Image>> {
-        self.0.lock().get(key).cloned()
+        self.0.lock().get(key)?.upgrade()
     }
 
     /// The first image of a key stays: two sandboxes that start at once have equal ones.
     pub fn put(&self, key: ImageKey, image: &Arc<Image>) {
-        self.0.lock().entry(key).or_insert_with(|| image.clone());
+        let mut images = self.0.lock();
+        images.retain(|_, image| image.strong_count() > 0);
+        images.entry(key).or_insert_with(|| Arc::downgrade(image));
     }
 }
 

@@ -206,6 +206,7 @@ impl Instance {
             Unwind::Trap { .. }
             | Unwind::Abort(_)
             | Unwind::OutOfMemory { .. }
+            | Unwind::TooMany { .. }
             | Unwind::Bug(_) => self.stats.traps += 1,
             _ => {}
         }

@@ -95,6 +95,8 @@ impl Settings {
             self.no_initial_run,
             &self.user_imports,
             self.memory_max,
+            // The time zone, which a program may change between two sandboxes.
+            std::env::var_os("TZ"),
         );
         hasher.update(format!("{seen:?}").as_bytes());
         ImageKey(*hasher.finalize().as_bytes())
@@ -122,9 +124,11 @@ pub fn runtime(
         let opened = Dir::open_ambient_dir(&mount.path, ambient_authority())
             .map_err(|e| e.to_string())
             .and_then(|dir| {
+                let given = (!mount.readonly).then(|| engine::WritableFolder::give(&mount.path));
+                let writable = given.transpose()?;
                 runtime
                     .fs
-                    .mount(&mount.at, dir, mount.readonly)
+                    .mount(&mount.at, dir, writable)
                     .map_err(|e| e.to_string())
             });
         opened.map_err(|reason| StartError::Mount {

@@ -31,6 +31,14 @@ pub enum RecycleOutcome {
     NoImage,
 }
 
+/// How often any memory of the process was refused growth.
+static REFUSALS: AtomicU64 = AtomicU64::new(0);
+
+/// Rises with each growth that is refused: who has seen the same number before need not look at his memories.
+pub fn refusals() -> u64 {
+    REFUSALS.load(Ordering::Relaxed)
+}
+
 /// A linear memory. wasmer owns one handle, the sandbox another.
 #[derive(Debug)]
 pub struct Linear {
@@ -218,6 +226,7 @@ impl Linear {
         let new = old.saturating_add(delta as usize * WASM_PAGE);
         if new > self.max || state.active.extend(new).is_err() {
             self.refused.store(new as u64, Ordering::Relaxed);
+            REFUSALS.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         self.forget_refusal();

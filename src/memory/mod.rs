@@ -25,8 +25,8 @@ mod residency;
 mod zeroed;
 
 pub use image::Image;
-pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created};
-pub use os::{Backend, backend};
+pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};
+pub use os::{Backend, backend, descriptor_limit};
 pub use region::Region;
 pub use residency::Residency;
 pub use zeroed::zeroed;

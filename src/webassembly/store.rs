@@ -225,6 +225,16 @@ impl Store {
                 .insert(linear.definition().as_ptr() as usize, linear);
         }
     }
+    /// The growth that a memory was last refused, and what it may have, in bytes.
+    pub fn refused_growth(&self) -> Option<(u64, u64)> {
+        let refused = |linear: &LinearHandle| Some((linear.refused()?, linear.max() as u64));
+        self.linears.values().find_map(refused)
+    }
+    pub fn forget_refusals(&self) {
+        for linear in self.linears.values() {
+            linear.forget_refusal();
+        }
+    }
     /// Resident and dirty bytes of all memories.
     pub fn residency(&self) -> (usize, usize) {
         let known = self

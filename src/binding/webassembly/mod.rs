@@ -99,6 +99,15 @@ callback!(
         Ok(books.map_or_else(|| env.undefined(), |books| env.string(&super::allocations::report(&books))))
     }
 );
+callback!(
+    /// `[requested, limit]` in bytes, where the wasm that ran last was refused growth.
+    refused_growth,
+    0,
+    |env, _a| {
+        let Some((requested, limit)) = Realm::last_refusal() else { return Ok(env.undefined()) };
+        Ok(env.list([env.number(requested as f64), env.number(limit as f64)].into_iter()))
+    }
+);
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
     ("realmRelease", Some(realm_release)),
@@ -109,6 +118,7 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmInterruptId", Some(realm_interrupt_id)),
     ("realmRecord", Some(realm_record)),
     ("realmRecorded", Some(realm_recorded)),
+    ("refusedGrowth", Some(refused_growth)),
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),

@@ -4,6 +4,7 @@ use super::env::{Env, Js, Pending, Ref, Res};
 use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
+use crate::memory;
 use crate::webassembly::{FuncRef, Store, ValueKind};
 use napi::sys;
 use rustc_hash::FxHashMap;
@@ -140,6 +141,13 @@ pub struct Realm {
     shown: Rc<Shown>,
     /// Memory reported to V8's collector.
     reported: Cell<i64>,
+    /// As many refusals of growth there had been when the last call began.
+    refusals: Cell<u64>,
+}
+
+thread_local! {
+    /// The realm whose wasm was entered last; null once it is empty.
+    static LAST: Cell<*const Realm> = const { Cell::new(ptr::null()) };
 }
 
 impl Realm {
@@ -172,6 +180,7 @@ impl Realm {
             escaped: Cell::new(false),
             shown: Rc::default(),
             reported: Cell::new(0),
+            refusals: Cell::new(memory::refusals()),
         })
     }
     pub fn of<'a>(env: Env, value: Js) -> Res<&'a Realm> {
@@ -225,6 +234,12 @@ impl Realm {
             // that is running.
             self.env.deref(self.helpers.adopt);
             self.calls.set(self.calls.get() + 1);
+            LAST.set(self);
+            // What this call ends with has nothing to do with growth that an earlier one was refused.
+            let refusals = memory::refusals();
+            if self.refusals.replace(refusals) != refusals {
+                let _ = self.with(|store| store.forget_refusals());
+            }
             if !self.interrupter.is_idle() {
                 self.interrupter.begin();
             }
@@ -276,6 +291,14 @@ impl Realm {
             }
             _ => self.raise(ErrorKind::Interrupted, "the call was interrupted"),
         }
+    }
+
+    /// The growth that the wasm that ran last was refused, and what it may have, in bytes: why glue that gives up now gives up.
+    pub fn last_refusal() -> Option<(u64, u64)> {
+        let realm = LAST.get();
+        // SAFETY: a realm that goes is emptied before, and then it is not the last.
+        let realm = unsafe { realm.as_ref() }?;
+        realm.with(|store| store.refused_growth()).ok().flatten()
     }
 
     // Functions.
@@ -522,6 +545,9 @@ impl Realm {
     }
     fn empty(&self) {
         self.interrupter.forget();
+        if ptr::eq(LAST.get(), self) {
+            LAST.set(ptr::null());
+        }
         // SAFETY: no wasm frame is live and no reference into the store is held.
         let store = unsafe { (*self.store.get()).take() };
         if self.escaped.get() {

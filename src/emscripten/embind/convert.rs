@@ -202,7 +202,7 @@ pub fn to_wire(
             &info.name,
             destructors,
         )?),
-        TypeKind::Emval { .. } => f64::from(rt.emval_handle(value)),
+        TypeKind::Emval { .. } => f64::from(rt.emval_handle(value)?),
         TypeKind::Enum(index) => enum_to_wire(rt, reg, *index, value)?,
         TypeKind::Record(index) => f64::from(record_to_wire(rt, reg, *index, value, destructors)?),
         TypeKind::Void => 0.0,

@@ -1,6 +1,6 @@
 //! C++ names of types, and the errors that need them.
 
-use crate::emscripten::Runtime;
+use crate::emscripten::{Runtime, text};
 use crate::engine::{Raw, Unwind};
 use rustc_hash::FxHashSet;
 
@@ -29,13 +29,14 @@ pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String, Unwind> {
     let at = rt
         .call_export("__getTypeName", &[Raw::from_u32(raw)])?
         .u32();
-    let name = latin1(rt.wasm.c_str(at)?);
+    let name = latin1(rt, at)?;
     rt.embind_free(at)?;
     Ok(name)
 }
 
-pub fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| char::from(*b)).collect()
+/// A C string, a character to a byte.
+pub fn latin1(rt: &Runtime, at: u32) -> Result<String, Unwind> {
+    text::latin1(rt.wasm.pace(), rt.wasm.c_str(at)?)
 }
 
 /// The error of calling something whose types never came.

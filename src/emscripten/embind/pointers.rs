@@ -189,7 +189,7 @@ pub fn to_wire(
             };
             let js = rt.js();
             let function = js.delete_function(rt, keeper)?;
-            let kept = rt.emval_handle(function);
+            let kept = rt.emval_handle(function)?;
             let shared = call_i32(rt, smart.share, &[ptr, kept])?;
             destructors.push(Destructor::Call(smart.destroy, shared));
             Ok(shared)

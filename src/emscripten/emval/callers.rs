@@ -1,12 +1,12 @@
 //! Calls from C++ into JavaScript: argument packs in, a wire value out.
 
 use super::Value;
-use crate::emscripten::Runtime;
 use crate::emscripten::embind::convert::{Arg, Destructors, read_value, to_wire};
 use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::{Registry, TypeIdx, TypeKind};
 use crate::emscripten::embind::{Out, handles, require_type};
 use crate::emscripten::js::{HandleRef, Js, JsValue, Kind as ValueKind};
+use crate::emscripten::{Runtime, bounds};
 use crate::engine::Unwind;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -31,19 +31,34 @@ pub enum Kind {
     Cast,
 }
 
+/// Result, receiver and the parameters that a wasm function can have.
+const MOST_TYPES: u32 = 1002;
+
+/// Reads `count` type ids.
+pub fn types(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<TypeIdx>, Unwind> {
+    if count > MOST_TYPES {
+        return Err(Unwind::binding(format!(
+            "a call of {count} types: at most {MOST_TYPES} are possible"
+        )));
+    }
+    (0..count)
+        .map(|i| {
+            let raw = rt.wasm.read_u32(at.wrapping_add(4 * i))?;
+            require_type(rt, raw, &format!("parameter {i}"))
+        })
+        .collect()
+}
+
 /// Reads `count` type ids and makes a caller of them; the first is the result's.
 pub fn define(rt: &mut Runtime, count: u32, types: u32, kind: Kind) -> Result<u32, Unwind> {
-    let mut indices = Vec::with_capacity(count as usize);
-    for i in 0..count {
-        let raw = rt.wasm.read_u32(types.wrapping_add(4 * i))?;
-        indices.push(require_type(rt, raw, &format!("parameter {i}"))?);
-    }
+    let indices = self::types(rt, count, types)?;
     let Some((result, args)) = indices.split_first() else {
         return Err(Unwind::script(
             "InternalError",
             "a method caller without a result type",
         ));
     };
+    bounds::CALLERS.admit(rt.emval.callers.len())?;
     rt.emval.callers.push(Caller {
         result: *result,
         args: args.into(),
@@ -190,6 +205,6 @@ fn store_destructors(rt: &mut Runtime, destructors: Destructors, at: u32) -> Res
     if destructors.is_empty() && rt.abi.emval_even {
         return Ok(());
     }
-    let handle = rt.emval_insert(Value::Destructors(destructors.into_vec()));
+    let handle = rt.emval_insert(Value::Destructors(destructors.into_vec()))?;
     rt.wasm.write_u32(at, handle)
 }

@@ -28,7 +28,7 @@ pub fn resume(
     } else {
         "_emval_coro_resume"
     };
-    let handle = rt.emval_handle(value);
+    let handle = rt.emval_handle(value)?;
     let args = [Raw::from_u32(awaiter), Raw::from_u32(handle)];
     rt.call_export(name, &args).map(drop)
 }
@@ -39,11 +39,11 @@ pub fn make_promise(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let js = rt.js();
     let made = js.make_promise(rt)?;
     let [promise, resolve, reject] = made;
-    let handle = rt.emval_handle(resolve);
+    let handle = rt.emval_handle(resolve)?;
     rt.wasm.write_u32(resolve_at, handle)?;
-    let handle = rt.emval_handle(reject);
+    let handle = rt.emval_handle(reject)?;
     rt.wasm.write_u32(reject_at, handle)?;
-    let handle = rt.emval_handle(promise);
+    let handle = rt.emval_handle(promise)?;
     a.ret_u32(handle);
     Ok(())
 }
@@ -68,7 +68,7 @@ pub fn from_current_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwi
     }
     let js = rt.js();
     let error = js.error_of(rt, unwind);
-    let handle = rt.emval_handle(error);
+    let handle = rt.emval_handle(error)?;
     a.ret_u32(handle);
     Ok(())
 }

@@ -7,8 +7,8 @@ use crate::emscripten::embind::convert::{Arg, Destructors, read_value, run_destr
 use crate::emscripten::embind::registry::TypeKind;
 use crate::emscripten::embind::{Out, require_type};
 use crate::emscripten::js::{JsValue, Kind, Operator};
-use crate::emscripten::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::emscripten::{ImportFn, Runtime, text};
+use crate::engine::{Args, PIECE, Unwind};
 use std::sync::Arc;
 use wasmer_types::Type;
 
@@ -101,11 +101,11 @@ fn run_destructors(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn latin1(rt: &Runtime, at: u32) -> Result<String, Unwind> {
-    Ok(rt.wasm.c_str(at)?.iter().map(|b| char::from(*b)).collect())
+    text::latin1(rt.wasm.pace(), rt.wasm.c_str(at)?)
 }
 
 fn give(rt: &mut Runtime, a: &mut Args, value: JsValue) -> Result<(), Unwind> {
-    let handle = rt.emval_handle(value);
+    let handle = rt.emval_handle(value)?;
     a.ret_u32(handle);
     Ok(())
 }
@@ -121,20 +121,21 @@ fn new_object(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn new_cstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let units = rt
-        .wasm
-        .c_str(a.u32(0))?
-        .iter()
-        .map(|b| u16::from(*b))
-        .collect();
-    a.ret_u32(rt.emval_insert(Value::Text(units)));
+    let mut units = Vec::new();
+    let bytes = rt.wasm.c_str(a.u32(0))?;
+    text::check_length(bytes.len())?;
+    for piece in bytes.chunks(PIECE) {
+        rt.wasm.pace().go_on()?;
+        units.extend(piece.iter().map(|b| u16::from(*b)));
+    }
+    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?);
     Ok(())
 }
 
 fn new_u8string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let text = String::from_utf8_lossy(rt.wasm.c_str(a.u32(0))?);
-    let units = text.encode_utf16().collect();
-    a.ret_u32(rt.emval_insert(Value::Text(units)));
+    let text = rt.c_string(a.u32(0))?;
+    let units = text::utf16(rt.wasm.pace(), &text)?;
+    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?);
     Ok(())
 }
 
@@ -146,9 +147,12 @@ fn new_u16string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
             0 => break,
             unit => units.push(unit),
         }
+        if units.len() > text::MOST {
+            return Err(text::too_long());
+        }
         at = at.wrapping_add(2);
     }
-    a.ret_u32(rt.emval_insert(Value::Text(units.into())));
+    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?);
     Ok(())
 }
 
@@ -170,14 +174,14 @@ fn take_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if let TypeKind::MemoryView(kind) = rt.embind.reg.ty(ty).kind {
         let at = a.u32(1);
         let (count, data) = (rt.wasm.read_u32(at)?, rt.wasm.read_u32(at.wrapping_add(4))?);
-        a.ret_u32(rt.emval_insert(Value::View(kind, data, count)));
+        a.ret_u32(rt.emval_insert(Value::View(kind, data, count))?);
         return Ok(());
     }
     let reg = Arc::clone(&rt.embind.reg);
     match read_value(rt, &reg, ty, a.u32(1))? {
         Out::Js(value) => give(rt, a, value),
         Out::Handle { handle, smart } => {
-            a.ret_u32(rt.emval_insert(Value::Handle(handle, smart)));
+            a.ret_u32(rt.emval_insert(Value::Handle(handle, smart))?);
             Ok(())
         }
     }
@@ -190,7 +194,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         at => Some(latin1(rt, at)?),
     };
     if rt.generation == 0 {
-        a.ret_u32(rt.emval_insert(Value::Global(name.map(String::into_boxed_str))));
+        a.ret_u32(rt.emval_insert(Value::Global(name.map(String::into_boxed_str)))?);
         return Ok(());
     }
     let js = rt.js();
@@ -201,7 +205,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let name = latin1(rt, a.u32(0))?;
     if rt.generation == 0 {
-        a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str())));
+        a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str()))?);
         return Ok(());
     }
     let js = rt.js();
@@ -297,11 +301,7 @@ fn call(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 /// The arguments of a call whose types come along.
 fn unprepared(rt: &mut Runtime, count: u32, types: u32, args: u32) -> Result<Vec<JsValue>, Unwind> {
-    let mut indices = Vec::with_capacity(count as usize);
-    for i in 0..count {
-        let raw = rt.wasm.read_u32(types.wrapping_add(4 * i))?;
-        indices.push(require_type(rt, raw, &format!("parameter {i}"))?);
-    }
+    let indices = callers::types(rt, count, types)?;
     let reg = Arc::clone(&rt.embind.reg);
     Ok(callers::read_pack(rt, &reg, &indices, args)?
         .values
@@ -358,7 +358,7 @@ fn kind_of(rt: &mut Runtime, handle: u32) -> Result<Kind, Unwind> {
 
 fn type_of(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let text = kind_of(rt, a.u32(0))?.type_of();
-    a.ret_u32(rt.emval_insert(Value::Text(text.encode_utf16().collect())));
+    a.ret_u32(rt.emval_insert(Value::Text(text.encode_utf16().collect()))?);
     Ok(())
 }
 

@@ -10,11 +10,11 @@ mod imports;
 
 pub use imports::IMPORTS;
 
-use super::Runtime;
 use super::embind::convert::Destructor;
 use super::embind::{Out, handles};
 use super::js::{HandleRef, Js, JsRef, JsValue, Kind, ViewKind, throw};
 use super::pool::{Pool, PoolImage};
+use super::{Runtime, bounds};
 use crate::engine::Unwind;
 use callers::Caller;
 use rustc_hash::FxHashSet;
@@ -40,6 +40,15 @@ pub enum Value {
     Destructors(Vec<Destructor>),
 }
 
+impl Value {
+    fn text_bytes(&self) -> usize {
+        match self {
+            Value::Text(units) => 2 * units.len(),
+            _ => 0,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Entry {
     refs: u32,
@@ -53,6 +62,9 @@ pub struct Emval {
     callers: Vec<Caller>,
     /// How many of `callers` are the image's.
     imaged_callers: usize,
+    /// Bytes of the text behind all handles.
+    texts: usize,
+    imaged_texts: usize,
     /// JavaScript values that the image holds on to.
     image_refs: FxHashSet<JsRef>,
 }
@@ -81,12 +93,18 @@ impl Emval {
         self.entries.len() - self.entries.free_len()
     }
 
+    /// Bytes of the strings behind handles.
+    pub fn text_bytes(&self) -> usize {
+        self.texts
+    }
+
     pub fn snapshot(&mut self) -> Image {
         let image = Image {
             entries: self.entries.snapshot(),
             callers: self.callers.clone(),
         };
         self.imaged_callers = self.callers.len();
+        self.imaged_texts = self.texts;
         self.image_refs = image
             .entries
             .items()
@@ -114,6 +132,7 @@ impl Emval {
             }
         });
         self.callers.truncate(self.imaged_callers);
+        self.texts = self.imaged_texts;
     }
 
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again.
@@ -131,6 +150,9 @@ impl Emval {
         self.entries.restore(&image.entries, drop);
         self.callers.clone_from(&image.callers);
         self.imaged_callers = self.callers.len();
+        let items = image.entries.items().iter();
+        self.texts = items.map(|entry| entry.value.text_bytes()).sum();
+        self.imaged_texts = self.texts;
     }
 }
 
@@ -174,16 +196,20 @@ impl Runtime {
         }
     }
     /// A new handle, owned by C++.
-    pub(super) fn emval_insert(&mut self, value: Value) -> u32 {
+    pub(super) fn emval_insert(&mut self, value: Value) -> Result<u32, Unwind> {
+        bounds::HANDLES.admit(self.emval.count())?;
+        let texts = self.emval.texts + value.text_bytes();
+        bounds::TEXTS.admit(texts)?;
+        self.emval.texts = texts;
         let index = self.emval.entries.insert(Entry { refs: 1, value });
-        if self.abi.emval_even {
+        Ok(if self.abi.emval_even {
             10 + 2 * index
         } else {
             5 + index
-        }
+        })
     }
     /// A handle of a JavaScript value, owned by C++.
-    pub fn emval_handle(&mut self, value: JsValue) -> u32 {
+    pub fn emval_handle(&mut self, value: JsValue) -> Result<u32, Unwind> {
         let js = &self.js;
         let which = match js.kind(value) {
             Kind::Undefined => UNDEFINED,
@@ -200,11 +226,12 @@ impl Runtime {
                 return self.emval_insert(Value::Number(number));
             }
             _ => {
+                bounds::HANDLES.admit(self.emval.count())?;
                 let kept = js.keep(value);
                 return self.emval_insert(Value::Js(kept));
             }
         };
-        self.constant_handle(which)
+        Ok(self.constant_handle(which))
     }
     fn deleted_val(&self, handle: u32) -> Unwind {
         Unwind::binding(format!("Cannot use deleted val. handle = {handle}"))
@@ -312,6 +339,7 @@ impl Runtime {
             Some(entry) if entry.refs > 1 => entry.refs -= 1,
             Some(entry) if entry.refs == 1 => {
                 let gone = self.emval.entries.remove(index, Entry::default());
+                self.emval.texts -= gone.value.text_bytes();
                 match gone.value {
                     Value::Js(reference) if !self.emval.image_refs.contains(&reference) => {
                         self.js.release(reference);

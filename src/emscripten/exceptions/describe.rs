@@ -38,12 +38,12 @@ impl Runtime {
 
     /// The mangled name behind a `std::type_info*`: its second word.
     fn type_name(&self, ty: u32) -> Option<String> {
-        let name = self
-            .wasm
-            .c_str(self.wasm.read_u32(ty.checked_add(4)?).ok()?)
-            .ok()?;
-        let plausible =
-            !name.is_empty() && name.len() < 4096 && name.iter().all(u8::is_ascii_graphic);
+        let at = self.wasm.read_u32(ty.checked_add(4)?).ok()?;
+        let room = self.wasm.memory().get(at as usize..)?;
+        // A longer one is no name.
+        let room = &room[..room.len().min(4096)];
+        let name = &room[..memchr::memchr(0, room)?];
+        let plausible = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
         plausible.then(|| {
             String::from_utf8_lossy(name)
                 .trim_start_matches('*')
@@ -72,7 +72,7 @@ impl Runtime {
         let table = self.wasm.read_u32(at)?;
         let entry = self.wasm.read_u32(table.wrapping_add(8))?;
         let text = self.call_indirect(entry, &[Raw::from_u32(at)])?.u32();
-        Ok(String::from_utf8_lossy(self.wasm.c_str(text)?).into_owned())
+        self.c_string(text)
     }
 }
 

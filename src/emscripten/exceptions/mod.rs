@@ -11,7 +11,7 @@ pub use describe::Description;
 pub use invoke::invoke;
 
 use super::abi::ExceptionLayout;
-use super::{ImportFn, Runtime};
+use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Raw, Unwind};
 use rustc_hash::FxHashMap;
 
@@ -111,6 +111,7 @@ impl Runtime {
 
     fn set_object(&mut self, at: u32, object: Object) -> Result<(), Unwind> {
         if self.exceptions.host_allocates {
+            bounds::EXCEPTIONS.admit(self.exceptions.objects.len())?;
             self.exceptions.objects.insert(at, object);
             return Ok(());
         }
@@ -199,6 +200,7 @@ fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         .checked_add(header)
         .ok_or_else(Unwind::out_of_bounds)?;
     let at = rt.malloc(size)?.wrapping_add(header);
+    bounds::EXCEPTIONS.admit(rt.exceptions.objects.len())?;
     rt.exceptions.host_allocates = true;
     rt.exceptions.objects.insert(at, Object::default());
     a.ret_u32(at);
@@ -278,6 +280,7 @@ fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         rt.exceptions.uncaught = rt.exceptions.uncaught.saturating_sub(1);
     }
     object.rethrown = false;
+    bounds::EXCEPTIONS.admit(rt.exceptions.caught.len())?;
     rt.set_object(at, object)?;
     rt.exceptions.caught.push(at);
     rt.add_reference(at)?;
@@ -375,6 +378,7 @@ pub(super) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), 
         if rt.call_export("__cxa_can_catch", &args)?.i32() != 0 {
             if hosted {
                 result = rt.wasm.read_u32(lent)?;
+                bounds::EXCEPTIONS.admit(rt.exceptions.adjusted.len())?;
                 rt.exceptions.adjusted.insert(result, at);
             }
             selector = clause;
@@ -426,6 +430,7 @@ fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     }
     let mut object = rt.object(at)?;
     object.rethrown = true;
+    bounds::EXCEPTIONS.admit(rt.exceptions.caught.len())?;
     rt.set_object(at, object)?;
     rt.exceptions.caught.push(at);
     throw_top(rt)

@@ -9,6 +9,7 @@ impl FileSystem {
     /// The first broken invariant, in words.
     pub fn check(&self) -> Result<(), String> {
         let mut stored = 0;
+        let (mut nodes, mut named) = (0, 0);
         let mut reachable = BTreeSet::new();
         let mut folders = vec![ROOT];
         while let Some(at) = folders.pop() {
@@ -36,6 +37,10 @@ impl FileSystem {
         }
         let streams = &self.state.rest().streams;
         for (ino, node) in self.state.slots() {
+            if let Some(node) = node {
+                nodes += 1;
+                named += node.name_bytes();
+            }
             if let Some(Body::File(content)) = node.map(|node| &node.body) {
                 content.check()?;
                 stored += content.stored();
@@ -61,7 +66,14 @@ impl FileSystem {
             Target::Node(ino) => self.node(*ino).is_ok(),
             _ => true,
         })?;
-        let noted = self.state.rest().stored;
+        let rest = self.state.rest();
+        if (nodes, named) != (rest.nodes, rest.named) {
+            let noted = (rest.nodes, rest.named);
+            return Err(format!(
+                "nodes and names are {nodes}, {named}, not {noted:?}"
+            ));
+        }
+        let noted = rest.stored;
         if stored != noted {
             return Err(format!("{stored} bytes are stored, {noted} are noted"));
         }

@@ -1,6 +1,7 @@
 //! The bytes of a file: copy-on-write chunks, with holes.
 
 use super::errno::{Errno, Result};
+use crate::engine::Pace;
 use crate::memory::zeroed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,14 +25,15 @@ pub struct Content {
 }
 
 impl Content {
-    pub fn from_bytes(bytes: &[u8]) -> Self {
+    pub fn from_bytes(bytes: &[u8], pace: &Pace) -> Result<Self> {
         let mut content = Content::default();
         for (i, part) in bytes.chunks(CHUNK as usize).enumerate() {
+            pace.go_on()?;
             content.chunks.insert(i as u64, Arc::new(part.to_vec()));
         }
         content.len = bytes.len() as u64;
         content.stored = content.len;
-        content
+        Ok(content)
     }
     pub fn len(&self) -> u64 {
         self.len
@@ -62,13 +64,14 @@ impl Content {
         Ok(())
     }
     /// Copies from `pos`; gives how many bytes there were.
-    pub fn read(&self, pos: u64, buf: &mut [u8]) -> usize {
+    pub fn read(&self, pos: u64, buf: &mut [u8], pace: &Pace) -> Result<usize> {
         if pos >= self.len {
-            return 0;
+            return Ok(0);
         }
         let total = (buf.len() as u64).min(self.len - pos) as usize;
         let mut done = 0;
         while done < total {
+            pace.go_on()?;
             let at = pos + done as u64;
             let offset = (at % CHUNK) as usize;
             let count = (CHUNK as usize - offset).min(total - done);
@@ -83,7 +86,7 @@ impl Content {
             out[copied..].fill(0);
             done += count;
         }
-        total
+        Ok(total)
     }
     /// All bytes, or ENOMEM when they do not fit (a sparse file may claim far more than it holds).
     pub fn to_vec(&self) -> Result<Vec<u8>> {
@@ -113,13 +116,18 @@ impl Content {
             })
             .sum()
     }
-    pub fn write(&mut self, pos: u64, data: &[u8]) -> Result<()> {
+    /// One that is stopped has written a part.
+    pub fn write(&mut self, pos: u64, data: &[u8], pace: &Pace) -> Result<()> {
         let end = pos
             .checked_add(data.len() as u64)
             .filter(|e| *e <= MAX_FILE)
             .ok_or(Errno::EFBIG)?;
         let mut done = 0;
         while done < data.len() {
+            if let Err(stopped) = pace.go_on() {
+                self.len = self.len.max(pos + done as u64);
+                return Err(stopped.into());
+            }
             let at = pos + done as u64;
             let offset = (at % CHUNK) as usize;
             let count = (CHUNK as usize - offset).min(data.len() - done);
@@ -168,7 +176,7 @@ mod tests {
             (500_000, 1),
         ] {
             let (before, growth) = (content.stored(), content.growth(pos, len));
-            content.write(pos, &vec![1; len]).unwrap();
+            content.write(pos, &vec![1; len], &Pace::default()).unwrap();
             assert_eq!(content.stored() - before, growth, "{len} bytes at {pos}");
         }
         assert_eq!(content.growth(u64::MAX, 2), 0);
@@ -177,20 +185,20 @@ mod tests {
     #[test]
     fn sparse_and_across_chunks() {
         let mut c = Content::default();
-        c.write(CHUNK - 2, b"abcd").unwrap();
+        c.write(CHUNK - 2, b"abcd", &Pace::default()).unwrap();
         assert_eq!(c.len(), CHUNK + 2);
         let mut buf = [9u8; 6];
-        assert_eq!(c.read(CHUNK - 4, &mut buf), 6);
+        assert_eq!(c.read(CHUNK - 4, &mut buf, &Pace::default()).unwrap(), 6);
         assert_eq!(&buf, b"\0\0abcd");
-        c.write(10 * CHUNK, b"z").unwrap();
+        c.write(10 * CHUNK, b"z", &Pace::default()).unwrap();
         assert!(c.stored() < 2 * CHUNK + 8, "holes cost nothing");
-        assert_eq!(c.read(5 * CHUNK, &mut buf), 6);
+        assert_eq!(c.read(5 * CHUNK, &mut buf, &Pace::default()).unwrap(), 6);
         assert_eq!(buf, [0; 6]);
     }
 
     #[test]
     fn shrink_then_grow_reads_zeros() {
-        let mut c = Content::from_bytes(b"hello world");
+        let mut c = Content::from_bytes(b"hello world", &Pace::default()).unwrap();
         c.resize(5).unwrap();
         c.resize(8).unwrap();
         assert_eq!(c.to_vec().unwrap(), b"hello\0\0\0");
@@ -200,9 +208,9 @@ mod tests {
 
     #[test]
     fn clones_do_not_see_later_writes() {
-        let a = Content::from_bytes(b"one");
+        let a = Content::from_bytes(b"one", &Pace::default()).unwrap();
         let mut b = a.clone();
-        b.write(0, b"two").unwrap();
+        b.write(0, b"two", &Pace::default()).unwrap();
         assert_eq!(a.to_vec().unwrap(), b"one");
         assert_eq!(b.to_vec().unwrap(), b"two");
     }
@@ -211,7 +219,10 @@ mod tests {
     fn absurd_sizes_are_errors() {
         let mut c = Content::default();
         assert_eq!(c.resize(MAX_FILE + 1), Err(Errno::EFBIG));
-        assert_eq!(c.write(u64::MAX - 1, b"xyz"), Err(Errno::EFBIG));
+        assert_eq!(
+            c.write(u64::MAX - 1, b"xyz", &Pace::default()),
+            Err(Errno::EFBIG)
+        );
         c.resize(MAX_FILE).unwrap();
         assert_eq!(c.stored(), 0);
     }

@@ -4,6 +4,7 @@ use super::errno::{Errno, Result};
 use super::host::{Input, Stdio};
 use super::node::Ino;
 use super::{FileSystem, now_ms};
+use crate::engine::PIECE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -29,7 +30,10 @@ impl FileSystem {
         let count = match device {
             Device::Null => 0,
             Device::Random => {
-                getrandom::fill(buf).map_err(|_| Errno::EIO)?;
+                for piece in buf.chunks_mut(PIECE) {
+                    self.pace.go_on()?;
+                    getrandom::fill(piece).map_err(|_| Errno::EIO)?;
+                }
                 buf.len()
             }
             Device::Terminal(Stdio::Out) => self.read_stdin(buf)?,
@@ -85,6 +89,7 @@ impl FileSystem {
         }
         let mut count = 0;
         while count < buf.len() {
+            self.pace.go_on()?;
             match self.with_host(|h| h.stdin()).map_err(|_| Errno::EIO)? {
                 Input::Byte(byte) => {
                     buf[count] = byte;
@@ -100,7 +105,8 @@ impl FileSystem {
     /// Sends `data` to a terminal: a line goes out at each newline, a NUL is dropped (or ends a line too).
     pub fn put(&mut self, stream: Stdio, data: &[u8]) -> Result<()> {
         let mut rest = data;
-        while let Some(end) = rest.iter().position(|b| *b == b'\n' || *b == 0) {
+        while let Some(end) = memchr::memchr2(b'\n', 0, rest) {
+            self.pace.go_on()?;
             let ends_line = rest[end] == b'\n' || self.nul_ends_line;
             self.append_line(stream, &rest[..end])?;
             if ends_line {
@@ -115,6 +121,7 @@ impl FileSystem {
             return Ok(());
         }
         for piece in text.chunks(MAX_LINE) {
+            self.pace.go_on()?;
             let line = &mut self.state.rest_mut().lines[stream as usize];
             if line.len() + piece.len() > MAX_LINE {
                 self.end_line(stream)?;

@@ -107,6 +107,13 @@ impl fmt::Display for Errno {
 
 impl std::error::Error for Errno {}
 
+/// The module does not see it: its call ends.
+impl From<crate::engine::Stopped> for Errno {
+    fn from(_: crate::engine::Stopped) -> Self {
+        Errno::EINTR
+    }
+}
+
 /// An error of the real disk, under a mount.
 impl From<io::Error> for Errno {
     fn from(error: io::Error) -> Self {

@@ -22,7 +22,7 @@ impl FileSystem {
         let at = position.unwrap_or(open.position);
         let count = match open.target.clone() {
             Target::Node(ino) => self.read_node(ino, buf, at)?,
-            Target::Real(file) => file.read_at(buf, at)?,
+            Target::Real(file) => file.read_at(buf, at, &self.pace)?,
             Target::PipeRead(pipe) => return self.pipe_read(pipe, buf),
             Target::PipeWrite(_) => return Err(Errno::EBADF),
         };
@@ -35,7 +35,7 @@ impl FileSystem {
         self.load(ino)?;
         let node = self.node(ino)?;
         match &node.body {
-            Body::File(content) => Ok(content.read(at, buf)),
+            Body::File(content) => content.read(at, buf, &self.pace),
             Body::Dir(_) | Body::Descriptors => Err(Errno::EISDIR),
             Body::Device => {
                 let device = self.device(node.rdev)?;
@@ -60,7 +60,7 @@ impl FileSystem {
         let at = position.unwrap_or(open.position);
         let count = match open.target.clone() {
             Target::Node(ino) => self.write_node(ino, data, at)?,
-            Target::Real(file) => file.write_at(data, at)?,
+            Target::Real(file) => file.write_at(data, at, &self.pace)?,
             Target::PipeWrite(pipe) => return self.pipe_write(pipe, data),
             Target::PipeRead(_) => return Err(Errno::EBADF),
         };
@@ -79,7 +79,8 @@ impl FileSystem {
             Body::File(content) => {
                 let growth = content.growth(at, data.len());
                 if !data.is_empty() {
-                    self.edit_content(ino, growth, |content| content.write(at, data))?;
+                    let pace = self.pace.clone();
+                    self.edit_content(ino, growth, |content| content.write(at, data, &pace))?;
                 }
                 Ok(data.len())
             }
@@ -125,7 +126,8 @@ impl FileSystem {
         if stored > self.limit {
             return Err(Errno::ENOSPC);
         }
-        self.node_mut(ino).body = Body::File(Content::from_bytes(bytes));
+        let content = Content::from_bytes(bytes, &self.pace)?;
+        self.node_mut(ino).body = Body::File(content);
         self.state.rest_mut().stored = stored;
         Ok(())
     }

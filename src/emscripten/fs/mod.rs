@@ -33,6 +33,7 @@ pub use node::{
 pub use open::flags;
 pub use path::{basename, dirname, join, resolve};
 
+use crate::engine::Pace;
 use device::Device;
 use image::State;
 use mount::Mount;
@@ -56,6 +57,12 @@ const MAX_LINK: usize = 4095;
 
 /// What the in-memory files of one sandbox may hold together, unless told otherwise.
 const DEFAULT_LIMIT: u64 = 2 << 30;
+/// How many files and folders there may be in memory.
+const MAX_NODES: u32 = 1_000_000;
+/// Bytes of their names, and of the texts of links.
+const MAX_NAMES: u64 = 256 << 20;
+/// Names in the listings of all open folders together.
+const MAX_LISTED: usize = 2_000_000;
 
 /// One sandbox's file system.
 pub struct FileSystem {
@@ -67,6 +74,8 @@ pub struct FileSystem {
     mounts: Vec<Mount>,
     stdin: Option<Arc<[u8]>>,
     limit: u64,
+    /// Whether the call that the work is done for is being stopped.
+    pace: Pace,
     /// A line of output has gone out.
     printed: bool,
     /// A module built without Emscripten's file system ends a line of output at a NUL too; a terminal drops the NUL.
@@ -93,6 +102,9 @@ struct Rest {
     next_device: u32,
     /// Bytes held by all files.
     stored: u64,
+    /// How many nodes there are, and bytes of their names.
+    nodes: u32,
+    named: u64,
 }
 
 impl Default for FileSystem {
@@ -104,6 +116,7 @@ impl Default for FileSystem {
             mounts: Vec::new(),
             stdin: None,
             limit: DEFAULT_LIMIT,
+            pace: Pace::default(),
             printed: false,
             nul_ends_line: false,
             opens_folders_to_create: false,
@@ -132,6 +145,14 @@ impl FileSystem {
     /// The most that all in-memory files may hold; writes beyond it give ENOSPC.
     pub fn set_limit(&mut self, bytes: u64) {
         self.limit = bytes;
+    }
+    /// Ends what it does early when the call that it is done for is being stopped.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+    /// The real disk was looked at, or changed.
+    pub fn used_mounts(&self) -> bool {
+        self.mounts.iter().any(Mount::was_used)
     }
     pub fn has_printed(&self) -> bool {
         self.printed
@@ -212,6 +233,8 @@ impl Rest {
             ignore_permissions: true,
             next_device: 64,
             stored: 0,
+            nodes: 1,
+            named: 1,
         }
     }
 }

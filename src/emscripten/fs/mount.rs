@@ -9,10 +9,14 @@ use super::flags::{
     O_ACCMODE, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY,
 };
 use super::node::{Ino, S_IFDIR, S_IFLNK, S_IFREG, Stat};
-use super::{FileSystem, path};
+use super::{FileSystem, MAX_LISTED, path};
+use crate::engine::{PIECE, Pace, WritableFolder};
+use crate::memory::descriptor_limit;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions};
+use std::cell::Cell;
 use std::fs::FileTimes;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A real folder in the sandbox's tree.
@@ -20,8 +24,12 @@ pub struct Mount {
     /// The in-memory folder that it covers.
     pub node: Ino,
     at: String,
+    /// Reached through [`Mount::root`] alone.
     root: Dir,
-    readonly: bool,
+    /// `None`: nothing is changed there.
+    writable: Option<WritableFolder>,
+    /// The disk was looked at or changed: what came of it is of this moment.
+    used: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +43,7 @@ pub enum RealKind {
 
 impl FileSystem {
     /// Covers the folder `at` (made when missing) by a real one. Only before the first `snapshot` or `restore`.
-    pub fn mount(&mut self, at: &str, root: Dir, readonly: bool) -> Result<()> {
+    pub fn mount(&mut self, at: &str, root: Dir, writable: Option<WritableFolder>) -> Result<()> {
         if self.base.is_some() {
             return Err(Errno::EBUSY);
         }
@@ -48,7 +56,8 @@ impl FileSystem {
             node,
             at,
             root,
-            readonly,
+            writable,
+            used: Cell::new(false),
         });
         Ok(())
     }
@@ -80,6 +89,13 @@ fn here(inside: &str) -> &str {
 }
 
 impl Mount {
+    fn root(&self) -> &Dir {
+        self.used.set(true);
+        &self.root
+    }
+    pub fn was_used(&self) -> bool {
+        self.used.get()
+    }
     /// The path of `name` in the folder `dir`.
     pub fn inside(&self, dir: &str, name: &str) -> Result<String> {
         let foreign = |c: char| c == '\0' || c == '/' || (cfg!(windows) && (c == '\\' || c == ':'));
@@ -93,14 +109,13 @@ impl Mount {
         })
     }
     pub fn may_write(&self) -> Result<()> {
-        if self.readonly {
-            Err(Errno::EROFS)
-        } else {
-            Ok(())
+        match self.writable {
+            Some(_) => Ok(()),
+            None => Err(Errno::EROFS),
         }
     }
     pub fn kind(&self, inside: &str) -> Result<Option<RealKind>> {
-        match self.root.symlink_metadata(here(inside)) {
+        match self.root().symlink_metadata(here(inside)) {
             Ok(meta) => Ok(Some(kind_of(&meta))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -113,19 +128,23 @@ impl Mount {
         }
     }
     pub fn stat(&self, inside: &str) -> Result<Stat> {
-        Ok(stat_of(&self.root.symlink_metadata(here(inside))?))
+        Ok(stat_of(&self.root().symlink_metadata(here(inside))?))
     }
     pub fn read_link(&self, inside: &str) -> Result<String> {
         if self.kind(inside)? != Some(RealKind::Link) {
             return Err(Errno::EINVAL);
         }
-        let target = self.root.read_link_contents(inside)?;
+        let target = self.root().read_link_contents(inside)?;
         Ok(target.to_string_lossy().into_owned())
     }
-    pub fn list(&self, inside: &str) -> Result<Vec<String>> {
+    pub fn list(&self, inside: &str, pace: &Pace) -> Result<Vec<String>> {
         self.require_dir(inside)?;
         let mut names = Vec::new();
-        for entry in self.root.read_dir(here(inside))? {
+        for entry in self.root().read_dir(here(inside))? {
+            pace.go_on()?;
+            if names.len() >= MAX_LISTED {
+                return Err(Errno::ENOMEM);
+            }
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort_unstable();
@@ -157,7 +176,8 @@ impl Mount {
         let append = flags & O_APPEND != 0 && access != O_RDONLY;
         // Creating and truncating need write access in the host's API, whatever the descriptor allows later.
         let write = access != O_RDONLY || writes || kind.is_none();
-        let mut options = OpenOptions::new();
+        let slot = Slot::take()?;
+        let mut options = options();
         options
             .read(access != O_WRONLY)
             .write(write && !append)
@@ -170,27 +190,27 @@ impl Mount {
         } else if flags & O_TRUNC != 0 && !append {
             options.truncate(true);
         }
-        let file = self.root.open_with(&inside, &options)?;
+        let file = regular(self.root().open_with(&inside, &options)?)?;
         if flags & O_TRUNC != 0 && append {
             file.set_len(0)?;
         }
         Ok(RealFile {
             mount,
             inside,
-            file: Some(file),
+            file: Some((file, slot)),
         })
     }
     pub fn create_file(&self, inside: &str, mode: u32) -> Result<()> {
         self.may_write()?;
-        let mut options = OpenOptions::new();
+        let mut options = options();
         options.write(true).create_new(true);
         set_mode(&mut options, mode);
-        self.root.open_with(inside, &options)?;
+        self.root().open_with(inside, &options)?;
         Ok(())
     }
     pub fn create_dir(&self, inside: &str, mode: u32) -> Result<()> {
         self.may_write()?;
-        self.root.create_dir(inside)?;
+        self.root().create_dir(inside)?;
         self.set_mode(inside, mode)
     }
     /// Links that could lead out are refused, for the sake of programs outside that would follow them: absolute ones, and
@@ -203,26 +223,26 @@ impl Mount {
         }
         let inside = self.inside(dir, name)?;
         #[cfg(unix)]
-        self.root.symlink(target, inside)?;
+        self.root().symlink(target, inside)?;
         #[cfg(windows)]
-        self.root.symlink_file(target, inside)?;
+        self.root().symlink_file(target, inside)?;
         Ok(())
     }
     pub fn rename(&self, from: &str, to: &str) -> Result<()> {
         self.may_write()?;
-        Ok(self.root.rename(from, &self.root, to)?)
+        Ok(self.root().rename(from, self.root(), to)?)
     }
     pub fn remove_file(&self, inside: &str) -> Result<()> {
         self.may_write()?;
         if self.kind(inside)? == Some(RealKind::Dir) {
             return Err(Errno::EISDIR);
         }
-        Ok(self.root.remove_file(inside)?)
+        Ok(self.root().remove_file(inside)?)
     }
     pub fn remove_dir(&self, inside: &str) -> Result<()> {
         self.may_write()?;
         self.require_dir(inside)?;
-        Ok(self.root.remove_dir(inside)?)
+        Ok(self.root().remove_dir(inside)?)
     }
     pub fn truncate(&self, inside: &str, len: u64) -> Result<()> {
         self.may_write()?;
@@ -232,8 +252,10 @@ impl Mount {
             _ => return Err(Errno::EINVAL),
         }
         Ok(self
-            .root
-            .open_with(inside, OpenOptions::new().write(true))?
+            .root()
+            .open_with(inside, options().write(true))
+            .map_err(Errno::from)
+            .and_then(regular)?
             .set_len(len)?)
     }
     /// Only permission bits: set-id bits of the real disk are not the sandbox's to give.
@@ -246,23 +268,25 @@ impl Mount {
         {
             use std::os::unix::fs::PermissionsExt;
             let permissions = std::fs::Permissions::from_mode(mode & 0o777);
-            self.root.set_permissions(
+            self.root().set_permissions(
                 here(inside),
                 cap_std::fs::Permissions::from_std(permissions),
             )?;
         }
         #[cfg(not(unix))]
         {
-            let mut permissions = self.root.symlink_metadata(here(inside))?.permissions();
+            let mut permissions = self.root().symlink_metadata(here(inside))?.permissions();
             permissions.set_readonly(mode & 0o222 == 0);
-            self.root.set_permissions(here(inside), permissions)?;
+            self.root().set_permissions(here(inside), permissions)?;
         }
         Ok(())
     }
     pub fn set_times(&self, inside: &str, atime: Option<i64>, mtime: Option<i64>) -> Result<()> {
         self.may_write()?;
         let file = match self.kind(inside)?.ok_or(Errno::ENOENT)? {
-            RealKind::File | RealKind::Dir => self.root.open(here(inside))?,
+            RealKind::File | RealKind::Dir => {
+                self.root().open_with(here(inside), options().read(true))?
+            }
             RealKind::Link | RealKind::Other => return Err(Errno::EOPNOTSUPP),
         };
         let mut times = FileTimes::new();
@@ -293,22 +317,49 @@ pub struct RealFile {
     pub mount: usize,
     pub inside: String,
     /// None for a folder.
-    file: Option<File>,
+    file: Option<(File, Slot)>,
 }
 
 impl RealFile {
     fn file(&self) -> Result<&File> {
-        self.file.as_ref().ok_or(Errno::EISDIR)
+        let open = self.file.as_ref().map(|(file, _)| file);
+        open.ok_or(Errno::EISDIR)
     }
-    pub fn read_at(&self, buf: &mut [u8], at: u64) -> Result<usize> {
-        Ok(os::read_at(self.file()?, buf, at)?)
+    pub fn read_at(&self, buf: &mut [u8], at: u64, pace: &Pace) -> Result<usize> {
+        let (file, mut done) = (self.file()?, 0);
+        for piece in buf.chunks_mut(PIECE) {
+            pace.go_on()?;
+            let count = match os::read_at(file, piece, at.saturating_add(done as u64)) {
+                Ok(count) => count,
+                Err(_) if done > 0 => break,
+                Err(error) => return Err(error.into()),
+            };
+            done += count;
+            if count < piece.len() {
+                break;
+            }
+        }
+        Ok(done)
     }
-    pub fn write_at(&self, data: &[u8], at: u64) -> Result<usize> {
-        Ok(os::write_at(self.file()?, data, at)?)
+    pub fn write_at(&self, data: &[u8], at: u64, pace: &Pace) -> Result<usize> {
+        let (file, mut done) = (self.file()?, 0);
+        for piece in data.chunks(PIECE) {
+            pace.go_on()?;
+            let count = match os::write_at(file, piece, at.saturating_add(done as u64)) {
+                Ok(count) => count,
+                Err(_) if done > 0 => break,
+                Err(error) => return Err(error.into()),
+            };
+            done += count;
+            if count < piece.len() {
+                break;
+            }
+        }
+        Ok(done)
     }
     pub fn stat(&self, mounts: &[Mount]) -> Result<Stat> {
         match &self.file {
-            Some(file) => Ok(stat_of(&file.metadata()?)),
+            Some((file, _)) => Ok(stat_of(&file.metadata()?)),
             None => mounts
                 .get(self.mount)
                 .ok_or(Errno::ENODEV)?
@@ -326,9 +377,51 @@ impl RealFile {
     }
     pub fn sync(&self) -> Result<()> {
         match &self.file {
-            Some(file) => Ok(file.sync_all()?),
+            Some((file, _)) => Ok(file.sync_all()?),
             None => Ok(()),
         }
+    }
+}
+
+/// A place among the descriptors that modules may have of the process, which needs some itself.
+struct Slot;
+
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Slot {
+    fn take() -> Result<Self> {
+        let slot = Slot;
+        if TAKEN.fetch_add(1, Ordering::Relaxed) >= descriptor_limit() / 2 {
+            return Err(Errno::EMFILE);
+        }
+        Ok(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        TAKEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Nothing is waited for: the name that was a file's a moment ago may be a pipe's.
+#[cfg_attr(not(unix), allow(unused_mut))]
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use cap_std::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    options
+}
+
+/// What was opened, unless it turned out to be something else than a file.
+fn regular(file: File) -> Result<File> {
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(Errno::EACCES)
     }
 }
 

@@ -129,6 +129,14 @@ impl Node {
             _ => None,
         }
     }
+    /// Bytes of its name, and of its text where it is a link.
+    pub fn name_bytes(&self) -> u64 {
+        let text = match &self.body {
+            Body::Link(target) => target.len(),
+            _ => 0,
+        };
+        (self.name.len() + text) as u64
+    }
     pub fn size(&self) -> u64 {
         match &self.body {
             Body::File(content) => content.len(),

@@ -4,8 +4,8 @@ use super::device::Device;
 use super::errno::{Errno, Result};
 use super::lookup::{Found, Place};
 use super::node::{Body, Ino, S_IALLUGO, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat};
-use super::streams::{MAX_FDS, Open, Target};
-use super::{FileSystem, Stdio};
+use super::streams::{MAX_FDS, MAX_REAL_FILES, Open, Target};
+use super::{FileSystem, MAX_LISTED, Stdio};
 use std::sync::Arc;
 
 /// Numbers of C headers that never changed between ABI generations.
@@ -139,6 +139,9 @@ impl FileSystem {
         mode: u32,
         found: &Found,
     ) -> Result<i32> {
+        if self.state.rest().streams.real_files() >= MAX_REAL_FILES {
+            return Err(Errno::EMFILE);
+        }
         let file = self.mounts[mount].open(mount, inside, flags, mode)?;
         self.add_stream(Target::Real(Arc::new(file)), flags, &found.path, true)
     }
@@ -289,12 +292,16 @@ impl FileSystem {
             Some(listing) => listing,
             None => {
                 let listing: Arc<[String]> = self.list(&place)?.into();
+                if self.state.rest().streams.listed() + listing.len() > MAX_LISTED {
+                    return Err(Errno::ENOMEM);
+                }
                 self.state.rest_mut().streams.get_mut(fd)?.listing = Some(listing.clone());
                 listing
             }
         };
         let mut out = Vec::new();
         for name in listing.iter().skip(start).take(max) {
+            self.pace.go_on()?;
             let stat = match &**name {
                 "." => self.stat_place(&place),
                 name => self.lstat(&super::join(&path, name)),

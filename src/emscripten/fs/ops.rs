@@ -6,7 +6,7 @@ use super::lookup::{Found, Place};
 use super::node::{
     Body, Dir, Ino, Node, S_IALLUGO, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, Stat,
 };
-use super::{FileSystem, MAX_LINK, now_ms};
+use super::{FileSystem, MAX_LINK, MAX_NAMES, MAX_NODES, now_ms};
 use std::sync::Arc;
 
 impl FileSystem {
@@ -41,11 +41,11 @@ impl FileSystem {
         mode: u32,
         rdev: u32,
         body: Body,
-    ) -> Ino {
+    ) -> Result<Ino> {
         let id = self.next_id();
         let now = now_ms();
         let name: Arc<str> = name.into();
-        let ino = self.state.insert(Node {
+        let node = Node {
             id,
             parent: dir,
             name: name.clone(),
@@ -56,9 +56,17 @@ impl FileSystem {
             ctime: now,
             linked: true,
             body,
-        });
+        };
+        let rest = self.state.rest();
+        let named = rest.named + node.name_bytes();
+        if rest.nodes >= MAX_NODES || named > MAX_NAMES {
+            return Err(Errno::ENOSPC);
+        }
+        let rest = self.state.rest_mut();
+        (rest.nodes, rest.named) = (rest.nodes + 1, named);
+        let ino = self.state.insert(node);
         self.edit_dir(dir, |entries| entries.insert(name, ino));
-        ino
+        Ok(ino)
     }
     fn edit_dir(&mut self, dir: Ino, edit: impl FnOnce(&mut Dir)) {
         let now = now_ms();
@@ -94,7 +102,7 @@ impl FileSystem {
                     kind | bits,
                     dev,
                     body,
-                )))
+                )?))
             }
             Place::Real(mount, inside) => {
                 let mount = &self.mounts[mount];
@@ -143,7 +151,7 @@ impl FileSystem {
                     S_IFLNK | 0o777,
                     0,
                     Body::Link(target.into()),
-                );
+                )?;
                 Ok(())
             }
             Place::Real(mount, inside) => self.mounts[mount].symlink(target, &inside, &found.name),
@@ -176,14 +184,21 @@ impl FileSystem {
         let mut names = vec![".".to_owned(), "..".to_owned()];
         match place {
             Place::Node(ino) => match &self.node(*ino)?.body {
-                Body::Dir(dir) => names.extend(dir.names().iter().map(|n| n.to_string())),
+                Body::Dir(dir) => {
+                    for name in dir.names() {
+                        self.pace.go_on()?;
+                        names.push(name.to_string());
+                    }
+                }
                 Body::Descriptors if self.unlisted_descriptors => return Err(Errno::ENOTDIR),
                 Body::Descriptors => {
                     names.extend(self.state.rest().streams.fds().map(|fd| fd.to_string()))
                 }
                 _ => return Err(Errno::ENOTDIR),
             },
-            Place::Real(mount, inside) => names.extend(self.mounts[*mount].list(inside)?),
+            Place::Real(mount, inside) => {
+                names.extend(self.mounts[*mount].list(inside, &self.pace)?)
+            }
             Place::Descriptor(_) => return Err(Errno::ENOTDIR),
         }
         Ok(names)
@@ -257,10 +272,15 @@ impl FileSystem {
         if node.linked || self.state.rest().streams.uses_node(ino) {
             return;
         }
-        if let Body::File(content) = &node.body {
-            let stored = content.stored();
-            self.state.rest_mut().stored -= stored;
-        }
+        let stored = match &node.body {
+            Body::File(content) => content.stored(),
+            _ => 0,
+        };
+        let named = node.name_bytes();
+        let rest = self.state.rest_mut();
+        rest.stored -= stored;
+        rest.named -= named;
+        rest.nodes -= 1;
         self.state.remove(ino);
     }
 
@@ -324,8 +344,14 @@ impl FileSystem {
             }
             None => drop(self.may_create(&new)?),
         }
-        self.edit_dir(from, |entries| _ = entries.remove(&old.name));
         let name: Arc<str> = new.name.into();
+        let before = self.node(ino)?.name.len();
+        let named = self.state.rest().named + name.len() as u64 - before as u64;
+        if named > MAX_NAMES && name.len() > before {
+            return Err(Errno::ENOSPC);
+        }
+        self.state.rest_mut().named = named;
+        self.edit_dir(from, |entries| _ = entries.remove(&old.name));
         let node = self.node_mut(ino);
         node.name = name.clone();
         node.parent = to;

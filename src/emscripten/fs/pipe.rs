@@ -4,6 +4,7 @@ use super::errno::{Errno, Result};
 use super::node::{S_IFIFO, Stat};
 use super::streams::{Open, Target};
 use super::{FileSystem, flags, now_ms};
+use crate::engine::PIECE;
 use std::collections::VecDeque;
 
 #[derive(Clone)]
@@ -81,6 +82,7 @@ impl FileSystem {
             .ok_or(Errno::EBADF)
     }
     pub(super) fn pipe_read(&mut self, index: u32, buf: &mut [u8]) -> Result<usize> {
+        let pace = self.pace.clone();
         let pipe = self.pipe_mut(index)?;
         if buf.is_empty() {
             return Ok(0);
@@ -92,15 +94,20 @@ impl FileSystem {
                 Ok(0)
             };
         }
-        let count = buf.len().min(pipe.data.len());
-        for (to, from) in buf.iter_mut().zip(pipe.data.drain(..count)) {
-            *to = from;
+        let (mut count, most) = (0, buf.len().min(pipe.data.len()));
+        while count < most && !pace.is_stopped() {
+            let piece = PIECE.min(most - count);
+            for (to, from) in buf[count..].iter_mut().zip(pipe.data.drain(..piece)) {
+                *to = from;
+            }
+            count += piece;
         }
         self.state.rest_mut().stored -= count as u64;
         Ok(count)
     }
     pub(super) fn pipe_write(&mut self, index: u32, data: &[u8]) -> Result<usize> {
         let room = self.limit.saturating_sub(self.stored());
+        let pace = self.pace.clone();
         let pipe = self.pipe_mut(index)?;
         if !pipe.reader {
             return Err(Errno::EPIPE);
@@ -108,9 +115,16 @@ impl FileSystem {
         if data.len() as u64 > room {
             return Err(Errno::EAGAIN);
         }
-        pipe.data.extend(data);
-        self.state.rest_mut().stored += data.len() as u64;
-        Ok(data.len())
+        let mut count = 0;
+        for piece in data.chunks(PIECE) {
+            if pace.is_stopped() {
+                break;
+            }
+            pipe.data.extend(piece);
+            count += piece.len();
+        }
+        self.state.rest_mut().stored += count as u64;
+        Ok(count)
     }
     pub(super) fn pipe_close(&mut self, index: u32, writing: bool) {
         let rest = self.state.rest_mut();

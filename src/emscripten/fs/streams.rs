@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 /// As Emscripten's `FS.MAX_OPEN_FDS`.
 pub const MAX_FDS: usize = 4096;
+/// How many of them may be files of the real disk: each is a descriptor of the process.
+pub const MAX_REAL_FILES: usize = 256;
 
 /// Descriptors point to open files; `dup` makes two point to the same.
 #[derive(Clone, Default)]
@@ -88,6 +90,15 @@ impl Streams {
             .enumerate()
             .filter(|(_, o)| o.is_some())
             .map(|(fd, _)| fd as i32)
+    }
+    pub fn real_files(&self) -> usize {
+        let real = |open: &&Open| matches!(open.target, Target::Real(_));
+        self.opens.iter().flatten().filter(real).count()
+    }
+    /// Names in the listings of open folders.
+    pub fn listed(&self) -> usize {
+        let listings = self.opens.iter().flatten().map(|open| &open.listing);
+        listings.flatten().map(|names| names.len()).sum()
     }
     pub fn uses_node(&self, ino: Ino) -> bool {
         self.opens

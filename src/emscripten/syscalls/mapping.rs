@@ -5,10 +5,10 @@
 
 use super::arguments::{Fail, Outcome, Words};
 use super::files::position;
-use crate::emscripten::Runtime;
 use crate::emscripten::abi::StatLayout;
 use crate::emscripten::fs::Errno;
 use crate::emscripten::process::Mapping;
+use crate::emscripten::{Runtime, bounds};
 use crate::engine::{Raw, Unwind};
 
 const PAGE: u32 = 65536;
@@ -34,7 +34,10 @@ impl Runtime {
         if ptr == 0 {
             return Err(Errno::ENOMEM.into());
         }
-        self.wasm.bytes_mut(ptr, size)?.fill(0);
+        self.wasm.in_pieces(ptr, size, |piece| {
+            piece.fill(0);
+            Ok::<(), Unwind>(())
+        })?;
         Ok(ptr)
     }
     fn map_file(
@@ -76,6 +79,7 @@ pub fn mmap2(rt: &mut Runtime, w: &mut Words) -> Outcome {
     if addr != 0 || flags & MAP_FIXED != 0 || len == 0 {
         return Err(Errno::EINVAL.into());
     }
+    bounds::MAPPINGS.admit(rt.process.mappings.len())?;
     let offset = u64::from(page) << 12;
     let anonymous = flags & MAP_ANONYMOUS != 0 || fd == -1;
     let ptr = match anonymous {

@@ -33,7 +33,7 @@ use crate::engine::Unwind;
 impl Runtime {
     /// The text of a C string, as JavaScript's decoder would give it.
     pub fn c_string(&self, addr: u32) -> Result<String, Unwind> {
-        Ok(String::from_utf8_lossy(self.wasm.c_str(addr)?).into_owned())
+        super::text::utf8(self.wasm.pace(), self.wasm.c_str(addr)?)
     }
     /// Writes `text` and a NUL, cut to `max` bytes at a character's end, as `stringToUTF8` does. Gives the length.
     pub fn write_c_string(&mut self, addr: u32, text: &str, max: u32) -> Result<u32, Unwind> {

@@ -144,7 +144,9 @@ fn clock_res_get(rt: &mut Runtime, w: &mut Words) -> Outcome {
 }
 fn random_get(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (buf, len) = (w.u32(), w.u32());
-    getrandom::fill(rt.wasm.bytes_mut(buf, len)?).map_err(|_| Errno::EIO)?;
+    rt.wasm.in_pieces(buf, len, |piece| {
+        getrandom::fill(piece).map_err(|_| Fail::from(Errno::EIO))
+    })?;
     Ok(0)
 }
 fn proc_exit(_: &mut Runtime, w: &mut Words) -> Outcome {

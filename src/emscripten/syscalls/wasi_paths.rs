@@ -15,7 +15,8 @@ pub fn is_preopen(fd: i32) -> bool {
 
 impl Runtime {
     fn bytes_string(&self, ptr: u32, len: u32) -> Result<String, Fail> {
-        Ok(String::from_utf8_lossy(self.wasm.bytes(ptr, len)?).into_owned())
+        let bytes = self.wasm.bytes(ptr, len)?;
+        Ok(crate::emscripten::text::utf8(self.wasm.pace(), bytes)?)
     }
     /// A path relative to an open folder, or to the root.
     fn wasi_path(&self, fd: i32, ptr: u32, len: u32) -> Result<String, Fail> {
@@ -206,10 +207,13 @@ pub fn fd_readdir(rt: &mut Runtime, w: &mut Words) -> Outcome {
     Ok(0)
 }
 
+/// There are no more descriptors, and as many clocks again will do.
+const MOST_SUBSCRIPTIONS: u32 = 8192;
+
 /// `poll_oneoff`: clocks by sleeping, descriptors at once.
 pub fn poll_oneoff(rt: &mut Runtime, w: &mut Words) -> Outcome {
     let (subscriptions, events, count, ready) = (w.u32(), w.u32(), w.u32(), w.u32());
-    if count == 0 {
+    if count == 0 || count > MOST_SUBSCRIPTIONS {
         return Err(Errno::EINVAL.into());
     }
     let mut out: Vec<[u8; 32]> = Vec::new();

@@ -3,7 +3,7 @@
 use super::calendar::{is_leap, join, split};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Pace, Stopped, Unwind};
 
 const WEEKDAYS: [&str; 7] = [
     "Sunday",
@@ -44,12 +44,13 @@ pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         offset,
         zone: &zone,
         old_weeks: rt.abi.old_weeks,
+        pace: rt.wasm.pace().clone(),
     };
-    let text = context.text(&pattern);
-    if text.len() as u64 + 1 > u64::from(max) {
+    let text = context.text(&pattern, u64::from(max))?;
+    let Some(text) = text else {
         args.ret_i32(0);
         return Ok(());
-    }
+    };
     rt.write_c_string(buf, &text, max)?;
     args.ret_i32(text.len() as i32);
     Ok(())
@@ -60,18 +61,25 @@ struct Context<'a> {
     offset: i32,
     zone: &'a str,
     old_weeks: bool,
+    pace: Pace,
 }
 
 impl Context<'_> {
-    fn text(&self, pattern: &str) -> String {
+    /// `None` when the text and its NUL take more than `max` bytes.
+    fn text(&self, pattern: &str, max: u64) -> Result<Option<String>, Stopped> {
         let mut out = String::new();
         let mut rest = pattern;
-        while let Some(at) = rest.find('%') {
+        while let Some(at) = memchr::memchr(b'%', rest.as_bytes()) {
+            self.pace.go_on()?;
+            if out.len() as u64 >= max {
+                return Ok(None);
+            }
             out.push_str(&rest[..at]);
             let mut chars = rest[at + 1..].chars();
             let Some(mut letter) = chars.next() else {
                 out.push('%');
-                return out;
+                rest = "";
+                break;
             };
             // The locale's alternatives are the same as the plain ones.
             if letter == 'E' || letter == 'O' {
@@ -80,7 +88,7 @@ impl Context<'_> {
                     (letter, chars) = (next, ahead);
                 }
             }
-            match self.item(letter) {
+            match self.item(letter)? {
                 Some(text) => out.push_str(&text),
                 None => {
                     out.push('%');
@@ -90,32 +98,33 @@ impl Context<'_> {
             rest = chars.as_str();
         }
         out.push_str(rest);
-        out
+        Ok(Some(out).filter(|out| (out.len() as u64) < max))
     }
 
-    fn item(&self, letter: char) -> Option<String> {
+    fn item(&self, letter: char) -> Result<Option<String>, Stopped> {
         let Context {
             tm,
             offset,
             zone,
             old_weeks,
+            ..
         } = *self;
-        let composed = |pattern: &str| self.text(pattern);
+        let composed = |pattern: &str| Ok(self.text(pattern, u64::MAX)?.unwrap_or_default());
         let weekday = WEEKDAYS.get(tm.wday as usize).copied().unwrap_or("");
         let month = MONTHS.get(tm.mon as usize).copied().unwrap_or("");
         let year = i64::from(tm.year) + 1900;
         let (yday, wday) = (i64::from(tm.yday), i64::from(tm.wday));
-        Some(match letter {
+        Ok(Some(match letter {
             'a' => weekday.chars().take(3).collect(),
             'A' => weekday.into(),
             'b' | 'h' => month.chars().take(3).collect(),
             'B' => month.into(),
-            'c' => composed("%a %b %d %H:%M:%S %Y"),
+            'c' => composed("%a %b %d %H:%M:%S %Y")?,
             'C' => format!("{:02}", year / 100),
             'd' => format!("{:02}", tm.mday),
-            'D' | 'x' => composed("%m/%d/%y"),
+            'D' | 'x' => composed("%m/%d/%y")?,
             'e' => format!("{:2}", tm.mday),
-            'F' => composed("%Y-%m-%d"),
+            'F' => composed("%Y-%m-%d")?,
             'g' => week_year(year, yday).to_string().chars().skip(2).collect(),
             'G' => week_year(year, yday).to_string(),
             'H' => format!("{:02}", tm.hour),
@@ -139,11 +148,11 @@ impl Context<'_> {
                 "PM"
             }
             .into(),
-            'r' => composed("%I:%M:%S %p"),
-            'R' => composed("%H:%M"),
+            'r' => composed("%I:%M:%S %p")?,
+            'R' => composed("%H:%M")?,
             'S' => format!("{:02}", tm.sec),
             't' => "\t".into(),
-            'T' | 'X' => composed("%H:%M:%S"),
+            'T' | 'X' => composed("%H:%M:%S")?,
             'u' => if tm.wday == 0 { 7 } else { tm.wday }.to_string(),
             'U' if old_weeks => format!(
                 "{:02}",
@@ -163,8 +172,8 @@ impl Context<'_> {
             'z' => zone_offset(offset),
             'Z' => zone.into(),
             '%' => "%".into(),
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
     }
 }
 
@@ -262,8 +271,11 @@ mod tests {
             offset,
             zone,
             old_weeks: false,
+            pace: Pace::default(),
         }
-        .text(pattern)
+        .text(pattern, u64::MAX)
+        .unwrap()
+        .unwrap()
     }
 
     fn sample() -> Tm {

@@ -4,7 +4,7 @@
 use super::calendar::{Zone, is_leap};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Pace, Stopped, Unwind};
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -35,7 +35,8 @@ pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (text, pattern) = (rt.c_string(buf)?, rt.c_string(format)?);
     let before = Tm::read(rt, at)?;
     let offset = rt.wasm.read_i32(at.wrapping_add(36))?;
-    match parse(&text, &pattern, &before, &Zone::system()) {
+    let pace = rt.wasm.pace().clone();
+    match parse(&text, &pattern, &before, &Zone::system(), &pace)? {
         None => args.ret_u32(0),
         Some(parsed) => {
             parsed.tm.write(rt, at)?;
@@ -69,11 +70,20 @@ struct Found {
     offset: Option<i32>,
 }
 
-fn parse(text: &str, pattern: &str, before: &Tm, zone: &Zone) -> Option<Parsed> {
+fn parse(
+    text: &str,
+    pattern: &str,
+    before: &Tm,
+    zone: &Zone,
+    pace: &Pace,
+) -> Result<Option<Parsed>, Stopped> {
     let mut found = Found::default();
-    let rest = read(text, &expand(pattern), &mut found)?;
-    let length = text.len() - rest.len();
+    let rest = read(text, &expand(pattern, pace)?, &mut found, pace)?;
+    Ok(rest.and_then(|rest| put_together(found, text.len() - rest.len(), before, zone)))
+}
 
+/// The time that was read. `length`: bytes of the text that were used.
+fn put_together(found: Found, length: usize, before: &Tm, zone: &Zone) -> Option<Parsed> {
     let number = |letter: u8| found.numbers[usize::from(letter - b'A')];
     // What the text leaves open stays as it is in the structure, brought into range.
     let mut year = (i64::from(before.year) + 1900).clamp(1970, 9999);
@@ -146,10 +156,11 @@ fn parse(text: &str, pattern: &str, before: &Tm, zone: &Zone) -> Option<Parsed> 
     })
 }
 
-fn expand(pattern: &str) -> String {
+fn expand(pattern: &str, pace: &Pace) -> Result<String, Stopped> {
     let mut out = String::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
+        pace.go_on()?;
         if c != '%' {
             out.push(c);
             continue;
@@ -177,86 +188,110 @@ fn expand(pattern: &str) -> String {
             None => "%",
         });
     }
-    out
+    Ok(out)
 }
 
 /// The text that is left after the pattern, or `None` when it does not match.
-fn read<'a>(mut text: &'a str, pattern: &str, found: &mut Found) -> Option<&'a str> {
+fn read<'a>(
+    mut text: &'a str,
+    pattern: &str,
+    found: &mut Found,
+    pace: &Pace,
+) -> Result<Option<&'a str>, Stopped> {
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
-        if c.is_whitespace() {
-            text = text.trim_start();
-            continue;
-        }
-        if c != '%' {
-            text = text.strip_prefix(c)?;
-            continue;
-        }
-        let letter = chars.next().unwrap_or('%');
-        let slot = match letter {
-            'd' => Some(b'D'),
-            'H' | 'I' | 'M' | 'S' | 'Y' => Some(letter as u8),
-            _ => None,
+        pace.go_on()?;
+        let rest = if c.is_whitespace() {
+            Some(trimmed(text, pace)?)
+        } else if c != '%' {
+            text.strip_prefix(c)
+        } else {
+            match chars.next().unwrap_or('%') {
+                'n' | 't' => Some(trimmed(text, pace)?),
+                letter => item(text, letter, found),
+            }
         };
-        if matches!(letter, 'd' | 'H' | 'I' | 'm' | 'M' | 'S') {
-            // A blank may stand for a leading zero.
-            text = text.strip_prefix(' ').unwrap_or(text);
+        let Some(rest) = rest else { return Ok(None) };
+        text = rest;
+    }
+    Ok(Some(text))
+}
+
+/// What follows the white space that a text begins with.
+fn trimmed<'a>(text: &'a str, pace: &Pace) -> Result<&'a str, Stopped> {
+    for (i, c) in text.char_indices() {
+        if !c.is_whitespace() {
+            return Ok(&text[i..]);
         }
-        let mut value = 0;
-        text = match letter {
-            'a' => name(text, &DAYS, &mut value)?,
-            'b' => name(text, &MONTHS, &mut value)?,
-            'C' => digits(text, 2, 2, 0, 99, &mut value)?,
-            'd' => digits(text, 1, 2, 1, 31, &mut value)?,
-            'H' => digits(text, 1, 2, 0, 23, &mut value)?,
-            'I' => digits(text, 1, 2, 0, 12, &mut value)?,
-            'j' => digits(text, 1, 3, 1, 369, &mut value)?,
-            'm' => digits(text, 1, 2, 1, 12, &mut value)?,
-            'M' => digits(text, 1, 2, 0, 59, &mut value)?,
-            'S' => digits(text, 1, 2, 0, 60, &mut value)?,
-            'U' | 'W' => digits(text, 1, 2, 0, 53, &mut value)?,
-            'w' => digits(text, 1, 1, 0, 6, &mut value)?,
-            'y' => digits(text, 2, 2, 0, 99, &mut value)?,
-            'Y' => digits(text, 4, 4, 0, 9999, &mut value)?,
-            '?' => match digits(text, 4, 4, 0, 9999, &mut value) {
-                Some(rest) => {
-                    found.numbers[usize::from(b'Y' - b'A')] = Some(value);
-                    rest
-                }
-                None => {
-                    let rest = digits(text, 2, 2, 0, 99, &mut value)?;
-                    found.short_year = Some(value);
-                    rest
-                }
-            },
-            'p' => {
-                let (pm, rest) = half_of_day(text)?;
-                found.afternoon = Some(pm);
+        pace.go_on()?;
+    }
+    Ok("")
+}
+
+/// Reads what one letter of a pattern stands for; gives the text that is left.
+fn item<'a>(mut text: &'a str, letter: char, found: &mut Found) -> Option<&'a str> {
+    let slot = match letter {
+        'd' => Some(b'D'),
+        'H' | 'I' | 'M' | 'S' | 'Y' => Some(letter as u8),
+        _ => None,
+    };
+    if matches!(letter, 'd' | 'H' | 'I' | 'm' | 'M' | 'S') {
+        // A blank may stand for a leading zero.
+        text = text.strip_prefix(' ').unwrap_or(text);
+    }
+    let mut value = 0;
+    text = match letter {
+        'a' => name(text, &DAYS, &mut value)?,
+        'b' => name(text, &MONTHS, &mut value)?,
+        'C' => digits(text, 2, 2, 0, 99, &mut value)?,
+        'd' => digits(text, 1, 2, 1, 31, &mut value)?,
+        'H' => digits(text, 1, 2, 0, 23, &mut value)?,
+        'I' => digits(text, 1, 2, 0, 12, &mut value)?,
+        'j' => digits(text, 1, 3, 1, 369, &mut value)?,
+        'm' => digits(text, 1, 2, 1, 12, &mut value)?,
+        'M' => digits(text, 1, 2, 0, 59, &mut value)?,
+        'S' => digits(text, 1, 2, 0, 60, &mut value)?,
+        'U' | 'W' => digits(text, 1, 2, 0, 53, &mut value)?,
+        'w' => digits(text, 1, 1, 0, 6, &mut value)?,
+        'y' => digits(text, 2, 2, 0, 99, &mut value)?,
+        'Y' => digits(text, 4, 4, 0, 9999, &mut value)?,
+        '?' => match digits(text, 4, 4, 0, 9999, &mut value) {
+            Some(rest) => {
+                found.numbers[usize::from(b'Y' - b'A')] = Some(value);
                 rest
             }
-            'z' => {
-                let (seconds, rest) = offset(text)?;
-                found.offset = Some(seconds);
+            None => {
+                let rest = digits(text, 2, 2, 0, 99, &mut value)?;
+                found.short_year = Some(value);
                 rest
             }
-            'n' | 't' => text.trim_start(),
-            '%' => text.strip_prefix('%')?,
-            _ => return None,
-        };
-        match letter {
-            'a' => found.weekday = Some(value),
-            'b' => found.month = Some(value),
-            'm' => found.month = Some(value - 1),
-            'C' => found.century = Some(value),
-            'y' => found.short_year = Some(value),
-            'j' => found.day_of_year = Some(value),
-            'U' => found.sunday_week = Some(value),
-            'W' => found.monday_week = Some(value),
-            _ => {}
+        },
+        'p' => {
+            let (pm, rest) = half_of_day(text)?;
+            found.afternoon = Some(pm);
+            rest
         }
-        if let Some(slot) = slot {
-            found.numbers[usize::from(slot - b'A')] = Some(value);
+        'z' => {
+            let (seconds, rest) = offset(text)?;
+            found.offset = Some(seconds);
+            rest
         }
+        '%' => text.strip_prefix('%')?,
+        _ => return None,
+    };
+    match letter {
+        'a' => found.weekday = Some(value),
+        'b' => found.month = Some(value),
+        'm' => found.month = Some(value - 1),
+        'C' => found.century = Some(value),
+        'y' => found.short_year = Some(value),
+        'j' => found.day_of_year = Some(value),
+        'U' => found.sunday_week = Some(value),
+        'W' => found.monday_week = Some(value),
+        _ => {}
+    }
+    if let Some(slot) = slot {
+        found.numbers[usize::from(slot - b'A')] = Some(value);
     }
     Some(text)
 }
@@ -335,7 +370,9 @@ mod tests {
                 ..Tm::default()
             },
             &Zone::named("UTC"),
+            &Pace::default(),
         )
+        .unwrap()
         .map(|p| (p.tm, p.length))
     }
 

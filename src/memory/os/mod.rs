@@ -18,9 +18,9 @@ pub use linux::{
 #[cfg(target_os = "linux")]
 pub use page_scan::written_pages;
 #[cfg(unix)]
-pub use unix::{decommit, hide, page_size, release, reserve, show};
+pub use unix::{decommit, descriptor_limit, hide, page_size, release, reserve, show};
 #[cfg(windows)]
-pub use windows::{decommit, hide, page_size, release, reserve, show};
+pub use windows::{decommit, descriptor_limit, hide, page_size, release, reserve, show};
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
     Sealed, Window, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages,

@@ -106,3 +106,16 @@ pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
         }
     }
 }
+
+/// How many files the process may have open.
+pub fn descriptor_limit() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the call writes to the record it is given, and to nothing else.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } {
+        0 => usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX),
+        _ => 256,
+    }
+}

@@ -78,3 +78,8 @@ pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
         show(base, len)
     }
 }
+
+/// How many files the process may have open: the system sets no limit, this is ours.
+pub fn descriptor_limit() -> usize {
+    8192
+}

@@ -72,7 +72,7 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
 fn text(rt: &mut Runtime, at: u32) -> Result<String, Unwind> {
     let length = rt.wasm.c_str(at)?.len();
     rt.embind.builder.charge(length)?;
-    Ok(latin1(rt.wasm.c_str(at)?))
+    latin1(rt, at)
 }
 
 /// A function's name without the argument names that newer bindings append.

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::{new, text};
+use crate::engine::WritableFolder;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use flags::*;
@@ -24,9 +25,10 @@ fn setup() -> Setup {
     let (mut vfs, _) = new();
     let dir =
         |name: &str| Dir::open_ambient_dir(disk.path().join(name), ambient_authority()).unwrap();
-    vfs.mount("/data", dir("in"), false).unwrap();
-    vfs.mount("/two", dir("in2"), false).unwrap();
-    vfs.mount("/ro", dir("ro"), true).unwrap();
+    let writable = |name: &str| WritableFolder::give(&disk.path().join(name)).ok();
+    vfs.mount("/data", dir("in"), writable("in")).unwrap();
+    vfs.mount("/two", dir("in2"), writable("in2")).unwrap();
+    vfs.mount("/ro", dir("ro"), None).unwrap();
     Setup { fs: vfs, disk }
 }
 
@@ -259,7 +261,7 @@ fn recycling_closes_real_files_and_keeps_mounts() {
         .mount(
             "/mnt/deep",
             Dir::open_ambient_dir(disk.path(), ambient_authority()).unwrap(),
-            false,
+            WritableFolder::give(disk.path()).ok(),
         )
         .unwrap();
     for _ in 0..2 {
@@ -272,7 +274,7 @@ fn recycling_closes_real_files_and_keeps_mounts() {
         other.mount(
             "/late",
             Dir::open_ambient_dir(disk.path(), ambient_authority()).unwrap(),
-            true
+            None
         ),
         Err(Errno::EBUSY)
     );

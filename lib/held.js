@@ -1,0 +1,31 @@
+'use strict'
+
+// What JavaScript keeps outside of wasm's memory: Emscripten's in-memory files are ArrayBuffers of V8.
+
+const now = () => process.memoryUsage().arrayBuffers
+
+// How much the ArrayBuffers of this thread have grown since a generation began. Whose they are cannot be told: what the program
+// itself allocates counts as well, until the next generation begins. What goes was kept by past generations, as far as those
+// had anything left: V8 collects when it pleases.
+class BufferGrowth {
+  #last = now()
+  #held = 0
+  #past = 0
+
+  get bytes () {
+    const change = now() - this.#last
+    this.#last += change
+    const ofPast = Math.min(this.#past, Math.max(0, -change))
+    this.#past -= ofPast
+    this.#held = Math.max(0, this.#held + change + ofPast)
+    return this.#held
+  }
+
+  // The next generation begins.
+  begin () {
+    this.#past += this.bytes
+    this.#held = 0
+  }
+}
+
+module.exports = { BufferGrowth }
