@@ -147,7 +147,7 @@ test('a package that was used and ran nothing in emvm says so once, with the way
   })
   assert.strictEqual(warnings.length, 1)
   assert.match(warnings[0], /main\.js/)
-  assert.match(warnings[0], /loaded outside: engine;.*`packages`/)
+  assert.match(warnings[0], /engine was loaded outside .*`packages`/)
   const kept = await warned(async () => {
     const vm = await open(file, { host: 'glue', packages: [], recycle: 'never' })
     await vm.exports.add(1, 2)
@@ -155,6 +155,14 @@ test('a package that was used and ran nothing in emvm says so once, with the way
     vm.dispose()
   })
   assert.strictEqual(kept.length, 1)
+  // Nor for one that loads its WebAssembly when it is asked to.
+  const late = wrapped(t, { 'main.js': `${INSTANCE}; exports.version = 1` })
+  assert.deepStrictEqual(await warned(async () => {
+    const vm = await open(late, { host: 'glue' })
+    assert.strictEqual(vm.exports.version, 1)
+    await (await vm.isReady()).machine()
+    vm.dispose()
+  }), [])
   // Neither for what was never used.
   assert.deepStrictEqual(await warned(async () => (await open(file, { host: 'glue', packages: [] })).dispose()), [])
 })

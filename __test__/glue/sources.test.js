@@ -219,19 +219,74 @@ test('factory: false calls nothing, factory: true calls what does not look like 
   await assert.rejects(open(file, { factory: 'no' }), { code: 'EMVM_ERR_OPTION' })
 })
 
-test('files that share what is still being loaded', async (t) => {
+test('files that import each other, and share what is still being loaded', async (t) => {
   const { write } = glueFolder(t)
   write('package.json', '{ "name": "circles", "type": "module" }')
   write('slow.js', 'await new Promise((resolve) => setTimeout(resolve, 20))\nexport const slow = 1')
   write('shared.js', 'import { slow } from "./slow.js"\nexport const shared = slow + 1')
-  write('left.js', 'import { shared } from "./shared.js"\nexport const left = () => shared')
-  write('right.js', 'import { shared } from "./shared.js"\nimport * as other from "./left.js"\nexport const right = () => shared + other.left()')
+  write('left.js', 'import { shared } from "./shared.js"\nimport { right, count, more } from "./right.js"\nexport const left = () => shared\nexport const viaRight = () => { more(); return [right(), count] }')
+  write('right.js', 'import { shared } from "./shared.js"\nimport * as other from "./left.js"\nexport const right = () => shared + other.left()\nexport let count = 0\nexport const more = () => { count++ }')
   const file = write('main.js', `
     var wasmBinary = typeof WebAssembly
     const [left, right] = await Promise.all([import('./left.js'), import('./right.js')])
-    export const values = [left.left(), right.right()]
+    export const values = [left.left(), left.viaRight(), left.viaRight(), right.right(), right.count]
     export const version = 1`)
   const vm = await glueHost(file)
   assert.deepStrictEqual(vm.exports.values, (await import(file)).values)
+  vm.dispose()
+})
+
+// Each in its own words; `M` is a file of the package that is loaded later.
+const GLOBALS = {
+  'bare, defined on globalThis': ['globalThis.fieldA ||= {}; globalThis.fieldA.ask = () => 1', 'globalThis.fieldA?.ask && fieldA.ask()'],
+  'bare, defined on global by a name': ['global["fieldB"] = 2', 'fieldB + 1'],
+  'defined by assigning it': ['fieldC = [1]', 'fieldC.push(2), [...fieldC, globalThis.fieldC === fieldC]'],
+  'defined by Object.assign': ['Object.assign(globalThis, { fieldD: 4 })', 'fieldD * 2'],
+  'defined by defineProperty, with a getter': ['Object.defineProperty(globalThis, "fieldE", { get: () => 5, configurable: true })', 'fieldE'],
+  'defined in another file, used in this one': ['require("./later").define(6)', 'fieldF'],
+  'one of the caller\'s': ['', 'callersOwn.value'],
+  'counted': ['fieldG = 1', 'fieldG++, fieldG += 2, ++fieldG, fieldG'],
+  'by shorthand and by destructuring': ['({ fieldH, fieldI = 2 } = { fieldH: 1 })', '({ fieldH, fieldI })'],
+  'typeof what is there and what is not': ['fieldJ = 1', '[typeof fieldJ, typeof fieldNone, typeof (fieldNone)]'],
+  'missing': ['', '(() => { try { fieldNone } catch (error) { return error.name + error.message } })()'],
+  'called, not as a method': ['globalThis.fieldK = function () { "use strict"; return this === undefined }', '[fieldK(), (fieldK)()]'],
+  'deleted': ['fieldL = 1; delete fieldL', 'typeof fieldL'],
+  'a polyfill of the language': ['globalThis.Map = class Map { get () { return "mine" } }', 'new Map().get()'],
+  'a polyfill of Node\'s': ['globalThis.structuredClone = () => "mine"', 'structuredClone({})']
+}
+
+for (const realm of ['shared', 'context']) {
+  test(`globals that a package defines and reads bare: ${realm} realm`, async (t) => {
+    const { write } = glueFolder(t)
+    const own = ['Map', 'structuredClone'].map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)])
+    const left = () => Object.getOwnPropertyNames(globalThis).filter((key) => key.startsWith('field'))
+    write('later.js', 'exports.define = (value) => { globalThis.fieldF = value }')
+    globalThis.callersOwn = { value: 7 }
+    t.after(() => { delete globalThis.callersOwn })
+    for (const [name, [define, use]] of Object.entries(GLOBALS)) {
+      if (realm === 'context' && name.startsWith('one of the caller')) continue
+      const file = write(`${name.replace(/\W+/g, '-')}.js`, `const engine = typeof WebAssembly, wasmBinary = null;\n${define};\nexports.version = 1; exports.ask = () => (${use})`)
+      const plain = JSON.stringify(require(file).ask())
+      for (const [key, descriptor] of own) Object.defineProperty(globalThis, key, descriptor)
+      for (const key of left()) delete globalThis[key]
+      const vm = await glueHost(file, { realm })
+      for (let round = 0; round < 2; round++) {
+        assert.strictEqual(JSON.stringify(vm.exports.ask()), plain, name)
+        await vm.isReady()
+      }
+      vm.dispose()
+      assert.deepStrictEqual(left(), [], name)
+    }
+  })
+}
+
+test('print and printErr reach glue that a wrapper starts', async (t) => {
+  const { glue, write } = glueFolder(t)
+  glue('inner.js', 'commonjs', 'print("from the glue"); console.warn("a %s", "warning")')
+  const file = write('wrapper.js', 'const make = require("./inner"); exports.version = 1; exports.load = () => make()')
+  const lines = []
+  const vm = await glueHost(file, { print: (line) => lines.push(line), printErr: (line) => lines.push(`! ${line}`) })
+  await vm.exports.load()
+  assert.deepStrictEqual(lines, ['from the glue', '! a warning'])
   vm.dispose()
 })

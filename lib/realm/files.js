@@ -6,6 +6,7 @@
 const fs = require('node:fs')
 const { isBuiltin } = require('node:module')
 const { load } = require('../binding')
+const { globalsClass } = require('./globals')
 const { Packages } = require('./packages')
 const { importedFile, urlOf } = require('./resolve')
 
@@ -15,20 +16,27 @@ class PackageFiles {
     this.main = main
     this.makeSource = makeSource
     this.packages = new Packages(main, names)
-    this.sources = new Map([[main.file, main]])
+    this.sources = new Map()
+    this.Globals = globalsClass()
+    this.#add(main)
   }
 
-  // Names of the dependencies that Node loaded, since they do not run inside.
-  get outside () { return [...this.packages.outside] }
+  // Names of dependencies that Node loaded although they carry WebAssembly.
+  get outsideWithWasm () { return this.packages.outsideWithWasm() }
 
   #source (file) {
     if (!/\.[cm]?js$/.test(file) || !this.packages.has(file)) return undefined
     let source = this.sources.get(file)
     if (source === undefined) {
       source = this.makeSource(file, load().scriptBody(fs.readFileSync(file)))
-      this.sources.set(file, source)
+      this.#add(source)
     }
     return source
+  }
+
+  #add (source) {
+    this.sources.set(source.file, source)
+    this.Globals.add(source.body.globals)
   }
 
   // What `require(id)` means, where that is a file that runs inside.

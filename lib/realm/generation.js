@@ -34,7 +34,7 @@ class Generation {
       around: options.onUncaught && ((fn) => this.failures.around(fn)),
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
-    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: this.failures })
+    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: this.failures, ...this.#outputs() })
     this.module = undefined
   }
 
@@ -145,6 +145,12 @@ class Generation {
       }
       throw new StartError(`the module's start-up failed: ${message}`, { cause })
     }
+  }
+
+  // Glue that a wrapper starts is given no `Module` of ours.
+  #outputs () {
+    const { print, printErr } = this.options
+    return this.program.wraps ? { print, printErr } : {}
   }
 
   // Whether what the file exports is a factory; undefined: to be found out.

@@ -26,6 +26,8 @@ class GlueProgram {
     this.wrapped = Boolean(shape && shape.wrapped)
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
+    // The file is JavaScript of the package's own around glue, there or elsewhere.
+    this.wraps = marker === undefined || this.wrapped || Boolean(shape && shape.api.length > 0)
     this.unregister = unregister
     // Options of ours that the glue aborts at.
     this.unwanted = new Set()
@@ -72,7 +74,7 @@ class GlueHost {
   }
 
   get exports () {
-    this.outside.given()
+    this.outside.seen()
     return this.current.module
   }
 
@@ -141,6 +143,7 @@ class GlueHost {
   // The current generation stays although a fresh one was asked for.
   keep () {
     this.outside.check(this.current)
+    this.outside.given()
     return this.exports
   }
 

@@ -17,6 +17,8 @@ class Loader {
     this.overrides = overrides
     this.own = own
     this.context = context
+    // In a context, the global object is the realm's own.
+    this.globals = context ? new files.Globals(overrides.globalThis, overrides.globalThis) : new files.Globals(overrides, globalThis)
     this.records = new Map()
     this.module = undefined
   }
@@ -99,6 +101,7 @@ class Loader {
       modules: source.links.map((link) => this.#linked(link)),
       meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => new URL(id, source.url).href },
       import: (specifier) => this.#dynamic(source, `${specifier}`),
+      forget: (name) => delete this.globals.own[name],
       exports: (getters) => {
         record.exports = true
         Object.defineProperties(namespace, Object.getOwnPropertyDescriptors(getters))
@@ -111,7 +114,7 @@ class Loader {
         }
       }
     }
-    const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, ...source.names.map((name) => own[name]))
+    const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, this.globals, ...source.names.map((name) => own[name]))
     if (!source.body.awaits) module.loaded = true
     return given
   }

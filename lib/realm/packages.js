@@ -19,7 +19,7 @@ class Packages {
     this.main = main
     this.names = names
     this.decided = new Map()
-    // Dependencies that Node loaded, by name.
+    // The folders of dependencies that Node loaded.
     this.outside = new Set()
     if (names !== undefined) this.#check()
   }
@@ -33,9 +33,11 @@ class Packages {
     if (folder === this.root) return true
     if (!this.decided.has(folder)) this.decided.set(folder, this.#decide(folder))
     const inside = this.decided.get(folder)
-    if (!inside) this.outside.add(nameOf(folder))
+    if (!inside) this.outside.add(folder)
     return inside
   }
+
+  outsideWithWasm () { return [...this.outside].filter(carries).map(nameOf) }
 
   // A package is inside when it, or anything that it depends on, is to be.
   #decide (folder) {

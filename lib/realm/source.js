@@ -39,7 +39,7 @@ class GlueSource {
   // The function, and the names of its parameters. A context has a function of its own.
   compile (context) {
     if (!context && this.compiled) return this.compiled
-    const parameters = ['__emvm', ...this.names]
+    const parameters = ['__emvm', '__emvm_global', ...this.names]
     const source = this.#wrap()
     const options = {
       filename: this.file,

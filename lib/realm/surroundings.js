@@ -7,13 +7,14 @@ const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
+const { format } = require('node:util')
 const { ExitError } = require('../errors')
 const { Loop } = require('./loop')
 
 const USED_MS = 5
 
 class Surroundings {
-  constructor (source, { WebAssembly, args, failures }) {
+  constructor (source, { WebAssembly, args, failures, print, printErr }) {
     this.source = source
     this.loop = new Loop(failures)
     // How many files the glue is fetching.
@@ -22,7 +23,8 @@ class Surroundings {
       WebAssembly,
       process: this.#process(args),
       ...this.loop.overrides,
-      fetch: (input, init) => this.#fetch(input, init)
+      fetch: (input, init) => this.#fetch(input, init),
+      ...((print || printErr) && { console: consoleOf(print, printErr) })
     })
     const world = this.#world()
     Object.assign(this.overrides, { globalThis: world, global: world })
@@ -106,6 +108,15 @@ class Surroundings {
       }
     })
   }
+}
+
+// What Emscripten's JavaScript writes to where nobody gives its `Module` a `print`.
+function consoleOf (print, printErr) {
+  const own = Object.create(console)
+  const lines = (told) => (...values) => { for (const line of format(...values).split('\n')) told(line) }
+  if (print) own.log = own.info = own.debug = lines(print)
+  if (printErr) own.warn = own.error = own.trace = lines(printErr)
+  return own
 }
 
 module.exports = { Surroundings }

@@ -6,19 +6,21 @@
 use super::ReadError;
 use super::glue::parse::{Ast, contains, text, with_ast};
 use super::glue::wasm_literal;
+use super::outer;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
-    ExportDefaultDeclarationKind, ImportDeclarationSpecifier, ModuleExportName, Statement,
-    StringLiteral,
+    ExportDefaultDeclarationKind, ImportDeclaration, ImportDeclarationSpecifier, ModuleExportName,
+    Statement, StringLiteral,
 };
 use oxc_span::{GetSpan, Span};
 use oxc_syntax::symbol::SymbolFlags;
+use std::collections::HashMap;
 
 /// The name of the custom section that holds the key.
 const SECTION: &[u8; 12] = b"emvm:program";
 
-/// Glue as a function body. It refers to `__emvm`: `modules` (what it imports statically), `exports(getters)`, `meta`
-/// and `import(specifier)`.
+/// Glue as a function body. It refers to `__emvm`: `modules` (what it imports statically), `exports(getters)`, `meta`,
+/// `import(specifier)` and `forget(name)`; and to `__emvm_global`, whose properties are the globals.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
     pub source: String,
@@ -28,6 +30,8 @@ pub struct Body {
     pub awaits: bool,
     /// Specifiers of static imports, in order.
     pub imports: Vec<String>,
+    /// Globals that it asks `__emvm_global` for.
+    pub globals: Vec<String>,
     /// Names that it declares with `let`, `const` or `class` at top level: no parameter may have them.
     pub declares: Vec<String>,
     /// How many embedded modules were cut out.
@@ -55,6 +59,8 @@ struct Rewriter<'r, 'a> {
     ast: &'r Ast<'a>,
     edits: Vec<(Span, String)>,
     header: String,
+    /// By local name, the expression for what is imported.
+    imported: HashMap<String, String>,
     getters: Vec<(String, String)>,
     out: Body,
     given: bool,
@@ -66,6 +72,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             ast,
             edits: Vec::new(),
             header: String::new(),
+            imported: HashMap::new(),
             getters: Vec::new(),
             out: Body::default(),
             given,
@@ -78,8 +85,16 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             self.edits.push((hashbang.span, String::new()));
         }
         for statement in &self.ast.program.body {
+            if let Statement::ImportDeclaration(import) = statement {
+                self.imports(import);
+            }
+        }
+        for statement in &self.ast.program.body {
             self.statement(statement);
         }
+        let outer = outer::find(self.ast, &self.imported);
+        self.edits.extend(outer.edits);
+        self.out.globals = outer.globals;
         let marker = marker(key);
         for node in self.ast.nodes.iter() {
             match node.kind() {
@@ -108,28 +123,27 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         self.finish()
     }
 
+    fn imports(&mut self, import: &ImportDeclaration<'a>) {
+        let from = self.import(&import.source.value);
+        for specifier in import.specifiers.iter().flatten() {
+            let (local, value) = match specifier {
+                ImportDeclarationSpecifier::ImportSpecifier(s) => {
+                    (&s.local.name, property(&from, &name(&s.imported)))
+                }
+                ImportDeclarationSpecifier::ImportDefaultSpecifier(s) => {
+                    (&s.local.name, property(&from, "default"))
+                }
+                ImportDeclarationSpecifier::ImportNamespaceSpecifier(s) => {
+                    (&s.local.name, from.clone())
+                }
+            };
+            self.imported.insert(local.to_string(), value);
+        }
+    }
+
     fn statement(&mut self, statement: &Statement<'a>) {
         match statement {
             Statement::ImportDeclaration(import) => {
-                let from = self.import(&import.source.value);
-                for specifier in import.specifiers.iter().flatten() {
-                    let line = match specifier {
-                        ImportDeclarationSpecifier::ImportSpecifier(s) => {
-                            format!(
-                                "const {{ {}: {} }} = {from};\n",
-                                quoted(&name(&s.imported)),
-                                s.local.name
-                            )
-                        }
-                        ImportDeclarationSpecifier::ImportDefaultSpecifier(s) => {
-                            format!("const {{ default: {} }} = {from};\n", s.local.name)
-                        }
-                        ImportDeclarationSpecifier::ImportNamespaceSpecifier(s) => {
-                            format!("const {} = {from};\n", s.local.name)
-                        }
-                    };
-                    self.header.push_str(&line);
-                }
                 self.edits.push((import.span, String::new()));
             }
             Statement::ExportDeclaration(export) => {
@@ -145,15 +159,16 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             }
             Statement::ExportNamedDeclaration(export) => {
                 for specifier in &export.specifiers {
-                    self.getters
-                        .push((name(&specifier.exported), name(&specifier.local)));
+                    let local = name(&specifier.local);
+                    let value = self.imported.get(&local).cloned().unwrap_or(local);
+                    self.getters.push((name(&specifier.exported), value));
                 }
                 self.edits.push((export.span, String::new()));
             }
             Statement::ExportFromDeclaration(export) => {
                 let from = self.import(&export.source.value);
                 for specifier in &export.specifiers {
-                    let value = format!("{from}[{}]", quoted(&name(&specifier.local)));
+                    let value = property(&from, &name(&specifier.local));
                     self.getters.push((name(&specifier.exported), value));
                 }
                 self.edits.push((export.span, String::new()));
@@ -162,9 +177,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 let from = self.import(&export.source.value);
                 match &export.exported {
                     Some(exported) => self.getters.push((name(exported), from)),
-                    None => self
-                        .header
-                        .push_str(&format!("__emvm.exportAll({from});\n")),
+                    None => self.header.push_str(&format!("__emvm.exportAll({from}); ")),
                 }
                 self.edits.push((export.span, String::new()));
             }
@@ -227,7 +240,8 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                 .iter()
                 .map(|(name, value)| format!("get {}() {{ return {value} }}", quoted(name)))
                 .collect();
-            source.push_str(&format!("__emvm.exports({{ {} }});\n", getters.join(", ")));
+            // Without a line of its own: places in stack traces hold.
+            source.push_str(&format!("__emvm.exports({{ {} }}); ", getters.join(", ")));
         }
         source.push_str(&self.header);
         let mut at = 0;
@@ -239,11 +253,25 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             }
             source.push_str(text.get(at..start).unwrap_or_default());
             source.push_str(replacement);
+            if replacement.is_empty() {
+                source.extend(text.get(start..end).unwrap_or_default().matches('\n'));
+            }
             at = end;
         }
         source.push_str(text.get(at..).unwrap_or_default());
         self.out.source = source;
         self.out
+    }
+}
+
+fn property(object: &str, key: &str) -> String {
+    let plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+    match plain {
+        true => format!("{object}.{key}"),
+        false => format!("{object}[{}]", quoted(key)),
     }
 }
 
@@ -305,12 +333,9 @@ mod tests {
         assert!(out.module && !out.awaits);
         assert_eq!(out.imports, ["fs", "path"]);
         for part in [
-            "const { default: fs } = __emvm.modules[0];",
-            "const { \"readFile\": r } = __emvm.modules[0];",
-            "const p = __emvm.modules[1];",
             "get \"a\"() { return a }",
             "get \"default\"() { return make }",
-            "get \"read\"() { return r }",
+            "get \"read\"() { return __emvm.modules[0].readFile }",
             "return __emvm.import('url')",
         ] {
             assert!(out.source.contains(part), "{part} not in {}", out.source);

@@ -10,6 +10,7 @@ pub mod files;
 pub mod glue;
 pub mod instrument;
 mod locate;
+mod outer;
 mod registry;
 pub mod wasm_code;
 pub mod wasm_custom;

@@ -41,6 +41,7 @@ pub struct GlueBody {
     pub awaits: bool,
     pub imports: Vec<String>,
     pub declares: Vec<String>,
+    pub globals: Vec<String>,
     pub cut: u32,
 }
 
@@ -78,6 +79,7 @@ impl From<esm::Body> for GlueBody {
             awaits: body.awaits,
             imports: body.imports,
             declares: body.declares,
+            globals: body.globals,
             cut: body.cut as u32,
         }
     }

@@ -1,0 +1,353 @@
+//! Names that a file takes from outside of itself: the global object's, and those that it imports.
+//!
+//! Both may change while the file runs: another file of the package may define a global, or what is imported may be
+//! assigned. So each reference becomes a property that is read when it is used.
+
+use super::glue::parse::{Ast, contains};
+use oxc_ast::AstKind;
+use oxc_ast::ast::{AssignmentTarget, Expression, IdentifierReference};
+use oxc_semantic::NodeId;
+use oxc_span::{GetSpan, Span};
+use oxc_syntax::operator::UnaryOperator;
+use rustc_hash::FxHashSet;
+use std::collections::HashMap;
+
+/// The object whose properties are the globals as the realm has them.
+const GLOBALS: &str = "__emvm_global";
+
+/// Names of the language's own: taken as they are, unless the file assigns them.
+const LANGUAGE: [&str; 62] = [
+    "AggregateError",
+    "Array",
+    "ArrayBuffer",
+    "Atomics",
+    "BigInt",
+    "BigInt64Array",
+    "BigUint64Array",
+    "Boolean",
+    "DataView",
+    "Date",
+    "Error",
+    "EvalError",
+    "FinalizationRegistry",
+    "Float16Array",
+    "Float32Array",
+    "Float64Array",
+    "Function",
+    "Infinity",
+    "Int16Array",
+    "Int32Array",
+    "Int8Array",
+    "Intl",
+    "Iterator",
+    "JSON",
+    "Map",
+    "Math",
+    "NaN",
+    "Number",
+    "Object",
+    "Promise",
+    "Proxy",
+    "RangeError",
+    "ReferenceError",
+    "Reflect",
+    "RegExp",
+    "Set",
+    "SharedArrayBuffer",
+    "String",
+    "Symbol",
+    "SyntaxError",
+    "TypeError",
+    "URIError",
+    "Uint16Array",
+    "Uint32Array",
+    "Uint8Array",
+    "Uint8ClampedArray",
+    "WeakMap",
+    "WeakRef",
+    "WeakSet",
+    "decodeURI",
+    "decodeURIComponent",
+    "encodeURI",
+    "encodeURIComponent",
+    "escape",
+    "isFinite",
+    "isNaN",
+    "parseFloat",
+    "parseInt",
+    "unescape",
+    "undefined",
+    "globalThis",
+    "global",
+];
+
+/// Names that each file has of its own, whatever is assigned.
+const OWN: [&str; 9] = [
+    "require",
+    "module",
+    "exports",
+    "__dirname",
+    "__filename",
+    "Module",
+    "arguments",
+    "eval",
+    "__emvm",
+];
+
+/// What is to be put where, and which globals are asked for.
+#[derive(Default)]
+pub struct Outer {
+    pub edits: Vec<(Span, String)>,
+    pub globals: Vec<String>,
+}
+
+/// `imports`: by local name, the expression for what is imported.
+pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
+    let mut out = Outer::default();
+    let scoping = &ast.scoping;
+    for (name, symbol) in scoping.get_bindings(scoping.root_scope_id()) {
+        if let Some(value) = imports.get(name.as_str()) {
+            for reference in scoping.get_resolved_reference_ids(*symbol) {
+                let node = scoping.get_reference(*reference).node_id();
+                out.edits.extend(edit(ast, node, value, None));
+            }
+        }
+    }
+    let assigned = assigned(ast);
+    let language: FxHashSet<&str> = LANGUAGE.into_iter().collect();
+    for (name, references) in scoping.root_unresolved_references() {
+        let name = name.as_str();
+        if OWN.contains(&name) || (language.contains(name) && !assigned.contains(name)) {
+            continue;
+        }
+        let before = out.edits.len();
+        let value = format!("{GLOBALS}.{name}");
+        for reference in references {
+            let node = scoping.get_reference(*reference).node_id();
+            out.edits.extend(edit(ast, node, &value, Some(name)));
+        }
+        if out.edits.len() > before {
+            out.globals.push(name.to_owned());
+        }
+    }
+    out.globals.sort();
+    out
+}
+
+/// Names that the file assigns: as a property of whatever object, or without declaring them.
+fn assigned<'a>(ast: &Ast<'a>) -> FxHashSet<&'a str> {
+    let mut names = FxHashSet::default();
+    for node in ast.nodes.iter() {
+        match node.kind() {
+            AstKind::AssignmentExpression(assignment) => match &assignment.left {
+                AssignmentTarget::StaticMemberExpression(member) if !is_exports(&member.object) => {
+                    names.insert(member.property.name.as_str());
+                }
+                AssignmentTarget::AssignmentTargetIdentifier(id) if ast.symbol(id).is_none() => {
+                    names.insert(id.name.as_str());
+                }
+                AssignmentTarget::ComputedMemberExpression(member) => {
+                    if let Expression::StringLiteral(key) = &member.expression {
+                        names.insert(key.value.as_str());
+                    }
+                }
+                _ => {}
+            },
+            // `Object.defineProperty(globalThis, 'Name', ...)`.
+            AstKind::CallExpression(call) => {
+                if let [_, oxc_ast::ast::Argument::StringLiteral(key), _] = &call.arguments[..] {
+                    names.insert(key.value.as_str());
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn is_exports(object: &Expression<'_>) -> bool {
+    match object {
+        Expression::Identifier(id) => id.name == "exports",
+        Expression::StaticMemberExpression(member) => member.property.name == "exports",
+        _ => false,
+    }
+}
+
+/// What takes the place of a reference. `global`: its name, where it may be missing.
+fn edit(ast: &Ast<'_>, node: NodeId, value: &str, global: Option<&str>) -> Option<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return None;
+    };
+    // There, a name may be a property of the object.
+    let within =
+        |kind| matches!(kind, AstKind::WithStatement(with) if contains(with.body.span(), id.span));
+    if ast.ancestors(node).any(within) {
+        return None;
+    }
+    let mut around = ast.ancestors(node);
+    let mut parent = around.next()?;
+    let mut inner = id.span;
+    while let AstKind::ParenthesizedExpression(parenthesized) = parent {
+        inner = parenthesized.span;
+        parent = around.next()?;
+    }
+    let bare = inner == id.span;
+    let text = match parent {
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Typeof => {
+            match global {
+                Some(name) => format!("{GLOBALS}[\"{name}?\"]"),
+                None => value.to_owned(),
+            }
+        }
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Delete => {
+            let name = global?;
+            return Some((unary.span, format!("__emvm.forget(\"{name}\")")));
+        }
+        AstKind::ObjectProperty(property) if property.shorthand && bare => {
+            format!("{}: {value}", id.name)
+        }
+        AstKind::AssignmentTargetPropertyIdentifier(target) if same(&target.binding, id) => {
+            format!("{}: {value}", id.name)
+        }
+        // Called as a function and not as a method.
+        AstKind::CallExpression(call) if call.callee.span() == inner => {
+            detached(ast, node, id.span, value)
+        }
+        AstKind::TaggedTemplateExpression(tagged) if tagged.tag.span() == inner => {
+            detached(ast, node, id.span, value)
+        }
+        _ => value.to_owned(),
+    };
+    Some((id.span, text))
+}
+
+fn same(binding: &IdentifierReference<'_>, id: &IdentifierReference<'_>) -> bool {
+    binding.span == id.span
+}
+
+/// `(0, value)`; at the start of a statement, a line without a semicolon may come before it.
+fn detached(ast: &Ast<'_>, node: NodeId, span: Span, value: &str) -> String {
+    let mut around = ast.ancestors(node);
+    let statement = around.by_ref().find_map(|kind| match kind {
+        AstKind::ExpressionStatement(statement) => Some(statement.span),
+        _ => None,
+    });
+    let first = statement.is_some_and(|statement| statement.start == span.start);
+    let listed = around.next().is_some_and(|kind| {
+        matches!(
+            kind,
+            AstKind::Program(_)
+                | AstKind::FunctionBody(_)
+                | AstKind::BlockStatement(_)
+                | AstKind::SwitchCase(_)
+                | AstKind::StaticBlock(_)
+        )
+    });
+    let before = ast.text.get(..span.start as usize).unwrap_or_default();
+    let guard = match first && listed && !before.trim_end().ends_with("=>") {
+        true => ";",
+        false => "",
+    };
+    format!("{guard}(0, {value})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::esm::body;
+
+    fn rewrite(text: &str) -> String {
+        body(text.as_bytes(), b"", false, &[7; 32])
+            .expect("parses")
+            .source
+    }
+
+    #[test]
+    fn globals_are_read_where_they_are_used() {
+        for (text, expected) in [
+            ("a.b(c)", "__emvm_global.a.b(__emvm_global.c)"),
+            (
+                "x = 1\nlog()",
+                "__emvm_global.x = 1\n;(0, __emvm_global.log)()",
+            ),
+            (
+                "if (a)\nlog()",
+                "if (__emvm_global.a)\n(0, __emvm_global.log)()",
+            ),
+            (
+                "var f = () => log()",
+                "var f = () => (0, __emvm_global.log)()",
+            ),
+            ("(log)(1)", "((0, __emvm_global.log))(1)"),
+            ("log`x`", ";(0, __emvm_global.log)`x`"),
+            (
+                "new Thing; new Thing(1)",
+                "new __emvm_global.Thing; new __emvm_global.Thing(1)",
+            ),
+            (
+                "var o = { a, b: c }",
+                "var o = { a: __emvm_global.a, b: __emvm_global.c }",
+            ),
+            (
+                "({ a, b = 1, c: d } = o)",
+                "({ a: __emvm_global.a, b: __emvm_global.b = 1, c: __emvm_global.d } = __emvm_global.o)",
+            ),
+            (
+                "[a, b = 2] = [1]",
+                "[__emvm_global.a, __emvm_global.b = 2] = [1]",
+            ),
+            (
+                "for (k in o) k++",
+                "for (__emvm_global.k in __emvm_global.o) __emvm_global.k++",
+            ),
+            (
+                "typeof a; typeof (b)",
+                "typeof __emvm_global[\"a?\"]; typeof (__emvm_global[\"b?\"])",
+            ),
+            ("delete a", "__emvm.forget(\"a\")"),
+            ("class A extends B {}", "class A extends __emvm_global.B {}"),
+            ("with (o) { a }", "with (__emvm_global.o) { a }"),
+            (
+                "function f (a) { return a + require(b).c }",
+                "function f (a) { return a + require(__emvm_global.b).c }",
+            ),
+            (
+                "new Map([Math.PI]); Module.x; globalThis.y",
+                "new Map([Math.PI]); Module.x; globalThis.y",
+            ),
+            (
+                "globalThis.Map = M; new Map",
+                "globalThis.Map = __emvm_global.M; new __emvm_global.Map",
+            ),
+            (
+                "Promise = p; Promise.all()",
+                "__emvm_global.Promise = __emvm_global.p; __emvm_global.Promise.all()",
+            ),
+        ] {
+            assert_eq!(rewrite(text), expected);
+        }
+    }
+
+    #[test]
+    fn imports_are_live() {
+        for (text, expected) in [
+            (
+                "import a, { b as c, 'd e' as f } from 'x'\nc()\nf; typeof a",
+                "\n;(0, __emvm.modules[0].b)()\n__emvm.modules[0][\"d e\"]; typeof __emvm.modules[0].default",
+            ),
+            (
+                "import * as n from 'x'\nexport const o = { n }",
+                "__emvm.exports({ get \"o\"() { return o } }); \nconst o = { n: __emvm.modules[0] }",
+            ),
+            (
+                "import { b } from 'x'\nexport { b as c }\nexport default b",
+                "__emvm.exports({ get \"c\"() { return __emvm.modules[0].b }, get \"default\"() { return __emvm_default } }); \n\nconst __emvm_default = __emvm.modules[0].b;",
+            ),
+            (
+                "import { b } from 'x'\nfunction f (b) { return b }",
+                "\nfunction f (b) { return b }",
+            ),
+        ] {
+            assert_eq!(rewrite(text), expected);
+        }
+    }
+}
