@@ -172,7 +172,7 @@ test('inspect of glue that unpacks its wasm itself says so', async (t) => {
       return Object.assign(Module, { _add: instance.exports.add, calledRun: true, wasmBinary: undefined, noInitialRun: true })
     }`)
   const { host, wasm, imports, exports } = await inspect(file)
-  assert.deepStrictEqual({ host, origin: wasm.origin, imports, exports }, { host: 'glue', origin: 'Hidden', imports: [], exports: [] })
+  assert.deepStrictEqual({ host, origin: wasm.origin, imports, exports }, { host: 'glue', origin: 'hidden', imports: [], exports: [] })
   const vm = await open(file, { print () {}, printErr () {} })
   assert.strictEqual(vm.exports._add(1, 2), 3)
   vm.dispose()
