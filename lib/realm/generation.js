@@ -150,7 +150,7 @@ class Generation {
   // Glue that a wrapper starts is given no `Module` of ours.
   #outputs () {
     const { print, printErr } = this.options
-    return this.program.wraps ? { print, printErr } : {}
+    return this.program.wraps ? { print, printErr } : { print: undefined, printErr: undefined }
   }
 
   // Whether what the file exports is a factory; undefined: to be found out.
