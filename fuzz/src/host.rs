@@ -12,6 +12,8 @@ use emvm::emscripten::js::{
 use emvm::engine::{self, Answer, Args, Code, Raw, Setup, Unwind};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use wasmer_types::{FunctionType, Type};
@@ -133,6 +135,17 @@ pub fn restore(embind: &mut Embind, image: &Image, live: u32, js: &dyn Js) {
     );
 }
 
+/// Values are places in a list; none is null.
+fn js_value(place: usize) -> JsValue {
+    JsValue(NonNull::without_provenance(
+        NonZeroUsize::MIN.saturating_add(place),
+    ))
+}
+
+fn place_of(value: JsValue) -> usize {
+    value.0.addr().get() - 1
+}
+
 impl Fake {
     fn new(decisions: &[u8], meddle: Meddle) -> Self {
         let fixed = vec![
@@ -158,19 +171,26 @@ impl Fake {
         let mut values = self.values.borrow_mut();
         // What grows for ever ends at a size that no finding needs.
         if values.len() > 1 << 16 {
-            return JsValue(0);
+            return js_value(0);
         }
         values.push(value);
-        JsValue(values.len() - 1)
+        js_value(values.len() - 1)
+    }
+    /// A string, which may be longer than those of JavaScript.
+    fn text(&self, units: Vec<u16>) -> Result<JsValue, Unwind> {
+        if units.len() > 100 && self.byte() % 8 == 0 {
+            return Err(Unwind::StringTooLong);
+        }
+        Ok(self.put(Value::Text(units)))
     }
     fn at(&self, value: JsValue) -> Value {
-        self.values.borrow()[value.0].clone()
+        self.values.borrow()[place_of(value)].clone()
     }
     /// A value of the fuzzer's choice.
     pub fn any(&self) -> JsValue {
         let choice = self.byte();
         match choice % 16 {
-            n @ 0..=3 => JsValue(n.into()),
+            n @ 0..=3 => js_value(n.into()),
             4 => self.number(f64::from(self.byte())),
             5 => self.number(f64::from(choice) * -1e9),
             6 => self.number(f64::NAN),
@@ -197,7 +217,7 @@ impl Fake {
                     })),
                 }
             }
-            _ => JsValue(usize::from(self.byte()) % self.values.borrow().len()),
+            _ => js_value(usize::from(self.byte()) % self.values.borrow().len()),
         }
     }
     fn throw(&self) -> Unwind {
@@ -228,13 +248,13 @@ impl Fake {
         if let Value::Object(fields) = self.at(object)
             && let Some(at) = fields.get(name)
         {
-            return Ok(JsValue(*at));
+            return Ok(js_value(*at));
         }
         self.outcome(rt)
     }
     fn change(&self, object: JsValue, name: String, value: JsValue) {
-        if let Some(Value::Object(fields)) = self.values.borrow_mut().get_mut(object.0) {
-            fields.insert(name, value.0);
+        if let Some(Value::Object(fields)) = self.values.borrow_mut().get_mut(place_of(object)) {
+            fields.insert(name, place_of(value));
         }
     }
     fn name_of(&self, key: JsValue) -> String {
@@ -260,13 +280,13 @@ impl Js for Fake {
         }
     }
     fn undefined(&self) -> JsValue {
-        JsValue(0)
+        js_value(0)
     }
     fn null(&self) -> JsValue {
-        JsValue(1)
+        js_value(1)
     }
     fn boolean(&self, value: bool) -> JsValue {
-        JsValue(2 + usize::from(value))
+        js_value(2 + usize::from(value))
     }
     fn number(&self, value: f64) -> JsValue {
         self.put(Value::Number(value))
@@ -277,15 +297,15 @@ impl Js for Fake {
     fn bigint_u64(&self, value: u64) -> JsValue {
         self.put(Value::Big(false, vec![value]))
     }
-    fn string_latin1(&self, bytes: &[u8]) -> JsValue {
-        self.put(Value::Text(bytes.iter().map(|b| u16::from(*b)).collect()))
+    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
+        self.text(bytes.iter().map(|b| u16::from(*b)).collect())
     }
-    fn string_utf8(&self, bytes: &[u8]) -> JsValue {
+    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
         let text = String::from_utf8_lossy(bytes);
-        self.put(Value::Text(text.encode_utf16().collect()))
+        self.text(text.encode_utf16().collect())
     }
-    fn string_utf16(&self, units: &[u16]) -> JsValue {
-        self.put(Value::Text(units.to_vec()))
+    fn string_utf16(&self, units: &[u16]) -> Result<JsValue, Unwind> {
+        self.text(units.to_vec())
     }
     fn object(&self) -> JsValue {
         self.put(Value::Object(BTreeMap::new()))
@@ -454,7 +474,9 @@ impl Js for Fake {
         let given = self.outcome(rt)?;
         Ok(match operator {
             Operator::Number => self.number(f64::from(self.byte())),
-            Operator::Equals | Operator::Less | Operator::Greater => self.boolean(given.0 % 2 == 0),
+            Operator::Equals | Operator::Less | Operator::Greater => {
+                self.boolean(place_of(given) % 2 == 0)
+            }
             _ => given,
         })
     }
@@ -514,12 +536,12 @@ impl Js for Fake {
     }
     fn keep(&self, value: JsValue) -> JsRef {
         let key = self.next.replace(self.next.get() + 1);
-        self.kept.borrow_mut().insert(key, value.0);
+        self.kept.borrow_mut().insert(key, place_of(value));
         JsRef(key)
     }
     fn value(&self, reference: JsRef) -> JsValue {
         let kept = self.kept.borrow();
-        JsValue(
+        js_value(
             *kept
                 .get(&reference.0)
                 .expect("a reference is used while it is kept"),

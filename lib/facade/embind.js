@@ -3,6 +3,7 @@
 // embind's part of the module object: classes, functions, enums and constants, made once per sandbox from what native
 // code describes. No state is kept here, so that a recycle has nothing to put back.
 
+const { holding } = require('./holding')
 const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
 const { factoriesFor } = require('./embind/factories')
@@ -61,7 +62,9 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   if (!native) return null
   if (!known.has(registrations)) known.set(registrations, JSON.parse(native.description))
   const description = known.get(registrations)
-  const { operations, registers, owner } = native
+  const { operations, registers } = native
+  // Handles say by it whose they are: users see it, not what it keeps.
+  const owner = holding({}, native.owner)
   const { BindingError } = errors
   const { argsSuffix, finalizers, anonymous } = description
 

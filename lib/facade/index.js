@@ -9,14 +9,12 @@ const { takes } = require('./memory')
 const { hasWasmFS } = require('../choose')
 const { UnsupportedError } = require('../errors')
 const { evaluate } = require('./fragment')
+const { holding } = require('./holding')
 
 // Since then the glue puts exports on its module as they are, so that their `length` is what they take.
 const RAW_EXPORTS = 30130
 
 class Facade {
-  // What raw functions belong to: a function that the user keeps must keep the sandbox.
-  static HOLDER = Symbol('emvm.sandbox')
-
   // What pre-js added to the module object.
   #ofPre = []
 
@@ -137,11 +135,8 @@ class Facade {
     return functions
   }
 
-  // A function of native code, made to keep what it needs.
-  holding (fn) {
-    if (typeof fn === 'function') Object.defineProperty(fn, Facade.HOLDER, { value: this.sandbox })
-    return fn
-  }
+  // A function of native code that the user keeps must keep the sandbox.
+  holding (fn) { return typeof fn === 'function' ? holding(fn, this.sandbox) : fn }
 
   #attachHeap () {
     const keys = new Set(this.facts.moduleKeys)

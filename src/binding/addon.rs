@@ -1,15 +1,17 @@
 //! The sandbox as a JavaScript object, for `lib/sandbox.js`.
 
 use super::exports::{self, ExportSite};
+use super::node_api::{self, Res, Value};
 use super::program::ProgramHandle;
-use super::sandbox::SandboxCell;
-use super::{allocations, errors, js, raw};
+use super::sandbox::{Entering, SandboxCell, enter};
+use super::{allocations, errors, js};
+use crate::emscripten::Runtime;
 use crate::emscripten::embind::signatures;
-use crate::emscripten::js::JsValue;
+use crate::engine::Unwind;
 use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
+use napi::JsValue as _;
 use napi::bindgen_prelude::*;
-use napi::{JsValue as _, sys};
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,7 +22,8 @@ use std::time::Duration;
 /// The factory that makes errors: `lib/errors.js` gives it once per thread.
 #[napi]
 pub fn set_error_factory(env: &Env, factory: Unknown) {
-    errors::set_factory(env.raw(), factory.raw());
+    let own = node_api::Env::new(env.raw());
+    errors::set_factory(own, value_of(own, factory));
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
@@ -100,6 +103,11 @@ pub(super) fn pending() -> Error {
     Error::from_status(Status::PendingException)
 }
 
+/// A value that napi-rs gave.
+pub(super) fn value_of(env: node_api::Env, given: Unknown) -> Value {
+    Value::from_raw(given.raw()).unwrap_or_else(|| env.undefined())
+}
+
 #[napi]
 impl SandboxObject {
     #[napi(constructor)]
@@ -129,7 +137,7 @@ impl SandboxObject {
             user_imports: settings.user_imports.unwrap_or_default(),
         };
         Self {
-            cell: SandboxCell::new(env.raw()),
+            cell: SandboxCell::new(node_api::Env::new(env.raw())),
             program: RefCell::new(Some(program.program.clone())),
             settings: RefCell::new(Some(settings)),
             sites: RefCell::default(),
@@ -140,459 +148,388 @@ impl SandboxObject {
 
     /// Instantiates the module; nothing of it runs yet, so its imports may come later.
     #[napi(catch_unwind)]
-    pub fn instantiate(&self, env: &Env, this: This) -> Result<()> {
+    pub fn instantiate(&self, this: This) -> Result<()> {
         let (Some(program), Some(settings)) = (self.program.take(), self.settings.take()) else {
             return Err(Error::from_reason("a sandbox starts once"));
         };
-        let js = Rc::new(js::NapiJs::new(env.raw(), &*self.cell, this.object.raw()));
+        let js = Rc::new(js::NapiJs::new(&self.cell, self.keeper(&this)));
         *self.js.borrow_mut() = Some(js.clone());
-        let _held = self.cell.hold();
         let host = Host {
             js,
             js_imports: Vec::new(),
         };
-        let instance = Instance::new(program, settings, host).map_err(|error| {
-            self.throw_start(env, error);
-            pending()
-        })?;
-        self.cell.set_instance(Some(instance));
-        self.report(env);
+        let instance = self.started(Instance::new(program, settings, host))?;
+        self.done(self.cell.put(instance))?;
+        self.report();
         Ok(())
     }
 
     /// The functions of the user's imports, then of the program's own, in the order of their names.
-    #[napi]
-    pub fn set_imports(&self, env: &Env, imports: Vec<Option<Unknown>>) -> Result<()> {
-        let runtime = &mut self.live(env)?.runtime;
-        let js = runtime.js();
-        for old in std::mem::take(&mut runtime.js_imports)
-            .into_iter()
-            .flatten()
-        {
-            js.release(old);
-        }
-        let keep = |value: &Unknown| js.keep(JsValue(value.raw() as usize));
-        runtime.js_imports = imports
-            .iter()
-            .map(|function| function.as_ref().map(keep))
-            .collect();
-        Ok(())
+    #[napi(catch_unwind)]
+    pub fn set_imports(&self, imports: Vec<Option<Unknown>>) -> Result<()> {
+        self.enter(|runtime| {
+            let js = runtime.js();
+            for old in std::mem::take(&mut runtime.js_imports)
+                .into_iter()
+                .flatten()
+            {
+                js.release(old);
+            }
+            let keep = |given: Unknown| js.keep(value_of(self.cell.env, given).into());
+            runtime.js_imports = imports
+                .into_iter()
+                .map(|function| function.map(keep))
+                .collect();
+            Ok(())
+        })
     }
 
     /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait; with these
     /// arguments in place of the settings'.
     #[napi(catch_unwind)]
-    pub fn start(
-        &self,
-        env: &Env,
-        no_initial_run: Option<bool>,
-        args: Option<Vec<String>>,
-    ) -> Result<()> {
-        if no_initial_run == Some(true) {
-            self.live(env)?.hold_main();
-        }
-        if let Some(args) = args {
-            self.live(env)?.set_args(args);
-        }
-        self.start_part(env, Instance::start)
+    pub fn start(&self, no_initial_run: Option<bool>, args: Option<Vec<String>>) -> Result<()> {
+        self.start_part(|instance| {
+            if no_initial_run == Some(true) {
+                instance.hold_main();
+            }
+            if let Some(args) = args {
+                instance.set_args(args);
+            }
+            instance.start()
+        })
     }
 
     /// Runs `main`, once the module object is what `main` may look for. Nothing when it need not run.
     #[napi(catch_unwind)]
-    pub fn run_main(&self, env: &Env) -> Result<()> {
-        self.start_part(env, Instance::run_main)
+    pub fn run_main(&self) -> Result<()> {
+        self.start_part(Instance::run_main)
     }
 
     fn start_part(
         &self,
-        env: &Env,
-        part: fn(&mut Instance) -> std::result::Result<(), StartError>,
+        part: impl FnOnce(&mut Instance) -> std::result::Result<(), StartError>,
     ) -> Result<()> {
-        let held = self.cell.hold();
-        let started = part(self.live(env)?);
-        drop(held);
-        started.map_err(|error| {
-            self.throw_start(env, error);
-            self.cell.release();
-            pending()
-        })?;
-        self.follow(env)?;
-        self.report(env);
+        let ran = self.done(self.cell.alone("start", part))?;
+        if let Err(error) = ran {
+            let error = errors::of_start(&self.cell, error);
+            self.done(self.cell.release())?;
+            self.cell.env.throw(error);
+            return Err(pending());
+        }
+        self.cell.follow_memory();
+        self.report();
         Ok(())
     }
 
     /// Takes the image that every generation starts from; this one becomes generation 1.
     #[napi(catch_unwind)]
-    pub fn take_image(&self, env: &Env, private: bool) -> Result<()> {
-        if self.cell.is_busy() {
-            return Err(self.busy(env, "take the image"));
-        }
-        let taken = self.live(env)?.take_image(private);
-        self.follow(env)?;
-        taken.map_err(|error| {
-            self.throw_start(env, error);
-            pending()
-        })
+    pub fn take_image(&self, private: bool) -> Result<()> {
+        let take = |instance: &mut Instance| instance.take_image(private);
+        let taken = self.done(self.cell.alone("take the image", take))?;
+        self.cell.follow_memory();
+        self.started(taken)
     }
 
     /// For tests: what differs from the state right after start-up; null when the program is started anew instead.
-    #[napi]
-    pub fn compare_with_image(&self, env: &Env) -> Result<Option<Vec<String>>> {
-        Ok(self.live(env)?.differences())
+    #[napi(catch_unwind)]
+    pub fn compare_with_image(&self) -> Result<Option<Vec<String>>> {
+        self.look(|instance| instance.differences())
     }
 
     /// Replaces the instance by a fresh one.
     #[napi(catch_unwind)]
-    pub fn recycle(&self, env: &Env) -> Result<()> {
-        let instance = self.live(env)?;
-        if self.cell.is_busy() {
-            return Err(self.busy(env, "recycle"));
-        }
-        // Start-up may run JavaScript, where the program is started anew.
-        let _held = self.cell.hold();
-        self.cell.buffer.detach(env.raw());
-        match instance.recycle() {
+    pub fn recycle(&self) -> Result<()> {
+        let recycled = self.cell.alone("recycle", |instance| {
+            self.cell.buffer.detach(self.cell.env);
+            // Start-up may run JavaScript, where the program is started anew.
+            instance.recycle()
+        });
+        match self.done(recycled)? {
             Ok(()) => Ok(()),
-            Err(RecycleError::Busy) => Err(self.busy(env, "recycle")),
-            Err(RecycleError::Failed(error)) => {
-                self.throw_start(env, error);
+            Err(RecycleError::Busy) => {
+                errors::busy(self.cell.env, "recycle");
                 Err(pending())
             }
+            Err(RecycleError::Failed(error)) => self.started(Err(error)),
         }
     }
 
     /// Gives everything back.
     #[napi(catch_unwind)]
-    pub fn dispose(&self, env: &Env) -> Result<()> {
-        if self.cell.is_busy() {
-            return Err(self.busy(env, "dispose"));
-        }
-        self.cell.release();
+    pub fn dispose(&self) -> Result<()> {
+        self.done(self.cell.release())?;
         self.program.take();
-        self.report(env);
+        self.report();
         Ok(())
     }
 
     /// Stops the call that is running now.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn interrupt(&self) {
-        if let Some(instance) = self.cell.instance() {
-            instance.interrupter.interrupt();
-        }
+        self.cell.look(|instance| instance.interrupter.interrupt());
     }
 
     /// The number that `interrupt(id)` takes in any thread.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn interrupt_id(&self) -> f64 {
-        self.cell
-            .instance()
-            .map_or(0.0, |instance| instance.interrupter.id() as f64)
+        let id = self.cell.look(|instance| instance.interrupter.id());
+        id.map_or(0.0, |id| id as f64)
     }
 
     /// How much was registered with embind so far: it grows where `main` registers too.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn embind_registrations(&self) -> u32 {
-        self.cell.instance().map_or(0, |instance| {
+        let registered = self.cell.look(|instance| {
             let registry = &instance.runtime.embind.reg;
             (registry.types.len() + registry.funcs.len()) as u32
-        })
+        });
+        registered.unwrap_or(0)
     }
 
     /// Argument and result types of what `embind()` describes, as JSON: what declarations are made from.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn embind_signatures(&self) -> String {
-        self.cell.instance().map_or_else(String::new, |instance| {
-            signatures::signatures(&instance.runtime.embind.reg)
-        })
+        let text = |instance: &mut Instance| signatures::signatures(&instance.runtime.embind.reg);
+        self.cell.look(text).unwrap_or_default()
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn generation(&self) -> f64 {
-        self.cell
-            .instance()
-            .map_or(0.0, |instance| instance.generation() as f64)
+        let generation = self.cell.look(|instance| instance.generation());
+        generation.map_or(0.0, |generation| generation as f64)
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn busy_now(&self) -> bool {
         self.cell.is_busy()
     }
 
     /// Bytes of linear memory.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn heap_bytes(&self) -> f64 {
-        self.cell
-            .instance()
-            .map_or(0.0, |instance| instance.runtime.wasm.memory().len() as f64)
+        let len = self
+            .cell
+            .look(|instance| instance.runtime.wasm.memory().len());
+        len.map_or(0.0, |len| len as f64)
     }
 
     /// The same with what the addon keeps of it outside of linear memory: files, and strings that C++ holds.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn held_bytes(&self) -> f64 {
-        let instance = self.cell.instance();
-        instance.map_or(0.0, |instance| {
+        let held = self.cell.look(|instance| {
             let runtime = &instance.runtime;
             (runtime.wasm.memory().len() as u64 + runtime.held_outside()) as f64
-        })
+        });
+        held.unwrap_or(0.0)
     }
 
     /// Milliseconds and calls since the last recycle, and traps so far: what policies look at.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn since_recycle(&self) -> Vec<f64> {
-        self.cell.instance().map_or_else(Vec::new, |instance| {
+        let since = self.cell.look(|instance| {
             let stats = &instance.stats;
             vec![
                 stats.since_recycle.elapsed().as_secs_f64() * 1e3,
                 (stats.calls - stats.calls_at_recycle) as f64,
                 (stats.traps + stats.timeouts) as f64,
             ]
-        })
+        });
+        since.unwrap_or_default()
     }
 
     /// The books of allocations begin anew, empty; `capture` is called with the number of each block that is made. Without it
     /// they end. False where the code does not tell of allocations.
-    #[napi]
-    pub fn record(&self, env: &Env, capture: Option<Function<u32, ()>>) -> Result<bool> {
-        let Some(books) = self.live(env)?.runtime.wasm.recorder() else {
+    #[napi(catch_unwind)]
+    pub fn record(&self, capture: Option<Function<u32, ()>>) -> Result<bool> {
+        let books = self.look(|instance| instance.runtime.wasm.recorder().cloned())?;
+        let Some(books) = books else {
             return Ok(false);
         };
-        match capture {
-            Some(capture) => books.start(allocations::capture(env.raw(), capture.raw())),
+        match capture.and_then(|capture| Value::from_raw(capture.raw())) {
+            Some(capture) => books.start(allocations::capture(self.cell.env, capture)),
             None => books.stop(),
         }
         Ok(true)
     }
 
     /// What is allocated since, as JSON.
-    #[napi]
-    pub fn recorded(&self, env: &Env) -> Result<Option<String>> {
-        let books = self.live(env)?.runtime.wasm.recorder();
-        Ok(books.map(|books| allocations::report(books)))
+    #[napi(catch_unwind)]
+    pub fn recorded(&self) -> Result<Option<String>> {
+        let books = self.look(|instance| instance.runtime.wasm.recorder().cloned())?;
+        Ok(books.map(|books| allocations::report(&books)))
     }
 
-    #[napi]
-    pub fn stats(&self, env: &Env) -> Result<SandboxStats> {
-        let instance = self.live(env)?;
-        let times = instance.stats.recycle_times();
-        let wasm = &instance.runtime.wasm;
-        let residency = wasm.residency();
-        Ok(SandboxStats {
-            generation: instance.generation() as f64,
-            recycles: instance.stats.recycles as f64,
-            calls: instance.stats.calls as f64,
-            traps: instance.stats.traps as f64,
-            timeouts: instance.stats.timeouts as f64,
-            heap_bytes: wasm.memory().len() as f64,
-            heap_peak_bytes: wasm.linear().map_or(0, |l| l.peak()) as f64,
-            resident_bytes: residency.map_or(wasm.memory().len(), |r| r.resident) as f64,
-            dirty_bytes: residency.map_or(wasm.memory().len(), |r| r.dirty) as f64,
-            cleaned_in_place: instance.stats.cleaned_in_place as f64,
-            last: times.last,
-            p50: times.p50,
-            p99: times.p99,
-            max: times.max,
+    #[napi(catch_unwind)]
+    pub fn stats(&self) -> Result<SandboxStats> {
+        self.look(|instance| {
+            let times = instance.stats.recycle_times();
+            let wasm = &instance.runtime.wasm;
+            let residency = wasm.residency();
+            SandboxStats {
+                generation: instance.generation() as f64,
+                recycles: instance.stats.recycles as f64,
+                calls: instance.stats.calls as f64,
+                traps: instance.stats.traps as f64,
+                timeouts: instance.stats.timeouts as f64,
+                heap_bytes: wasm.memory().len() as f64,
+                heap_peak_bytes: wasm.linear().map_or(0, |l| l.peak()) as f64,
+                resident_bytes: residency.map_or(wasm.memory().len(), |r| r.resident) as f64,
+                dirty_bytes: residency.map_or(wasm.memory().len(), |r| r.dirty) as f64,
+                cleaned_in_place: instance.stats.cleaned_in_place as f64,
+                last: times.last,
+                p50: times.p50,
+                p99: times.p99,
+                max: times.max,
+            }
         })
     }
 
     /// `(error) => void`: told of traps, aborts and time-outs of outermost calls.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_fault_hook(&self, function: Unknown) {
-        self.cell.set_fault_hook(function.raw());
+        self.cell.set_fault_hook(value_of(self.cell.env, function));
     }
 
     /// `(what, id, ms, isTurn) => void`: makes and clears timers of the event loop, which come back to `fireTimer`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_timers(&self, function: Unknown) {
         if let Some(js) = self.js.borrow().as_ref() {
-            js.set_timers(function.raw());
+            js.set_timers(value_of(self.cell.env, function));
         }
     }
 
     /// `(className, message) => Error` for the module's own error classes.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_script_error(&self, this: This, function: Unknown) {
-        self.cell
-            .set_script_error(this.object.raw(), function.raw());
+        let function = value_of(self.cell.env, function);
+        self.cell.set_script_error(self.keeper(&this), function);
     }
 
     /// The ArrayBuffer over the linear memory.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn buffer(&self, env: &Env) -> Result<Unknown<'_>> {
-        self.live(env)?;
-        match self.cell.array_buffer(env.raw()) {
-            // SAFETY: a live value of this environment.
-            Some(value) => unsafe { Unknown::from_napi_value(env.raw(), value) },
+    #[napi(ts_return_type = "ArrayBuffer", catch_unwind)]
+    pub fn buffer<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        self.look(|_| ())?;
+        match self.cell.array_buffer() {
+            Some(value) => unknown(env, value),
             None => {
                 let text = "this runtime does not allow buffers over memory outside of V8 (Electron): emvm needs them for HEAPU8 and typed memory views";
-                errors::throw(env.raw(), "EMVM_ERR_UNSUPPORTED", text);
+                errors::throw(self.cell.env, "EMVM_ERR_UNSUPPORTED", text);
                 Err(pending())
             }
         }
     }
 
     /// Whether a value is an ArrayBuffer over the linear memory. None is made to find out.
-    #[napi]
-    pub fn owns_buffer(&self, env: &Env, value: Unknown) -> bool {
-        self.cell.buffer.is_own(env.raw(), value.raw())
+    #[napi(catch_unwind)]
+    pub fn owns_buffer(&self, value: Unknown) -> bool {
+        let value = value_of(self.cell.env, value);
+        self.cell.buffer.is_own(self.cell.env, value)
     }
 
     /// The exported functions of these canonical names, `undefined` where there is none.
-    #[napi(ts_return_type = "Array<Function | undefined>")]
-    pub fn functions(&self, env: &Env, names: Vec<String>) -> Result<Unknown<'_>> {
-        let raw_env = env.raw();
+    #[napi(ts_return_type = "Array<Function | undefined>", catch_unwind)]
+    pub fn functions<'env>(&self, env: &'env Env, names: Vec<String>) -> Result<Unknown<'env>> {
+        let found: Vec<_> = self.look(|instance| {
+            let runtime = &instance.runtime;
+            let site = |name| ExportSite::of_export(&self.cell, runtime, name);
+            names.iter().map(|name| site(name)).collect()
+        })?;
         let mut sites = self.sites.borrow_mut();
-        let functions: Vec<sys::napi_value> = names
-            .iter()
-            .map(|name| {
-                let Some(site) = exports::site(&self.cell, name) else {
-                    return raw::undefined(raw_env);
+        let made = || -> Res<Value> {
+            let list = self.cell.env.array(found.len());
+            for (at, site) in found.into_iter().enumerate() {
+                let function = match site {
+                    // SAFETY: the site is kept by this object, which the function's wrapper holds.
+                    Some(site) => {
+                        let function = unsafe { exports::function(self.cell.env, &site) };
+                        sites.push(site);
+                        function?
+                    }
+                    None => self.cell.env.undefined(),
                 };
-                // SAFETY: the site is kept by this object, which the function's wrapper holds.
-                let function = unsafe { exports::function(raw_env, &raw const *site) };
-                sites.push(site);
-                function.unwrap_or_else(|| raw::undefined(raw_env))
-            })
-            .collect();
-        // SAFETY: a live value of this environment.
-        unsafe { Unknown::from_napi_value(raw_env, raw::array(raw_env, functions)) }
+                self.cell.env.set_index(list, at as u32, function)?;
+            }
+            Ok(list)
+        };
+        unknown(env, self.done(made())?)
     }
 
     /// What `lib/facade/embind.js` makes classes and functions from; `undefined` when the module has no embind. The
     /// description is the same for all sandboxes of a program: it comes when asked for.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn embind<'env>(
         &self,
         env: &'env Env,
         this: This<'env>,
         describes: bool,
     ) -> Result<Unknown<'env>> {
-        let runtime = &self.live(env)?.runtime;
-        let js = self
-            .js
-            .borrow()
-            .clone()
-            .filter(|_| !runtime.embind.reg.types.is_empty());
+        let has_types = self.look(|instance| !instance.runtime.embind.reg.types.is_empty())?;
+        let js = self.js.borrow().clone().filter(|_| has_types);
+        let Some(js) = js else {
+            return unknown(env, self.cell.env.undefined());
+        };
         // SAFETY: this object owns the cell, and what is made holds this object.
-        let made = js.and_then(|js| unsafe {
-            super::embind::install(
-                env.raw(),
-                &raw const *self.cell,
-                js,
-                this.object.raw(),
-                describes,
-            )
-        });
-        // SAFETY: a live value of this environment.
-        unsafe {
-            Unknown::from_napi_value(env.raw(), made.unwrap_or_else(|| raw::undefined(env.raw())))
-        }
+        let made = unsafe { super::embind::install(&self.cell, js, self.keeper(&this), describes) };
+        unknown(env, self.done(made)?)
     }
 
-    pub(super) fn live(&self, env: &Env) -> Result<&mut Instance> {
-        self.cell.instance().ok_or_else(|| {
-            errors::throw(
-                env.raw(),
-                "EMVM_ERR_DISPOSED",
-                "the sandbox was disposed: open another one",
-            );
+    /// The sandbox's JavaScript object.
+    pub(super) fn keeper(&self, this: &This) -> Value {
+        Value::from_raw(this.object.raw()).unwrap_or_else(|| self.cell.env.undefined())
+    }
+
+    /// Makes sure that what went wrong is thrown.
+    pub(super) fn done<T>(&self, outcome: Res<T>) -> Result<T> {
+        outcome.map_err(|failed| {
+            self.cell.env.raise(failed);
             pending()
         })
     }
 
-    pub(super) fn follow(&self, env: &Env) -> Result<()> {
-        let memory = self.live(env)?.runtime.wasm.memory();
-        self.cell
-            .buffer
-            .follow(env.raw(), memory.as_ptr(), memory.len());
-        Ok(())
+    /// Reads or sets what is there; runs neither JavaScript nor wasm.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&mut Instance) -> R) -> Result<R> {
+        self.done(self.cell.look_live(look))
     }
 
-    fn busy(&self, env: &Env, what: &str) -> Error {
-        let text = format!(
-            "cannot {what}: the module is on the stack; do it after the running call has returned"
-        );
-        errors::throw(env.raw(), "EMVM_ERR_BUSY", &text);
-        pending()
+    /// Works on the runtime, by what may run JavaScript or wasm.
+    pub(super) fn enter<R>(
+        &self,
+        work: impl FnOnce(&mut Runtime) -> std::result::Result<R, Unwind>,
+    ) -> Result<R> {
+        let done = self.done(enter(&self.cell, Entering::Host, work))?;
+        done.ok_or_else(|| Error::from_reason("the module left to the event loop"))
+    }
+
+    fn started<T>(&self, outcome: std::result::Result<T, StartError>) -> Result<T> {
+        outcome.map_err(|error| {
+            let error = errors::of_start(&self.cell, error);
+            self.cell.env.throw(error);
+            pending()
+        })
     }
 
     /// Tells V8's collector what hangs on this object, so that a forgotten sandbox goes soon. Little of a linear memory
     /// is ever touched; reporting all of it would make every open collect garbage.
-    fn report(&self, env: &Env) {
+    fn report(&self) {
         const TOUCHED: i64 = 16;
-        let now = self.cell.instance().map_or(0, |instance| {
-            instance.runtime.wasm.memory().len() as i64 / TOUCHED
-        });
-        let mut total = 0;
-        // SAFETY: the environment is live; the call only counts.
-        unsafe {
-            sys::napi_adjust_external_memory(env.raw(), now - self.reported.get(), &mut total)
-        };
+        let len = |instance: &mut Instance| instance.runtime.wasm.memory().len() as i64;
+        let now = self.cell.look(len).unwrap_or(0) / TOUCHED;
+        self.cell
+            .env
+            .adjust_external_memory(now - self.reported.get());
         self.reported.set(now);
     }
+}
 
-    fn throw_start(&self, env: &Env, error: StartError) {
-        let env = env.raw();
-        match error {
-            StartError::Missing(list) => {
-                let imports = list
-                    .iter()
-                    .map(|(module, name, ty)| format!("{module}.{name}{ty}"))
-                    .collect::<Vec<_>>();
-                let message = format!(
-                    "nobody answers {} of the module's imports: {}; give them in the `imports` option, or open the glue .js so that its own JavaScript answers",
-                    list.len(),
-                    imports.join(", ")
-                );
-                let described = errors::missing_imports(env, &list);
-                let error = errors::make(
-                    env,
-                    "EMVM_ERR_MISSING_IMPORT",
-                    &message,
-                    &[("imports", described)],
-                );
-                errors::throw_value(env, error);
-            }
-            StartError::Mount { at, path, reason } => {
-                let shown = path.display();
-                let text = format!(
-                    "Option 'mounts['{at}'].path' is '{shown}', which cannot be mounted: {reason}."
-                );
-                let fields = [("option", raw::string(env, &format!("mounts['{at}'].path")))];
-                errors::throw_value(env, errors::make(env, "EMVM_ERR_OPTION", &text, &fields));
-            }
-            StartError::Link(text) => errors::throw(env, "EMVM_ERR_START", &text),
-            StartError::Memory {
-                text,
-                requested,
-                limit,
-            } => {
-                let limit = limit.map_or_else(
-                    || raw::undefined(env),
-                    |bytes| raw::number(env, bytes as f64),
-                );
-                let fields = [
-                    ("limit", limit),
-                    ("requested", raw::number(env, requested as f64)),
-                ];
-                errors::throw_value(env, errors::make(env, "EMVM_ERR_MEMORY", &text, &fields));
-            }
-            StartError::System(error) => errors::throw(env, "EMVM_ERR_MEMORY", &error.to_string()),
-            StartError::Unwound(unwind) => {
-                let cause = errors::of_unwind(env, &self.cell, unwind);
-                let error = errors::make(
-                    env,
-                    "EMVM_ERR_START",
-                    "the module's start-up failed",
-                    &[("cause", cause)],
-                );
-                errors::throw_value(env, error);
-            }
-        }
-    }
+/// A value for napi-rs to hand on.
+pub(super) fn unknown(env: &Env, value: Value) -> Result<Unknown<'_>> {
+    // SAFETY: a live value of this environment.
+    unsafe { Unknown::from_napi_value(env.raw(), value.raw()) }
 }
 
 impl Drop for SandboxObject {
     fn drop(&mut self) {
-        self.cell.release();
+        // Nobody has a function of it any more, so no call is on the stack.
+        let _ = self.cell.release();
     }
 }

@@ -1,36 +1,21 @@
 //! The books of allocations, as JavaScript sees them.
 
-use super::raw::{self, Reference, get};
+use super::node_api::{Env, Reference, Scope, Value as JsValue};
 use crate::engine::{Capture, Recorder};
 use crate::program::{allocators, allocators::Allocators};
-use napi::sys;
 use serde_json::{Value, json};
 
 /// Calls a JavaScript function with the number of each block that is made. What it throws is dropped: a module must not
 /// see that it is watched.
-pub fn capture(env: sys::napi_env, function: sys::napi_value) -> Option<Capture> {
+pub fn capture(env: Env, function: JsValue) -> Option<Capture> {
     let function = Reference::new(env, function)?;
     Some(Box::new(move |number| {
-        let Some(scope) = get!(napi_open_handle_scope, env) else {
-            return;
-        };
-        let number = raw::number(env, number.into());
-        let called = function.value().and_then(|function| {
-            let this = raw::undefined(env);
-            get!(
-                napi_call_function,
-                env,
-                this,
-                function,
-                1,
-                &raw const number
-            )
-        });
-        if called.is_none() {
-            raw::take_exception(env);
+        let _scope = Scope::open(env);
+        if let Some(function) = function.value()
+            && let Err(failed) = env.call(function, &[env.uint(number)])
+        {
+            env.exception_of(failed);
         }
-        // SAFETY: opened above, and closed in order.
-        unsafe { sys::napi_close_handle_scope(env, scope) };
     }))
 }
 

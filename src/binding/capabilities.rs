@@ -30,5 +30,5 @@ pub fn native_capabilities() -> String {
 /// Whether views of a module's memory can be had in this runtime.
 #[napi]
 pub fn external_buffers(env: Env) -> bool {
-    super::memory::external_buffers(env.raw())
+    super::memory::external_buffers(super::node_api::Env::new(env.raw()))
 }

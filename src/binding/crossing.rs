@@ -3,7 +3,7 @@
 //! A C++ exception, a `longjmp` or an `exit` that passes a JavaScript function on its way is an error object there. When
 //! that function lets it out into the module again, the module must see what it was.
 
-use super::raw::get;
+use super::node_api::{Env, Kind, Value};
 use super::sandbox::SandboxCell;
 use crate::engine::Unwind;
 use napi::sys;
@@ -14,7 +14,7 @@ const EXIT: u64 = 3;
 const WASM_EXCEPTION: u64 = 4;
 
 fn tag(cell: &SandboxCell, kind: u64) -> sys::napi_type_tag {
-    let generation = cell.instance().map_or(0, |instance| instance.generation());
+    let generation = cell.look(|instance| instance.generation()).unwrap_or(0);
     sys::napi_type_tag {
         lower: std::ptr::from_ref(cell) as u64,
         upper: generation << 8 | kind,
@@ -22,7 +22,7 @@ fn tag(cell: &SandboxCell, kind: u64) -> sys::napi_type_tag {
 }
 
 /// Marks an error with what unwinds.
-pub fn mark(env: sys::napi_env, cell: &SandboxCell, unwind: &Unwind, error: sys::napi_value) {
+pub fn mark(env: Env, cell: &SandboxCell, unwind: &Unwind, error: Value) {
     let kind = match unwind {
         Unwind::Cpp(_) => CPP,
         Unwind::LongJmp => LONG_JMP,
@@ -30,19 +30,19 @@ pub fn mark(env: sys::napi_env, cell: &SandboxCell, unwind: &Unwind, error: sys:
         Unwind::WasmException(Some(_)) => WASM_EXCEPTION,
         _ => return,
     };
-    // SAFETY: a live value of this environment. It fails for what is no object: then nothing is marked.
-    unsafe { sys::napi_type_tag_object(env, error, &tag(cell, kind)) };
+    env.tag(error, tag(cell, kind));
 }
 
 /// What a JavaScript error was before it left this sandbox's module, in this generation.
-pub fn restored(env: sys::napi_env, cell: &SandboxCell, error: sys::napi_value) -> Option<Unwind> {
-    let is_object = get!(napi_typeof, env, error) == Some(sys::ValueType::napi_object);
-    let is = |kind| {
-        is_object && get!(napi_check_object_type_tag, env, error, &tag(cell, kind)) == Some(true)
-    };
-    let number = |name: &std::ffi::CStr| {
-        let value = get!(napi_get_named_property, env, error, name.as_ptr())?;
-        get!(napi_get_value_double, env, value)
+pub fn restored(env: Env, cell: &SandboxCell, error: Value) -> Option<Unwind> {
+    let is_object = env.is(error, Kind::Object);
+    let is = |kind| is_object && env.is_tagged(error, tag(cell, kind));
+    let number = |name: &std::ffi::CStr| match env.get_named(error, name) {
+        Ok(value) => env.as_f64(value),
+        Err(failed) => {
+            env.exception_of(failed);
+            None
+        }
     };
     if is(CPP) {
         return Some(Unwind::Cpp(number(c"ptr")? as u32));

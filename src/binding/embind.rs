@@ -1,8 +1,8 @@
 //! embind's functions as JavaScript sees them: raw callbacks, each with its own data.
 
 use super::js::NapiJs;
-use super::raw::{self, get};
-use super::sandbox::{SandboxCell, enter};
+use super::node_api::{Env, Res, Value, with_arguments};
+use super::sandbox::{Entering, SandboxCell, enter};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::invoke::{Passed, Returned, invoke};
 use crate::emscripten::embind::registry::{Constant, Registry};
@@ -11,7 +11,6 @@ use crate::emscripten::emval::coroutines;
 use crate::emscripten::js::{HandleRef, Js, JsValue};
 use crate::engine::Unwind;
 use napi::sys;
-use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,65 +32,20 @@ struct Installed {
     operations: Box<[CallData]>,
 }
 
-/// How many arguments come without an allocation.
-const FEW: usize = 14;
-
-/// Reads the arguments and the data of a callback and hands them on.
-#[inline]
-fn with_arguments<R>(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-    run: impl FnOnce(&[sys::napi_value], *const CallData) -> R,
-) -> R {
-    let mut few = [ptr::null_mut(); FEW];
-    let mut count = FEW;
-    let mut data = ptr::null_mut();
-    // SAFETY: there is room for `count` arguments.
-    unsafe {
-        sys::napi_get_cb_info(
-            env,
-            info,
-            &mut count,
-            few.as_mut_ptr(),
-            ptr::null_mut(),
-            &mut data,
-        );
-    }
-    if count <= FEW {
-        return run(&few[..count], data.cast());
-    }
-    let mut many = vec![ptr::null_mut(); count];
-    // SAFETY: as above.
-    unsafe {
-        sys::napi_get_cb_info(
-            env,
-            info,
-            &mut count,
-            many.as_mut_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-        );
-    }
-    run(&many, data.cast())
-}
-
 struct Raws<'a> {
-    env: sys::napi_env,
-    args: &'a [sys::napi_value],
+    env: Env,
+    args: &'a [Value],
 }
 
 impl Passed for Raws<'_> {
     #[inline]
     fn value(&self, at: usize) -> JsValue {
-        match self.args.get(at) {
-            Some(value) => JsValue(*value as usize),
-            None => JsValue(raw::undefined(self.env) as usize),
-        }
+        let value = self.args.get(at).copied();
+        value.unwrap_or_else(|| self.env.undefined()).into()
     }
     #[inline]
     fn as_number(&self, at: usize) -> Option<f64> {
-        let value = self.args.get(at);
-        value.and_then(|value| get!(napi_get_value_double, self.env, *value))
+        self.args.get(at).and_then(|value| self.env.as_f64(*value))
     }
 }
 
@@ -117,17 +71,16 @@ fn give(js: &NapiJs, out: Out) -> JsValue {
 }
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    with_arguments(env, info, |args, data| {
+    with_arguments(env, info, |env, args, data| {
         // SAFETY: the data of this callback, which outlives the function (see `Installed`).
-        let (data, shared) = unsafe { (&*data, &*(*data).shared) };
-        // One native function serves all callables: each of its own would cost a kilobyte and more.
-        let index = args
-            .first()
-            .and_then(|value| get!(napi_get_value_uint32, env, *value));
-        let passed = Raws {
-            env,
-            args: args.get(1..).unwrap_or_default(),
+        let (data, shared) = unsafe {
+            let data = &*data.cast::<CallData>();
+            (data, &*data.shared)
         };
+        // One native function serves all callables: each of its own would cost a kilobyte and more.
+        let index = args.first().and_then(|value| env.as_u32(*value));
+        let args = args.get(1..).unwrap_or_default();
+        let passed = Raws { env, args };
         let call = |rt: &mut Runtime| {
             let callable = index
                 .and_then(|index| shared.reg.callables.get(index as usize))
@@ -139,7 +92,15 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
                     shared
                         .js
                         .write_register(2, shared.js.to_f64(id).unwrap_or(-1.0));
-                    Ok(JsValue(shared.js.registers().map_or(0, |r| r as usize)))
+                    Ok(shared
+                        .js
+                        .register_array()
+                        .map(JsValue::from)
+                        .map_err(|failed| {
+                            shared
+                                .js
+                                .unwind(failed, || Unwind::Bug("no registers".into()))
+                        })?)
                 }
                 Returned::Out(out) => Ok(give(&shared.js, out)),
                 Returned::Leaves(leaves) => {
@@ -151,7 +112,8 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
             }
         };
         // SAFETY: the sandbox is alive, since the facade's owner holds it.
-        unsafe { enter(env, data.cell, call) }
+        let called = enter(unsafe { &*data.cell }, Entering::Module, call)?;
+        Ok(called.map_or_else(|| env.undefined(), Value::from))
     })
 }
 
@@ -204,7 +166,7 @@ const OPERATIONS: [(&str, Operation); 24] = [
         let list = js.array();
         for (i, (class, handle)) in rt.embind.live(rt.generation).into_iter().enumerate() {
             let at = 3 * i as u32;
-            js.set_index(rt, list, at, js.string_utf8(class.as_bytes()))?;
+            js.set_index(rt, list, at, js.string_utf8(class.as_bytes())?)?;
             js.set_index(rt, list, at + 1, js.number(handle.id))?;
             js.set_index(rt, list, at + 2, js.number(handle.key))?;
         }
@@ -249,7 +211,7 @@ const OPERATIONS: [(&str, Operation); 24] = [
     }),
     ("throwCurrent", |rt, _, _| Err(coroutines::current(rt))),
     ("setHooks", |_, js, a| {
-        js.set_hooks(a.value(0).0 as sys::napi_value);
+        js.set_hooks(a.value(0).into());
         Ok(js.undefined())
     }),
 ];
@@ -257,13 +219,19 @@ const OPERATIONS: [(&str, Operation); 24] = [
 type Operation = fn(&mut Runtime, &NapiJs, &Raws) -> Result<JsValue, Unwind>;
 
 unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    with_arguments(env, info, |args, data| {
+    with_arguments(env, info, |env, args, data| {
         // SAFETY: as in `call`.
-        let (data, shared) = unsafe { (&*data, &*(*data).shared) };
+        let (data, shared) = unsafe {
+            let data = &*data.cast::<CallData>();
+            (data, &*data.shared)
+        };
         let passed = Raws { env, args };
         let operation = OPERATIONS[data.index as usize].1;
         // SAFETY: as in `call`.
-        unsafe { enter(env, data.cell, |rt| operation(rt, &shared.js, &passed)) }
+        let called = enter(unsafe { &*data.cell }, Entering::Module, |rt| {
+            operation(rt, &shared.js, &passed)
+        })?;
+        Ok(called.map_or_else(|| env.undefined(), Value::from))
     })
 }
 
@@ -279,12 +247,12 @@ fn peek(rt: &mut Runtime, js: &NapiJs, handle: HandleRef) -> Result<JsValue, Unw
         ("count", js.number(f64::from(peek.count))),
         ("deleteScheduled", js.boolean(peek.scheduled)),
         ("preservePointerOnDelete", js.boolean(peek.preserve)),
-        ("pointerName", text(&peek.pointer_name)),
-        ("className", text(&peek.class_name)),
+        ("pointerName", text(&peek.pointer_name)?),
+        ("className", text(&peek.class_name)?),
     ];
     if let Some(name) = &peek.smart_name {
         entries.push(("smartPtr", js.number(f64::from(peek.smart_ptr))));
-        entries.push(("smartName", text(name)));
+        entries.push(("smartName", text(name)?));
     }
     for (name, value) in entries {
         js.set_named(rt, object, name, value)?;
@@ -303,7 +271,7 @@ fn constants(rt: &mut Runtime, js: &NapiJs) -> Result<JsValue, Unwind> {
             Constant::Number(value) => js.number(*value),
             Constant::I64(value) => js.bigint_i64(*value),
             Constant::U64(value) => js.bigint_u64(*value),
-            Constant::Text(units) => js.string_utf16(units),
+            Constant::Text(units) => js.string_utf16(units)?,
             Constant::Enum(index, value) => js.enum_value(rt, *index, *value)?,
             Constant::Js(reference) => js.value(*reference),
         };
@@ -312,14 +280,10 @@ fn constants(rt: &mut Runtime, js: &NapiJs) -> Result<JsValue, Unwind> {
     Ok(list)
 }
 
-fn function(env: sys::napi_env, callback: sys::napi_callback, data: &CallData) -> sys::napi_value {
+fn function(env: Env, callback: sys::napi_callback, data: &CallData) -> Res<Value> {
     let data = ptr::from_ref(data).cast_mut().cast();
-    get!(napi_create_function, env, ptr::null(), 0, callback, data).unwrap_or(ptr::null_mut())
-}
-
-unsafe extern "C" fn drop_installed(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `install`; N-API calls this once.
-    drop(unsafe { Box::from_raw(data.cast::<Installed>()) });
+    // SAFETY: the data is of an `Installed`, which outlives its functions.
+    unsafe { env.function("", callback, data) }
 }
 
 /// What `lib/facade/embind.js` builds the facade from: `{ description, call, operations, registers, owner }`,
@@ -328,24 +292,26 @@ unsafe extern "C" fn drop_installed(_: sys::napi_env, data: *mut c_void, _: *mut
 /// # Safety
 /// `cell` lives as long as `sandbox`, the JavaScript object that owns it.
 pub unsafe fn install(
-    env: sys::napi_env,
-    cell: *const SandboxCell,
+    cell: &SandboxCell,
     js: Rc<NapiJs>,
-    sandbox: sys::napi_value,
+    sandbox: Value,
     describes: bool,
-) -> Option<sys::napi_value> {
-    // SAFETY: by the caller's promise.
-    let runtime = &mut unsafe { &*cell }.instance()?.runtime;
-    let reg = Arc::clone(&runtime.embind.reg);
-    let description = describes.then(|| describe::describe(&reg, &runtime.abi));
-    let registers = js.registers()?;
-    let installed = Box::into_raw(Box::new(Installed {
+) -> Res<Value> {
+    let env = cell.env;
+    let (reg, description) = cell.look_live(|instance| {
+        let runtime = &instance.runtime;
+        let reg = Arc::clone(&runtime.embind.reg);
+        let description = describes.then(|| describe::describe(&reg, &runtime.abi));
+        (reg, description)
+    })?;
+    let registers = js.register_array()?;
+    let mut installed = Box::new(Installed {
         reg,
         js,
         calls: Box::new([]),
         operations: Box::new([]),
-    }));
-    let address = installed.cast_const();
+    });
+    let address = ptr::from_ref(&*installed);
     let data = |count: u32| -> Box<[CallData]> {
         (0..count)
             .map(|index| CallData {
@@ -355,36 +321,26 @@ pub unsafe fn install(
             })
             .collect()
     };
-    // SAFETY: made just above and not shared yet.
-    let shared = unsafe {
-        (*installed).calls = data(1);
-        (*installed).operations = data(OPERATIONS.len() as u32);
-        &*installed
-    };
-    let owner = raw::object(env);
-    raw::set(env, owner, "sandbox", sandbox);
-    let external = get!(
-        napi_create_external,
-        env,
-        installed.cast(),
-        Some(drop_installed),
-        ptr::null_mut()
-    )?;
-    raw::set(env, owner, "data", external);
+    installed.calls = data(1);
+    installed.operations = data(OPERATIONS.len() as u32);
 
-    let object = raw::object(env);
+    let object = env.object();
     if let Some(description) = description {
-        raw::set(env, object, "description", raw::string(env, &description));
+        env.define(object, "description", env.string(&description)?)?;
     }
-    for data in &shared.calls {
-        raw::set(env, object, "call", function(env, Some(call), data));
+    for data in &installed.calls {
+        env.define(object, "call", function(env, Some(call), data)?)?;
     }
-    let operations = raw::object(env);
-    for ((name, _), data) in OPERATIONS.iter().zip(&shared.operations) {
-        raw::set(env, operations, name, function(env, Some(operate), data));
+    let operations = env.object();
+    for ((name, _), data) in OPERATIONS.iter().zip(&installed.operations) {
+        env.define(operations, name, function(env, Some(operate), data)?)?;
     }
-    raw::set(env, object, "operations", operations);
-    raw::set(env, object, "registers", registers);
-    raw::set(env, object, "owner", owner);
-    Some(object)
+    let owner = env.object();
+    env.define(owner, "sandbox", sandbox)?;
+    // The functions are in nobody's hands before this has gone well.
+    env.define(owner, "data", env.external(installed)?)?;
+    env.define(object, "operations", operations)?;
+    env.define(object, "registers", registers)?;
+    env.define(object, "owner", owner)?;
+    Ok(object)
 }

@@ -1,10 +1,10 @@
 //! From an [`Unwind`] to the error that JavaScript sees.
 
 use super::crossing;
-use super::raw::{self, Reference, get};
+use super::node_api::{Env, Failed, Reference, TOO_LONG, TOO_LONG_CODE, Value};
 use super::sandbox::SandboxCell;
 use crate::engine::{TrapKind, Unwind};
-use napi::sys;
+use crate::instance::StartError;
 use std::cell::RefCell;
 
 thread_local! {
@@ -12,7 +12,7 @@ thread_local! {
     static FACTORY: RefCell<Option<Reference>> = const { RefCell::new(None) };
 }
 
-pub fn set_factory(env: sys::napi_env, function: sys::napi_value) {
+pub fn set_factory(env: Env, function: Value) {
     FACTORY.set(Reference::new(env, function));
 }
 
@@ -22,57 +22,65 @@ pub fn clear_factory() {
 }
 
 /// An error of one of emvm's classes.
-/// The `imports` of a `MissingImportError`: `[{ module, name, signature }]`.
-pub fn missing_imports(
-    env: sys::napi_env,
-    imports: &[(String, String, String)],
-) -> sys::napi_value {
-    let described = imports.iter().map(|(module, name, signature)| {
-        let import = raw::object(env);
-        for (key, text) in [("module", module), ("name", name), ("signature", signature)] {
-            raw::set(env, import, key, raw::string(env, text));
+pub fn make(env: Env, code: &str, message: &str, fields: &[(&str, Value)]) -> Value {
+    let made = || {
+        let factory = FACTORY.with_borrow(|factory| factory.as_ref()?.value())?;
+        let object = env.object();
+        for (name, value) in fields {
+            env.define(object, name, *value).ok()?;
         }
-        import
-    });
-    raw::array(env, described)
+        env.define(object, "code", env.message(code)).ok()?;
+        env.define(object, "message", env.message(message)).ok()?;
+        match env.call(factory, &[object]) {
+            Ok(error) => Some(error),
+            Err(failed) => {
+                env.exception_of(failed);
+                None
+            }
+        }
+    };
+    made().unwrap_or_else(|| env.error_with_code(code, message))
 }
 
-pub fn make(
-    env: sys::napi_env,
-    code: &str,
-    message: &str,
-    fields: &[(&str, sys::napi_value)],
-) -> sys::napi_value {
-    let object = raw::object(env);
-    for (name, value) in fields {
-        raw::set(env, object, name, *value);
-    }
-    let made = FACTORY.with_borrow(|factory| {
-        let function = factory.as_ref()?.value()?;
-        raw::set(env, object, "code", raw::string(env, code));
-        raw::set(env, object, "message", raw::string(env, message));
-        get!(
-            napi_call_function,
-            env,
-            raw::undefined(env),
-            function,
-            1,
-            &raw const object
-        )
-    });
-    made.unwrap_or_else(|| {
-        let (code, message) = (raw::string(env, code), raw::string(env, message));
-        get!(napi_create_error, env, code, message).unwrap_or(std::ptr::null_mut())
-    })
+/// The `imports` of a `MissingImportError`: `[{ module, name, signature }]`.
+fn missing_imports(env: Env, imports: &[(String, String, String)]) -> Value {
+    let describe = |(module, name, signature): &(String, String, String)| {
+        let import = env.object();
+        for (key, text) in [("module", module), ("name", name), ("signature", signature)] {
+            env.define(import, key, env.message(text))?;
+        }
+        Ok(import)
+    };
+    let described: Result<Vec<_>, Failed> = imports.iter().map(describe).collect();
+    let list = described.and_then(|list| env.list(list));
+    list.unwrap_or_else(|_| env.undefined())
 }
 
-pub fn throw_value(env: sys::napi_env, error: sys::napi_value) {
-    // SAFETY: a live value of this environment.
-    unsafe { sys::napi_throw(env, error) };
+pub fn throw(env: Env, code: &str, message: &str) -> Failed {
+    env.throw(make(env, code, message, &[]))
 }
 
-pub fn throw(env: sys::napi_env, code: &str, message: &str) {
-    throw_value(env, make(env, code, message, &[]));
+#[cold]
+pub fn disposed(env: Env) -> Failed {
+    let text = "the sandbox was disposed: open another one";
+    throw(env, "EMVM_ERR_DISPOSED", text)
+}
+
+#[cold]
+pub fn busy(env: Env, what: &str) -> Failed {
+    let text = format!(
+        "cannot {what}: the module is on the stack; do it after the running call has returned"
+    );
+    throw(env, "EMVM_ERR_BUSY", &text)
+}
+
+/// Texts, as an array of strings.
+pub fn texts(env: Env, texts: impl IntoIterator<Item = String>) -> Value {
+    let list = texts
+        .into_iter()
+        .map(|text| env.message(&text))
+        .collect::<Vec<_>>();
+    env.list(list).unwrap_or_else(|_| env.undefined())
 }
 
 fn trap_name(kind: TrapKind) -> &'static str {
@@ -108,7 +116,7 @@ fn trap_text(kind: TrapKind) -> &'static str {
 }
 
 /// The JavaScript value to throw for an unwound call of a sandbox.
-pub fn of_unwind(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi_value {
+pub fn of_unwind(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
     let marker = match &unwind {
         Unwind::Cpp(ptr) => Some(Unwind::Cpp(*ptr)),
         Unwind::WasmException(ptr) => Some(Unwind::WasmException(*ptr)),
@@ -123,19 +131,15 @@ pub fn of_unwind(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys:
     error
 }
 
-fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi_value {
+fn describe(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
     match unwind {
-        Unwind::Js(key) => cell
-            .take_js_error(key)
-            .unwrap_or_else(|| raw::undefined(env)),
-        Unwind::Script { class, message } => cell.script_error(env, class, &message),
+        Unwind::Js(key) => cell.take_js_error(key).unwrap_or_else(|| env.undefined()),
+        Unwind::Script { class, message } => cell.script_error(class, &message),
         Unwind::Trap { kind, stack } => {
-            let frames = stack
-                .iter()
-                .map(|frame| raw::string(env, &frame.to_string()));
+            let frames = stack.iter().map(ToString::to_string);
             let fields = [
-                ("trap", raw::string(env, trap_name(kind))),
-                ("wasmStack", raw::array(env, frames)),
+                ("trap", env.message(trap_name(kind))),
+                ("wasmStack", texts(env, frames)),
             ];
             make(env, "EMVM_ERR_TRAP", trap_text(kind), &fields)
         }
@@ -148,7 +152,7 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             make(env, "EMVM_ERR_ABORT", &message, &[])
         }
         Unwind::Exit(status) => {
-            let fields = [("status", raw::number(env, f64::from(status)))];
+            let fields = [("status", env.number(f64::from(status)))];
             make(
                 env,
                 "EMVM_ERR_EXIT",
@@ -162,8 +166,8 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             aborted,
         } => {
             let fields = [
-                ("limit", raw::number(env, limit as f64)),
-                ("requested", raw::number(env, requested as f64)),
+                ("limit", env.number(limit as f64)),
+                ("requested", env.number(requested as f64)),
             ];
             // What looks for Emscripten's own word finds it.
             let word = if aborted { "Aborted(OOM): " } else { "" };
@@ -176,20 +180,20 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             let message = format!(
                 "the module made the host keep more than {limit} {what}, which is the most that one generation may have"
             );
-            let fields = [("limit", raw::number(env, limit as f64))];
+            let fields = [("limit", env.number(limit as f64))];
             make(env, "EMVM_ERR_MEMORY", &message, &fields)
         }
         Unwind::NoStack(bytes) => {
             let message = format!(
                 "the system refused {bytes} bytes for the stack of one more call: nest calls less deeply, or lower the `stack` option"
             );
-            let fields = [("requested", raw::number(env, bytes as f64))];
+            let fields = [("requested", env.number(bytes as f64))];
             make(env, "EMVM_ERR_MEMORY", &message, &fields)
         }
         Unwind::Timeout { limit, elapsed } => {
             let fields = [
-                ("limit", raw::number(env, limit)),
-                ("elapsed", raw::number(env, elapsed)),
+                ("limit", env.number(limit)),
+                ("elapsed", env.number(elapsed)),
             ];
             make(
                 env,
@@ -202,7 +206,7 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             env,
             "EMVM_ERR_TIMEOUT",
             "the call was interrupted",
-            &[("interrupted", raw::boolean(env, true))],
+            &[("interrupted", env.boolean(true))],
         ),
         Unwind::Cpp(ptr) => cpp(env, cell, ptr, None),
         Unwind::WasmException(ptr) => cpp(
@@ -217,7 +221,8 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             "longjmp left the module: nobody had called setjmp",
             &[],
         ),
-        Unwind::KeepAlive => raw::undefined(env),
+        Unwind::KeepAlive => env.undefined(),
+        Unwind::StringTooLong => env.error_with_code(TOO_LONG_CODE, TOO_LONG),
         Unwind::MissingImport {
             module,
             name,
@@ -243,9 +248,9 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
             current,
         } => {
             let fields = [
-                ("class", raw::string(env, &class)),
-                ("generation", raw::number(env, generation as f64)),
-                ("current", raw::number(env, current as f64)),
+                ("class", env.message(&class)),
+                ("generation", env.number(generation as f64)),
+                ("current", env.number(current as f64)),
             ];
             let message = format!(
                 "this {class} belongs to generation {generation}, the sandbox is at {current}: make it anew after isReady()"
@@ -261,7 +266,7 @@ fn describe(env: sys::napi_env, cell: &SandboxCell, unwind: Unwind) -> sys::napi
     }
 }
 
-fn cpp(env: sys::napi_env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> sys::napi_value {
+fn cpp(env: Env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> Value {
     let description = cell.describe_exception(ptr);
     let (type_name, what) = description.map_or((None, None), |d| (d.type_name, d.what));
     let message = match (&what, &type_name, note) {
@@ -270,10 +275,58 @@ fn cpp(env: sys::napi_env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> 
         (None, None, Some(note)) => note.to_owned(),
         (None, None, None) => format!("C++ exception at {ptr}"),
     };
-    let type_value = type_name.map_or_else(|| raw::undefined(env), |name| raw::string(env, &name));
-    let fields = [
-        ("type", type_value),
-        ("ptr", raw::number(env, f64::from(ptr))),
-    ];
+    let type_value = type_name.map_or_else(|| env.undefined(), |name| env.message(&name));
+    let fields = [("type", type_value), ("ptr", env.number(f64::from(ptr)))];
     make(env, "EMVM_ERR_CPP_EXCEPTION", &message, &fields)
+}
+
+/// The JavaScript value to throw for a start that failed.
+pub fn of_start(cell: &SandboxCell, error: StartError) -> Value {
+    let env = cell.env;
+    match error {
+        StartError::Missing(list) => {
+            let imports = list
+                .iter()
+                .map(|(module, name, ty)| format!("{module}.{name}{ty}"))
+                .collect::<Vec<_>>();
+            let message = format!(
+                "nobody answers {} of the module's imports: {}; give them in the `imports` option, or open the glue .js so that its own JavaScript answers",
+                list.len(),
+                imports.join(", ")
+            );
+            let fields = [("imports", missing_imports(env, &list))];
+            make(env, "EMVM_ERR_MISSING_IMPORT", &message, &fields)
+        }
+        StartError::Mount { at, path, reason } => {
+            let shown = path.display();
+            let text = format!(
+                "Option 'mounts['{at}'].path' is '{shown}', which cannot be mounted: {reason}."
+            );
+            let fields = [("option", env.message(&format!("mounts['{at}'].path")))];
+            make(env, "EMVM_ERR_OPTION", &text, &fields)
+        }
+        StartError::Link(text) => make(env, "EMVM_ERR_START", &text, &[]),
+        StartError::Memory {
+            text,
+            requested,
+            limit,
+        } => {
+            let limit = limit.map_or_else(|| env.undefined(), |bytes| env.number(bytes as f64));
+            let fields = [
+                ("limit", limit),
+                ("requested", env.number(requested as f64)),
+            ];
+            make(env, "EMVM_ERR_MEMORY", &text, &fields)
+        }
+        StartError::System(error) => make(env, "EMVM_ERR_MEMORY", &error.to_string(), &[]),
+        StartError::Unwound(unwind) => {
+            let fields = [("cause", of_unwind(env, cell, unwind))];
+            make(
+                env,
+                "EMVM_ERR_START",
+                "the module's start-up failed",
+                &fields,
+            )
+        }
+    }
 }

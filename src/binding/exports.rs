@@ -1,8 +1,7 @@
 //! The module's exported functions as raw JavaScript functions: `_malloc`, `_my_function` and so on.
 
-use super::raw::{self, get};
-use super::sandbox::{SandboxCell, enter};
-use crate::emscripten::js::JsValue;
+use super::node_api::{Env, Res, Value, with_arguments};
+use super::sandbox::{Entering, SandboxCell, enter};
 use crate::emscripten::{Runtime, from_js, to_int32, to_js};
 use crate::engine::{Func, Raw, Unwind};
 use napi::sys;
@@ -29,37 +28,31 @@ struct Entry {
     generation: Option<u64>,
 }
 
-/// Describes an export; `None` when it is no function of the module, or has types that JavaScript cannot hold.
-pub fn site(cell: &SandboxCell, name: &str) -> Option<Box<ExportSite>> {
-    let runtime = &cell.instance()?.runtime;
-    let func = runtime.wasm.export(name)?;
-    ExportSite::new(cell, name.to_owned(), func, None)
-}
-
 impl ExportSite {
+    /// Describes an export; `None` when it is no function of the module, or has types that JavaScript cannot hold.
+    pub fn of_export(cell: &SandboxCell, runtime: &Runtime, name: &str) -> Option<Box<Self>> {
+        let func = runtime.wasm.export(name)?;
+        Self::new(cell, runtime, name.to_owned(), func, None)
+    }
+
     /// Describes an entry of the function table.
-    pub fn of_entry(cell: &SandboxCell, index: u32) -> Option<Box<Self>> {
-        let runtime = &cell.instance()?.runtime;
+    pub fn of_entry(cell: &SandboxCell, runtime: &Runtime, index: u32) -> Option<Box<Self>> {
         let func = runtime.wasm.table_get(index)?;
         let generation = runtime
             .functions
             .contains(func)
             .then_some(runtime.generation);
-        Self::new(
-            cell,
-            index.to_string(),
-            func,
-            Some(Entry { index, generation }),
-        )
+        let entry = Entry { index, generation };
+        Self::new(cell, runtime, index.to_string(), func, Some(entry))
     }
 
     fn new(
         cell: &SandboxCell,
+        runtime: &Runtime,
         name: String,
         func: Func,
         entry: Option<Entry>,
     ) -> Option<Box<Self>> {
-        let runtime = &cell.instance()?.runtime;
         let ty = runtime.wasm.type_of(func)?;
         let scalar = |ty: &Type| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64);
         if ty.results().len() > 1 || !ty.params().iter().chain(ty.results()).all(scalar) {
@@ -95,87 +88,36 @@ impl ExportSite {
 ///
 /// # Safety
 /// `site` stays alive as long as the function can be called.
-pub unsafe fn function(env: sys::napi_env, site: *const ExportSite) -> Option<sys::napi_value> {
+pub unsafe fn function(env: Env, site: &ExportSite) -> Res<Value> {
+    let data = std::ptr::from_ref(site).cast_mut().cast();
     // SAFETY: by the caller's promise.
-    let name = unsafe { &(*site).name };
-    get!(
-        napi_create_function,
-        env,
-        name.as_ptr().cast(),
-        name.len() as isize,
-        Some(call),
-        site.cast_mut().cast()
-    )
+    unsafe { env.function(&site.name, Some(call), data) }
 }
 
 /// The same for a site of its own, which goes with the function.
 ///
 /// # Safety
 /// The function must not outlive the sandbox.
-pub unsafe fn owned_function(env: sys::napi_env, site: Box<ExportSite>) -> Option<sys::napi_value> {
-    let site = Box::into_raw(site);
-    // SAFETY: the site is freed by the finalizer only, or here when there is no function.
-    unsafe {
-        let made = function(env, site);
-        let kept = made.is_some_and(|function| {
-            let none = std::ptr::null_mut();
-            sys::napi_add_finalizer(
-                env,
-                function,
-                site.cast(),
-                Some(drop_site),
-                none,
-                none.cast(),
-            ) == sys::Status::napi_ok
-        });
-        if !kept {
-            drop(Box::from_raw(site));
-            return None;
-        }
-        made
-    }
-}
-
-unsafe extern "C" fn drop_site(
-    _: sys::napi_env,
-    site: *mut std::ffi::c_void,
-    _: *mut std::ffi::c_void,
-) {
-    // SAFETY: made by `owned_function`, dropped once.
-    drop(unsafe { Box::from_raw(site.cast::<ExportSite>()) });
+pub unsafe fn owned_function(env: Env, site: Box<ExportSite>) -> Res<Value> {
+    // SAFETY: the site goes with the function, and before it is given to anybody when it cannot be tied to it.
+    let made = unsafe { function(env, &site) }?;
+    env.drop_with(made, site)?;
+    Ok(made)
 }
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let mut given = Given::from_elem(std::ptr::null_mut(), INLINE);
-    let mut count = given.len();
-    let mut data = std::ptr::null_mut();
-    let this = std::ptr::null_mut();
-    // SAFETY: the arguments are N-API's own; `given` has room for `count`.
-    unsafe { sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data) };
-    if count > INLINE {
-        given.resize(count, std::ptr::null_mut());
-        // SAFETY: as above; now there is room for all.
-        unsafe {
-            sys::napi_get_cb_info(env, info, &mut count, given.as_mut_ptr(), this, &mut data)
+    with_arguments(env, info, |env, given, data| {
+        // SAFETY: the data is the site, which outlives the function (see `function`); a sandbox outlives its sites.
+        let (site, cell) = unsafe {
+            let site = &*data.cast::<ExportSite>();
+            (site, &*site.cell)
         };
-    }
-    given.truncate(count);
-    // SAFETY: the data is the site, which outlives the function (see `function`).
-    let site = unsafe { &*data.cast::<ExportSite>() };
-    // SAFETY: a sandbox outlives its sites.
-    unsafe { enter(env, site.cell, |rt| run(env, rt, site, &given)) }
+        let called = enter(cell, Entering::Module, |rt| run(env, rt, site, given))?;
+        Ok(called.unwrap_or_else(|| env.undefined()))
+    })
 }
 
-/// Arguments that need no allocation.
-const INLINE: usize = 8;
-type Given = SmallVec<[sys::napi_value; INLINE]>;
-
-fn run(
-    env: sys::napi_env,
-    rt: &mut Runtime,
-    site: &ExportSite,
-    given: &[sys::napi_value],
-) -> Result<JsValue, Unwind> {
+fn run(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Result<Value, Unwind> {
     if let Some(Entry {
         generation: Some(generation),
         ..
@@ -213,25 +155,18 @@ fn run(
             func
         }
     };
-    rt.wasm.enter(func, &mut slots)?;
+    rt.enter(func, &mut slots)?;
     Ok(match site.result {
-        None => JsValue(raw::undefined(env) as usize),
-        Some(Type::I32) => JsValue(
-            get!(napi_create_int32, env, slots[0].i32()).unwrap_or(std::ptr::null_mut()) as usize,
-        ),
-        Some(ty) => to_js(&*rt.js, ty, slots[0]),
+        None => env.undefined(),
+        Some(Type::I32) => env.int(slots[0].i32()),
+        Some(ty) => to_js(&*rt.js, ty, slots[0]).into(),
     })
 }
 
 /// A number as wasm takes it; anything else goes the long way.
-fn scalar(
-    env: sys::napi_env,
-    rt: &mut Runtime,
-    ty: Type,
-    value: sys::napi_value,
-) -> Result<Raw, Unwind> {
+fn scalar(env: Env, rt: &mut Runtime, ty: Type, value: Value) -> Result<Raw, Unwind> {
     if ty != Type::I64
-        && let Some(number) = get!(napi_get_value_double, env, value)
+        && let Some(number) = env.as_f64(value)
     {
         return Ok(match ty {
             Type::F32 => Raw::from_f32(number as f32),
@@ -239,5 +174,5 @@ fn scalar(
             _ => Raw::from_i32(to_int32(number)),
         });
     }
-    from_js(rt, ty, JsValue(value as usize))
+    from_js(rt, ty, value.into())
 }

@@ -1,18 +1,18 @@
 //! The file system of a sandbox for `lib/facade/fs`, and the JavaScript side of terminals, devices and lazy files.
 
-use super::addon::{SandboxObject, pending};
-use super::errors;
-use super::raw::{self, Reference, get};
+use super::addon::{SandboxObject, pending, value_of};
+use super::node_api::{self, Kind, Reference, Scope, Value};
+use super::sandbox::SandboxCell;
 use crate::emscripten::fs::{Errno, FileSystem, Host, Input, Seek, Stat, Stdio};
 use napi::bindgen_prelude::*;
-use napi::sys;
 use napi_derive::napi;
 
 type Outcome<T> = std::result::Result<T, Errno>;
 
 /// Calls the functions of the object that `lib/facade/fs` gives.
 struct ScriptHost {
-    env: sys::napi_env,
+    /// Of the sandbox whose file system this is, so it lives longer.
+    cell: *const SandboxCell,
     object: Reference,
     /// The module numbers errors as Linux does.
     linux: bool,
@@ -23,41 +23,34 @@ impl ScriptHost {
     /// the facade's functions give a negative error number for those that have one.
     fn call<T>(
         &self,
-        name: &str,
-        make: impl FnOnce(sys::napi_env) -> Vec<sys::napi_value>,
-        read: impl FnOnce(sys::napi_env, sys::napi_value) -> Outcome<T>,
+        name: &std::ffi::CStr,
+        make: impl FnOnce(node_api::Env) -> node_api::Res<Vec<Value>>,
+        read: impl FnOnce(node_api::Env, Value) -> Outcome<T>,
     ) -> Outcome<T> {
-        let env = self.env;
-        let scope = get!(napi_open_handle_scope, env).ok_or(Errno::EIO)?;
-        let called = (|| {
-            let object = self.object.value().ok_or(Errno::EIO)?;
-            let key = raw::string(env, name);
-            let function = get!(napi_get_property, env, object, key).ok_or(Errno::EIO)?;
-            let args = make(env);
-            match get!(
-                napi_call_function,
-                env,
-                object,
-                function,
-                args.len(),
-                args.as_ptr()
-            ) {
-                Some(value) => read(env, value),
-                None => {
-                    raw::take_exception(env);
-                    Err(Errno::EIO)
-                }
+        // SAFETY: see the field.
+        let cell = unsafe { &*self.cell };
+        let env = cell.env;
+        // The functions may look at a memory that has grown meanwhile.
+        cell.follow_memory();
+        let _scope = Scope::open(env);
+        let object = self.object.value().ok_or(Errno::EIO)?;
+        let called = || {
+            let function = env.get_named(object, name)?;
+            env.call_on(object, function, &make(env)?)
+        };
+        match called() {
+            Ok(value) => read(env, value),
+            Err(failed) => {
+                env.exception_of(failed);
+                Err(Errno::EIO)
             }
-        })();
-        // SAFETY: opened above; nothing made in it is used any more.
-        unsafe { sys::napi_close_handle_scope(env, scope) };
-        called
+        }
     }
 }
 
 /// A number, or the error that a negative one stands for.
-fn count(env: sys::napi_env, value: sys::napi_value, linux: bool) -> Outcome<usize> {
-    let number = get!(napi_get_value_double, env, value).unwrap_or(0.0);
+fn count(env: node_api::Env, value: Value, linux: bool) -> Outcome<usize> {
+    let number = env.as_f64(value).unwrap_or(0.0);
     if number >= 0.0 {
         return Ok(number as usize);
     }
@@ -65,91 +58,55 @@ fn count(env: sys::napi_env, value: sys::napi_value, linux: bool) -> Outcome<usi
 }
 
 /// The bytes of a `Uint8Array`.
-fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> Outcome<Vec<u8>> {
-    let (mut len, mut data) = (0, std::ptr::null_mut());
-    let none: *mut std::ffi::c_void = std::ptr::null_mut();
-    // SAFETY: all results but length and data are left out; both are good until JavaScript runs again.
-    unsafe {
-        let status = sys::napi_get_typedarray_info(
-            env,
-            value,
-            none.cast(),
-            &mut len,
-            &mut data,
-            none.cast(),
-            none.cast(),
-        );
-        if status != sys::Status::napi_ok {
-            return Err(Errno::EIO);
-        }
-        if len == 0 {
-            return Ok(Vec::new());
-        }
-        Ok(std::slice::from_raw_parts(data.cast::<u8>(), len).to_vec())
-    }
-}
-
-fn byte_array(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
-    let mut data = std::ptr::null_mut();
-    let made = get!(napi_create_arraybuffer, env, bytes.len(), &mut data).and_then(|buffer| {
-        if !bytes.is_empty() {
-            // SAFETY: the buffer is new and has that many bytes.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast(), bytes.len()) };
-        }
-        get!(
-            napi_create_typedarray,
-            env,
-            sys::TypedarrayType::uint8_array,
-            bytes.len(),
-            buffer,
-            0
-        )
-    });
-    made.unwrap_or_else(|| raw::undefined(env))
+fn bytes_of(env: node_api::Env, value: Value) -> Outcome<Vec<u8>> {
+    env.bytes(value).map_err(|_| Errno::EIO)
 }
 
 impl Host for ScriptHost {
     fn line(&self, stream: Stdio, line: &str) -> Outcome<()> {
-        let name = if stream == Stdio::Out { "out" } else { "err" };
-        self.call(name, |env| vec![raw::string(env, line)], |_, _| Ok(()))
+        let name = match stream {
+            Stdio::Out => c"out",
+            _ => c"err",
+        };
+        self.call(name, |env| Ok(vec![env.string(line)?]), |_, _| Ok(()))
     }
     fn stdin(&self) -> Outcome<Input> {
-        let read = |env, value| {
-            if let Some(byte) = get!(napi_get_value_double, env, value) {
+        let read = |env: node_api::Env, value| {
+            if let Some(byte) = env.as_f64(value) {
                 return Ok(Input::Byte(byte as i64 as u8));
             }
-            let is_null = get!(napi_typeof, env, value) == Some(sys::ValueType::napi_null);
+            let is_null = env.is(value, Kind::Null);
             Ok(if is_null { Input::End } else { Input::Nothing })
         };
-        self.call("stdin", |_| Vec::new(), read)
+        self.call(c"stdin", |_| Ok(Vec::new()), read)
     }
     fn device_open(&self, device: u32) -> Outcome<()> {
         let linux = self.linux;
         self.call(
-            "open",
-            |env| vec![raw::number(env, device.into())],
+            c"open",
+            |env| Ok(vec![env.uint(device)]),
             |env, value| count(env, value, linux).map(drop),
         )
     }
     fn device_close(&self, device: u32) -> Outcome<()> {
         let linux = self.linux;
         self.call(
-            "close",
-            |env| vec![raw::number(env, device.into())],
+            c"close",
+            |env| Ok(vec![env.uint(device)]),
             |env, value| count(env, value, linux).map(drop),
         )
     }
     fn device_read(&self, device: u32, buf: &mut [u8], position: u64) -> Outcome<usize> {
         let (len, linux) = (buf.len(), self.linux);
-        let args = |env| {
-            vec![
-                raw::number(env, device.into()),
-                raw::number(env, len as f64),
-                raw::number(env, position as f64),
-            ]
+        let args = |env: node_api::Env| {
+            Ok(vec![
+                env.uint(device),
+                env.address(len),
+                env.number(position as f64),
+            ])
         };
-        let read = |env, value| {
-            if let Some(number) = get!(napi_get_value_double, env, value) {
+        let read = |env: node_api::Env, value| {
+            if let Some(number) = env.as_f64(value) {
                 return count(env, value, linux).and(if number == 0.0 {
                     Ok(Vec::new())
                 } else {
@@ -158,24 +115,24 @@ impl Host for ScriptHost {
             }
             bytes_of(env, value)
         };
-        let bytes = self.call("read", args, read)?;
+        let bytes = self.call(c"read", args, read)?;
         let count = bytes.len().min(len);
         buf[..count].copy_from_slice(&bytes[..count]);
         Ok(count)
     }
     fn device_write(&self, device: u32, data: &[u8], position: u64) -> Outcome<usize> {
-        let args = |env| {
-            vec![
-                raw::number(env, device.into()),
-                byte_array(env, data),
-                raw::number(env, position as f64),
-            ]
+        let args = |env: node_api::Env| {
+            Ok(vec![
+                env.uint(device),
+                env.uint8_array(data)?,
+                env.number(position as f64),
+            ])
         };
         let linux = self.linux;
-        self.call("write", args, |env, value| count(env, value, linux))
+        self.call(c"write", args, |env, value| count(env, value, linux))
     }
     fn load(&self, file: u32) -> Outcome<Vec<u8>> {
-        self.call("load", |env| vec![raw::number(env, file.into())], bytes_of)
+        self.call(c"load", |env| Ok(vec![env.uint(file)]), bytes_of)
     }
 }
 
@@ -222,61 +179,65 @@ pub struct DescriptorInfo {
 #[napi]
 impl SandboxObject {
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_errno_error(&self, this: This, function: Unknown) {
-        self.cell.set_errno_error(this.object.raw(), function.raw());
+        let function = value_of(self.cell.env, function);
+        self.cell.set_errno_error(self.keeper(&this), function);
     }
 
     /// The object whose functions are the terminals, devices and lazy files: out, err, stdin, open, close, read, write, load.
-    #[napi]
-    pub fn set_fs_host(&self, env: &Env, this: This, host: Unknown) -> Result<()> {
-        let object = Reference::kept_by(env.raw(), this.object.raw(), "#fsHost", host.raw())
+    #[napi(catch_unwind)]
+    pub fn set_fs_host(&self, this: This, host: Unknown) -> Result<()> {
+        let env = self.cell.env;
+        let object = Reference::kept_by(env, self.keeper(&this), "#fsHost", value_of(env, host))
             .ok_or_else(|| Error::from_reason("not an object"))?;
-        let runtime = &mut self.live(env)?.runtime;
-        let script = ScriptHost {
-            env: env.raw(),
-            object,
-            linux: runtime.abi.linux_errno,
-        };
-        runtime.fs.set_host(Box::new(script));
-        Ok(())
+        self.look(|instance| {
+            let script = ScriptHost {
+                cell: &raw const *self.cell,
+                object,
+                linux: instance.runtime.abi.linux_errno,
+            };
+            instance.runtime.fs.set_host(Box::new(script));
+        })
     }
 
-    fn fs<T>(&self, env: &Env, run: impl FnOnce(&mut FileSystem) -> Outcome<T>) -> Result<T> {
-        let outcome = run(&mut self.live(env)?.runtime.fs);
+    /// An operation of the file system: it may run functions of devices and lazy files, `print`, and what these call.
+    fn fs<T>(&self, run: impl FnOnce(&mut FileSystem) -> Outcome<T>) -> Result<T> {
+        let (outcome, linux) = self.enter(|rt| Ok((run(&mut rt.fs), rt.abi.linux_errno)))?;
         outcome.map_err(|error| {
-            let linux = self
-                .cell
-                .instance()
-                .is_some_and(|instance| instance.runtime.abi.linux_errno);
-            let thrown =
-                self.cell
-                    .errno_error(env.raw(), error.number(linux), error.name(), error.text());
-            errors::throw_value(env.raw(), thrown);
+            let (number, cell) = (error.number(linux), &self.cell);
+            cell.env
+                .throw(cell.errno_error(number, error.name(), error.text()));
             pending()
         })
     }
 
-    #[napi]
-    pub fn fs_open(&self, env: &Env, path: String, flags: u32, mode: u32) -> Result<i32> {
-        self.fs(env, |fs| fs.open(&path, flags, mode))
+    /// The bytes of an array that a caller passes. A copy: what runs meanwhile may do anything to the array.
+    fn passed(&self, array: Unknown) -> Result<Vec<u8>> {
+        let env = self.cell.env;
+        self.done(env.bytes(value_of(env, array)))
     }
-    #[napi]
-    pub fn fs_close(&self, env: &Env, fd: i32) -> Result<()> {
-        self.fs(env, |fs| fs.close(fd))
+
+    #[napi(catch_unwind)]
+    pub fn fs_open(&self, path: String, flags: u32, mode: u32) -> Result<i32> {
+        self.fs(|fs| fs.open(&path, flags, mode))
     }
-    #[napi]
-    pub fn fs_is_open(&self, env: &Env, fd: i32) -> Result<bool> {
-        self.fs(env, |fs| Ok(fs.is_open(fd)))
+    #[napi(catch_unwind)]
+    pub fn fs_close(&self, fd: i32) -> Result<()> {
+        self.fs(|fs| fs.close(fd))
+    }
+    #[napi(catch_unwind)]
+    pub fn fs_is_open(&self, fd: i32) -> Result<bool> {
+        self.fs(|fs| Ok(fs.is_open(fd)))
     }
     /// The open descriptors.
-    #[napi]
-    pub fn fs_descriptors(&self, env: &Env) -> Result<Vec<i32>> {
-        self.fs(env, |fs| Ok(fs.descriptors()))
+    #[napi(catch_unwind)]
+    pub fn fs_descriptors(&self) -> Result<Vec<i32>> {
+        self.fs(|fs| Ok(fs.descriptors()))
     }
-    #[napi]
-    pub fn fs_info(&self, env: &Env, fd: i32) -> Result<DescriptorInfo> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_info(&self, fd: i32) -> Result<DescriptorInfo> {
+        self.fs(|fs| {
             Ok(DescriptorInfo {
                 path: fs.fd_path(fd)?.to_owned(),
                 flags: fs.fd_flags(fd)?,
@@ -285,42 +246,43 @@ impl SandboxObject {
             })
         })
     }
-    #[napi]
-    pub fn fs_position(&self, env: &Env, fd: i32) -> Result<f64> {
-        self.fs(env, |fs| fs.position(fd).map(|at| at as f64))
+    #[napi(catch_unwind)]
+    pub fn fs_position(&self, fd: i32) -> Result<f64> {
+        self.fs(|fs| fs.position(fd).map(|at| at as f64))
     }
-    /// Fills the array; without a position the descriptor moves.
-    #[napi]
-    pub fn fs_read(
-        &self,
-        env: &Env,
-        fd: i32,
-        mut into: Uint8Array,
-        position: Option<f64>,
-    ) -> Result<u32> {
-        // SAFETY: the facade passes memory that no JavaScript can detach or resize while this runs.
-        let buf = unsafe { into.as_mut() };
-        self.fs(env, |fs| {
-            fs.read(fd, buf, position.map(|at| at as u64))
-                .map(|n| n as u32)
+    /// Fills the array; without a position the descriptor moves. What devices and lazy files give goes into the array once
+    /// their functions have run, as far as there still is one.
+    #[napi(catch_unwind)]
+    pub fn fs_read(&self, fd: i32, into: Unknown, position: Option<f64>) -> Result<u32> {
+        let env = self.cell.env;
+        let into = value_of(env, into);
+        let len = self.done(env.bytes_len(into))?;
+        let position = position.map(|at| at as u64);
+        self.fs(|fs| {
+            if fs.reads_alone(fd)? {
+                let read = env.fill_bytes(into, |buf| fs.read(fd, buf, position));
+                return read.unwrap_or(Err(Errno::EIO)).map(|n| n as u32);
+            }
+            let mut bytes = vec![0; len];
+            let count = fs.read(fd, &mut bytes, position)?;
+            let _ = env.fill_bytes(into, |buf| {
+                let room = count.min(buf.len());
+                buf[..room].copy_from_slice(&bytes[..room]);
+            });
+            Ok(count as u32)
         })
     }
-    #[napi]
-    pub fn fs_write(
-        &self,
-        env: &Env,
-        fd: i32,
-        data: Uint8Array,
-        position: Option<f64>,
-    ) -> Result<u32> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_write(&self, fd: i32, data: Unknown, position: Option<f64>) -> Result<u32> {
+        let data = self.passed(data)?;
+        self.fs(|fs| {
             fs.write(fd, &data, position.map(|at| at as u64))
                 .map(|n| n as u32)
         })
     }
-    #[napi]
-    pub fn fs_seek(&self, env: &Env, fd: i32, offset: f64, whence: u32) -> Result<f64> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_seek(&self, fd: i32, offset: f64, whence: u32) -> Result<f64> {
+        self.fs(|fs| {
             let whence = match whence {
                 0 => Seek::Set,
                 1 => Seek::Current,
@@ -330,9 +292,9 @@ impl SandboxObject {
             fs.seek(fd, offset as i64, whence).map(|at| at as f64)
         })
     }
-    #[napi]
-    pub fn fs_stat(&self, env: &Env, path: String, follow: bool) -> Result<Vec<f64>> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_stat(&self, path: String, follow: bool) -> Result<Vec<f64>> {
+        self.fs(|fs| {
             if follow {
                 fs.stat(&path)
             } else {
@@ -341,88 +303,87 @@ impl SandboxObject {
             .map(numbers)
         })
     }
-    #[napi]
-    pub fn fs_fstat(&self, env: &Env, fd: i32) -> Result<Vec<f64>> {
-        self.fs(env, |fs| fs.fstat(fd).map(numbers))
+    #[napi(catch_unwind)]
+    pub fn fs_fstat(&self, fd: i32) -> Result<Vec<f64>> {
+        self.fs(|fs| fs.fstat(fd).map(numbers))
     }
-    #[napi]
-    pub fn fs_mkdir(&self, env: &Env, path: String, mode: u32) -> Result<()> {
-        self.fs(env, |fs| fs.make_dir(&path, mode))
+    #[napi(catch_unwind)]
+    pub fn fs_mkdir(&self, path: String, mode: u32) -> Result<()> {
+        self.fs(|fs| fs.make_dir(&path, mode))
     }
-    #[napi]
-    pub fn fs_mkdir_tree(&self, env: &Env, path: String, mode: u32) -> Result<()> {
-        self.fs(env, |fs| fs.mkdir_tree(&path, mode))
+    #[napi(catch_unwind)]
+    pub fn fs_mkdir_tree(&self, path: String, mode: u32) -> Result<()> {
+        self.fs(|fs| fs.mkdir_tree(&path, mode))
     }
-    #[napi]
-    pub fn fs_mknod(&self, env: &Env, path: String, mode: u32, dev: u32) -> Result<()> {
-        self.fs(env, |fs| fs.mknod(&path, mode, dev))
+    #[napi(catch_unwind)]
+    pub fn fs_mknod(&self, path: String, mode: u32, dev: u32) -> Result<()> {
+        self.fs(|fs| fs.mknod(&path, mode, dev))
     }
-    #[napi]
-    pub fn fs_symlink(&self, env: &Env, target: String, path: String) -> Result<()> {
-        self.fs(env, |fs| fs.symlink(&target, &path))
+    #[napi(catch_unwind)]
+    pub fn fs_symlink(&self, target: String, path: String) -> Result<()> {
+        self.fs(|fs| fs.symlink(&target, &path))
     }
-    #[napi]
-    pub fn fs_readlink(&self, env: &Env, path: String) -> Result<String> {
-        self.fs(env, |fs| fs.readlink(&path))
+    #[napi(catch_unwind)]
+    pub fn fs_readlink(&self, path: String) -> Result<String> {
+        self.fs(|fs| fs.readlink(&path))
     }
-    #[napi]
-    pub fn fs_readdir(&self, env: &Env, path: String) -> Result<Vec<String>> {
-        self.fs(env, |fs| fs.readdir(&path))
+    #[napi(catch_unwind)]
+    pub fn fs_readdir(&self, path: String) -> Result<Vec<String>> {
+        self.fs(|fs| fs.readdir(&path))
     }
-    #[napi]
-    pub fn fs_unlink(&self, env: &Env, path: String) -> Result<()> {
-        self.fs(env, |fs| fs.unlink(&path))
+    #[napi(catch_unwind)]
+    pub fn fs_unlink(&self, path: String) -> Result<()> {
+        self.fs(|fs| fs.unlink(&path))
     }
-    #[napi]
-    pub fn fs_rmdir(&self, env: &Env, path: String) -> Result<()> {
-        self.fs(env, |fs| fs.rmdir(&path))
+    #[napi(catch_unwind)]
+    pub fn fs_rmdir(&self, path: String) -> Result<()> {
+        self.fs(|fs| fs.rmdir(&path))
     }
-    #[napi]
-    pub fn fs_rename(&self, env: &Env, from: String, to: String) -> Result<()> {
-        self.fs(env, |fs| fs.rename(&from, &to))
+    #[napi(catch_unwind)]
+    pub fn fs_rename(&self, from: String, to: String) -> Result<()> {
+        self.fs(|fs| fs.rename(&from, &to))
     }
-    #[napi]
-    pub fn fs_link(&self, env: &Env, from: String, to: String) -> Result<()> {
-        self.fs(env, |fs| fs.link(&from, &to))
+    #[napi(catch_unwind)]
+    pub fn fs_link(&self, from: String, to: String) -> Result<()> {
+        self.fs(|fs| fs.link(&from, &to))
     }
-    #[napi]
-    pub fn fs_truncate(&self, env: &Env, path: String, len: f64) -> Result<()> {
-        self.fs(env, |fs| fs.truncate(&path, len as i64))
+    #[napi(catch_unwind)]
+    pub fn fs_truncate(&self, path: String, len: f64) -> Result<()> {
+        self.fs(|fs| fs.truncate(&path, len as i64))
     }
-    #[napi]
-    pub fn fs_ftruncate(&self, env: &Env, fd: i32, len: f64) -> Result<()> {
-        self.fs(env, |fs| fs.ftruncate(fd, len as i64))
+    #[napi(catch_unwind)]
+    pub fn fs_ftruncate(&self, fd: i32, len: f64) -> Result<()> {
+        self.fs(|fs| fs.ftruncate(fd, len as i64))
     }
-    #[napi]
-    pub fn fs_allocate(&self, env: &Env, fd: i32, offset: f64, len: f64) -> Result<()> {
-        self.fs(env, |fs| fs.allocate(fd, offset as i64, len as i64))
+    #[napi(catch_unwind)]
+    pub fn fs_allocate(&self, fd: i32, offset: f64, len: f64) -> Result<()> {
+        self.fs(|fs| fs.allocate(fd, offset as i64, len as i64))
     }
-    #[napi]
-    pub fn fs_chmod(&self, env: &Env, path: String, mode: u32, follow: bool) -> Result<()> {
-        self.fs(env, |fs| fs.chmod(&path, mode, follow))
+    #[napi(catch_unwind)]
+    pub fn fs_chmod(&self, path: String, mode: u32, follow: bool) -> Result<()> {
+        self.fs(|fs| fs.chmod(&path, mode, follow))
     }
-    #[napi]
-    pub fn fs_fchmod(&self, env: &Env, fd: i32, mode: u32) -> Result<()> {
-        self.fs(env, |fs| fs.fchmod(fd, mode))
+    #[napi(catch_unwind)]
+    pub fn fs_fchmod(&self, fd: i32, mode: u32) -> Result<()> {
+        self.fs(|fs| fs.fchmod(fd, mode))
     }
-    #[napi]
-    pub fn fs_chown(&self, env: &Env, path: String, follow: bool) -> Result<()> {
-        self.fs(env, |fs| fs.chown(&path, follow))
+    #[napi(catch_unwind)]
+    pub fn fs_chown(&self, path: String, follow: bool) -> Result<()> {
+        self.fs(|fs| fs.chown(&path, follow))
     }
-    #[napi]
-    pub fn fs_fchown(&self, env: &Env, fd: i32) -> Result<()> {
-        self.fs(env, |fs| fs.fchown(fd))
+    #[napi(catch_unwind)]
+    pub fn fs_fchown(&self, fd: i32) -> Result<()> {
+        self.fs(|fs| fs.fchown(fd))
     }
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fs_utime(
         &self,
-        env: &Env,
         path: String,
         atime: Option<f64>,
         mtime: Option<f64>,
         follow: bool,
     ) -> Result<()> {
-        self.fs(env, |fs| {
+        self.fs(|fs| {
             fs.utime(
                 &path,
                 atime.map(|t| t as i64),
@@ -431,27 +392,22 @@ impl SandboxObject {
             )
         })
     }
-    #[napi]
-    pub fn fs_cwd(&self, env: &Env) -> Result<String> {
-        self.fs(env, |fs| Ok(fs.cwd().to_owned()))
+    #[napi(catch_unwind)]
+    pub fn fs_cwd(&self) -> Result<String> {
+        self.fs(|fs| Ok(fs.cwd().to_owned()))
     }
-    #[napi]
-    pub fn fs_chdir(&self, env: &Env, path: String) -> Result<()> {
-        self.fs(env, |fs| fs.chdir(&path))
+    #[napi(catch_unwind)]
+    pub fn fs_chdir(&self, path: String) -> Result<()> {
+        self.fs(|fs| fs.chdir(&path))
     }
-    #[napi]
-    pub fn fs_real_path(&self, env: &Env, path: String, follow: bool) -> Result<String> {
-        self.fs(env, |fs| fs.real_path(&path, follow))
+    #[napi(catch_unwind)]
+    pub fn fs_real_path(&self, path: String, follow: bool) -> Result<String> {
+        self.fs(|fs| fs.real_path(&path, follow))
     }
-    #[napi]
-    pub fn fs_analyze(
-        &self,
-        env: &Env,
-        path: String,
-        dont_resolve_last_link: bool,
-    ) -> Result<PathAnalysis> {
-        let linux = self.live(env)?.runtime.abi.linux_errno;
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_analyze(&self, path: String, dont_resolve_last_link: bool) -> Result<PathAnalysis> {
+        let linux = self.look(|instance| instance.runtime.abi.linux_errno)?;
+        self.fs(|fs| {
             let found = fs.analyze_path(&path, dont_resolve_last_link);
             Ok(PathAnalysis {
                 is_root: found.is_root,
@@ -464,97 +420,88 @@ impl SandboxObject {
             })
         })
     }
-    #[napi]
-    pub fn fs_read_file(&self, env: &Env, path: String) -> Result<Uint8Array> {
-        self.fs(env, |fs| fs.read_file(&path).map(Uint8Array::from))
+    #[napi(catch_unwind)]
+    pub fn fs_read_file(&self, path: String) -> Result<Uint8Array> {
+        self.fs(|fs| fs.read_file(&path).map(Uint8Array::from))
     }
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fs_write_file(
         &self,
-        env: &Env,
         path: String,
-        data: Uint8Array,
+        data: Unknown,
         flags: Option<u32>,
         mode: Option<u32>,
     ) -> Result<()> {
-        self.fs(env, |fs| fs.write_file(&path, &data, flags, mode))
+        let data = self.passed(data)?;
+        self.fs(|fs| fs.write_file(&path, &data, flags, mode))
     }
-    #[napi]
-    pub fn fs_dup(&self, env: &Env, fd: i32, from: i32) -> Result<i32> {
-        self.fs(env, |fs| fs.dup(fd, from))
+    #[napi(catch_unwind)]
+    pub fn fs_dup(&self, fd: i32, from: i32) -> Result<i32> {
+        self.fs(|fs| fs.dup(fd, from))
     }
-    #[napi]
-    pub fn fs_dup2(&self, env: &Env, fd: i32, to: i32) -> Result<i32> {
-        self.fs(env, |fs| fs.dup2(fd, to))
+    #[napi(catch_unwind)]
+    pub fn fs_dup2(&self, fd: i32, to: i32) -> Result<i32> {
+        self.fs(|fs| fs.dup2(fd, to))
     }
-    #[napi]
-    pub fn fs_create_path(&self, env: &Env, parent: String, path: String) -> Result<String> {
-        self.fs(env, |fs| fs.create_path(&parent, &path))
+    #[napi(catch_unwind)]
+    pub fn fs_create_path(&self, parent: String, path: String) -> Result<String> {
+        self.fs(|fs| fs.create_path(&parent, &path))
     }
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fs_create_file(
         &self,
-        env: &Env,
         parent: String,
         name: String,
         readable: bool,
         writable: bool,
     ) -> Result<String> {
-        self.fs(env, |fs| fs.create_file(&parent, &name, readable, writable))
+        self.fs(|fs| fs.create_file(&parent, &name, readable, writable))
     }
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fs_create_data_file(
         &self,
-        env: &Env,
         parent: String,
         name: String,
-        data: Uint8Array,
+        data: Unknown,
         readable: bool,
         writable: bool,
     ) -> Result<String> {
-        self.fs(env, |fs| {
-            fs.create_data_file(&parent, &name, &data, readable, writable)
-        })
+        let data = self.passed(data)?;
+        self.fs(|fs| fs.create_data_file(&parent, &name, &data, readable, writable))
     }
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fs_create_lazy_file(
         &self,
-        env: &Env,
         parent: String,
         name: String,
         key: u32,
         readable: bool,
         writable: bool,
     ) -> Result<String> {
-        self.fs(env, |fs| {
-            fs.create_lazy_file(&parent, &name, key, readable, writable)
-        })
+        self.fs(|fs| fs.create_lazy_file(&parent, &name, key, readable, writable))
     }
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fs_create_device(
         &self,
-        env: &Env,
         parent: String,
         name: String,
         id: u32,
         input: bool,
         output: bool,
     ) -> Result<u32> {
-        self.fs(env, |fs| {
-            fs.create_device(&parent, &name, id, input, output)
-        })
+        self.fs(|fs| fs.create_device(&parent, &name, id, input, output))
     }
-    #[napi]
-    pub fn fs_register_device(&self, env: &Env, dev: u32, id: u32) -> Result<()> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_register_device(&self, dev: u32, id: u32) -> Result<()> {
+        self.fs(|fs| {
             fs.register_device(dev, id);
             Ok(())
         })
     }
     /// bsize, blocks, bfree, files, ffree, fsid, flags, namelen
-    #[napi]
-    pub fn fs_statfs(&self, env: &Env, path: String) -> Result<Vec<f64>> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_statfs(&self, path: String) -> Result<Vec<f64>> {
+        self.fs(|fs| {
             let of = fs.statfs(&path)?;
             let small = [of.fsid, of.flags, of.namelen].map(f64::from);
             Ok([
@@ -570,9 +517,9 @@ impl SandboxObject {
             .concat())
         })
     }
-    #[napi]
-    pub fn fs_ignore_permissions(&self, env: &Env, ignore: bool) -> Result<()> {
-        self.fs(env, |fs| {
+    #[napi(catch_unwind)]
+    pub fn fs_ignore_permissions(&self, ignore: bool) -> Result<()> {
+        self.fs(|fs| {
             fs.set_ignore_permissions(ignore);
             Ok(())
         })

@@ -1,7 +1,6 @@
 //! The linear memory as JavaScript sees it: external ArrayBuffers, dead after growth and recycle.
 
-use super::raw::{Reference, get};
-use napi::sys;
+use super::node_api::{Env, Reference, Scope, Value};
 use std::cell::RefCell;
 
 /// From this length on a buffer costs V8 garbage collections: it counts the whole length of each buffer that comes and
@@ -33,20 +32,14 @@ impl MemoryBuffer {
     /// The buffer over `[base, base + len)`: the same object as long as these stay the same.
     ///
     /// `None` where the runtime allows no external buffers (Electron from 21 on).
-    pub fn value(&self, env: sys::napi_env, base: *mut u8, len: usize) -> Option<sys::napi_value> {
+    pub fn value(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
         self.follow(env, base, len);
         known(&self.whole).or_else(|| make(env, &self.whole, base, len, len))
     }
 
     /// The buffer for a view that ends at `end`: the whole where there is one or it costs nothing, else the window where
     /// the view lies in it.
-    pub fn value_for(
-        &self,
-        env: sys::napi_env,
-        base: *mut u8,
-        len: usize,
-        end: usize,
-    ) -> Option<sys::napi_value> {
+    pub fn value_for(&self, env: Env, base: *mut u8, len: usize, end: usize) -> Option<Value> {
         self.follow(env, base, len);
         if let Some(whole) = known(&self.whole) {
             return Some(whole);
@@ -58,15 +51,15 @@ impl MemoryBuffer {
     }
 
     /// Whether a value is one of the buffers. Makes none.
-    pub fn is_own(&self, env: sys::napi_env, value: sys::napi_value) -> bool {
+    pub fn is_own(&self, env: Env, value: Value) -> bool {
         [&self.whole, &self.window]
             .into_iter()
             .filter_map(known)
-            .any(|own| get!(napi_strict_equals, env, own, value) == Some(true))
+            .any(|own| env.strict_equals(own, value))
     }
 
     /// Detaches the buffers when the memory is no longer the one they show.
-    pub fn follow(&self, env: sys::napi_env, base: *const u8, len: usize) {
+    pub fn follow(&self, env: Env, base: *const u8, len: usize) {
         let changed = |place: &Place| {
             place
                 .borrow()
@@ -79,44 +72,28 @@ impl MemoryBuffer {
     }
 
     /// Gives every view of the memory length 0.
-    pub fn detach(&self, env: sys::napi_env) {
+    pub fn detach(&self, env: Env) {
         for place in [&self.whole, &self.window] {
             let Some(shown) = place.take() else {
                 continue;
             };
-            let mut scope = std::ptr::null_mut();
-            // SAFETY: the scope is closed below; the buffer is ours and external, so detaching it is allowed. V8 does
-            // not free external memory on detach: the region stays the sandbox's.
-            unsafe {
-                sys::napi_open_handle_scope(env, &mut scope);
-                if let Some(buffer) = shown.reference.value() {
-                    sys::napi_detach_arraybuffer(env, buffer);
-                }
-                sys::napi_close_handle_scope(env, scope);
+            let _scope = Scope::open(env);
+            if let Some(buffer) = shown.reference.value() {
+                // Ours and external, so it can be detached. V8 does not free external memory on detach: the region stays
+                // the sandbox's.
+                let _ = env.detach(buffer);
             }
         }
     }
 }
 
-fn known(place: &Place) -> Option<sys::napi_value> {
+fn known(place: &Place) -> Option<Value> {
     place.borrow().as_ref()?.reference.value()
 }
 
-fn make(
-    env: sys::napi_env,
-    place: &Place,
-    base: *mut u8,
-    len: usize,
-    shown: usize,
-) -> Option<sys::napi_value> {
-    let buffer = get!(
-        napi_create_external_arraybuffer,
-        env,
-        base.cast(),
-        shown,
-        None,
-        std::ptr::null_mut()
-    )?;
+fn make(env: Env, place: &Place, base: *mut u8, len: usize, shown: usize) -> Option<Value> {
+    // SAFETY: the region is mapped as long as the sandbox, which detaches the buffer before it gives the region up.
+    let buffer = unsafe { env.external_buffer(base, shown, None, std::ptr::null_mut()) }.ok()?;
     let reference = Reference::new(env, buffer)?;
     *place.borrow_mut() = Some(Shown {
         reference,
@@ -128,17 +105,10 @@ fn make(
 
 /// Whether the runtime lets addons make ArrayBuffers over memory of their own. Electron's V8 keeps all buffers in a cage
 /// and refuses; the views of a module's memory cannot be had there.
-pub fn external_buffers(env: sys::napi_env) -> bool {
+pub fn external_buffers(env: Env) -> bool {
     static PROBE: [u8; 8] = [0; 8];
     // Nobody sees the buffer, so nobody writes through it.
     let probe = (&raw const PROBE).cast_mut();
-    let made = get!(
-        napi_create_external_arraybuffer,
-        env,
-        probe.cast(),
-        PROBE.len(),
-        None,
-        std::ptr::null_mut()
-    );
-    made.is_some()
+    // SAFETY: a static.
+    unsafe { env.external_buffer(probe.cast(), PROBE.len(), None, std::ptr::null_mut()) }.is_ok()
 }

@@ -201,7 +201,7 @@ impl Task for OpenTask {
             request.open(progress).map_err(Failure::from)
         }));
         Ok(opened.unwrap_or_else(|panic| {
-            let text = super::sandbox::panic_text(&*panic);
+            let text = super::node_api::panic_text(&*panic);
             Err(Failure {
                 code: "EMVM_ERR_INVALID_WASM".into(),
                 message: format!("emvm failed on this file, please report it: {text}"),

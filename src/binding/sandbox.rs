@@ -1,14 +1,15 @@
-//! A sandbox as the addon keeps it, and the one way in for every call from JavaScript.
+//! A sandbox as the addon keeps it, and the ways in for what comes from JavaScript: [`enter`], [`SandboxCell::alone`] and
+//! [`SandboxCell::look`].
 
 use super::errors;
+use super::gate::Gate;
 use super::memory::MemoryBuffer;
-use super::raw::{self, Reference, get};
-use crate::emscripten::js::{JsRef, JsValue};
+use super::node_api::{Env, Failed, Reference, Res, Value, panic_text};
+use crate::emscripten::js::JsRef;
 use crate::emscripten::{Runtime, exceptions::Description};
 use crate::engine::{Owner, Unwind};
 use crate::instance::Instance;
-use napi::sys;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 // SAFETY: every `Runtime` lives in an `Instance`'s box from before it is linked until after its store is dropped, is
@@ -22,14 +23,10 @@ unsafe impl Owner for Runtime {
 /// A sandbox. Its address is the data of the raw callbacks, so it is boxed and stays in place as long as any of their
 /// functions can be called: each of those holds the JavaScript object that owns it.
 pub struct SandboxCell {
-    pub env: sys::napi_env,
+    pub env: Env,
     pub buffer: MemoryBuffer,
-    /// `None` before start-up and after `dispose`. Borrowed for the length of a call; calls nest through callbacks, and
-    /// an outer call does not touch it while an inner one runs.
-    instance: UnsafeCell<Option<Instance>>,
-    /// How many native calls of this sandbox are on the stack, in wasm or not yet: while it is not 0, the instance
-    /// stays. Arguments are converted before wasm is entered, and a getter or `valueOf` among them may do anything.
-    entered: Cell<u32>,
+    /// Empty before start-up and after `dispose`.
+    gate: Gate<Instance>,
     /// `(className, message) => Error`: the module's own `BindingError` and its kin, made by the facade.
     script_error: RefCell<Option<Reference>>,
     /// `(error) => void`: told of traps, aborts and time-outs, for those who watch a sandbox.
@@ -40,13 +37,20 @@ pub struct SandboxCell {
     carried: RefCell<Vec<JsRef>>,
 }
 
+/// Whether what comes in is a call of the module, as policies and figures count them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entering {
+    Module,
+    /// Its files, its table, its registers.
+    Host,
+}
+
 impl SandboxCell {
-    pub fn new(env: sys::napi_env) -> Box<Self> {
+    pub fn new(env: Env) -> Box<Self> {
         Box::new(Self {
             env,
             buffer: MemoryBuffer::default(),
-            instance: UnsafeCell::new(None),
-            entered: Cell::new(0),
+            gate: Gate::new(None),
             script_error: RefCell::new(None),
             fault_hook: RefCell::new(None),
             errno_error: RefCell::new(None),
@@ -56,139 +60,117 @@ impl SandboxCell {
 
     /// A native call of the sandbox is on the stack: nothing may be replaced under it.
     pub fn is_busy(&self) -> bool {
-        self.entered.get() > 0 || self.instance().is_some_and(|instance| instance.is_busy())
+        self.gate.is_busy()
     }
 
-    /// Keeps the instance in place until the guard is dropped.
-    pub fn hold(&self) -> Held<'_> {
-        self.entered.set(self.entered.get() + 1);
-        Held(self)
+    /// Reads or sets what is there, running neither JavaScript nor wasm; `None` when the sandbox has no instance.
+    #[inline]
+    pub fn look<R>(&self, look: impl FnOnce(&mut Instance) -> R) -> Option<R> {
+        self.gate.look(look)
     }
 
-    /// The instance, unless disposed.
-    ///
-    /// The reference must not be used across anything that runs JavaScript or wasm: see `instance`.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "one thread; exclusive by the rule above"
-    )]
-    pub fn instance(&self) -> Option<&mut Instance> {
-        // SAFETY: only this environment's thread gets here, and callers keep to the rule above.
-        unsafe { &mut *self.instance.get() }.as_mut()
+    /// The same for what cannot be done without an instance.
+    pub fn look_live<R>(&self, look: impl FnOnce(&mut Instance) -> R) -> Res<R> {
+        self.gate
+            .look(look)
+            .ok_or_else(|| errors::disposed(self.env))
     }
 
-    pub fn set_instance(&self, instance: Option<Instance>) {
-        // SAFETY: as above; callers have checked that the module is not on the stack.
-        unsafe { *self.instance.get() = instance };
+    /// Works on the instance as a whole: nobody else may be at work on it. Wasm and JavaScript may run.
+    pub fn alone<R>(&self, what: &str, work: impl FnOnce(&mut Instance) -> R) -> Res<R> {
+        if self.is_busy() {
+            return Err(errors::busy(self.env, what));
+        }
+        let Some(mut held) = self.gate.hold() else {
+            return Err(errors::disposed(self.env));
+        };
+        match catch_unwind(AssertUnwindSafe(|| work(held.state()))) {
+            Ok(done) => Ok(done),
+            Err(panic) => {
+                let unwind = Unwind::Bug(panic_text(&*panic));
+                Err(self.env.throw(errors::of_unwind(self.env, self, unwind)))
+            }
+        }
     }
 
-    pub fn set_fault_hook(&self, function: sys::napi_value) {
+    /// Gives the sandbox its instance.
+    pub fn put(&self, instance: Instance) -> Res<()> {
+        match self.gate.replace(Some(instance)) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(errors::busy(self.env, "start")),
+        }
+    }
+
+    pub fn set_fault_hook(&self, function: Value) {
         *self.fault_hook.borrow_mut() = Reference::weak(self.env, function);
     }
 
     /// Tells of a fault. No exception may be pending; one that the hook throws is dropped.
-    fn tell(&self, error: sys::napi_value) {
+    fn tell(&self, error: Value) {
         let hook = self.fault_hook.borrow().as_ref().and_then(Reference::value);
         if let Some(hook) = hook
-            && get!(
-                napi_call_function,
-                self.env,
-                raw::undefined(self.env),
-                hook,
-                1,
-                &raw const error
-            )
-            .is_none()
+            && let Err(failed) = self.env.call(hook, &[error])
         {
-            raw::take_exception(self.env);
+            self.env.exception_of(failed);
         }
     }
 
-    pub fn set_script_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
+    pub fn set_script_error(&self, keeper: Value, function: Value) {
         *self.script_error.borrow_mut() =
             Reference::kept_by(self.env, keeper, "#scriptError", function);
     }
 
-    pub fn set_errno_error(&self, keeper: sys::napi_value, function: sys::napi_value) {
+    pub fn set_errno_error(&self, keeper: Value, function: Value) {
         *self.errno_error.borrow_mut() =
             Reference::kept_by(self.env, keeper, "#errnoError", function);
     }
 
     /// An error of the file system.
-    pub fn errno_error(
-        &self,
-        env: sys::napi_env,
-        number: i32,
-        name: &str,
-        text: &str,
-    ) -> sys::napi_value {
-        let args = [
-            raw::number(env, number.into()),
-            raw::string(env, name),
-            raw::string(env, text),
-        ];
-        let made = self.errno_error.borrow().as_ref().and_then(|function| {
-            get!(
-                napi_call_function,
-                env,
-                raw::undefined(env),
-                function.value()?,
-                3,
-                args.as_ptr()
-            )
-        });
-        let plain =
-            || get!(napi_create_error, env, args[1], args[2]).unwrap_or(std::ptr::null_mut());
-        made.unwrap_or_else(plain)
-    }
-
-    /// Gives up everything that lives in the JavaScript environment.
-    pub fn release(&self) {
-        self.buffer.detach(self.env);
-        self.drop_errors();
-        self.set_instance(None);
-        self.script_error.borrow_mut().take();
-        self.fault_hook.borrow_mut().take();
-        self.errno_error.borrow_mut().take();
+    pub fn errno_error(&self, number: i32, name: &str, text: &str) -> Value {
+        let env = self.env;
+        let args = [env.int(number), env.message(name), env.message(text)];
+        made_by(env, &self.errno_error, &args).unwrap_or_else(|| env.error_with_code(name, text))
     }
 
     /// An error of one of the module's own classes.
-    pub fn script_error(&self, env: sys::napi_env, class: &str, message: &str) -> sys::napi_value {
-        let made = self.script_error.borrow().as_ref().and_then(|function| {
-            let args = [raw::string(env, class), raw::string(env, message)];
-            get!(
-                napi_call_function,
-                env,
-                raw::undefined(env),
-                function.value()?,
-                2,
-                args.as_ptr()
-            )
-        });
-        made.unwrap_or_else(|| {
-            let text = raw::string(env, message);
-            let none = std::ptr::null_mut();
-            match class {
-                "TypeError" => get!(napi_create_type_error, env, none, text),
-                "RangeError" => get!(napi_create_range_error, env, none, text),
-                _ => get!(napi_create_error, env, none, text),
-            }
-            .unwrap_or(none)
+    pub fn script_error(&self, class: &str, message: &str) -> Value {
+        let env = self.env;
+        let args = [env.message(class), env.message(message)];
+        made_by(env, &self.script_error, &args).unwrap_or_else(|| match class {
+            "TypeError" => env.type_error(message),
+            "RangeError" => env.range_error(message),
+            _ => env.error(message),
         })
     }
 
+    /// Gives up everything that lives in the JavaScript environment; refused while the module is on the stack.
+    pub fn release(&self) -> Res<()> {
+        if self.is_busy() {
+            return Err(errors::busy(self.env, "dispose"));
+        }
+        self.buffer.detach(self.env);
+        self.drop_errors();
+        // Dropped when nothing is borrowed any more: it lets go of JavaScript values.
+        let instance = self.gate.replace(None).unwrap_or(None);
+        drop(instance);
+        self.script_error.borrow_mut().take();
+        self.fault_hook.borrow_mut().take();
+        self.errno_error.borrow_mut().take();
+        Ok(())
+    }
+
     /// The JavaScript error that crossed wasm under this key.
-    pub fn take_js_error(&self, key: u32) -> Option<sys::napi_value> {
+    pub fn take_js_error(&self, key: u32) -> Option<Value> {
         let at = self
             .carried
             .borrow()
             .iter()
             .position(|kept| kept.0 == key)?;
         let kept = self.carried.borrow_mut().swap_remove(at);
-        let js = &self.instance()?.runtime.js;
-        let value = js.value(kept).0 as sys::napi_value;
+        let js = self.look(|instance| instance.runtime.js())?;
+        let value = js.value(kept);
         js.release(kept);
-        Some(value)
+        Some(value.into())
     }
 
     pub fn carry_error(&self, kept: JsRef) {
@@ -201,84 +183,84 @@ impl SandboxCell {
             return;
         }
         let left = std::mem::take(&mut *self.carried.borrow_mut());
-        if let Some(instance) = self.instance() {
+        if let Some(js) = self.look(|instance| instance.runtime.js()) {
             for kept in left {
-                instance.runtime.js.release(kept);
+                js.release(kept);
             }
         }
     }
 
     /// Runs the exception's `what()`: a call like any other, for limits and recycling.
     pub fn describe_exception(&self, ptr: u32) -> Option<Description> {
-        let interrupter = self.instance()?.interrupter.clone();
         // Within a call that goes on, its limit holds; `enter` has ended the limit of an outermost one.
-        let own = self.entered.get() <= 1;
-        let _held = self.hold();
+        let own = self.gate.entered() <= 1;
+        let mut held = self.gate.hold()?;
+        let interrupter = held.state().interrupter.clone();
         if own {
             interrupter.begin();
         }
-        let describe = || Some(self.instance()?.runtime.describe_exception(ptr));
-        let described = catch_unwind(AssertUnwindSafe(describe)).ok().flatten();
+        let describe = || held.state().runtime.describe_exception(ptr);
+        let described = catch_unwind(AssertUnwindSafe(describe)).ok();
         if own {
             interrupter.end(None);
         }
         described
     }
 
+    fn memory(&self) -> Option<(*mut u8, usize)> {
+        self.look(|instance| {
+            let memory = instance.runtime.wasm.memory_mut();
+            (memory.as_mut_ptr(), memory.len())
+        })
+    }
+
     /// The ArrayBuffer over the linear memory as it is now.
-    pub fn array_buffer(&self, env: sys::napi_env) -> Option<sys::napi_value> {
-        let memory = self.instance()?.runtime.wasm.memory_mut();
-        let (base, len) = (memory.as_mut_ptr(), memory.len());
-        self.buffer.value(env, base, len)
+    pub fn array_buffer(&self) -> Option<Value> {
+        let (base, len) = self.memory()?;
+        self.buffer.value(self.env, base, len)
     }
 
     /// The ArrayBuffer for a view of it that ends at `end`.
-    pub fn array_buffer_for(&self, env: sys::napi_env, end: usize) -> Option<sys::napi_value> {
-        let memory = self.instance()?.runtime.wasm.memory_mut();
-        let (base, len) = (memory.as_mut_ptr(), memory.len());
-        self.buffer.value_for(env, base, len, end)
+    pub fn array_buffer_for(&self, end: usize) -> Option<Value> {
+        let (base, len) = self.memory()?;
+        self.buffer.value_for(self.env, base, len, end)
+    }
+
+    /// Views of a memory that has grown or moved end.
+    pub fn follow_memory(&self) {
+        if let Some((base, len)) = self.memory() {
+            self.buffer.follow(self.env, base, len);
+        }
     }
 }
 
-/// A native call of a sandbox is on the stack.
-pub struct Held<'a>(&'a SandboxCell);
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.entered.set(self.0.entered.get() - 1);
+/// What a function of the facade makes of these.
+fn made_by(env: Env, function: &RefCell<Option<Reference>>, args: &[Value]) -> Option<Value> {
+    let function = function.borrow().as_ref().and_then(Reference::value)?;
+    match env.call(function, args) {
+        Ok(made) => Some(made),
+        Err(failed) => {
+            env.exception_of(failed);
+            None
+        }
     }
 }
 
-/// What a panic said. No panic may cross N-API.
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without text".into())
-}
-
-/// Runs a call into a sandbox's module: guards it, limits it, and turns what it ended with into a value or a pending
-/// JavaScript exception.
-///
-/// # Safety
-/// `cell` is alive (see [`SandboxCell`]) and `env` is its environment.
-pub unsafe fn enter(
-    env: sys::napi_env,
-    cell: *const SandboxCell,
-    call: impl FnOnce(&mut Runtime) -> Result<JsValue, Unwind>,
-) -> sys::napi_value {
-    // SAFETY: by the caller's promise.
-    let cell = unsafe { &*cell };
-    let Some(instance) = cell.instance() else {
-        errors::throw(
-            env,
-            "EMVM_ERR_DISPOSED",
-            "the sandbox was disposed: open another one",
-        );
-        return std::ptr::null_mut();
+/// Runs a call into a sandbox: guards it, limits it, and turns what it ended with into a value or a JavaScript exception.
+#[inline]
+pub fn enter<R>(
+    cell: &SandboxCell,
+    entering: Entering,
+    call: impl FnOnce(&mut Runtime) -> Result<R, Unwind>,
+) -> Res<Option<R>> {
+    let Some(mut held) = cell.gate.hold() else {
+        return Err(errors::disposed(cell.env));
     };
-    let outermost = cell.entered.get() == 0;
-    let _held = cell.hold();
-    instance.stats.calls += 1;
+    let outermost = held.is_outermost();
+    let instance = held.state();
+    if entering == Entering::Module {
+        instance.stats.calls += 1;
+    }
     if outermost {
         instance.runtime.forget_refusals();
         instance.interrupter.begin();
@@ -290,13 +272,10 @@ pub unsafe fn enter(
         catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
             .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))))
     };
-    // The call may have run JavaScript that disposed of nothing (that is refused while it runs) but changed anything else.
-    let Some(instance) = cell.instance() else {
-        return std::ptr::null_mut();
-    };
+    let instance = held.state();
     let (value, unwind) = match called {
-        Ok(value) => (value.0 as sys::napi_value, None),
-        Err(unwind) => (std::ptr::null_mut(), Some(unwind)),
+        Ok(value) => (Some(value), None),
+        Err(unwind) => (None, Some(unwind)),
     };
     let unwind = if outermost {
         instance.interrupter.end(unwind)
@@ -306,28 +285,33 @@ pub unsafe fn enter(
         None
     };
     let memory = instance.runtime.wasm.memory();
-    cell.buffer.follow(env, memory.as_ptr(), memory.len());
+    cell.buffer.follow(cell.env, memory.as_ptr(), memory.len());
     match unwind {
         None => {
             if outermost {
                 cell.drop_errors();
             }
-            value
+            Ok(value)
         }
-        Some(Unwind::KeepAlive) => raw::undefined(env),
+        Some(Unwind::KeepAlive) => Ok(None),
         Some(unwind) => {
             instance.note(&unwind);
             let unwind = instance.runtime.explain(unwind);
-            let fault = outermost && unwind.is_fault();
-            let error = errors::of_unwind(env, cell, unwind);
-            if outermost {
-                cell.drop_errors();
-            }
-            if fault {
-                cell.tell(error);
-            }
-            errors::throw_value(env, error);
-            std::ptr::null_mut()
+            Err(surface(cell, unwind, outermost))
         }
     }
+}
+
+/// Throws in JavaScript what ended a call.
+#[cold]
+fn surface(cell: &SandboxCell, unwind: Unwind, outermost: bool) -> Failed {
+    let fault = outermost && unwind.is_fault();
+    let error = errors::of_unwind(cell.env, cell, unwind);
+    if outermost {
+        cell.drop_errors();
+    }
+    if fault {
+        cell.tell(error);
+    }
+    cell.env.throw(error)
 }

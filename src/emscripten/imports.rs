@@ -7,27 +7,28 @@ use super::{
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
-static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> = LazyLock::new(|| {
-    let all: &[&[(&str, ImportFn)]] = &[
-        embind::IMPORTS,
-        emval::IMPORTS,
-        exceptions::IMPORTS,
-        syscalls::IMPORTS,
-        syscalls::WASI,
-        time::IMPORTS,
-        timers::IMPORTS,
-        main_loop::IMPORTS,
-        environment::IMPORTS,
-        heap::IMPORTS,
-        console::IMPORTS,
-        lifecycle::IMPORTS,
-        system::IMPORTS,
-        pthread::IMPORTS,
-        math::IMPORTS,
-        leftovers::IMPORTS,
-    ];
-    all.iter().flat_map(|list| list.iter().copied()).collect()
-});
+/// All that are answered, by folder.
+const ALL: &[&[(&str, ImportFn)]] = &[
+    embind::IMPORTS,
+    emval::IMPORTS,
+    exceptions::IMPORTS,
+    syscalls::IMPORTS,
+    syscalls::WASI,
+    time::IMPORTS,
+    timers::IMPORTS,
+    main_loop::IMPORTS,
+    environment::IMPORTS,
+    heap::IMPORTS,
+    console::IMPORTS,
+    lifecycle::IMPORTS,
+    system::IMPORTS,
+    pthread::IMPORTS,
+    math::IMPORTS,
+    leftovers::IMPORTS,
+];
+
+static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> =
+    LazyLock::new(|| ALL.iter().flat_map(|list| list.iter().copied()).collect());
 
 /// The function that answers an import, by its canonical name.
 pub fn answer(name: &str) -> Option<ImportFn> {
@@ -57,25 +58,9 @@ mod tests {
 
     #[test]
     fn no_import_has_two_answers() {
-        let lists = [
-            exceptions::IMPORTS,
-            syscalls::IMPORTS,
-            syscalls::WASI,
-            time::IMPORTS,
-            timers::IMPORTS,
-            main_loop::IMPORTS,
-            environment::IMPORTS,
-            heap::IMPORTS,
-            console::IMPORTS,
-            lifecycle::IMPORTS,
-            system::IMPORTS,
-            pthread::IMPORTS,
-            math::IMPORTS,
-            leftovers::IMPORTS,
-        ];
-        let mut names: Vec<_> = lists
+        let mut names: Vec<_> = ALL
             .iter()
-            .flat_map(|l| l.iter().map(|(name, _)| *name))
+            .flat_map(|list| list.iter().map(|(name, _)| *name))
             .collect();
         names.sort_unstable();
         let twice: Vec<_> = names

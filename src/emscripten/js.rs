@@ -5,10 +5,12 @@
 
 use super::Runtime;
 use crate::engine::Unwind;
+use std::ptr::NonNull;
 
-/// A JavaScript value, valid until the host function or the call that received it returns.
+/// A JavaScript value, valid until the host function or the call that received it returns. There is no null one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JsValue(pub usize);
+#[repr(transparent)]
+pub struct JsValue(pub NonNull<()>);
 
 /// A JavaScript value kept alive by the binding until [`Js::release`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,10 +150,11 @@ pub trait Js {
     fn number(&self, value: f64) -> JsValue;
     fn bigint_i64(&self, value: i64) -> JsValue;
     fn bigint_u64(&self, value: u64) -> JsValue;
-    fn string_latin1(&self, bytes: &[u8]) -> JsValue;
+    /// Strings fail when they are longer than JavaScript's can be.
+    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue, Unwind>;
     /// Invalid sequences become U+FFFD.
-    fn string_utf8(&self, bytes: &[u8]) -> JsValue;
-    fn string_utf16(&self, units: &[u16]) -> JsValue;
+    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue, Unwind>;
+    fn string_utf16(&self, units: &[u16]) -> Result<JsValue, Unwind>;
     fn object(&self) -> JsValue;
     fn array(&self) -> JsValue;
 

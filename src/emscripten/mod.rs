@@ -38,6 +38,7 @@ pub use imports::answer;
 pub use js_imports::{from_js, js_import, missing_import, to_int32, to_js};
 pub use process::Process;
 pub use state::StateImage;
+use std::marker::PhantomPinned;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -70,6 +71,9 @@ pub struct Runtime {
     pub missing: Vec<(String, String, String)>,
     /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
     pub generation: u64,
+    /// Host functions get here by an address of their own while a call further out waits, and so do calls that come back
+    /// from JavaScript: the compiler must not take a reference for the only way here.
+    _shared: PhantomPinned,
 }
 
 impl Runtime {
@@ -97,6 +101,7 @@ impl Runtime {
             ran_javascript: false,
             missing: Vec::new(),
             generation: 0,
+            _shared: PhantomPinned,
         }
     }
 
@@ -110,6 +115,11 @@ impl Runtime {
     pub fn js(&self) -> Rc<dyn js::Js> {
         Rc::clone(&self.js)
     }
+    /// Enters wasm; see [`crate::engine::enter`].
+    #[inline]
+    pub fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+        crate::engine::enter(self, func, slots)
+    }
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
     pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
         let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);
@@ -118,7 +128,7 @@ impl Runtime {
         if slots.len() < room {
             slots.resize(room, Raw::default());
         }
-        self.wasm.enter(func, &mut slots)?;
+        self.enter(func, &mut slots)?;
         Ok(slots[0])
     }
     /// Calls an export by its canonical name.

@@ -42,7 +42,8 @@ type Dynamic<T> = VMDynamicFunctionContext<HostContext<T>>;
 ///
 /// # Safety
 /// `data` stays valid and in place as long as the store, and wasm of this store only runs on the thread that owns `data`,
-/// entered from code that does not use a reference to `data` while wasm runs.
+/// entered from code that does not use a reference to `data` while wasm runs: [`enter`](super::enter) borrows all of it.
+/// `T` is `!Unpin`, so that references further out promise the compiler nothing about what happens here.
 pub(crate) unsafe fn host_function<T: 'static>(
     store: &mut impl AsStoreMut,
     ty: &FunctionType,

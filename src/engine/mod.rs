@@ -35,7 +35,7 @@ pub use pace::{PIECE, Pace, Stopped};
 pub use raw::Raw;
 pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
-pub use wasm::{Func, Wasm};
+pub use wasm::{Func, Wasm, enter};
 
 /// Bytes of native stack for wasm where nobody asks for another size.
 pub const STACK_BYTES: usize = 1 << 20;

@@ -65,6 +65,8 @@ pub enum Unwind {
         generation: u64,
         current: u64,
     },
+    /// A text is longer than a JavaScript string can be.
+    StringTooLong,
     /// A fault of emvm itself; never expected, reported instead of taking the process down.
     Bug(String),
     /// embind's own errors: class name (`BindingError`, `InternalError`, `UnboundTypeError`, `TypeError`, ...), message.

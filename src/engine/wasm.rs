@@ -3,9 +3,10 @@
 use super::exceptions::Thrower;
 use super::pace::{PIECE, Pace};
 use super::trampolines::Trampolines;
-use super::{Raw, Recorder, Site, Unwind};
+use super::{Owner, Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
+use std::marker::PhantomPinned;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -59,6 +60,9 @@ pub struct Wasm {
     pub(super) site: Option<Site>,
     pub(super) instance: Option<Instance>,
     pub(super) store: Option<Box<Store>>,
+    /// Host functions use this while a call of [`Wasm::enter`] waits: the compiler must not take a reference to it for the
+    /// only way there.
+    pub(super) _shared: PhantomPinned,
 }
 
 /// The function table that indirect calls go through.
@@ -104,6 +108,7 @@ impl Default for Wasm {
             site: None,
             instance: None,
             store: None,
+            _shared: PhantomPinned,
         }
     }
 }
@@ -283,9 +288,8 @@ impl Wasm {
             .lookup_signature(hash)
     }
 
-    /// Enters wasm: `slots` holds the arguments and, afterwards, the result in its first place. There is at least one
-    /// slot and at least as many as the function has parameters and results.
-    pub(crate) fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+    /// See [`enter`].
+    fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
         if self.depth >= MAX_DEPTH {
             return Err(Unwind::trap(super::TrapKind::StackOverflow));
         }
@@ -408,6 +412,14 @@ impl Wasm {
     pub fn residency(&self) -> Option<memory::Residency> {
         self.linear.as_ref()?.residency()
     }
+}
+
+/// Enters wasm: `slots` holds the arguments and, afterwards, the result in its first place. There is at least one slot and
+/// at least as many as the function has parameters and results. All of the owner is borrowed: host functions that wasm
+/// calls use it meanwhile, and so does what JavaScript calls from there.
+#[inline]
+pub fn enter<T: Owner>(owner: &mut T, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+    owner.wasm().enter(func, slots)
 }
 
 macro_rules! access {

@@ -78,10 +78,10 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
     return sandbox.fsWrite(openFd(stream), bytesOf(buffer, offset, length), position)
   }
 
-  // A copy, since writing may run JavaScript (a device, a line of output).
+  // The native side copies them: writing may run JavaScript (a device, a line of output).
   function bytesOf (buffer, offset, length) {
     if (ArrayBuffer.isView(buffer)) {
-      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength).slice(offset, offset + length)
+      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength).subarray(offset, offset + length)
     }
     return Uint8Array.from(Array.prototype.slice.call(buffer, offset, offset + length))
   }

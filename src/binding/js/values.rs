@@ -1,210 +1,137 @@
 //! What the native host may do with JavaScript values.
 
-use super::{Hook, NapiJs, OPERATORS, opaque, raw_of};
-use crate::binding::raw::{self, Reference, get};
+use super::{Hook, NapiJs, OPERATORS};
+use crate::binding::node_api::{self, Reference, Value, ViewType};
 use crate::binding::{crossing, errors};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{
     HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
 };
 use crate::engine::Unwind;
-use napi::sys;
-use std::ptr;
+
+/// The same values for Node-API.
+fn values(args: &[JsValue]) -> &[Value] {
+    // SAFETY: both are a pointer that is not null, and nothing else; `JsValue`s come from values of this environment.
+    unsafe { std::slice::from_raw_parts(args.as_ptr().cast(), args.len()) }
+}
 
 impl Js for NapiJs {
     fn kind(&self, value: JsValue) -> Kind {
-        match get!(napi_typeof, self.env, raw_of(value)) {
-            Some(sys::ValueType::napi_null) => Kind::Null,
-            Some(sys::ValueType::napi_boolean) => Kind::Boolean,
-            Some(sys::ValueType::napi_number) => Kind::Number,
-            Some(sys::ValueType::napi_string) => Kind::String,
-            Some(sys::ValueType::napi_symbol) => Kind::Symbol,
-            Some(sys::ValueType::napi_object) => Kind::Object,
-            Some(sys::ValueType::napi_function) => Kind::Function,
-            Some(sys::ValueType::napi_bigint) => Kind::BigInt,
-            Some(sys::ValueType::napi_external) => Kind::External,
-            _ => Kind::Undefined,
+        match self.env.kind(value.into()) {
+            node_api::Kind::Undefined => Kind::Undefined,
+            node_api::Kind::Null => Kind::Null,
+            node_api::Kind::Boolean => Kind::Boolean,
+            node_api::Kind::Number => Kind::Number,
+            node_api::Kind::String => Kind::String,
+            node_api::Kind::Symbol => Kind::Symbol,
+            node_api::Kind::Object => Kind::Object,
+            node_api::Kind::Function => Kind::Function,
+            node_api::Kind::BigInt => Kind::BigInt,
+            node_api::Kind::External => Kind::External,
         }
     }
     fn undefined(&self) -> JsValue {
-        opaque(self.undefined_value())
+        self.env.undefined().into()
     }
     fn null(&self) -> JsValue {
-        opaque(get!(napi_get_null, self.env).unwrap_or(ptr::null_mut()))
+        self.env.null().into()
     }
     fn boolean(&self, value: bool) -> JsValue {
-        opaque(get!(napi_get_boolean, self.env, value).unwrap_or(ptr::null_mut()))
+        self.env.boolean(value).into()
     }
     fn number(&self, value: f64) -> JsValue {
         let int = value as i32;
         // Small integers are cheaper to make, and for V8 to work with; -0 is not one.
-        let made = if f64::from(int) == value && (int != 0 || value.is_sign_positive()) {
-            get!(napi_create_int32, self.env, int)
+        if f64::from(int) == value && (int != 0 || value.is_sign_positive()) {
+            self.env.int(int).into()
         } else {
-            get!(napi_create_double, self.env, value)
-        };
-        opaque(made.unwrap_or(ptr::null_mut()))
+            self.env.number(value).into()
+        }
     }
     fn bigint_i64(&self, value: i64) -> JsValue {
-        opaque(get!(napi_create_bigint_int64, self.env, value).unwrap_or(ptr::null_mut()))
+        self.env.bigint(value).into()
     }
     fn bigint_u64(&self, value: u64) -> JsValue {
-        opaque(get!(napi_create_bigint_uint64, self.env, value).unwrap_or(ptr::null_mut()))
+        self.env.bigint_u64(value).into()
     }
-    fn string_latin1(&self, bytes: &[u8]) -> JsValue {
-        let made = get!(
-            napi_create_string_latin1,
-            self.env,
-            bytes.as_ptr().cast(),
-            bytes.len() as isize
-        );
-        opaque(made.unwrap_or(ptr::null_mut()))
+    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
+        let made = self.env.latin1(bytes);
+        made.map(JsValue::from)
+            .map_err(|failed| self.unmade(failed))
     }
-    fn string_utf8(&self, bytes: &[u8]) -> JsValue {
+    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
         if bytes.is_ascii() {
             return self.string_latin1(bytes);
         }
-        let made = get!(
-            napi_create_string_utf8,
-            self.env,
-            bytes.as_ptr().cast(),
-            bytes.len() as isize
-        );
-        opaque(made.unwrap_or(ptr::null_mut()))
+        let made = self.env.utf8(bytes);
+        made.map(JsValue::from)
+            .map_err(|failed| self.unmade(failed))
     }
-    fn string_utf16(&self, units: &[u16]) -> JsValue {
-        let made = get!(
-            napi_create_string_utf16,
-            self.env,
-            units.as_ptr(),
-            units.len() as isize
-        );
-        opaque(made.unwrap_or(ptr::null_mut()))
+    fn string_utf16(&self, units: &[u16]) -> Result<JsValue, Unwind> {
+        let made = self.env.utf16(units);
+        made.map(JsValue::from)
+            .map_err(|failed| self.unmade(failed))
     }
     fn object(&self) -> JsValue {
-        opaque(raw::object(self.env))
+        self.env.object().into()
     }
     fn array(&self) -> JsValue {
-        opaque(raw::array(self.env, []))
+        self.env.array(0).into()
     }
 
     fn to_f64(&self, value: JsValue) -> Option<f64> {
-        get!(napi_get_value_double, self.env, raw_of(value))
+        self.env.as_f64(value.into())
     }
     fn to_bool(&self, value: JsValue) -> Option<bool> {
-        get!(napi_get_value_bool, self.env, raw_of(value))
+        self.env.as_bool(value.into())
     }
     fn truthy(&self, value: JsValue) -> bool {
-        self.to_bool(value).unwrap_or_else(|| {
-            let coerced = get!(napi_coerce_to_bool, self.env, raw_of(value));
-            coerced
-                .and_then(|c| self.to_bool(opaque(c)))
-                .unwrap_or(false)
-        })
+        self.to_bool(value)
+            .unwrap_or_else(|| self.env.truthy(value.into()))
     }
     fn to_bigint(&self, value: JsValue) -> Option<(bool, Vec<u64>)> {
-        let mut count = 0;
-        let value = raw_of(value);
-        // SAFETY: with no room given, only the number of words is written.
-        let status = unsafe {
-            sys::napi_get_value_bigint_words(
-                self.env,
-                value,
-                ptr::null_mut(),
-                &mut count,
-                ptr::null_mut(),
-            )
-        };
-        if status != sys::Status::napi_ok {
-            return None;
-        }
-        let mut words = vec![0; count];
-        let mut sign = 0;
-        // SAFETY: there is room for `count` words.
-        let status = unsafe {
-            sys::napi_get_value_bigint_words(
-                self.env,
-                value,
-                &mut sign,
-                &mut count,
-                words.as_mut_ptr(),
-            )
-        };
-        (status == sys::Status::napi_ok).then_some((sign != 0, words))
+        self.env.as_bigint(value.into())
     }
     fn to_utf16(&self, value: JsValue) -> Option<Vec<u16>> {
-        let length = get!(
-            napi_get_value_string_utf16,
-            self.env,
-            raw_of(value),
-            ptr::null_mut(),
-            0
-        )?;
-        let mut units = vec![0; length + 1];
-        get!(
-            napi_get_value_string_utf16,
-            self.env,
-            raw_of(value),
-            units.as_mut_ptr(),
-            units.len()
-        )?;
-        units.truncate(length);
-        Some(units)
+        self.env.to_utf16(value.into()).ok()
     }
     fn utf8_len(&self, value: JsValue) -> Option<u32> {
-        get!(
-            napi_get_value_string_utf8,
-            self.env,
-            raw_of(value),
-            ptr::null_mut(),
-            0
-        )
-        .map(|n| n as u32)
+        self.env.utf8_len(value.into()).ok().map(|len| len as u32)
     }
     fn write_utf8(&self, value: JsValue, out: &mut [u8]) {
-        get!(
-            napi_get_value_string_utf8,
-            self.env,
-            raw_of(value),
-            out.as_mut_ptr().cast(),
-            out.len()
-        );
+        // Only a string gets here, for which there is room.
+        let _ = self.env.write_utf8(value.into(), out);
     }
     fn bytes_len(&self, value: JsValue) -> Option<u32> {
-        self.bytes_of(value).map(|(_, length)| length as u32)
+        self.env.bytes_len(value.into()).ok().map(|len| len as u32)
     }
     fn copy_bytes(&self, value: JsValue, out: &mut [u8]) {
-        match self.bytes_of(value) {
-            // SAFETY: that many bytes are readable there; they may be part of `out`'s memory.
-            Some((data, length)) if length >= out.len() && !data.is_null() => unsafe {
-                ptr::copy(data, out.as_mut_ptr(), out.len());
-            },
-            // A view of linear memory that died when room was made for it.
-            _ => out.fill(0),
-        }
+        // A view of linear memory may have died when room was made for it.
+        let copied = self.env.copy_bytes(value.into(), out).unwrap_or(0);
+        out[copied..].fill(0);
     }
     fn strict_equals(&self, left: JsValue, right: JsValue) -> bool {
-        get!(napi_strict_equals, self.env, raw_of(left), raw_of(right)).unwrap_or(false)
+        self.env.strict_equals(left.into(), right.into())
     }
 
     fn display(&self, _: &mut Runtime, value: JsValue) -> String {
-        let text = get!(napi_coerce_to_string, self.env, raw_of(value))
-            .and_then(|text| self.text_of(text));
-        text.unwrap_or_else(|| {
-            if get!(napi_is_exception_pending, self.env) == Some(true) {
-                raw::take_exception(self.env);
+        let text = self.env.coerce_to_string(value.into());
+        match text.and_then(|text| self.env.to_string(text)) {
+            Ok(text) => text,
+            Err(failed) => {
+                self.env.exception_of(failed);
+                self.kind(value).type_of().to_owned()
             }
-            self.kind(value).type_of().to_owned()
-        })
+        }
     }
     fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue, Unwind> {
-        match get!(napi_get_property, self.env, raw_of(object), raw_of(key)) {
-            Some(value) => Ok(opaque(value)),
-            None => Err(self.failure(|| {
+        let found = self.env.get(object.into(), key.into());
+        found.map(JsValue::from).map_err(|failed| {
+            self.unwind(failed, || {
                 let name = self.display(rt, key);
                 self.unreadable(object, &name)
-            })),
-        }
+            })
+        })
     }
     fn set(
         &self,
@@ -213,24 +140,22 @@ impl Js for NapiJs {
         key: JsValue,
         value: JsValue,
     ) -> Result<(), Unwind> {
-        // SAFETY: live values of this environment.
-        let status =
-            unsafe { sys::napi_set_property(self.env, raw_of(object), raw_of(key), raw_of(value)) };
-        if status == sys::Status::napi_ok {
-            return Ok(());
-        }
-        Err(self.failure(|| {
-            let (name, what) = (self.display(rt, key), self.display(rt, object));
-            Unwind::script(
-                "TypeError",
-                format!("Cannot set properties of {what} (setting '{name}')"),
-            )
-        }))
+        let set = self.env.set(object.into(), key.into(), value.into());
+        set.map_err(|failed| {
+            self.unwind(failed, || {
+                let (name, what) = (self.display(rt, key), self.display(rt, object));
+                Unwind::script(
+                    "TypeError",
+                    format!("Cannot set properties of {what} (setting '{name}')"),
+                )
+            })
+        })
     }
     fn get_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue, Unwind> {
-        get!(napi_get_property, self.env, raw_of(object), self.key(name))
-            .map(opaque)
-            .ok_or_else(|| self.failure(|| self.unreadable(object, name)))
+        let found = self.env.get(object.into(), self.key(name)?);
+        found
+            .map(JsValue::from)
+            .map_err(|failed| self.unwind(failed, || self.unreadable(object, name)))
     }
     fn set_named(
         &self,
@@ -239,12 +164,14 @@ impl Js for NapiJs {
         name: &str,
         value: JsValue,
     ) -> Result<(), Unwind> {
-        self.set(rt, object, opaque(self.key(name)), value)
+        let key = self.key(name)?;
+        self.set(rt, object, key.into(), value)
     }
     fn get_index(&self, _: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue, Unwind> {
-        get!(napi_get_element, self.env, raw_of(object), index)
-            .map(opaque)
-            .ok_or_else(|| self.failure(|| self.unreadable(object, &index.to_string())))
+        let found = self.env.get_index(object.into(), index);
+        found
+            .map(JsValue::from)
+            .map_err(|failed| self.unwind(failed, || self.unreadable(object, &index.to_string())))
     }
     fn set_index(
         &self,
@@ -253,17 +180,17 @@ impl Js for NapiJs {
         index: u32,
         value: JsValue,
     ) -> Result<(), Unwind> {
-        // SAFETY: live values of this environment.
-        let status =
-            unsafe { sys::napi_set_element(self.env, raw_of(object), index, raw_of(value)) };
-        if status == sys::Status::napi_ok {
-            return Ok(());
-        }
-        Err(self.failure(|| Unwind::script("TypeError", format!("Cannot set element {index}"))))
+        let set = self.env.set_index(object.into(), index, value.into());
+        set.map_err(|failed| {
+            self.unwind(failed, || {
+                Unwind::script("TypeError", format!("Cannot set element {index}"))
+            })
+        })
     }
     fn has_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<bool, Unwind> {
-        get!(napi_has_property, self.env, raw_of(object), self.key(name)).ok_or_else(|| {
-            self.failure(|| {
+        let found = self.env.has(object.into(), self.key(name)?);
+        found.map_err(|failed| {
+            self.unwind(failed, || {
                 Unwind::script(
                     "TypeError",
                     format!("Cannot use 'in' operator to search for '{name}'"),
@@ -279,19 +206,9 @@ impl Js for NapiJs {
         args: &[JsValue],
     ) -> Result<JsValue, Unwind> {
         self.follow_memory(rt);
-        // JsValue is a napi_value in disguise, so the slice is an argument list.
-        let args_at = args.as_ptr().cast::<sys::napi_value>();
-        get!(
-            napi_call_function,
-            self.env,
-            raw_of(this),
-            raw_of(function),
-            args.len(),
-            args_at
-        )
-        .map(opaque)
-        .ok_or_else(|| {
-            self.failure(|| {
+        let called = self.env.call_on(this.into(), function.into(), values(args));
+        called.map(JsValue::from).map_err(|failed| {
+            self.unwind(failed, || {
                 let what = self.display(rt, function);
                 Unwind::script("TypeError", format!("{what} is not a function"))
             })
@@ -304,17 +221,9 @@ impl Js for NapiJs {
         args: &[JsValue],
     ) -> Result<JsValue, Unwind> {
         self.follow_memory(rt);
-        let args_at = args.as_ptr().cast::<sys::napi_value>();
-        get!(
-            napi_new_instance,
-            self.env,
-            raw_of(class),
-            args.len(),
-            args_at
-        )
-        .map(opaque)
-        .ok_or_else(|| {
-            self.failure(|| {
+        let made = self.env.construct(class.into(), values(args));
+        made.map(JsValue::from).map_err(|failed| {
+            self.unwind(failed, || {
                 let what = self.display(rt, class);
                 Unwind::script("TypeError", format!("{what} is not a constructor"))
             })
@@ -328,39 +237,30 @@ impl Js for NapiJs {
         right: JsValue,
     ) -> Result<JsValue, Unwind> {
         let known = self.operators.borrow().as_ref().and_then(Reference::value);
-        let function = known
-            .or_else(|| {
-                let made = get!(napi_run_script, self.env, raw::string(self.env, OPERATORS))?;
+        let function = match known {
+            Some(function) => function,
+            None => {
+                let made = self.env.run_script(OPERATORS);
+                let made = made.map_err(|failed| self.unmade(failed))?;
                 *self.operators.borrow_mut() = Reference::new(self.env, made);
-                Some(made)
-            })
-            .ok_or_else(|| Unwind::Bug("JavaScript's operators are out of reach".into()))?;
-        let args = [
-            self.number_value(f64::from(operator as u32)),
-            raw_of(left),
-            raw_of(right),
-        ];
-        get!(
-            napi_call_function,
-            self.env,
-            self.undefined_value(),
-            function,
-            3,
-            args.as_ptr()
-        )
-        .map(opaque)
-        .ok_or_else(|| self.failure(|| Unwind::Bug("an operator failed".into())))
+                made
+            }
+        };
+        let args = [self.env.uint(operator as u32), left.into(), right.into()];
+        let called = self.env.call(function, &args);
+        called
+            .map(JsValue::from)
+            .map_err(|failed| self.unwind(failed, || Unwind::Bug("an operator failed".into())))
     }
     fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue, Unwind> {
-        let global = opaque(get!(napi_get_global, self.env).unwrap_or(ptr::null_mut()));
+        let global = self.env.global().into();
         match name {
             Some(name) => self.get_named(rt, global, name),
             None => Ok(global),
         }
     }
     fn module_property(&self, _: &mut Runtime, name: &str) -> Result<JsValue, Unwind> {
-        self.call_hook(Hook::ModuleProperty, &[self.key(name)])
-            .map(opaque)
+        self.call_hook(Hook::ModuleProperty, &[self.key(name)?])
     }
 
     fn view(
@@ -370,43 +270,27 @@ impl Js for NapiJs {
         at: u32,
         count: u32,
     ) -> Result<JsValue, Unwind> {
-        // SAFETY: the cell outlives the instance that this belongs to.
-        let cell = unsafe { &*self.cell };
-        let width = match kind {
-            ViewKind::I8 | ViewKind::U8 => 1,
-            ViewKind::I16 | ViewKind::U16 => 2,
-            ViewKind::I32 | ViewKind::U32 | ViewKind::F32 => 4,
-            ViewKind::F64 | ViewKind::I64 | ViewKind::U64 => 8,
-        };
-        let end = at as usize + count as usize * width;
-        let Some(buffer) = cell.array_buffer_for(self.env, end) else {
+        let end = at as usize + count as usize * kind.width() as usize;
+        let Some(buffer) = self.cell().array_buffer_for(end) else {
             return Err(Unwind::Unsupported(
                 "views of the module's memory: this runtime allows no external ArrayBuffers".into(),
             ));
         };
-        let kind = match kind {
-            ViewKind::I8 => sys::TypedarrayType::int8_array,
-            ViewKind::U8 => sys::TypedarrayType::uint8_array,
-            ViewKind::I16 => sys::TypedarrayType::int16_array,
-            ViewKind::U16 => sys::TypedarrayType::uint16_array,
-            ViewKind::I32 => sys::TypedarrayType::int32_array,
-            ViewKind::U32 => sys::TypedarrayType::uint32_array,
-            ViewKind::F32 => sys::TypedarrayType::float32_array,
-            ViewKind::F64 => sys::TypedarrayType::float64_array,
-            ViewKind::I64 => sys::TypedarrayType::bigint64_array,
-            ViewKind::U64 => sys::TypedarrayType::biguint64_array,
+        let ty = match kind {
+            ViewKind::I8 => ViewType::I8,
+            ViewKind::U8 => ViewType::U8,
+            ViewKind::I16 => ViewType::I16,
+            ViewKind::U16 => ViewType::U16,
+            ViewKind::I32 => ViewType::I32,
+            ViewKind::U32 => ViewType::U32,
+            ViewKind::F32 => ViewType::F32,
+            ViewKind::F64 => ViewType::F64,
+            ViewKind::I64 => ViewType::I64,
+            ViewKind::U64 => ViewType::U64,
         };
-        get!(
-            napi_create_typedarray,
-            self.env,
-            kind,
-            count as usize,
-            buffer,
-            at as usize
-        )
-        .map(opaque)
-        .ok_or_else(|| {
-            self.failure(|| {
+        let made = self.env.view(ty, count as usize, buffer, at as usize);
+        made.map(JsValue::from).map_err(|failed| {
+            self.unwind(failed, || {
                 Unwind::script("RangeError", format!("Invalid typed array length: {count}"))
             })
         })
@@ -426,30 +310,24 @@ impl Js for NapiJs {
                 kind,
                 ms,
                 is_turn,
-            } => (f64::from(kind as u32), id, ms, is_turn),
-            TimerCommand::Clear(id) => (-1.0, id, 0.0, false),
-            TimerCommand::ClearAll => (-2.0, 0, 0.0, false),
+            } => (kind as i32, id, ms, is_turn),
+            TimerCommand::Clear(id) => (-1, id, 0.0, false),
+            TimerCommand::ClearAll => (-2, 0, 0.0, false),
         };
-        let scope = self.open_scope();
+        let env = self.env;
+        let _scope = node_api::Scope::open(env);
         let args = [
-            self.number_value(what),
-            self.number_value(f64::from(id)),
-            self.number_value(ms),
-            self.number_value(f64::from(u8::from(is_turn))),
+            env.int(what),
+            env.uint(id),
+            env.number(ms),
+            env.int(i32::from(is_turn)),
         ];
-        let called = get!(
-            napi_call_function,
-            self.env,
-            self.undefined_value(),
-            function,
-            args.len(),
-            args.as_ptr()
-        );
-        let done = called
-            .map(drop)
-            .ok_or_else(|| self.failure(|| Unwind::Bug("a timer could not be set".into())));
-        self.close_scope(scope);
-        done
+        match env.call(function, &args) {
+            Ok(_) => Ok(()),
+            Err(failed) => {
+                Err(self.unwind(failed, || Unwind::Bug("a timer could not be set".into())))
+            }
+        }
     }
 
     fn make_handle(
@@ -458,28 +336,24 @@ impl Js for NapiJs {
         handle: HandleRef,
         smart: bool,
     ) -> Result<JsValue, Unwind> {
-        let smart = get!(napi_get_boolean, self.env, smart).unwrap_or(ptr::null_mut());
+        let env = self.env;
         let args = [
-            self.number_value(handle.id),
-            self.number_value(handle.key),
-            smart,
+            env.number(handle.id),
+            env.number(handle.key),
+            env.boolean(smart),
         ];
-        self.call_hook(Hook::MakeHandle, &args).map(opaque)
+        self.call_hook(Hook::MakeHandle, &args)
     }
     fn handle_of(&self, _: &mut Runtime, value: JsValue) -> Option<HandleRef> {
-        let is_handle = self.call_hook(Hook::HandleOf, &[raw_of(value)]).ok()?;
-        let is_handle = self.to_bool(opaque(is_handle))?;
-        is_handle.then(|| HandleRef {
+        let is_handle = self.call_hook(Hook::HandleOf, &[value.into()]).ok()?;
+        self.to_bool(is_handle)?.then(|| HandleRef {
             id: self.read_register(0),
             key: self.read_register(1),
         })
     }
     fn enum_value(&self, _: &mut Runtime, index: u32, value: f64) -> Result<JsValue, Unwind> {
-        let args = [
-            self.number_value(f64::from(index)),
-            self.number_value(value),
-        ];
-        self.call_hook(Hook::EnumValue, &args).map(opaque)
+        let args = [self.env.uint(index), self.env.number(value)];
+        self.call_hook(Hook::EnumValue, &args)
     }
     fn inheriting_constructor(
         &self,
@@ -488,19 +362,15 @@ impl Js for NapiJs {
         class: u32,
         properties: JsValue,
     ) -> Result<JsValue, Unwind> {
-        let args = [
-            self.key(name),
-            self.number_value(f64::from(class)),
-            raw_of(properties),
-        ];
-        self.call_hook(Hook::Inheriting, &args).map(opaque)
+        let args = [self.key(name)?, self.env.uint(class), properties.into()];
+        self.call_hook(Hook::Inheriting, &args)
     }
     fn suspend(&self, _: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind> {
-        let args = [raw_of(promise), self.number_value(f64::from(awaiter))];
+        let args = [promise.into(), self.env.uint(awaiter)];
         self.call_hook(Hook::Suspend, &args).map(drop)
     }
     fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind> {
-        let made = opaque(self.call_hook(Hook::MakePromise, &[])?);
+        let made = self.call_hook(Hook::MakePromise, &[])?;
         Ok([
             self.get_index(rt, made, 0)?,
             self.get_index(rt, made, 1)?,
@@ -508,21 +378,17 @@ impl Js for NapiJs {
         ])
     }
     fn error_of(&self, _: &mut Runtime, unwind: Unwind) -> JsValue {
-        // SAFETY: the cell lives longer than its instance, which holds this.
-        let cell = unsafe { &*self.cell };
-        opaque(errors::of_unwind(self.env, cell, unwind))
+        errors::of_unwind(self.env, self.cell(), unwind).into()
     }
     fn unwind_of(&self, error: JsValue) -> Option<Unwind> {
-        // SAFETY: as above.
-        let cell = unsafe { &*self.cell };
-        crossing::restored(self.env, cell, raw_of(error))
+        crossing::restored(self.env, self.cell(), error.into())
     }
     fn flush_function(&self, _: &mut Runtime) -> Result<JsValue, Unwind> {
-        self.hook(Hook::Flush).map(opaque)
+        self.hook(Hook::Flush).map(JsValue::from)
     }
     fn delete_function(&self, _: &mut Runtime, handle: HandleRef) -> Result<JsValue, Unwind> {
-        let args = [self.number_value(handle.id), self.number_value(handle.key)];
-        self.call_hook(Hook::DeleteFunction, &args).map(opaque)
+        let args = [self.env.number(handle.id), self.env.number(handle.key)];
+        self.call_hook(Hook::DeleteFunction, &args)
     }
 
     fn keep(&self, value: JsValue) -> JsRef {
@@ -531,40 +397,33 @@ impl Js for NapiJs {
             self.kept_len.set(slot + 1);
             slot
         });
-        if let Some(array) = self.kept.as_ref().and_then(Reference::value) {
-            // SAFETY: an array of ours and a live value.
-            unsafe { sys::napi_set_element(self.env, array, slot, raw_of(value)) };
-        }
+        let kept = self.kept.as_ref().and_then(Reference::value);
+        // An array of ours: this fails only where JavaScript may not run any more, where nothing looks for the value.
+        let _ = kept.map(|array| self.env.set_index(array, slot, value.into()));
         JsRef(slot)
     }
     fn keep_error(&self, value: JsValue) -> JsRef {
         let kept = self.keep(value);
-        // SAFETY: the cell lives longer than its instance, which holds this.
-        unsafe { &*self.cell }.carry_error(kept);
+        self.cell().carry_error(kept);
         kept
     }
     fn value(&self, reference: JsRef) -> JsValue {
-        let array = self.kept.as_ref().and_then(Reference::value);
-        let value = array.and_then(|array| get!(napi_get_element, self.env, array, reference.0));
-        opaque(value.unwrap_or_else(|| self.undefined_value()))
+        let kept = self.kept.as_ref().and_then(Reference::value);
+        let value = kept.and_then(|array| self.env.get_index(array, reference.0).ok());
+        value.unwrap_or_else(|| self.env.undefined()).into()
     }
     fn release(&self, reference: JsRef) {
-        let scope = self.open_scope();
+        let _scope = node_api::Scope::open(self.env);
         if let Some(array) = self.kept.as_ref().and_then(Reference::value) {
-            // SAFETY: an array of ours and a live value.
-            unsafe { sys::napi_set_element(self.env, array, reference.0, self.undefined_value()) };
+            let _ = self.env.set_index(array, reference.0, self.env.undefined());
             self.kept_free.borrow_mut().push(reference.0);
         }
-        self.close_scope(scope);
     }
     fn open_scope(&self) -> Scope {
-        let scope: Option<sys::napi_handle_scope> = get!(napi_open_handle_scope, self.env);
-        Scope(scope.map_or(0, |s| s as usize))
+        Scope(node_api::Scope::open(self.env).into_raw())
     }
     fn close_scope(&self, scope: Scope) {
-        if scope.0 != 0 {
-            // SAFETY: opened by `open_scope` and closed once, in reverse order.
-            unsafe { sys::napi_close_handle_scope(self.env, scope.0 as sys::napi_handle_scope) };
-        }
+        // SAFETY: opened by `open_scope` and closed once, in reverse order.
+        drop(unsafe { node_api::Scope::from_raw(self.env, scope.0) });
     }
 }

@@ -85,7 +85,9 @@ callback!(
         let books = Realm::of(env, a[0])?.with(|store| store.recorder().cloned())?;
         let Some(books) = books else { return Ok(env.boolean(false)) };
         if env.is(a[1], sys::ValueType::napi_function) {
-            books.start(super::allocations::capture(env.0, a[1]));
+            let function = super::node_api::Value::from_raw(a[1]);
+            let own = super::node_api::Env::new(env.0);
+            books.start(function.and_then(|function| super::allocations::capture(own, function)));
         } else {
             books.stop();
         }

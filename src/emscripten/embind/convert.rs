@@ -91,7 +91,7 @@ fn enum_from_wire(
                 .rev()
                 .find(|(_, v)| f64::from(*v) == value)
             {
-                Some((name, _)) => rt.js.string_utf8(name.as_bytes()),
+                Some((name, _)) => rt.js.string_utf8(name.as_bytes())?,
                 None => rt.js.undefined(),
             },
         ),

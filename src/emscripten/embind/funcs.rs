@@ -69,7 +69,7 @@ fn call_checked(
         // For the result.
         slots.push(Raw::default());
     }
-    rt.wasm.enter(func, &mut slots)?;
+    rt.enter(func, &mut slots)?;
     Ok(slots[0])
 }
 

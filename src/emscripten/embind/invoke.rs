@@ -65,7 +65,7 @@ pub fn invoke<P: Passed>(
     let converted = arguments(rt, reg, callable, plan, passed, &mut raws, &mut destructors);
     // An argument that cannot be converted leaves the earlier ones behind, as in embind.
     converted?;
-    rt.wasm.enter(func, &mut raws)?;
+    rt.enter(func, &mut raws)?;
     let result = raws[0];
     if !destructors.is_empty() {
         if plan.lifo {

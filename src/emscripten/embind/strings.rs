@@ -14,14 +14,14 @@ pub fn std_string_from_wire(rt: &mut Runtime, at: u32, utf8: bool) -> Result<JsV
     let bytes = rt.wasm.bytes(at.wrapping_add(4), length)?;
     let value = if utf8 {
         if bytes.len() < TEXT_DECODER_FROM && std::str::from_utf8(bytes).is_err() {
-            rt.js.string_utf16(&short_utf8(bytes))
+            rt.js.string_utf16(&short_utf8(bytes))?
         } else if bytes.len() >= TEXT_DECODER_FROM && bytes.starts_with(&BOM) {
-            rt.js.string_utf8(&bytes[3..])
+            rt.js.string_utf8(&bytes[3..])?
         } else {
-            rt.js.string_utf8(bytes)
+            rt.js.string_utf8(bytes)?
         }
     } else {
-        rt.js.string_latin1(bytes)
+        rt.js.string_latin1(bytes)?
     };
     rt.embind_free(at)?;
     Ok(value)
@@ -136,7 +136,7 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
         }
         units
     };
-    let value = rt.js.string_utf16(&units);
+    let value = rt.js.string_utf16(&units)?;
     rt.embind_free(at)?;
     Ok(value)
 }

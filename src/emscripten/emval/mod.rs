@@ -268,7 +268,7 @@ impl Runtime {
         match self.emval.entries.get(index).map(|e| &e.value) {
             Some(Value::Number(number)) => Ok(js.number(*number)),
             Some(Value::Js(reference)) => Ok(js.value(*reference)),
-            Some(Value::Text(units)) => Ok(js.string_utf16(units)),
+            Some(Value::Text(units)) => js.string_utf16(units),
             Some(Value::Global(name)) => {
                 let name = name.clone();
                 js.global(self, name.as_deref())

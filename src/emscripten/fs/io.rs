@@ -31,6 +31,13 @@ impl FileSystem {
         }
         Ok(count)
     }
+    /// Reading this descriptor asks nothing of the host.
+    pub fn reads_alone(&self, fd: i32) -> Result<bool> {
+        Ok(match &self.state.rest().streams.get(fd)?.target {
+            Target::Node(ino) => matches!(self.node(*ino)?.body, Body::File(_)),
+            Target::Real(_) | Target::PipeRead(_) | Target::PipeWrite(_) => true,
+        })
+    }
     fn read_node(&mut self, ino: Ino, buf: &mut [u8], at: u64) -> Result<usize> {
         self.load(ino)?;
         let node = self.node(ino)?;

@@ -39,6 +39,7 @@ use image::State;
 use mount::Mount;
 use node::{Body, Dir, Node, ROOT};
 use std::collections::BTreeMap;
+use std::marker::PhantomPinned;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -84,6 +85,9 @@ pub struct FileSystem {
     pub opens_folders_to_create: bool,
     /// As in older generations: `/proc/self/fd` is no folder to those who list it.
     pub unlisted_descriptors: bool,
+    /// Functions of the host come back in while one of ours waits: the compiler must not take a reference for the only
+    /// way here.
+    _shared: PhantomPinned,
 }
 
 /// The part of the state that is small enough to be restored as a whole.
@@ -121,6 +125,7 @@ impl Default for FileSystem {
             nul_ends_line: false,
             opens_folders_to_create: false,
             unlisted_descriptors: false,
+            _shared: PhantomPinned,
         };
         fs.create_defaults();
         fs
@@ -214,7 +219,7 @@ impl FileSystem {
         self.mounts.iter().position(|m| m.node == ino)
     }
     /// Runs `f` with the host, which may re-enter the file system and come back to the host.
-    fn with_host<T>(&self, f: impl FnOnce(&dyn Host) -> Result<T>) -> Result<T> {
+    fn with_host<T>(&mut self, f: impl FnOnce(&dyn Host) -> Result<T>) -> Result<T> {
         let host = self.host.clone();
         f(&*host)
     }

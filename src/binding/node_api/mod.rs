@@ -1,0 +1,229 @@
+//! Node-API, checked: a value is never null, and every answer is looked at. The only folder that calls `napi::sys`.
+//!
+//! A call that fails gives a [`Failed`]. It becomes a JavaScript exception where native code returns to JavaScript
+//! ([`Env::raise`]), or an [`Unwind`](crate::engine::Unwind) where wasm waits.
+
+mod buffers;
+mod entries;
+mod objects;
+mod references;
+mod values;
+
+pub use entries::{Arguments, Entry, with_arguments};
+pub use objects::Kind;
+pub use references::{Ref, Reference, Scope};
+pub use values::ViewType;
+
+use napi::sys;
+use std::ptr::{self, NonNull};
+
+/// A JavaScript value of the current handle scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Value(NonNull<sys::napi_value__>);
+
+impl Value {
+    /// A value that Node-API or napi-rs gave.
+    pub fn from_raw(raw: sys::napi_value) -> Option<Self> {
+        NonNull::new(raw).map(Self)
+    }
+    #[inline]
+    pub fn raw(self) -> sys::napi_value {
+        self.0.as_ptr()
+    }
+}
+
+/// Why a call of Node-API gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// A JavaScript exception is pending.
+    Thrown,
+    /// A text that is longer than a JavaScript string can be.
+    TooLong,
+    /// Node-API refused, with this status; nothing is pending.
+    Refused(sys::napi_status),
+}
+
+pub type Res<T> = Result<T, Failed>;
+
+/// The JavaScript environment of this thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Env(sys::napi_env);
+
+/// As Node says it, with Node's own code.
+pub const TOO_LONG: &str = "Cannot create a string longer than 0x1fffffe8 characters";
+pub const TOO_LONG_CODE: &str = "ERR_STRING_TOO_LONG";
+
+/// The longest text of an error, in bytes; the rest is left out.
+const LONGEST_MESSAGE: usize = 1 << 20;
+
+impl Env {
+    /// `raw` is the environment of the running thread, as Node-API or napi-rs gave it.
+    #[inline]
+    pub fn new(raw: sys::napi_env) -> Self {
+        Self(raw)
+    }
+    #[inline]
+    pub fn raw(self) -> sys::napi_env {
+        self.0
+    }
+
+    #[inline]
+    fn check(self, status: sys::napi_status) -> Res<()> {
+        if status == sys::Status::napi_ok {
+            Ok(())
+        } else {
+            Err(self.failed(status))
+        }
+    }
+    #[cold]
+    fn failed(self, status: sys::napi_status) -> Failed {
+        let mut pending = false;
+        // SAFETY: writes one flag.
+        unsafe { sys::napi_is_exception_pending(self.0, &mut pending) };
+        if pending {
+            Failed::Thrown
+        } else {
+            Failed::Refused(status)
+        }
+    }
+    /// The value that a call wrote to `raw` with this status.
+    #[inline]
+    fn given(self, status: sys::napi_status, raw: sys::napi_value) -> Res<Value> {
+        self.check(status)?;
+        Value::from_raw(raw).ok_or(Failed::Refused(sys::Status::napi_generic_failure))
+    }
+    /// The same for calls that cannot fail in a live environment: a panic, which ends at the gate, if one does.
+    #[inline]
+    fn sure(self, status: sys::napi_status, raw: sys::napi_value) -> Value {
+        match Value::from_raw(raw) {
+            Some(value) if status == sys::Status::napi_ok => value,
+            _ => unmade(status),
+        }
+    }
+
+    /// Runs `body` and gives Node-API what it expects: the value, or null with an exception pending. No panic gets through.
+    #[inline]
+    pub fn guard(self, body: impl FnOnce() -> Res<Value>) -> sys::napi_value {
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
+            Ok(Ok(value)) => value.raw(),
+            Ok(Err(failed)) => {
+                self.raise(failed);
+                ptr::null_mut()
+            }
+            Err(panic) => {
+                let text = panic_text(&*panic);
+                // Making the error may fail as well; then JavaScript sees `undefined`.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    self.throw_plain(&format!("internal error in emvm: {text}"));
+                }));
+                ptr::null_mut()
+            }
+        }
+    }
+
+    // Exceptions.
+
+    /// Makes sure that a JavaScript exception is pending.
+    pub fn raise(self, failed: Failed) {
+        match failed {
+            Failed::Thrown => {}
+            Failed::TooLong => {
+                self.throw(self.error_with_code(TOO_LONG_CODE, TOO_LONG));
+            }
+            Failed::Refused(status) => {
+                self.throw_plain(&format!("internal error in emvm: Node-API status {status}"));
+            }
+        }
+    }
+    /// The exception that a failure is, taken.
+    pub fn exception_of(self, failed: Failed) -> Value {
+        self.raise(failed);
+        self.take_exception()
+    }
+    pub fn throw(self, value: Value) -> Failed {
+        // SAFETY: a live value of this environment.
+        let status = unsafe { sys::napi_throw(self.0, value.raw()) };
+        match self.check(status) {
+            Ok(()) => Failed::Thrown,
+            Err(failed) => failed,
+        }
+    }
+    #[cold]
+    pub fn throw_plain(self, message: &str) -> Failed {
+        self.throw(self.error(message))
+    }
+    #[cold]
+    pub fn throw_type(self, message: &str) -> Failed {
+        self.throw(self.type_error(message))
+    }
+    /// Takes the pending exception; `undefined` when there is none.
+    pub fn take_exception(self) -> Value {
+        let mut value = ptr::null_mut();
+        // SAFETY: writes one value.
+        let status = unsafe { sys::napi_get_and_clear_last_exception(self.0, &mut value) };
+        self.given(status, value)
+            .unwrap_or_else(|_| self.undefined())
+    }
+
+    /// The text of an error, cut where it is longer than anybody reads.
+    pub fn message(self, text: &str) -> Value {
+        let text = match text.len() {
+            0..=LONGEST_MESSAGE => text,
+            _ => &text[..text.floor_char_boundary(LONGEST_MESSAGE)],
+        };
+        let mut value = ptr::null_mut();
+        let (at, len) = (text.as_ptr().cast(), text.len() as isize);
+        // SAFETY: pointer and length of one slice.
+        let status = unsafe { sys::napi_create_string_utf8(self.0, at, len, &mut value) };
+        self.sure(status, value)
+    }
+    pub fn error(self, message: &str) -> Value {
+        let (text, mut value) = (self.message(message), ptr::null_mut());
+        let none = ptr::null_mut();
+        // SAFETY: a string, and no code.
+        let status = unsafe { sys::napi_create_error(self.0, none, text.raw(), &mut value) };
+        self.sure(status, value)
+    }
+    pub fn error_with_code(self, code: &str, message: &str) -> Value {
+        let (code, text) = (self.message(code), self.message(message));
+        let mut value = ptr::null_mut();
+        // SAFETY: two strings.
+        let status = unsafe { sys::napi_create_error(self.0, code.raw(), text.raw(), &mut value) };
+        self.sure(status, value)
+    }
+    pub fn type_error(self, message: &str) -> Value {
+        let (text, mut value) = (self.message(message), ptr::null_mut());
+        let none = ptr::null_mut();
+        // SAFETY: a string, and no code.
+        let status = unsafe { sys::napi_create_type_error(self.0, none, text.raw(), &mut value) };
+        self.sure(status, value)
+    }
+    pub fn range_error(self, message: &str) -> Value {
+        let (text, mut value) = (self.message(message), ptr::null_mut());
+        let none = ptr::null_mut();
+        // SAFETY: a string, and no code.
+        let status = unsafe { sys::napi_create_range_error(self.0, none, text.raw(), &mut value) };
+        self.sure(status, value)
+    }
+
+    /// Tells V8's collector of memory outside its heap that came or went.
+    pub fn adjust_external_memory(self, delta: i64) {
+        let mut total = 0;
+        // SAFETY: only counts.
+        unsafe { sys::napi_adjust_external_memory(self.0, delta, &mut total) };
+    }
+}
+
+#[cold]
+fn unmade(status: sys::napi_status) -> ! {
+    panic!("Node-API made no value: status {status}")
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without text".into())
+}
