@@ -26,19 +26,28 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
   const exception = defineException(realm)
   const instance = defineInstance(realm, { memory, table, global, exception, overrides, wraps, around })
 
-  // A synchronous exception becomes a rejection.
+  // A synchronous exception becomes a rejection. `then(step)` goes on with a step that makes something.
   async function during (work) {
+    const { rewinds } = realm
+    const goesOn = () => realm.isLive && realm.rewinds === rewinds
     pending++
     try {
-      const outcome = await work()
-      if (realm.isLive) return outcome
+      const outcome = await work((step) => goesOn() ? step() : undefined)
+      if (goesOn()) return outcome
     } catch (error) {
-      if (realm.isLive) throw error
+      if (goesOn()) throw error
     } finally {
-      pending--
+      if (realm.rewinds === rewinds) pending--
     }
-    // Nothing of a released realm goes on, neither with a value nor with an error.
+    // Nothing of a past generation goes on, neither with a value nor with an error.
     return new Promise(() => {})
+  }
+
+  function restoreImage (image) {
+    const told = realm.restoreImage(image)
+    pending = image.pending
+    instance.goBack(image.instance)
+    return told
   }
 
   const functions = {
@@ -50,28 +59,28 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     },
     instantiate (bytes, imports) {
       const where = 'WebAssembly.instantiate()'
-      return during(async () => {
+      return during(async (then) => {
         if (isModule(bytes)) {
           checkImports(imports, where)
           const prepared = instance.prepare(bytes, imports, where)
           await undefined
-          return instance.create(prepared)
+          return then(() => instance.create(prepared))
         }
         const pending = compile(source(bytes, where), where)
         // Awaited even when the imports are no good, so that no rejection goes unseen.
         pending.catch(() => {})
         checkImports(imports, where)
         const module = await pending
-        return { module, instance: instance.create(instance.prepare(module, imports, where)) }
+        return then(() => ({ module, instance: instance.create(instance.prepare(module, imports, where)) }))
       })
     },
     instantiateStreaming (response, imports) {
       const where = 'WebAssembly.instantiateStreaming()'
-      return during(async () => {
+      return during(async (then) => {
         const bytes = await streamed(response, where)
         checkImports(imports, where)
         const module = await compile(bytes, where)
-        return { module, instance: instance.create(instance.prepare(module, imports, where)) }
+        return then(() => ({ module, instance: instance.create(instance.prepare(module, imports, where)) }))
       })
     },
     validate (bytes) {
@@ -131,6 +140,11 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     get interruptId () { return native.realmInterruptId(realm.handle) },
     set onFault (told) { realm.faults.told = told },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
+    // The image of everything that wasm can change, and the way back to it: see `lib/webassembly/realm.js`.
+    takeImage: () => ({ ...realm.takeImage(), pending, instance: instance.now() }),
+    restoreImage,
+    dropImage: (image) => realm.dropImage(image),
+    differences: (image) => realm.differences(image),
     release: () => realm.release()
   }
 }

@@ -158,6 +158,9 @@ module.exports = function defineInstance (realm, { memory, table, global, except
     prepare,
     get count () { return count },
     get memory () { return lastMemory },
+    // What an image has of this.
+    now: () => ({ count, lastMemory }),
+    goBack: (then) => { ({ count, lastMemory } = then) },
     create: (prepared) => new Instance(ready, complete(prepared))
   }
 }

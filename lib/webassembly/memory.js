@@ -11,7 +11,6 @@ module.exports = function defineMemory (realm) {
 
   class Memory {
     #address
-    #disposed = false
 
     constructor (descriptor, address) {
       if (descriptor === wrap) {
@@ -59,13 +58,13 @@ module.exports = function defineMemory (realm) {
     // emvm's own: gives the memory's pages back now.
     dispose () {
       const address = this.#address
-      if (this.#disposed) return
+      if (realm.disposed.has(address)) return
       native.memoryDispose(realm.handle, address)
-      this.#disposed = true
+      realm.disposed.add(address)
     }
 
     #check () {
-      if (this.#disposed) {
+      if (realm.disposed.has(this.#address)) {
         const { DisposedError } = require('../errors')
         throw new DisposedError('this WebAssembly.Memory was disposed of')
       }

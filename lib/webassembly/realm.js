@@ -8,6 +8,9 @@ const exported = new WeakMap()
 // The realms of buffers, which keep them as well.
 const shown = new WeakMap()
 
+// The dearest way that a memory took back to its image.
+const OUTCOMES = ['copied', 'flipped', 'cleaned']
+
 const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
 function errorMaker (faults) {
@@ -38,10 +41,16 @@ class Realm {
     this.functions = []
     this.imported = []
     this.buffers = new Map()
+    // 0 until there is an image: functions that are taken then are of all generations, others of their own.
+    this.generation = 0
+    // How often it went back to an image.
+    this.rewinds = 0
+    // Memories whose pages were given back, by address.
+    this.disposed = new Set()
     this.helpers = {
       error: errorMaker(this.faults),
       adopt: (fn, address) => {
-        exported.set(fn, { realm: this, address })
+        exported.set(fn, { realm: this, address, generation: this.generation })
         this.functions.push(fn)
       },
       toBigInt: asBigInt64,
@@ -82,14 +91,17 @@ class Realm {
   // The address of a function of this realm; undefined for any other value.
   addressOf (value) {
     const known = typeof value === 'function' ? exported.get(value) : undefined
-    return known !== undefined && known.realm === this ? known.address : undefined
+    return known !== undefined && known.realm === this && this.isCurrent(known) ? known.address : undefined
   }
+
+  isCurrent ({ generation }) { return generation === 0 || generation === this.generation }
 
   functionAddress (value) {
     const address = this.addressOf(value)
     if (address !== undefined) return address
     if (typeof value === 'function' && exported.has(value)) {
-      throw fromNative(native.realmIsLive(exported.get(value).realm.handle) ? 3 : 4,
+      const known = exported.get(value)
+      throw fromNative(native.realmIsLive(known.realm.handle) && known.realm.isCurrent(known) ? 3 : 4,
         'this function belongs to another instance of emvm\'s WebAssembly, or to a generation that was released')
     }
     throw new TypeError('function-typed object expected')
@@ -113,6 +125,49 @@ class Realm {
     return this.isLive ? native.memoryBytes(this.handle) : 0
   }
 
+  // Takes the image of everything that wasm can change: memories, globals, tables. With wasm on the stack it throws EMVM_ERR_BUSY;
+  // where something could not be brought back, it says what.
+  takeImage () {
+    const { externs, objects, functions, imported, disposed } = this
+    const number = native.realmTakeImage(this.handle)
+    this.generation ||= 1
+    return {
+      number,
+      externs: externs.length,
+      objects: objects.size,
+      functions: functions.length,
+      imported: imported.length,
+      disposed: new Set(disposed)
+    }
+  }
+
+  // Brings it all back. Buffers of memories are detached, and `memory.buffer` is a new one; the objects of the image stay what they
+  // are, and functions that were taken since throw EMVM_ERR_STALE. Tells how, and what was made since the image, which stays in
+  // memory until the realm goes. After any other error than EMVM_ERR_BUSY the realm can only be released.
+  restoreImage (image) {
+    const [outcome, functions, instances, memories, tables, globals, tags] = native.realmRewind(this.handle, image.number)
+    this.generation++
+    this.rewinds++
+    for (let number = image.externs; number < this.externs.length; number++) {
+      const value = this.externs[number]
+      if (this.numbers.get(value) === number) this.numbers.delete(value)
+    }
+    this.externs.length = image.externs
+    if (this.objects.size > image.objects) {
+      for (const address of [...this.objects.keys()].slice(image.objects)) this.objects.delete(address)
+    }
+    this.functions.length = image.functions
+    this.imported.length = image.imported
+    this.buffers.clear()
+    this.disposed = new Set(image.disposed)
+    return { memory: OUTCOMES[outcome], made: { functions, instances, memories, tables, globals, tags } }
+  }
+
+  dropImage (image) { native.realmDropImage(this.handle, image.number) }
+
+  // What differs from the image, in words: for checks, and slow.
+  differences (image) { return native.realmDifferences(this.handle, image.number) }
+
   // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
   release () {
     native.realmRelease(this.handle)
@@ -123,6 +178,7 @@ class Realm {
     this.functions = []
     this.imported = []
     this.buffers = new Map()
+    this.disposed = new Set()
   }
 }
 

@@ -14,6 +14,7 @@ mod interruption;
 mod pace;
 mod points;
 mod raw;
+pub mod state;
 pub mod thunks;
 mod trampolines;
 mod tunables;

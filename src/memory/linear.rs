@@ -281,6 +281,23 @@ impl Linear {
         Ok(())
     }
 
+    /// Goes back to `image`, whichever the memory continued on last. The same holds as for [`Linear::recycle`].
+    pub fn go_back(&self, image: &Arc<Image>) -> Result<RecycleOutcome, Error> {
+        let last = self.state.lock().image.clone();
+        if last.is_some_and(|last| Arc::ptr_eq(&last, image)) {
+            return self.recycle();
+        }
+        self.adopt(image)?;
+        Ok(RecycleOutcome::CleanedInPlace)
+    }
+
+    /// Where the memory differs from `image`, in words. No wasm frame may be live.
+    pub fn difference(&self, image: &Arc<Image>) -> Result<Option<String>, Error> {
+        let state = self.state.lock();
+        // SAFETY: `[0, len)` is accessible, and nobody writes to it meanwhile.
+        image.difference(unsafe { std::slice::from_raw_parts(state.active.base(), state.len) })
+    }
+
     /// Goes back to the image. No wasm frame may be live, and views of the old bytes must have been detached.
     pub fn recycle(&self) -> Result<RecycleOutcome, Error> {
         let mut state = self.state.lock();

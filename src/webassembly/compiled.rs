@@ -12,6 +12,8 @@ pub struct Compiled {
     pub code: Code,
     /// Whether its code can catch or throw wasm exceptions: host exceptions then take the slower, catchable way.
     pub exceptions: bool,
+    /// Whether its code can drop segments that instantiation leaves.
+    pub drops_segments: bool,
     pub bytes: usize,
     /// Custom sections in order; the engine keeps one of each name.
     pub sections: Vec<(String, Box<[u8]>)>,
@@ -47,8 +49,10 @@ impl Compiled {
             engine().as_sys().register_signature(signature);
         }
         let exceptions = !info.tags.is_empty() || uses_catch(bytes);
+        let passive = !info.passive_data.is_empty() || !info.passive_elements.is_empty();
         Self {
             exceptions,
+            drops_segments: passive && drops_segments(bytes),
             bytes: bytes.len(),
             sections: custom_sections(bytes),
             thunks: Mutex::default(),
@@ -222,6 +226,22 @@ fn uses_catch(bytes: &[u8]) -> bool {
         }
     }
     false
+}
+
+fn drops_segments(bytes: &[u8]) -> bool {
+    use wasmparser::{Operator, Parser, Payload};
+    let bodies = Parser::new(0)
+        .parse_all(bytes)
+        .filter_map(|payload| match payload {
+            Ok(Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
+            _ => None,
+        });
+    bodies.flat_map(IntoIterator::into_iter).any(|operator| {
+        matches!(
+            operator,
+            Ok(Operator::DataDrop { .. } | Operator::ElemDrop { .. })
+        )
+    })
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -3,9 +3,9 @@
 use super::compiled::{Compiled, engine};
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{Recorder, Site};
+use crate::engine::{Recorder, Site, state};
 use crate::memory::{LinearHandle, collect_created};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use wasmer::sys::NativeEngineExt;
@@ -51,6 +51,10 @@ pub struct Store {
     /// Bytes that each memory may reach.
     pub memory_cap: Option<u64>,
     modules: Vec<Arc<Compiled>>,
+    /// Flags that stop its instances, which other threads write: by the address of the global.
+    flags: FxHashSet<usize>,
+    /// Tables whose definition is their own, by its address.
+    own_tables: FxHashSet<usize>,
     /// Of instances whose code tells of allocations; the books are one for all.
     sites: Vec<Site>,
     /// The tag under which JavaScript exceptions travel through wasm that can catch.
@@ -72,6 +76,8 @@ impl Default for Store {
             linears: FxHashMap::default(),
             memory_cap: None,
             modules: Vec::new(),
+            flags: FxHashSet::default(),
+            own_tables: FxHashSet::default(),
             sites: Vec::new(),
             js_tag: None,
             exceptions: false,
@@ -96,6 +102,18 @@ impl Store {
         if !self.modules.iter().any(|known| Arc::ptr_eq(known, module)) {
             self.modules.push(module.clone());
         }
+    }
+
+    /// Whether the code of one of its modules can drop segments.
+    pub fn drops_segments(&self) -> bool {
+        self.modules.iter().any(|module| module.drops_segments)
+    }
+    /// Tells which globals are flags of an instance.
+    pub fn keep_flags(&mut self, places: impl Iterator<Item = usize>) {
+        self.flags.extend(places);
+    }
+    pub fn flags(&self) -> &FxHashSet<usize> {
+        &self.flags
     }
 
     /// Keeps what the table of hooks of one of its instances names.
@@ -235,6 +253,9 @@ impl Store {
             linear.forget_refusal();
         }
     }
+    pub fn linears(&self) -> impl Iterator<Item = &LinearHandle> {
+        self.linears.values()
+    }
     /// Resident and dirty bytes of all memories.
     pub fn residency(&self) -> (usize, usize) {
         let known = self
@@ -270,7 +291,22 @@ impl Store {
             .create_host_table(&ty, &tunables.table_style(&ty))
             .map_err(|error| StoreError::Range(format!("WebAssembly.Table(): {error}")))?;
         let handle = InternalStoreHandle::new(&mut self.objects, table);
-        Ok(self.name_table(handle))
+        let key = self.name_table(handle);
+        self.own_tables.insert(key);
+        Ok(key)
+    }
+    /// Brings the first tables back to these entries.
+    pub fn restore_tables(&mut self, saved: &[Box<[usize]>]) -> Result<(), String> {
+        for (table, saved) in VMTable::list_mut(&mut self.objects).iter_mut().zip(saved) {
+            let key = table.vmtable().as_ptr() as usize;
+            let shrinks = table.size() as usize != saved.len();
+            state::set_entries(table, saved, self.own_tables.contains(&key))?;
+            if shrinks {
+                // Its definition stays, and is nobody's to free.
+                self.own_tables.remove(&key);
+            }
+        }
+        Ok(())
     }
     pub fn name_table(&mut self, handle: InternalStoreHandle<VMTable>) -> usize {
         let key = handle.get(&self.objects).vmtable().as_ptr() as usize;

@@ -72,7 +72,7 @@ pub unsafe extern "C" fn exported(raw: sys::napi_env, info: sys::napi_callback_i
 fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     // SAFETY: see `exported`.
     let realm = unsafe { &*cell.realm };
-    if !realm.is_live() {
+    if !realm.is_live() || !realm.is_current(cell.generation) {
         return Err(realm.stale());
     }
     if cell
@@ -98,7 +98,7 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
         *slot = to_wasm(realm, *arg, *kind)?;
     }
     // Converting arguments may have run user code.
-    if !realm.is_live() {
+    if !realm.is_live() || !realm.is_current(cell.generation) {
         return Err(realm.stale());
     }
     if let Some(why) = realm.stopping() {

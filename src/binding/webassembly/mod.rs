@@ -9,6 +9,7 @@ mod realm;
 mod value;
 
 use crate::engine::STACK_BYTES;
+use crate::memory::RecycleOutcome;
 use env::{Env, Js, Res, callback};
 use napi::bindgen_prelude::{Object, Result, Status};
 use napi::{Error, sys};
@@ -110,6 +111,40 @@ callback!(
         Ok(env.list([env.number(requested as f64), env.number(limit as f64)].into_iter()))
     }
 );
+callback!(
+    /// Takes the image of all that the realm's wasm can change; its number.
+    realm_take_image,
+    1,
+    |env, a| Ok(env.address(Realm::of(env, a[0])?.take_image()?))
+);
+callback!(
+    /// `(realm, image)`: brings everything back. `[outcome, functions, instances, memories, tables, globals, tags]`: the dearest
+    /// way a memory took (0: pages copied, 1: clean region, 2: cleaned in place), and what was made since the image.
+    realm_rewind, 2, |env, a| {
+        let (outcome, made) = Realm::of(env, a[0])?.rewind(env.to_usize(a[1])?)?;
+        let outcome = match outcome {
+            RecycleOutcome::CopiedBack | RecycleOutcome::NoImage => 0,
+            RecycleOutcome::Flipped => 1,
+            RecycleOutcome::CleanedInPlace => 2,
+        };
+        let counts = [outcome, made.functions, made.instances, made.memories, made.tables, made.globals, made.tags];
+        Ok(env.list(counts.into_iter().map(|count| env.number(count as f64)).collect::<Vec<_>>().into_iter()))
+    }
+);
+callback!(
+    /// `(realm, image)`: it is not needed any more.
+    realm_drop_image, 2, |env, a| {
+        Realm::of(env, a[0])?.drop_image(env.to_usize(a[1])?);
+        Ok(env.undefined())
+    }
+);
+callback!(
+    /// `(realm, image)`: what differs from the image, in words. Slow.
+    realm_differences, 2, |env, a| {
+        let found = Realm::of(env, a[0])?.differences(env.to_usize(a[1])?)?;
+        Ok(env.list(found.iter().map(|text| env.string(text)).collect::<Vec<_>>().into_iter()))
+    }
+);
 const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmCreate", Some(realm_create)),
     ("realmRelease", Some(realm_release)),
@@ -121,6 +156,10 @@ const FUNCTIONS: &[(&str, sys::napi_callback)] = &[
     ("realmRecord", Some(realm_record)),
     ("realmRecorded", Some(realm_recorded)),
     ("refusedGrowth", Some(refused_growth)),
+    ("realmTakeImage", Some(realm_take_image)),
+    ("realmRewind", Some(realm_rewind)),
+    ("realmDropImage", Some(realm_drop_image)),
+    ("realmDifferences", Some(realm_differences)),
     ("memoryResidency", Some(objects::memory_residency)),
     ("moduleValidate", Some(module::module_validate)),
     ("moduleCompile", Some(module::module_compile)),

@@ -221,6 +221,9 @@ callback!(
         let outcome = unsafe {
             vm::instantiate(&module.code, objects, &imports, &realm.calls_with, cap, |made| {
                 exports = made.exports;
+                if let Some(flag) = &made.flag {
+                    let _ = realm.with(|store| store.keep_flags(flag.places()));
+                }
                 if let Some(flag) = made.flag {
                     realm.interrupter.add(flag);
                 }

@@ -4,8 +4,8 @@ use super::env::{Env, Js, Pending, Ref, Res};
 use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
-use crate::memory;
-use crate::webassembly::{FuncRef, Store, ValueKind};
+use crate::memory::{self, RecycleOutcome};
+use crate::webassembly::{FuncRef, ImageError, Made, Store, StoreImage, ValueKind};
 use napi::sys;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -98,6 +98,8 @@ unsafe extern "C" fn unshown(_: sys::napi_env, _: *mut c_void, hint: *mut c_void
 pub struct FunctionCell {
     pub realm: *const Realm,
     pub function: FuncRef,
+    /// In which generation the function object was made: 0 before the image, else it is of no use in another.
+    pub generation: u64,
     pub params: SmallVec<[ValueKind; 8]>,
     pub results: SmallVec<[ValueKind; 2]>,
 }
@@ -139,6 +141,11 @@ pub struct Realm {
     /// Set when somebody may have taken a buffer's memory away: it must stay mapped.
     escaped: Cell<bool>,
     shown: Rc<Shown>,
+    /// What `rewind` brings the store back to, and how often it was; 0 until there is an image.
+    images: RefCell<Vec<Option<StoreImage>>>,
+    generation: Cell<u64>,
+    /// Functions that got an object in this generation.
+    late: RefCell<Vec<usize>>,
     /// Memory reported to V8's collector.
     reported: Cell<i64>,
     /// As many refusals of growth there had been when the last call began.
@@ -179,6 +186,9 @@ impl Realm {
             identities: RefCell::default(),
             escaped: Cell::new(false),
             shown: Rc::default(),
+            images: RefCell::default(),
+            generation: Cell::new(0),
+            late: RefCell::default(),
             reported: Cell::new(0),
             refusals: Cell::new(memory::refusals()),
         })
@@ -306,8 +316,15 @@ impl Realm {
     /// The one function object that stands for a wasm function.
     pub fn function_object(&self, function: FuncRef) -> Res<Js> {
         let key = function.0.as_ptr() as usize;
-        if let Some(known) = self.functions.borrow().get(&key) {
-            return Ok(self.env.deref(*known));
+        let known = self.functions.borrow().get(&key).copied();
+        if let Some(known) = known {
+            let js = self.env.deref(known);
+            if !js.is_null() {
+                return Ok(js);
+            }
+            // One of a past generation, collected since.
+            self.functions.borrow_mut().remove(&key);
+            self.env.forget(known);
         }
         let ty = self.with(|store| {
             let known = store
@@ -332,6 +349,7 @@ impl Realm {
         let cell = Box::new(FunctionCell {
             realm: self,
             function,
+            generation: self.generation.get(),
             params: ty.params().iter().map(|ty| ValueKind::from(*ty)).collect(),
             results: ty.results().iter().map(|ty| ValueKind::from(*ty)).collect(),
         });
@@ -355,6 +373,9 @@ impl Realm {
         env.call(env.deref(self.helpers.adopt), &[js, env.address(key)])?;
         let reference = env.follow(js)?;
         self.functions.borrow_mut().insert(key, reference);
+        if self.generation.get() > 0 {
+            self.late.borrow_mut().push(key);
+        }
         Ok(js)
     }
     fn function_name(&self, key: usize) -> String {
@@ -516,6 +537,82 @@ impl Realm {
         }
     }
 
+    // Images.
+
+    /// Takes the image of the store; the number it is known by.
+    pub fn take_image(&self) -> Res<usize> {
+        self.at_rest("take its image")?;
+        self.forget_exceptions();
+        let image = self.with(StoreImage::take)?;
+        let image = image.map_err(|error| self.no_image(&error))?;
+        // What is shown of a memory that moved is shown no more.
+        self.sync_buffers();
+        self.generation.set(self.generation.get().max(1));
+        let mut images = self.images.borrow_mut();
+        images.push(Some(image));
+        Ok(images.len() - 1)
+    }
+    pub fn drop_image(&self, number: usize) {
+        if let Some(image) = self.images.borrow_mut().get_mut(number) {
+            *image = None;
+        }
+    }
+    /// Brings the store back to an image. Buffers of all memories are detached, and function objects made since are of no use.
+    pub fn rewind(&self, number: usize) -> Res<(RecycleOutcome, Made)> {
+        self.at_rest("rewind it")?;
+        let images = self.images.borrow();
+        let Some(image) = images.get(number).and_then(Option::as_ref) else {
+            return Err(self.stale());
+        };
+        self.drop_buffers(|_| true);
+        if self.escaped.get() {
+            return Err(self.raise(
+                ErrorKind::Runtime,
+                "a buffer of this instance's memory was transferred: what it shows cannot be taken back",
+            ));
+        }
+        self.forget_exceptions();
+        self.generation.set(self.generation.get() + 1);
+        for key in self.late.borrow_mut().drain(..) {
+            if let Some(reference) = self.functions.borrow_mut().remove(&key) {
+                self.env.forget(reference);
+            }
+        }
+        let outcome = self.with(|store| image.restore(store))?;
+        let outcome = outcome.map_err(|error| self.no_image(&error))?;
+        self.report();
+        Ok(outcome)
+    }
+    /// What differs from an image, in words.
+    pub fn differences(&self, number: usize) -> Res<Vec<String>> {
+        let images = self.images.borrow();
+        let Some(image) = images.get(number).and_then(Option::as_ref) else {
+            return Err(self.stale());
+        };
+        let found = self.with(|store| image.differences(store))?;
+        found.map_err(|error| self.no_image(&error))
+    }
+    fn at_rest(&self, what: &str) -> Res<()> {
+        if self.depth.get() == 0 {
+            return Ok(());
+        }
+        let message = format!("the module is still on the stack: {what} after the call returned");
+        Err(self.raise(ErrorKind::Busy, &message))
+    }
+    #[cold]
+    fn no_image(&self, error: &ImageError) -> Pending {
+        let kind = match error {
+            ImageError::System(_) => ErrorKind::Range,
+            _ => ErrorKind::Runtime,
+        };
+        self.raise(kind, &error.to_string())
+    }
+    /// Whether what was made in `generation` is of this one, or of all.
+    #[inline]
+    pub fn is_current(&self, generation: u64) -> bool {
+        generation == 0 || generation == self.generation.get()
+    }
+
     // Life and death.
 
     /// Tells V8 how much lies behind this realm, so that it collects when much does.
@@ -565,6 +662,7 @@ impl Realm {
             self.env.forget(reference);
         }
         self.identities.borrow_mut().clear();
+        self.images.borrow_mut().clear();
         self.ranges.borrow_mut().clear();
         for reference in self.helpers.of_realm() {
             self.env.forget(reference);
