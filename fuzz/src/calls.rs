@@ -18,7 +18,7 @@ impl Passed for Given<'_> {
         self.0.any()
     }
     fn as_number(&self, _: usize) -> Option<f64> {
-        (self.0.byte() % 4 != 0).then(|| f64::from(self.0.byte()) * 1e7)
+        (!self.0.byte().is_multiple_of(4)).then(|| f64::from(self.0.byte()) * 1e7)
     }
     fn number(&self, _: usize) -> f64 {
         let handles = self.0.handles.borrow();
@@ -69,14 +69,14 @@ fn word(fake: &Fake) -> u32 {
 /// One import of embind or emval with random arguments of a random count.
 pub fn import(rt: &mut Runtime, fake: &Fake, only_emval: bool) {
     let lists = [embind::IMPORTS, emval::IMPORTS];
-    let list = lists[usize::from(only_emval || fake.byte() % 4 == 0)];
+    let list = lists[usize::from(only_emval || fake.byte().is_multiple_of(4))];
     let name = list[usize::from(fake.byte()) % list.len()].0;
     let count = usize::from(fake.byte() % 16);
     let mut params = vec![Type::I32; count];
-    if fake.byte() % 4 == 0 && count > 2 {
+    if fake.byte().is_multiple_of(4) && count > 2 {
         params[2 + usize::from(fake.byte()) % (count - 2)] = Type::F64;
     }
-    if fake.byte() % 8 == 0 && count > 3 {
+    if fake.byte().is_multiple_of(8) && count > 3 {
         params[3..].fill(Type::I64);
     }
     let values: Vec<u32> = (0..count).map(|_| word(fake)).collect();
@@ -117,7 +117,7 @@ pub fn operation(rt: &mut Runtime, fake: &Fake) {
             if classes > 0 {
                 let class = u32::from(fake.byte()) % classes;
                 let object = fake.any();
-                if fake.byte() % 2 == 0 {
+                if fake.byte().is_multiple_of(2) {
                     drop(handles::register_inherited(rt, class, one, object));
                 } else {
                     drop(handles::unregister_inherited(rt, class, one));
@@ -125,7 +125,7 @@ pub fn operation(rt: &mut Runtime, fake: &Fake) {
             }
         }
         9 => {
-            let function = (fake.byte() % 2 == 0).then(|| fake.any());
+            let function = (fake.byte().is_multiple_of(2)).then(|| fake.any());
             drop(handles::set_delay(rt, function));
         }
         10 => {

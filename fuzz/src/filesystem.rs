@@ -214,7 +214,7 @@ pub fn run(data: &[u8]) {
             _ => step(&mut files, &mut input),
         }
         steps += 1;
-        if steps % 4 == 0 {
+        if steps.is_multiple_of(4) {
             files.check().unwrap();
         }
     }

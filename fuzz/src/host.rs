@@ -371,7 +371,7 @@ impl Js for Fake {
         left == right
     }
     fn display(&self, rt: &mut Runtime, value: JsValue) -> String {
-        if self.byte() % 16 == 0 {
+        if self.byte().is_multiple_of(16) {
             self.run(rt);
         }
         self.name_of(value)
@@ -416,7 +416,7 @@ impl Js for Fake {
         self.outcome(rt).map(drop)
     }
     fn has_named(&self, rt: &mut Runtime, _: JsValue, _: &str) -> Result<bool, Unwind> {
-        Ok(self.byte() % 8 != 0 || self.truthy(self.outcome(rt)?))
+        Ok(!self.byte().is_multiple_of(8) || self.truthy(self.outcome(rt)?))
     }
     fn call(
         &self,

@@ -3,6 +3,8 @@
 //! Each module of this folder offers `IMPORTS`, a list of `(canonical import name, function)`. Canonical means: as
 //! current Emscripten spells it in the wasm, without fastcomp's additional leading underscore.
 
+#![forbid(unsafe_code)]
+
 pub mod abi;
 mod bounds;
 mod console;

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 /// Bytes, where `EMVM_CACHE_MAX_MB` says nothing else. Room for about a hundred programs of opencv's size.
 const USUAL: u64 = 4 << 30;
 /// Files that were never renamed are somebody's work until then.
-const PART_AGE: Duration = Duration::from_secs(3600);
+const PART_AGE: Duration = Duration::from_hours(1);
 /// How often a use is noted, at most.
-const NOTED: Duration = Duration::from_secs(3600);
+const NOTED: Duration = Duration::from_hours(1);
 
 /// Bytes that the folder may hold.
 pub(super) fn limit() -> u64 {

@@ -247,7 +247,7 @@ unsafe fn instantiate<T: 'static>(
             }
             Extern::Table(_) if export == allocations::HOOK => {}
             Extern::Table(table) if table.ty(store.as_mut()).ty == Type::FuncRef => {
-                exported = exported.or(Some(table.clone()))
+                exported = exported.or(Some(table.clone()));
             }
             _ => {}
         }

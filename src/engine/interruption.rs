@@ -164,7 +164,7 @@ impl Writer {
         look(flag, state);
     }
 
-    fn back<'a>(&self, depth: u32) -> Option<Counted> {
+    fn back(&self, depth: u32) -> Option<Counted> {
         let at = self.frames.len().checked_sub(1 + depth as usize)?;
         *self.frames.get(at)?
     }
@@ -308,7 +308,7 @@ impl InterruptFlag {
 
     /// Wasm traps at its next interruption point while the flag is set.
     pub fn set(&self, raised: bool) {
-        for flag in self.0.iter() {
+        for flag in &self.0 {
             // SAFETY: by the holder's promise the globals are alive; each is an aligned i32 that wasm only reads.
             unsafe { flag.as_ref() }.store(i32::from(raised), Ordering::Relaxed);
         }

@@ -1,5 +1,7 @@
 //! Start-up, image taking, recycle, limits: the life of one sandbox's instance.
 
+#![forbid(unsafe_code)]
+
 mod image;
 mod limits;
 mod startup;

@@ -129,7 +129,7 @@ impl Region {
         // SAFETY: the ranges lie in this reservation and, by the caller's promise, nothing refers to them. What had
         // grown is hidden, so a load past the image's length faults as in a new instance.
         unsafe {
-            if image.len() > 0 {
+            if !image.is_empty() {
                 os::decommit(self.base, image.len()).map_err(refused)?;
             }
             if self.accessible > image.len() {
@@ -203,7 +203,7 @@ impl Region {
                 debug_assert!(at + bytes.len() <= self.accessible);
                 // SAFETY: the image's pages lie below its length, which is accessible, and the two do not overlap.
                 unsafe {
-                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(*at), bytes.len())
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(*at), bytes.len());
                 };
             }
         }

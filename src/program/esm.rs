@@ -321,7 +321,7 @@ mod tests {
         let marker = marker(&[9; 32]);
         assert_eq!(marker.len() % 3, 0);
         let sections: Vec<_> = Parser::new(0).parse_all(&marker).collect();
-        assert!(sections.iter().all(|s| s.is_ok()));
+        assert!(sections.iter().all(Result::is_ok));
         assert!(sections.iter().any(|s| matches!(s, Ok(Payload::CustomSection(c)) if c.name() == "emvm:program" && c.data()[..32] == [9; 32])));
     }
 

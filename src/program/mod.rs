@@ -3,6 +3,8 @@
 //! Nothing here runs JavaScript or WebAssembly. [`read`] is cheap enough for every `open`; [`wasm_code::check`] goes
 //! through all function bodies and is for programs that are about to be compiled.
 
+#![forbid(unsafe_code)]
+
 mod abi;
 pub mod allocators;
 pub mod esm;

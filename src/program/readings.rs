@@ -1,5 +1,7 @@
 //! Readings of real files: `EMVM_SOURCES=a.js:b.js cargo test --lib print_readings -- --ignored --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "what it is for")]
+
 use super::*;
 
 fn quoted(text: &str) -> String {
@@ -205,7 +207,7 @@ fn undeclared(fragment: &Fragment) -> Vec<String> {
             .scoping
             .root_unresolved_references()
             .keys()
-            .map(|name| name.to_string())
+            .map(ToString::to_string)
             .filter(|name| !free.contains(&name.as_str()))
             .collect();
         names.sort();

@@ -240,10 +240,7 @@ impl Program {
 
     /// Whether a generation can be restored in place, or why not.
     pub fn restorable(&self) -> Result<(), &str> {
-        self.restorable
-            .as_ref()
-            .map(|()| ())
-            .map_err(String::as_str)
+        self.restorable.as_ref().copied().map_err(String::as_str)
     }
 
     pub fn image(&self, key: &ImageKey) -> Option<Arc<Image>> {

@@ -100,7 +100,11 @@ pub fn read(wasm: &[u8]) -> CodeFacts {
                 }
             }
             Payload::TypeSection(reader) => {
-                for ty in reader.into_iter().flatten().flat_map(|g| g.into_types()) {
+                for ty in reader
+                    .into_iter()
+                    .flatten()
+                    .flat_map(wasmparser::RecGroup::into_types)
+                {
                     match &ty.composite_type.inner {
                         wasmparser::CompositeInnerType::Func(f) => {
                             if f.params()
@@ -129,9 +133,8 @@ pub fn read(wasm: &[u8]) -> CodeFacts {
 /// Validates the whole binary against what the engine takes. A binary that would be valid with more features is told
 /// apart from one that is broken.
 pub fn check(wasm: &[u8]) -> Result<(), ReadError> {
-    let error = match Validator::new_with_features(engine_features()).validate_all(wasm) {
-        Ok(_) => return Ok(()),
-        Err(e) => e,
+    let Err(error) = Validator::new_with_features(engine_features()).validate_all(wasm) else {
+        return Ok(());
     };
     let everything = WasmFeatures::all() - WasmFeatures::COMPONENT_MODEL;
     if Validator::new_with_features(everything)
@@ -151,7 +154,7 @@ pub fn check(wasm: &[u8]) -> Result<(), ReadError> {
         });
     }
     Err(ReadError::InvalidWasm {
-        offset: error.offset() as u64,
+        offset: error.offset(),
         reason: error.message().to_string(),
     })
 }

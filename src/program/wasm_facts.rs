@@ -172,7 +172,7 @@ impl WasmFacts {
 
 fn invalid(e: wasmparser::BinaryReaderError) -> ReadError {
     ReadError::InvalidWasm {
-        offset: e.offset() as u64,
+        offset: e.offset(),
         reason: e.message().to_string(),
     }
 }
@@ -246,12 +246,10 @@ pub fn read(wasm: &[u8]) -> Result<WasmFacts, ReadError> {
             }
         };
         match payload {
-            Payload::Version { encoding, .. } => {
-                if encoding != wasmparser::Encoding::Module {
-                    return Err(ReadError::UnsupportedFeature {
-                        feature: "the component model".into(),
-                    });
-                }
+            Payload::Version { encoding, .. } if encoding != wasmparser::Encoding::Module => {
+                return Err(ReadError::UnsupportedFeature {
+                    feature: "the component model".into(),
+                });
             }
             Payload::TypeSection(reader) => {
                 for group in reader {

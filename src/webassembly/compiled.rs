@@ -192,7 +192,7 @@ fn custom_sections(bytes: &[u8]) -> Vec<(String, Box<[u8]>)> {
     for payload in Parser::new(0).parse_all(bytes) {
         match payload {
             Ok(Payload::CustomSection(section)) => {
-                sections.push((section.name().to_owned(), section.data().into()))
+                sections.push((section.name().to_owned(), section.data().into()));
             }
             Err(_) => break,
             _ => {}
@@ -270,8 +270,8 @@ mod tests {
     #[test]
     fn same_bytes_compile_once() {
         let empty = b"\0asm\x01\0\0\0";
-        let a = compile(empty).ok().expect("valid");
-        let b = compile(empty).ok().expect("valid");
+        let a = compile(empty).unwrap_or_else(|_| panic!("valid"));
+        let b = compile(empty).unwrap_or_else(|_| panic!("valid"));
         assert!(Arc::ptr_eq(&a, &b));
     }
 

@@ -1,5 +1,7 @@
 //! The WebAssembly JavaScript API over wasmer, for the glue host: what of it knows no JavaScript.
 
+#![forbid(unsafe_code)]
+
 mod compiled;
 mod image;
 mod store;

@@ -20,6 +20,10 @@ pub struct Env(pub sys::napi_env);
 macro_rules! callback {
     ($(#[$doc:meta])* $name:ident, $count:literal, |$env:ident, $args:ident| $body:expr) => {
         $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// Node-API calls it, on the thread of the environment, with an environment and a call that are live.
         pub unsafe extern "C" fn $name(raw: napi::sys::napi_env, info: napi::sys::napi_callback_info) -> napi::sys::napi_value {
             let $env = $crate::binding::webassembly::env::Env(raw);
             $env.guard(|| {

@@ -74,9 +74,8 @@ pub fn to_wasm(realm: &Realm, value: Js, kind: ValueKind) -> Res<RawValue> {
 fn coerce(realm: &Realm, value: Js) -> Res<Js> {
     let mut number = ptr::null_mut();
     // SAFETY: may run user code (`valueOf`), which may throw.
-    realm
-        .env
-        .check(unsafe { sys::napi_coerce_to_number(realm.env.0, value, &mut number) })?;
+    let status = unsafe { sys::napi_coerce_to_number(realm.env.0, value, &mut number) };
+    realm.env.check(status)?;
     Ok(number)
 }
 

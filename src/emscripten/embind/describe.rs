@@ -16,7 +16,7 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
         abi.embind_counts, abi.embind_args_suffix, abi.finalizers, abi.anonymous_classes
     );
     json.list(&reg.callables, |json, callable| {
-        callable_json(json, reg, callable)
+        callable_json(json, reg, callable);
     });
     json.0.push_str("],\"records\":[");
     json.list(&reg.records, |json, record| record_json(json, reg, record));

@@ -133,7 +133,7 @@ fn vacate(rt: &mut Runtime, slot: u32) {
     };
     embind.live -= 1;
     // A slot whose serials are used up stays empty until the next generation.
-    if serial + 1 >> SERIAL_BITS != 0 {
+    if (serial + 1) >> SERIAL_BITS != 0 {
         embind.handles.replace(slot, vacant);
     } else {
         embind.handles.remove(slot, vacant);

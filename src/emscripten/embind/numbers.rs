@@ -123,7 +123,7 @@ pub fn bigint_to_wire(
         let low = words.first().copied().unwrap_or(0);
         let fits = words.len() <= 1
             && match (signed, negative) {
-                (true, false) => low <= i64::MAX as u64,
+                (true, false) => i64::try_from(low).is_ok(),
                 (true, true) => low <= 1 << 63,
                 (false, false) => true,
                 (false, true) => low == 0,

@@ -293,10 +293,10 @@ impl Runtime {
     /// What a catch clause binds to: the thrown pointer itself for pointer types, else the adjusted object.
     fn catch_pointer(&mut self, at: u32, given: u32) -> Result<u32, Unwind> {
         let ty = self.object(at)?.ty;
-        if let Some(func) = self.wasm.export("__cxa_is_pointer_type") {
-            if self.call(func, &[Raw::from_u32(ty)])?.i32() != 0 {
-                return self.wasm.read_u32(at);
-            }
+        if let Some(func) = self.wasm.export("__cxa_is_pointer_type")
+            && self.call(func, &[Raw::from_u32(ty)])?.i32() != 0
+        {
+            return self.wasm.read_u32(at);
         }
         if self.exceptions.host_allocates {
             return Ok(given);

@@ -19,7 +19,7 @@ impl std::fmt::Debug for Image {
 
 const _: () = {
     const fn shared<T: Send + Sync>() {}
-    shared::<Image>()
+    shared::<Image>();
 };
 
 /// What `State`'s dirty marks are relative to.

@@ -123,11 +123,12 @@ impl FileSystem {
             self.truncate_node(ino, 0)?;
         }
         let fd = self.add_stream(Target::Node(ino), flags, &found.path, seekable)?;
-        if is_device && let Ok(Device::Custom(id)) = self.device(rdev) {
-            if let Err(error) = self.with_host(|h| h.device_open(id)) {
-                let _ = self.state.rest_mut().streams.remove(fd);
-                return Err(error);
-            }
+        if is_device
+            && let Ok(Device::Custom(id)) = self.device(rdev)
+            && let Err(error) = self.with_host(|h| h.device_open(id))
+        {
+            let _ = self.state.rest_mut().streams.remove(fd);
+            return Err(error);
         }
         Ok(fd)
     }

@@ -192,7 +192,7 @@ impl FileSystem {
                 }
                 Body::Descriptors if self.unlisted_descriptors => return Err(Errno::ENOTDIR),
                 Body::Descriptors => {
-                    names.extend(self.state.rest().streams.fds().map(|fd| fd.to_string()))
+                    names.extend(self.state.rest().streams.fds().map(|fd| fd.to_string()));
                 }
                 _ => return Err(Errno::ENOTDIR),
             },

@@ -7,7 +7,7 @@ mod tm;
 
 use super::fs::Errno;
 use super::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, InterruptFlag, Unwind};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -65,7 +65,7 @@ impl Runtime {
         let interrupt = self.wasm.interrupt_flag();
         let mut left = duration;
         while !left.is_zero() {
-            if interrupt.as_ref().is_some_and(|flag| flag.is_set()) {
+            if interrupt.as_ref().is_some_and(InterruptFlag::is_set) {
                 return Err(Unwind::Interrupted);
             }
             let piece = left.min(PIECE);

@@ -34,7 +34,7 @@ impl Exit {
 
 impl Drop for Exit {
     fn drop(&mut self) {
-        EXITS.with_borrow_mut(|exits| exits.pop());
+        EXITS.with_borrow_mut(std::vec::Vec::pop);
     }
 }
 

@@ -69,7 +69,7 @@ impl ModuleMiddleware for AllocationHooks {
         let signature = module.signatures.push(ty);
         module.signature_hashes.push(hash);
         // The last table: see `with_table`.
-        let table = module.tables.keys().last();
+        let table = module.tables.keys().next_back();
         let table = table
             .ok_or_else(|| MiddlewareError::new("allocations", "the added table is missing"))?;
         module

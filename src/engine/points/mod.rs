@@ -292,14 +292,14 @@ impl Scan {
                     }
                 }
                 Operator::ReturnCall { function_index } => {
-                    scan.direct.extend(function_index.checked_sub(imported))
+                    scan.direct.extend(function_index.checked_sub(imported));
                 }
                 Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
                     calls(&mut frames);
                     scan.indirect += 1;
                 }
                 Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. } => {
-                    scan.indirect += 1
+                    scan.indirect += 1;
                 }
                 Operator::MemoryFill { .. }
                 | Operator::MemoryCopy { .. }

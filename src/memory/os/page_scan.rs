@@ -166,7 +166,7 @@ mod tests {
         }
         let mut told = Vec::new();
         let all = written_pages(base, pages * page, 5, |at, len| {
-            told.push((at / page, len / page))
+            told.push((at / page, len / page));
         });
         if all {
             assert_eq!(told, [(0, 2), (7, 1), (300, 1), (511, 1)]);

@@ -137,7 +137,7 @@ mod tests {
     use super::super::parse::with_ast;
 
     fn names(text: &str) -> Vec<String> {
-        with_ast(text, |ast| super::names(ast)).expect("parses")
+        with_ast(text, super::names).expect("parses")
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
         }
         match kind {
             AstKind::StringLiteral(s) if s.value.len() < 2000 => {
-                text(s.value.as_str(), &mut embind)
+                text(s.value.as_str(), &mut embind);
             }
             AstKind::TemplateElement(t) => {
                 text(
@@ -136,13 +136,13 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                 embind.utf8 = !off;
             }
             AstKind::IdentifierReference(id) if id.name == "FinalizationRegistry" => {
-                embind.finalizers = true
+                embind.finalizers = true;
             }
             AstKind::StaticMemberExpression(m) if m.property.name == "FinalizationRegistry" => {
-                embind.finalizers = true
+                embind.finalizers = true;
             }
             AstKind::SwitchCase(case) if out.emval_undefined.is_none() => {
-                out.emval_undefined = emval_case(case)
+                out.emval_undefined = emval_case(case);
             }
             AstKind::ObjectProperty(p) => {
                 if let (PropertyKey::StaticIdentifier(key), Expression::NumericLiteral(n)) =
@@ -212,7 +212,7 @@ pub fn read(ast: &Ast<'_>, factory: Factory<'_>) -> Evidence {
                 embind.anonymous = !names.iter().any(|way| body.contains(way));
             }
             AstKind::Function(f) if f.id.as_ref().is_some_and(|id| is_time(&id.name)) => {
-                time(ast.slice(f.span), &mut out)
+                time(ast.slice(f.span), &mut out);
             }
             AstKind::VariableDeclarator(d)
                 if d.id

@@ -101,7 +101,11 @@ fn startup_functions(ast: &Ast<'_>, factory: Factory<'_>) -> HashSet<Span> {
                 }
             }
             AstKind::VariableDeclarator(d) => {
-                let function = match d.init.as_ref().map(|i| i.without_parentheses()) {
+                let function = match d
+                    .init
+                    .as_ref()
+                    .map(oxc_ast::ast::Expression::without_parentheses)
+                {
                     Some(Expression::FunctionExpression(f)) => Some(f.span),
                     Some(Expression::ArrowFunctionExpression(a)) => Some(a.span),
                     _ => None,

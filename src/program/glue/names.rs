@@ -91,7 +91,7 @@ fn is_object(ast: &Ast<'_>, value: &Expression<'_>) -> bool {
     };
     let declaration = ast.nodes.kind(ast.scoping.symbol_declaration(symbol));
     matches!(declaration, AstKind::VariableDeclarator(d)
-        if matches!(d.init.as_ref().map(|i| i.without_parentheses()), Some(Expression::ObjectExpression(_))))
+        if matches!(d.init.as_ref().map(oxc_ast::ast::Expression::without_parentheses), Some(Expression::ObjectExpression(_))))
 }
 
 /// The scope that declares most of the functions named in the table.

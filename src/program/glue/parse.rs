@@ -91,7 +91,7 @@ fn deep<R: Send>(
             .name("emvm-read".into())
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, parse);
-        match spawned.map(|thread| thread.join()) {
+        match spawned.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(ReadError::NotEmscripten {
                 reason: "the JavaScript parser gave up on this file".into(),
@@ -139,12 +139,12 @@ fn parse<R>(text: &str, f: impl FnOnce(&Ast<'_>) -> R) -> Result<R, ReadError> {
             .collect();
         references.sort_unstable();
         return Ok(f(&Ast {
-            references,
             text,
             program,
             nodes,
             scoping,
             module,
+            references,
         }));
     }
     Err(not_javascript(first_error))

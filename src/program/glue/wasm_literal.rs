@@ -30,7 +30,7 @@ pub fn find(ast: &Ast<'_>) -> Vec<Vec<u8>> {
 
 fn plain_template<'b>(template: &'b TemplateLiteral<'_>) -> Option<&'b str> {
     match template.quasis.as_slice() {
-        [only] => only.value.cooked.as_ref().map(|s| s.as_str()),
+        [only] => only.value.cooked.as_ref().map(oxc_ast::ast::Str::as_str),
         _ => None,
     }
 }

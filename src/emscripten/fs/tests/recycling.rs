@@ -95,6 +95,7 @@ fn slots_are_used_again() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a measurement")]
 fn a_clean_restore_is_nearly_free() {
     let (mut fs, _) = new();
     for i in 0..5000 {

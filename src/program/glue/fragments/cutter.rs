@@ -109,7 +109,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
             };
             match &e.expression {
                 Expression::SequenceExpression(s) => {
-                    s.expressions.iter().for_each(|e| self.index_effect(e))
+                    s.expressions.iter().for_each(|e| self.index_effect(e));
                 }
                 other => self.index_effect(other),
             }
@@ -271,7 +271,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
             .scoping
             .get_resolved_references(symbol)
             .filter(|r| r.is_write())
-            .map(|r| r.node_id())
+            .map(oxc_semantic::Reference::node_id)
             .collect();
         for node in writes {
             self.cut_write(node);
@@ -381,7 +381,7 @@ impl<'a, 'b> Cutter<'a, 'b> {
             })
             .take_while(|n| n.kind().span() != self.factory.node.span())
             .last()
-            .map(|n| n.id());
+            .map(oxc_semantic::AstNode::id);
         let Some(function) = function else { return };
         let symbol = match self.ast.nodes.kind(function) {
             AstKind::Function(f) if f.id.is_some() => {

@@ -179,7 +179,7 @@ fn asm_consts(ast: &Ast<'_>, factory: &Factory<'_>) -> BTreeMap<u32, Span> {
             }
             _ => None,
         };
-        match value.map(|v| v.without_parentheses()) {
+        match value.map(oxc_ast::ast::Expression::without_parentheses) {
             Some(Expression::ObjectExpression(object)) => {
                 for property in object.properties.iter().filter_map(|p| p.as_property()) {
                     let address = match &property.key {
