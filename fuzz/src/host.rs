@@ -178,7 +178,7 @@ impl Fake {
     }
     /// A string, which may be longer than those of JavaScript.
     fn text(&self, units: Vec<u16>) -> Result<JsValue, Unwind> {
-        if units.len() > 100 && self.byte() % 8 == 0 {
+        if units.len() > 100 && self.byte().is_multiple_of(8) {
             return Err(Unwind::StringTooLong);
         }
         Ok(self.put(Value::Text(units)))
@@ -475,7 +475,7 @@ impl Js for Fake {
         Ok(match operator {
             Operator::Number => self.number(f64::from(self.byte())),
             Operator::Equals | Operator::Less | Operator::Greater => {
-                self.boolean(place_of(given) % 2 == 0)
+                self.boolean(place_of(given).is_multiple_of(2))
             }
             _ => given,
         })

@@ -439,8 +439,8 @@ impl SandboxObject {
             let list = self.cell.env.array(found.len());
             for (at, site) in found.into_iter().enumerate() {
                 let function = match site {
-                    // SAFETY: the site is kept by this object, which the function's wrapper holds.
                     Some(site) => {
+                        // SAFETY: the site is kept by this object, which the function's wrapper holds.
                         let function = unsafe { exports::function(self.cell.env, &site) };
                         sites.push(site);
                         function?

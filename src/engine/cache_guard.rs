@@ -50,13 +50,13 @@ impl WritableFolder {
     /// Notes that a module is about to get the folder; why it may not, when a cache folder lies in it, or it in one.
     pub fn give(path: &Path) -> Result<Self, String> {
         let mount = chain(path);
-        let Some(root) = mount.first().cloned() else {
+        let Some(root) = mount.first().copied() else {
             return Err("there is no such folder".into());
         };
         let users = super::Cache::of_user().map(|cache| cache.folder().to_owned());
         let caches: Vec<_> = CACHES.lock().iter().cloned().chain(users).collect();
         // Before looking: a cache that is used from now on sees it.
-        let folder = Self::note(root.clone());
+        let folder = Self::note(root);
         for cache in caches {
             let inside = identity(&cache).is_some_and(|cache| mount.contains(&cache));
             if inside || chain(&cache).contains(&root) {

@@ -9,9 +9,9 @@ mod objects;
 mod references;
 mod values;
 
-pub use entries::{Arguments, Entry, with_arguments};
+pub use entries::{Entry, with_arguments};
 pub use objects::Kind;
-pub use references::{Ref, Reference, Scope};
+pub use references::{Reference, Scope};
 pub use values::ViewType;
 
 use napi::sys;

@@ -197,7 +197,7 @@ impl FileSystem {
                 _ => return Err(Errno::ENOTDIR),
             },
             Place::Real(mount, inside) => {
-                names.extend(self.mounts[*mount].list(inside, &self.pace)?)
+                names.extend(self.mounts[*mount].list(inside, &self.pace)?);
             }
             Place::Descriptor(_) => return Err(Errno::ENOTDIR),
         }

@@ -119,7 +119,6 @@ unsafe extern "C" fn called(
 }
 
 /// `frame` and `pc` are 0 where they are not known: the unwinder has to find them.
-#[allow(clippy::too_many_arguments, reason = "what wasm passes, and two more")]
 unsafe extern "C" fn called_from(
     recorder: *const Recorder,
     event: i32,
