@@ -9,7 +9,7 @@ use emvm::emscripten::emval::coroutines;
 use emvm::emscripten::js::{
     HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
 };
-use emvm::engine::{self, Answer, Args, Code, Raw, Setup, Unwind};
+use emvm::engine::{self, Answer, Args, Code, HostFn, Raw, Setup, Unwind};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -70,15 +70,27 @@ fn hook(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 
 /// A runtime over the callee, whose JavaScript takes its decisions from `decisions`.
 pub fn runtime(abi: Abi, decisions: &[u8], meddle: Meddle) -> (Box<Runtime>, Rc<Fake>) {
+    runtime_of(&CODE, abi, decisions, meddle, hook, 4 << 20)
+}
+
+/// A runtime over other code, which imports `hook`. `most`: bytes of its memory.
+pub fn runtime_of(
+    code: &Code,
+    abi: Abi,
+    decisions: &[u8],
+    meddle: Meddle,
+    hook: HostFn<Runtime>,
+    most: u64,
+) -> (Box<Runtime>, Rc<Fake>) {
     let fake = Rc::new(Fake::new(decisions, meddle));
     FAKE.set(Some(fake.clone()));
     let mut rt = Box::new(Runtime::new(Arc::new(abi), fake.clone()));
     rt.generation = 1;
     let setup = Setup {
-        code: &CODE,
+        code,
         answer: &|_, _, _| Some(Answer::Function(hook, 0)),
         rename: &|name| name.to_owned(),
-        memory_cap: Some(4 << 20),
+        memory_cap: Some(most),
         stack: Some(1 << 18),
     };
     engine::link(&mut rt, &setup).expect("the callee links");

@@ -5,6 +5,7 @@ pub mod calls;
 pub mod embind;
 pub mod filesystem;
 pub mod host;
+pub mod imports;
 pub mod program;
 
 /// Takes decisions from the fuzzer's bytes; zeros when they are used up.
@@ -94,6 +95,10 @@ mod tests {
     #[test]
     fn filesystem() {
         try_some(super::filesystem::run);
+    }
+    #[test]
+    fn imports() {
+        try_some(super::imports::run);
     }
     #[test]
     fn program() {

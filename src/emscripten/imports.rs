@@ -30,6 +30,12 @@ const ALL: &[&[(&str, ImportFn)]] = &[
 static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> =
     LazyLock::new(|| ALL.iter().flat_map(|list| list.iter().copied()).collect());
 
+/// The names of all that are answered, those apart that hold a signature or a count.
+#[cfg(any(test, fuzzing))]
+pub fn names() -> impl Iterator<Item = &'static str> {
+    IMPORTS.keys().copied()
+}
+
 /// The function that answers an import, by its canonical name.
 pub fn answer(name: &str) -> Option<ImportFn> {
     if let Some(function) = IMPORTS.get(name) {

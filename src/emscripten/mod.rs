@@ -37,6 +37,8 @@ mod timers;
 use crate::engine::{Args, Func, Raw, Unwind, Wasm};
 use abi::Abi;
 pub use imports::answer;
+#[cfg(any(test, fuzzing))]
+pub use imports::names as import_names;
 pub use js_imports::{from_js, js_import, missing_import, to_int32, to_js};
 pub use process::Process;
 pub use state::StateImage;

@@ -32,7 +32,7 @@ pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint
 pub use host_function::HostFn;
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
-pub use pace::{PIECE, Pace, Stopped};
+pub use pace::{PIECE, Pace, Paced, Stopped};
 pub use raw::Raw;
 pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};

@@ -48,8 +48,8 @@ impl Pace {
     #[inline]
     pub fn is_stopped(&self) -> bool {
         let flag = self.0.flag.get();
-        // SAFETY: not null only while wasm of the store that owns the flag is on the stack (see `begin`); other threads
-        // write it atomically.
+        // SAFETY: not null only during a call into the wasm whose flag it is (see `begin`); other threads write it
+        // atomically.
         let stopped = !flag.is_null() && unsafe { (*flag).load(Ordering::Relaxed) } != 0;
         if stopped {
             self.0.told.set(true);
@@ -72,17 +72,30 @@ impl Pace {
         self.0.told.get()
     }
 
-    /// An outermost call begins.
+    /// A call begins; nothing to do within another.
     ///
     /// # Safety
-    /// The flag, if there is one, stays in place until [`Pace::end`].
-    pub(super) unsafe fn begin(&self, flag: Option<*const AtomicI32>) {
-        self.0.flag.set(flag.unwrap_or(ptr::null()));
+    /// The flag stays in place as long as what is given back.
+    #[inline]
+    pub(super) unsafe fn begin(&self, flag: *const AtomicI32) -> Option<Paced> {
+        if !self.0.flag.get().is_null() {
+            return None;
+        }
+        self.0.flag.set(flag);
+        Some(Paced(self.clone()))
     }
+}
 
-    pub(super) fn end(&self) {
-        self.0.flag.set(ptr::null());
-        self.0.told.set(false);
+/// Work is told to stop as long as this is there.
+#[derive(Debug)]
+pub struct Paced(Pace);
+
+impl Drop for Paced {
+    #[inline]
+    fn drop(&mut self) {
+        let Pace(state) = &self.0;
+        state.flag.set(ptr::null());
+        state.told.set(false);
     }
 }
 
@@ -95,12 +108,17 @@ mod tests {
         let (pace, flag) = (Pace::default(), AtomicI32::new(1));
         assert_eq!(pace.go_on(), Ok(()));
         // SAFETY: the flag outlives the call.
-        unsafe { pace.begin(Some(&raw const flag)) };
+        let paced = unsafe { pace.begin(&raw const flag) };
+        assert!(paced.is_some());
+        // SAFETY: as above.
+        assert!(unsafe { pace.begin(&raw const flag) }.is_none());
         assert!(!pace.was_told());
         assert_eq!(pace.clone().go_on(), Err(Stopped));
         assert!(pace.was_told());
         flag.store(0, Ordering::Relaxed);
         assert_eq!(pace.go_on(), Ok(()));
-        pace.end();
+        flag.store(1, Ordering::Relaxed);
+        drop(paced);
+        assert_eq!(pace.go_on(), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 //! The running wasm of one sandbox: its memory, table, exports, and the way in.
 
 use super::exceptions::Thrower;
-use super::pace::{PIECE, Pace};
+use super::pace::{PIECE, Pace, Paced};
 use super::trampolines::Trampolines;
 use super::{Owner, Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
@@ -303,14 +303,7 @@ impl Wasm {
         let stack_pointer = self
             .stack_pointer
             .map(|g| (g, unsafe { g.as_ref().val.u32 }));
-        if self.depth == 0 {
-            let flag = self.interrupt.first().map(|flag| flag.as_ptr());
-            // SAFETY: globals live as long as the store, which stays while wasm of it is on the stack.
-            unsafe {
-                self.pace
-                    .begin(flag.map(|flag| (&raw const (*flag).val.i32).cast()));
-            }
-        }
+        let paced = self.paced();
         self.depth += 1;
         // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
         let called = catch_unwind(AssertUnwindSafe(|| {
@@ -329,9 +322,7 @@ impl Wasm {
             }
         }));
         self.depth -= 1;
-        if self.depth == 0 {
-            self.pace.end();
-        }
+        drop(paced);
         let Ok(called) = called else {
             return Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0)));
         };
@@ -358,6 +349,14 @@ impl Wasm {
     /// Whether the running call is being stopped.
     pub fn pace(&self) -> &Pace {
         &self.pace
+    }
+    /// Work of the host's that belongs to a call begins: it is told to stop when the call is. `None` within another call. What
+    /// is given back goes before the instance does.
+    #[inline]
+    pub(crate) fn paced(&self) -> Option<Paced> {
+        let flag = self.interrupt.first()?.as_ptr();
+        // SAFETY: globals live as long as the store, which callers keep: it stays while a call of it is on the stack.
+        unsafe { self.pace.begin((&raw const (*flag).val.i32).cast()) }
     }
     /// Without an instance, of the same sandbox.
     pub(crate) fn vacant(&self) -> Self {
@@ -403,7 +402,7 @@ impl Wasm {
     }
 
     /// The interruption flag, for other threads to set while this sandbox lives.
-    pub(crate) fn interrupt_flag(&self) -> Option<super::InterruptFlag> {
+    pub fn interrupt_flag(&self) -> Option<super::InterruptFlag> {
         let flags = (!self.interrupt.is_empty()).then(|| self.interrupt.iter().copied());
         flags.map(super::InterruptFlag::new)
     }

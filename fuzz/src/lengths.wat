@@ -1,0 +1,16 @@
+;; What host functions work on that are given enormous lengths: a memory to match, and what they call back.
+(module
+  (import "env" "hook" (func $hook (param i32) (result i32)))
+  (memory (export "memory") 1 32768)
+  (table (export "__indirect_function_table") 16 funcref)
+  (elem (i32.const 1) $vi $ii $vii)
+  (global $next (mut i32) (i32.const 65536))
+  (func (export "malloc") (param i32) (result i32)
+    (if (i32.ge_u (local.get 0) (i32.mul (memory.size) (i32.const 32768))) (then (return (i32.const 0))))
+    (global.get $next))
+  (func (export "free") (param i32))
+  (func (export "__errno_location") (result i32) (i32.const 8))
+  (func (export "go") (param i32) (result i32) (call $hook (local.get 0)))
+  (func $vi (param i32))
+  (func $vii (param i32 i32))
+  (func $ii (param i32) (result i32) (i32.and (local.get 0) (i32.const 1))))
