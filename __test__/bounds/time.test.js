@@ -110,3 +110,15 @@ test('a limit that is over does not reach the next call, nor what JavaScript doe
   assert.strictEqual(it.go(0, 1000), 0)
   it.vm.dispose()
 })
+
+test('what JavaScript asks of the file system is limited as well', async () => {
+  const vm = await open(require.resolve('../fixtures/program.js'), { host: 'native', timeout: TIMEOUT, print () {}, printErr () {} })
+  const { FS } = vm.exports
+  const stream = FS.open('/dev/urandom', 'r')
+  const { code, ms } = timed(() => FS.read(stream, new Uint8Array(2 * GIB - 1), 0, 2 * GIB - 1))
+  assert.strictEqual(code, 'EMVM_ERR_TIMEOUT')
+  assert.ok(ms < TIMEOUT + LATE, `${ms} ms`)
+  await vm.isReady()
+  vm.exports.FS.writeFile('/tmp/small', 'x')
+  vm.dispose()
+})

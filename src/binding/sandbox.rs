@@ -265,6 +265,8 @@ pub fn enter<R>(
         instance.runtime.forget_refusals();
         instance.interrupter.begin();
     }
+    // It goes before the instance may.
+    let paced = instance.runtime.wasm.paced();
     // What never enters wasm, or stays in host code for long, would not see that it is being stopped.
     let called = if !outermost && instance.interrupter.is_raised() {
         Err(Unwind::unreachable())
@@ -273,7 +275,10 @@ pub fn enter<R>(
             .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))))
     };
     let instance = held.state();
+    let told = paced.is_some_and(|paced| paced.was_told());
     let (value, unwind) = match called {
+        // Work of the host's that was told to stop.
+        Ok(_) if told => (None, Some(Unwind::Interrupted)),
         Ok(value) => (Some(value), None),
         Err(unwind) => (None, Some(unwind)),
     };

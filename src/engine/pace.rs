@@ -90,6 +90,13 @@ impl Pace {
 #[derive(Debug)]
 pub struct Paced(Pace);
 
+impl Paced {
+    /// Something was told to stop, and may be half done.
+    pub fn was_told(&self) -> bool {
+        self.0.was_told()
+    }
+}
+
 impl Drop for Paced {
     #[inline]
     fn drop(&mut self) {

@@ -1,9 +1,9 @@
 //! C++ strings: a length, then the units.
 
 use super::convert::{Destructor, Destructors};
-use crate::emscripten::Runtime;
 use crate::emscripten::js::JsValue;
-use crate::engine::Unwind;
+use crate::emscripten::{Runtime, text};
+use crate::engine::{PIECE, Pace, Stopped, Unwind};
 
 /// Emscripten decodes longer strings by `TextDecoder`, which eats a byte order mark.
 const TEXT_DECODER_FROM: usize = 17;
@@ -111,6 +111,7 @@ fn write_wtf8(units: &[u16], out: &mut [u8]) {
 
 pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, Unwind> {
     let length = rt.wasm.read_u32(at)?;
+    text::check_length(length as usize)?;
     let size = length.checked_mul(unit).ok_or_else(Unwind::out_of_bounds)?;
     let bytes = rt.wasm.bytes(at.wrapping_add(4), size)?;
     let units: Vec<u16> = if unit == 2 {
@@ -118,13 +119,16 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
             .chunks_exact(2)
             .map(|c| u16::from_le_bytes([c[0], c[1]]));
         if length as usize >= TEXT_DECODER_FROM {
-            text_decoder_utf16(units)
+            text_decoder_utf16(rt.wasm.pace(), units)?
         } else {
             units.collect()
         }
     } else {
         let mut units = Vec::with_capacity(length as usize);
-        for chunk in bytes.chunks_exact(4) {
+        for (i, chunk) in bytes.chunks_exact(4).enumerate() {
+            if i % PIECE == 0 {
+                rt.wasm.pace().go_on()?;
+            }
             let code = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
             match code.checked_sub(0x1_0000) {
                 Some(high) => {
@@ -142,16 +146,19 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
 }
 
 /// `TextDecoder` for UTF-16: without a byte order mark, and with U+FFFD for lone surrogates.
-fn text_decoder_utf16(units: impl Iterator<Item = u16>) -> Vec<u16> {
+fn text_decoder_utf16(pace: &Pace, units: impl Iterator<Item = u16>) -> Result<Vec<u16>, Stopped> {
     let mut text = Vec::new();
     for (i, unit) in char::decode_utf16(units).enumerate() {
+        if i % PIECE == 0 {
+            pace.go_on()?;
+        }
         match unit {
             Ok('\u{FEFF}') if i == 0 => {}
             Ok(c) => text.extend_from_slice(c.encode_utf16(&mut [0; 2])),
             Err(_) => text.push(0xFFFD),
         }
     }
-    text
+    Ok(text)
 }
 
 /// What Emscripten's own decoder makes of few bytes: it looks at no byte twice and accepts what is not UTF-8.
@@ -225,8 +232,8 @@ mod tests {
     #[test]
     fn longer_utf16_loses_its_mark_and_lone_surrogates() {
         assert_eq!(
-            text_decoder_utf16([0xFEFF, 0x61, 0xFEFF, 0xD800].into_iter()),
-            [0x61, 0xFEFF, 0xFFFD]
+            text_decoder_utf16(&Pace::default(), [0xFEFF, 0x61, 0xFEFF, 0xD800].into_iter()),
+            Ok(vec![0x61, 0xFEFF, 0xFFFD])
         );
     }
 
