@@ -5,8 +5,9 @@
 const { test } = require('node:test')
 const assert = require('node:assert')
 const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
 const path = require('node:path')
-const { differences } = require('../scripts/version')
+const { differences, notes } = require('../scripts/version')
 
 const root = path.join(__dirname, '..')
 
@@ -19,6 +20,7 @@ test('one version everywhere: manifests, lock files, platform packages, change l
   const { version } = require('../package.json')
   assert.deepStrictEqual(differences(`v${version}`), [])
   assert.deepStrictEqual(differences('v0.0.0'), ['the tag is v0.0.0'])
+  assert.match(notes(), /^[^#]+$/)
 })
 
 test('without a Rust toolchain the tests fail, unless the Rust tests are left out by name', () => {
@@ -37,4 +39,16 @@ test('a check that does not exist is refused, one whose tool is not installed fa
   assert.strictEqual(absent.status, 1)
   assert.match(absent.stderr, /pip install typos/)
   assert.match(absent.stdout, /0 of 1 checks passed; failed: typos; not run: /)
+})
+
+test('workflows: actions are pinned by commit, tokens are not left behind, permissions are said', () => {
+  const folder = path.join(root, '.github', 'workflows')
+  for (const name of fs.readdirSync(folder)) {
+    const text = fs.readFileSync(path.join(folder, name), 'utf8')
+    const used = [...text.matchAll(/uses: (.*)$/gm)].map(([, action]) => action)
+    assert.ok(used.length > 0, name)
+    for (const action of used) assert.match(action, /^[\w.-]+\/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, name)
+    assert.strictEqual(used.filter((action) => action.startsWith('actions/checkout@')).length, text.split('persist-credentials: false').length - 1, name)
+    assert.match(text, /^permissions:\n {2}contents: read$/m, name)
+  }
 })

@@ -5,6 +5,7 @@
 //   node scripts/version.js           compares all places; ends with 1 and names those that differ
 //   node scripts/version.js --write   writes them. `npm version minor` runs this, commits and tags
 //   node scripts/version.js --tag v1.2.3   compares, also with the tag that is released
+//   node scripts/version.js --notes   prints what CHANGELOG.md says of it
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -58,6 +59,13 @@ const places = [
 
 const version = () => JSON.parse(read('package.json')).version
 
+// What the change log says of this version.
+function notes () {
+  const [, ...sections] = `\n${read('CHANGELOG.md')}`.split(/\n## /)
+  const own = sections.find((section) => section.startsWith(version()) || section.startsWith(`[${version()}]`))
+  return own === undefined ? '' : own.slice(own.indexOf('\n')).trim()
+}
+
 // What differs from package.json, one sentence each.
 function differences (tag) {
   const wanted = version()
@@ -67,6 +75,10 @@ function differences (tag) {
 }
 
 function main ([option, tag]) {
+  if (option === '--notes') {
+    console.log(notes())
+    return 0
+  }
   if (option === '--write') for (const { write } of places) write?.(version())
   const found = differences(option === '--tag' ? tag ?? '' : undefined)
   if (found.length === 0) return 0
@@ -76,4 +88,4 @@ function main ([option, tag]) {
 
 if (require.main === module) process.exitCode = main(process.argv.slice(2))
 
-module.exports = { differences }
+module.exports = { differences, notes }
