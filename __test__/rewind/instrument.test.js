@@ -280,6 +280,19 @@ test('what is no JavaScript is refused', () => {
   load().instrument('import a from "b"; export default a; await 1', { kind: 'module' })
 })
 
+test('a text is instrumented once in a process, and V8\'s code for it is kept', () => {
+  const text = 'let cached = 0; exports.f = () => cached++; return function later () { return cached }'
+  const first = load().instrument(text, { kind: 'function' })
+  assert.strictEqual(first.v8, undefined)
+  const compile = ({ code, v8 }) => vm.compileFunction(code, ['exports', '$rw'], { cachedData: v8, produceCachedData: v8 === undefined })
+  load().keepCode(first.key, compile(first).cachedData)
+  const second = load().instrument(text, { kind: 'function' })
+  assert.strictEqual(second.code, first.code)
+  assert.strictEqual(compile(second).cachedDataRejected, false)
+  assert.strictEqual(load().instrument(text, { kind: 'function', firstSite: 5 }).v8, undefined)
+  load().keepCode(Buffer.alloc(3), Buffer.alloc(3))
+})
+
 test('kinds: modules and scripts', async () => {
   const world = registry({ kind: 'module' })
   const { code } = world.compile('import { join } from "node:path"; let n = 0; export let m = 1; export const step = () => [++n, ++m, typeof join]; export default function () { return n }; export { n as k }')

@@ -1,12 +1,13 @@
 //! The instrumentation of a package's JavaScript, for `lib/rewind`. The contract is `src/program/instrument`.
 
 use crate::program::ReadError;
-use crate::program::instrument::{self, Column, Instrumented, Kind, Options};
+use crate::program::instrument::{self, Column, Kept, Kind, Options};
 use napi::bindgen_prelude::*;
 use napi::{JsString, Task};
 use napi_derive::napi;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// What a text is, and how its registrations are numbered.
 #[napi(object)]
@@ -33,6 +34,10 @@ pub struct InstrumentedText {
     pub sites: String,
     /// For `originalColumn`.
     pub columns: Uint32Array,
+    /// For `keepCode`.
+    pub key: Buffer,
+    /// V8's code for it, where a thread of this process has compiled it before.
+    pub v8: Option<Buffer>,
 }
 
 impl InstrumentOptions {
@@ -49,8 +54,9 @@ impl InstrumentOptions {
     }
 }
 
-impl From<Instrumented> for InstrumentedText {
-    fn from(made: Instrumented) -> Self {
+impl From<Arc<Kept>> for InstrumentedText {
+    fn from(kept: Arc<Kept>) -> Self {
+        let made = &kept.text;
         let facts: Vec<_> = made
             .facts
             .iter()
@@ -72,18 +78,20 @@ impl From<Instrumented> for InstrumentedText {
             .flat_map(|c| [c.line, c.new, c.old])
             .collect::<Vec<_>>();
         Self {
-            code: made.code,
+            code: made.code.clone(),
             facts: json!(facts).to_string(),
             count: sites.len() as u32,
             sites: json!(sites).to_string(),
             columns: columns.into(),
+            key: kept.key.to_vec().into(),
+            v8: kept.code().map(|code| code.to_vec().into()),
         }
     }
 }
 
 /// The text with all registrations.
-fn run(text: &str, options: &Options) -> Result<Instrumented> {
-    match catch_unwind(AssertUnwindSafe(|| instrument::instrument(text, options))) {
+fn run(text: &str, options: &Options) -> Result<Arc<Kept>> {
+    match catch_unwind(AssertUnwindSafe(|| instrument::kept(text, options))) {
         Ok(made) => made.map_err(|error: ReadError| Error::from_reason(error.to_string())),
         Err(_) => Err(Error::from_reason(
             "emvm failed on this JavaScript, please report it",
@@ -111,7 +119,7 @@ pub struct InstrumentTask {
 }
 
 impl Task for InstrumentTask {
-    type Output = Instrumented;
+    type Output = Arc<Kept>;
     type JsValue = InstrumentedText;
 
     fn compute(&mut self) -> Result<Self::Output> {
@@ -131,6 +139,14 @@ pub fn instrument_later(
     let options = options.options()?;
     let text = text_of(text)?;
     Ok(AsyncTask::new(InstrumentTask { text, options }))
+}
+
+/// Keeps V8's code for an instrumented text, for other threads and other realms: `key` is that of the text.
+#[napi]
+pub fn keep_code(key: Uint8Array, code: Uint8Array) {
+    if let Ok(key) = key.as_ref().try_into() {
+        instrument::keep_code(key, &code);
+    }
 }
 
 /// The column, from 1, that a place of the instrumented text had in the original one.

@@ -33,6 +33,9 @@
 //! | `$rw.create(...)` | `Object.create(...)` |
 //! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts; `resumed` returns `v` or throws when it is another |
 //!
+//! Numbers of registrations need not differ between texts: each `$rwN` is read by its own registration alone, also where a text
+//! that is evaluated stands within another. The same text is instrumented once in a process ([`kept`]), unless its numbers differ.
+//!
 //! # What is told
 //!
 //! A scope is told when one of its bindings is captured by an inner function and may hold something that changes: the walk
@@ -49,6 +52,7 @@ mod calls;
 mod classes;
 mod edits;
 mod facts;
+mod kept;
 mod register;
 mod scope;
 #[cfg(test)]
@@ -58,6 +62,7 @@ mod walker;
 
 pub use edits::Column;
 pub use facts::{Fact, What};
+pub use kept::{Kept, keep_code, kept};
 
 use super::ReadError;
 use super::glue::parse::with_program;
