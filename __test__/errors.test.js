@@ -6,6 +6,7 @@ const vm = require('node:vm')
 const fs = require('node:fs')
 const path = require('node:path')
 const errors = require('../lib/errors')
+const { open } = require('..')
 
 const CODES = {
   SourceError: 'EMVM_ERR_SOURCE',
@@ -90,4 +91,22 @@ test('cause is carried as errors carry it', () => {
   const error = errors.fromNative({ code: 'EMVM_ERR_START', message: 'start-up failed', cause })
   assert.strictEqual(error.cause, cause)
   assert.ok(!Object.keys(error).includes('cause'))
+})
+
+test("a C++ exception has OpenCV's own words, and is taken for its pointer", async () => {
+  for (const name of ['opencv-4.12', 'opencv-5.0']) {
+    const vm = await open(require.resolve(name))
+    const cv = vm.exports
+    let error
+    assert.throws(() => cv.cvtColor(new cv.Mat(), new cv.Mat(), cv.COLOR_RGBA2GRAY), (thrown) => { error = thrown; return true })
+    assert.strictEqual(error.code, 'EMVM_ERR_CPP_EXCEPTION')
+    assert.strictEqual(error.type, 'cv::Exception')
+    assert.match(error.message, /^OpenCV\(.*!_src\.empty\(\)/)
+    assert.strictEqual(cv.exceptionFromPtr(error).msg, error.message)
+    await vm.isReady()
+    assert.match(error.message, /!_src\.empty\(\)/)
+    // The pointer was the past instance's.
+    if (name === 'opencv-4.12') assert.throws(() => cv.exceptionFromPtr(error), TypeError)
+    vm.dispose()
+  }
 })

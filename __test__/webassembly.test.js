@@ -2,7 +2,9 @@
 
 const test = require('node:test')
 const assert = require('node:assert')
-const { WebAssembly: emvm } = require('..')
+const path = require('node:path')
+const { spawnSync } = require('node:child_process')
+const { open, WebAssembly: emvm } = require('..')
 const { createNamespace } = require('../lib/webassembly')
 
 // Imports e.f: (i32, i64) -> i64; exports memory m (1 to 3 pages), table t (add, null) and add, call (of f), trap, grow,
@@ -174,6 +176,50 @@ test('what is compiled are the bytes of the call, whatever they are written to l
   await assert.rejects(emvm.compile(bytes), emvm.CompileError)
 })
 
-test('shared memory is refused by name', () => {
-  assert.throws(() => new emvm.Memory({ initial: 1, maximum: 1, shared: true }), { code: 'EMVM_ERR_UNSUPPORTED' })
+test('a shared memory is a buffer to wait on', () => {
+  const memory = new emvm.Memory({ shared: true, initial: 1, maximum: 2 })
+  assert.ok(memory.buffer instanceof SharedArrayBuffer)
+  assert.strictEqual(Atomics.wait(new Int32Array(memory.buffer), 0, 0, 5), 'timed-out')
+  assert.strictEqual(memory.grow(1), 1)
+  assert.strictEqual(memory.buffer.byteLength, 131072)
+  assert.throws(() => memory.grow(1), RangeError)
+  assert.throws(() => new emvm.Memory({ shared: true, initial: 1 }), TypeError)
+  const importing = new emvm.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 2, 8, 1, 1, 101, 1, 109, 2, 0, 1))
+  assert.throws(() => new emvm.Instance(importing, { e: { m: memory } }), { code: 'EMVM_ERR_UNSUPPORTED' })
+  memory.dispose()
+  assert.throws(() => memory.buffer, { code: 'EMVM_ERR_DISPOSED' })
+})
+
+test('what cannot run here is refused before it is compiled, and is not valid', async () => {
+  // Large enough for a compiler to be busy with.
+  const large = (flags) => {
+    const body = [...Array(200000).fill([0x41, 1, 0x1a]).flat()]
+    const leb = (n) => { const out = []; do { out.push((n & 127) | (n > 127 ? 128 : 0)); n >>>= 7 } while (n); return out }
+    const code = [0, ...body, 0x0b]
+    const section = (id, bytes) => [id, ...leb(bytes.length), ...bytes]
+    return Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, section(1, [1, 0x60, 0, 0]), section(3, [1, 0]), section(5, [1, flags, 1, 1]), section(10, [1, ...leb(code.length), ...code])].flat())
+  }
+  for (const [flags, message] of [[3, /threads/], [5, /64-bit memory/]]) {
+    const bytes = large(flags)
+    const started = performance.now()
+    assert.throws(() => new emvm.Module(bytes), { name: 'CompileError', code: 'EMVM_ERR_UNSUPPORTED', message })
+    await assert.rejects(emvm.instantiate(bytes), { name: 'CompileError', code: 'EMVM_ERR_UNSUPPORTED', message })
+    await assert.rejects(open(bytes), { code: 'EMVM_ERR_UNSUPPORTED', message })
+    assert.ok(performance.now() - started < 1000)
+    assert.strictEqual(emvm.validate(bytes), false)
+  }
+})
+
+test('Binaryen does not run over what it translates for', async () => {
+  const script = `
+    const emvm = require(${JSON.stringify(path.join(__dirname, '..'))})
+    globalThis.WebAssembly = emvm.WebAssembly
+    const depth = 600
+    const leb = (n) => { const out = []; do { out.push((n & 127) | (n > 127 ? 128 : 0)); n >>>= 7 } while (n); return out }
+    const section = (id, bytes) => [id, ...leb(bytes.length), ...bytes]
+    const body = [0, ...Array(depth).fill([6, 0x40]).flat(), ...Array(depth).fill([0x19, 0x0b]).flat(), 0x0b]
+    const bytes = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, ...section(1, [1, 0x60, 0, 0]), ...section(3, [1, 0]), ...section(10, [1, ...leb(body.length), ...body])])
+    WebAssembly.compile(bytes).then((module) => { console.log(module instanceof emvm.WebAssembly.Module); process.exit() })`
+  const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' })
+  assert.strictEqual(stdout, 'true\n')
 })

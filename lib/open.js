@@ -12,7 +12,8 @@ const { Allocations } = require('./leaks/allocations')
 const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
-async function openProgram (source, options) {
+// `runs`: it is to run, so that what no host runs is refused before it is compiled.
+async function openProgram (source, options, runs = false) {
   const { path, bytes } = sourceOf(source)
   const wasm = options.wasm
   const spec = {
@@ -21,6 +22,7 @@ async function openProgram (source, options) {
     ...(typeof wasm === 'string' && { wasmPath: wasm }),
     ...(wasm !== undefined && typeof wasm !== 'string' && { wasmBytes: wasm }),
     ...(options.trackLeaks === 'allocations' && { watched: true }),
+    ...(runs && { runs: true }),
     ...(options.cache !== undefined && { cache: options.cache === false ? '' : options.cache })
   }
   const report = options.onProgress && ((error, progress) => {
@@ -120,7 +122,7 @@ async function open (source, given) {
 
 // `unwatched`: why allocations are not seen, where they were to be.
 async function start (source, options, unwatched) {
-  const opened = await openProgram(source, options)
+  const opened = await openProgram(source, options, true)
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
   const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue

@@ -58,3 +58,17 @@ test('what was translated from the first encoding of exceptions is translated on
   assert.strictEqual(kept(env.EMVM_CACHE_DIR), 1)
   assert.strictEqual((await at(alone)).stdout, '7\n')
 })
+
+test('open and the WebAssembly namespace keep one code under one key, in either order', async (t) => {
+  const { folder, write } = scratch(t)
+  const file = write('large.wasm', LARGE)
+  const opens = `emvm.open(${JSON.stringify(file)}).then((vm) => { console.log(vm.exports._seven(), vm.stats().fromCache) })`
+  const compiles = `emvm.WebAssembly.instantiate(require('fs').readFileSync(${JSON.stringify(file)})).then(({ instance }) => console.log(instance.exports.seven()))`
+  for (const [name, order] of [['first', [opens, compiles]], ['second', [compiles, opens, opens]]]) {
+    const env = { EMVM_CACHE_DIR: path.join(folder, name) }
+    const outputs = []
+    for (const script of order) outputs.push((await runScript(script, { env })).stdout.trim())
+    assert.deepStrictEqual(outputs, name === 'first' ? ['7 false', '7'] : ['7', '7 true', '7 true'])
+    assert.strictEqual(kept(env.EMVM_CACHE_DIR), 1)
+  }
+})

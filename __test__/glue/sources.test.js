@@ -290,3 +290,36 @@ test('print and printErr reach glue that a wrapper starts', async (t) => {
   assert.deepStrictEqual(lines, ['from the glue', '! a warning'])
   vm.dispose()
 })
+
+test('a wasm that is only tried is not the module, whatever the engine makes of it', async (t) => {
+  const { write } = glueFolder(t)
+  write('real.wasm', MACHINE)
+  const section = (id, ...bytes) => [id, bytes.length, ...bytes]
+  const module = (...sections) => Buffer.from([0, 97, 115, 109, 1, 0, 0, 0, ...sections.flat()]).toString('base64')
+  const probes = {
+    gc: module(section(1, 1, 0x5f, 1, 0x7f, 0)),
+    simd: module(section(1, 1, 0x60, 0, 1, 0x7b), section(3, 1, 0), section(10, 1, 8, 0, 0x41, 0, 0xfd, 15, 0xfd, 98, 0x0b)),
+    threads: module(section(5, 1, 3, 1, 1)),
+    bigint: module(section(1, 1, 0x60, 0, 1, 0x7e), section(3, 1, 0), section(7, 1, 1, 98, 0, 0), section(10, 1, 4, 0, 0x42, 7, 0x0b)),
+    broken: module(section(1, 1, 0x60))
+  }
+  for (const [name, probe] of Object.entries(probes)) {
+    const file = write(`${name}.js`, `
+      const probe = Buffer.from('${probe}', 'base64'); exports.version = '1'; let has
+      exports.load = async () => {
+        try { await WebAssembly.compile(probe); has = true } catch { has = false }
+        const { instance } = await WebAssembly.instantiate(require('fs').readFileSync(__dirname + '/real.wasm'), { env: { callback: (x) => x } })
+        return instance.exports.add(20, 22)
+      }`)
+    assert.strictEqual(await require(file).load(), 42)
+    for (const options of [{}, { wasm: file.replace(`${name}.js`, 'real.wasm') }]) {
+      const vm = await glueHost(file, options)
+      for (let round = 0; round < 2; round++) {
+        assert.strictEqual(await vm.exports.load(), 42, name)
+        assert.ok(vm.stats().calls > 0)
+        await vm.isReady()
+      }
+      vm.dispose()
+    }
+  }
+})

@@ -3,6 +3,7 @@
 // The module object of the native host: what the package's own JavaScript would have made. It is made once per sandbox
 // and stays the same object over all generations; what changes with them is read through getters.
 
+const { keep } = require('./keep')
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
 const { takes } = require('./memory')
@@ -13,6 +14,21 @@ const { holding } = require('./holding')
 
 // Since then the glue puts exports on its module as they are, so that their `length` is what they take.
 const RAW_EXPORTS = 30130
+
+// What a C++ exception is, by the function that OpenCV has for it: its type cannot be read from builds without RTTI.
+function explainer (module) {
+  let asked = false
+  return (ptr) => {
+    if (asked || typeof module.exceptionFromPtr !== 'function') return undefined
+    asked = true
+    try {
+      const { msg } = module.exceptionFromPtr(ptr)
+      return typeof msg === 'string' ? msg : undefined
+    } finally {
+      asked = false
+    }
+  }
+}
 
 class Facade {
   // What pre-js added to the module object.
@@ -28,6 +44,7 @@ class Facade {
     // Glue of some years has a promise of its module in `ready`.
     this.ready = new Promise((resolve) => { this.settleReady = resolve })
     this.runtime = makeRuntime(this)
+    sandbox.setExplainer(keep(sandbox, explainer(this.module)))
     // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
     this.runtime.attachFiles()
     this.fragment = evaluate(this)

@@ -47,7 +47,7 @@ function bufferSource (value, where) {
   throw new TypeError(`${where}: Argument 0 must be a buffer source`)
 }
 
-// What V8's own namespace made cannot be used here.
+// V8's own namespace, whatever the program puts in its place later. What it made cannot be used here.
 const engine = globalThis.WebAssembly
 const foreign = (value) => ['Module', 'Instance', 'Memory', 'Table', 'Global', 'Tag'].some((name) => typeof engine?.[name] === 'function' && value instanceof engine[name])
 const FOREIGN = "this object was made by V8's WebAssembly, not by emvm's: a dependency that makes it must run inside (the `packages` option)"
@@ -78,4 +78,4 @@ function finish (Class, name, length) {
   return Class
 }
 
-module.exports = { FOREIGN, foreign, TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, optional32, bufferSource, limits, finish }
+module.exports = { FOREIGN, engine, foreign, TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, optional32, bufferSource, limits, finish }

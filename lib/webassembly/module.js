@@ -5,6 +5,7 @@ const native = require('./native')
 const { CompileError } = require('./errors')
 const { EXTERN_KINDS, bufferSource, finish } = require('./convert')
 const translator = require('./translator')
+const { also } = require('../also')
 
 // `new Module(ready, compiled)`: how emvm itself makes one of compiled code.
 const ready = Symbol('compiled')
@@ -66,9 +67,10 @@ function compiledOf (module, where) {
 // What the addon gives for bytes that do not compile: [why], or [why, bytes] when they use the first encoding of
 // wasm exceptions, which can be translated.
 const failed = (outcome) => Array.isArray(outcome)
-const legacyBytes = (outcome) => failed(outcome) && outcome.length > 1 ? new Uint8Array(outcome[1]) : undefined
+const legacyBytes = (outcome) => failed(outcome) && outcome[1] !== undefined ? new Uint8Array(outcome[1]) : undefined
 
 function explain (outcome, where) {
+  if (outcome[2]) return also(new CompileError(`${where}: ${outcome[0]}`), 'EMVM_ERR_UNSUPPORTED')
   const hint = outcome.length > 1
     ? '; the module uses the first encoding of WebAssembly exceptions (try/catch), which the engine lacks: ' +
       'install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'

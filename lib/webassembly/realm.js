@@ -61,6 +61,7 @@ class Realm {
       describe: (value) => isTrap(value) ? null : this.describeException(value) ?? 0,
       holder: [undefined]
     }
+    this.memoryMax = memoryMax ?? Infinity
     this.handle = native.realmCreate(this.helpers, memoryMax, timeout, interruptId, stack)
   }
 

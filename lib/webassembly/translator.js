@@ -4,6 +4,7 @@
 
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
+const { engine } = require('./convert')
 
 let binaryen
 
@@ -25,8 +26,18 @@ async function load (source) {
   if (binaryen) return binaryen
   const found = find(source)
   if (found === undefined) return null
-  const imported = await import(pathToFileURL(found).href)
+  const imported = globalThis.WebAssembly === engine ? await import(pathToFileURL(found).href) : await evaluated(found)
   return (binaryen = imported.default || imported)
+}
+
+// Where the process's `WebAssembly` is emvm's, Binaryen must not run on what it translates for.
+async function evaluated (file) {
+  const { GlueSource } = require('../realm/source')
+  const { Loader } = require('../realm/loader')
+  const { files } = await GlueSource.of({ program: { hidden: true }, path: file }, [])
+  const own = Object.assign(Object.create(null), { WebAssembly: engine, process, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, fetch, FinalizationRegistry, WeakRef })
+  const loader = new Loader(files, { overrides: Object.assign(own, { globalThis, global: globalThis }), own: {}, context: undefined })
+  return (await loader.main(() => {})).exported
 }
 
 // Named one by one: `All` makes Binaryen write a compact import section that the engine does not read.

@@ -390,6 +390,12 @@ impl SandboxObject {
         self.cell.set_fault_hook(value_of(self.cell.env, function));
     }
 
+    /// `(ptr) => text or undefined`: asked for what the module says of a C++ exception.
+    #[napi(catch_unwind)]
+    pub fn set_explainer(&self, function: Unknown) {
+        self.cell.set_explainer(value_of(self.cell.env, function));
+    }
+
     /// `(what, id, ms, isTurn) => void`: makes and clears timers of the event loop, which come back to `fireTimer`.
     #[napi(catch_unwind)]
     pub fn set_timers(&self, function: Unknown) {

@@ -269,6 +269,14 @@ fn describe(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
 fn cpp(env: Env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> Value {
     let description = cell.describe_exception(ptr);
     let (type_name, what) = description.map_or((None, None), |d| (d.type_name, d.what));
+    // Where the type cannot be read, the module may have words of its own for it.
+    let (type_name, what) = match what {
+        None => match cell.explain(ptr) {
+            Some(text) => (type_name.or_else(|| cv_exception(&text)), Some(text)),
+            None => (type_name, None),
+        },
+        what => (type_name, what),
+    };
     let message = match (&what, &type_name, note) {
         (Some(what), ..) => what.clone(),
         (None, Some(name), _) => format!("C++ exception of type {name}"),
@@ -278,6 +286,12 @@ fn cpp(env: Env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> Value {
     let type_value = type_name.map_or_else(|| env.undefined(), |name| env.message(&name));
     let fields = [("type", type_value), ("ptr", env.number(f64::from(ptr)))];
     make(env, "EMVM_ERR_CPP_EXCEPTION", &message, &fields)
+}
+
+/// What OpenCV's messages begin with: only `cv::Exception` has them.
+fn cv_exception(text: &str) -> Option<String> {
+    text.starts_with("OpenCV(")
+        .then(|| "cv::Exception".to_owned())
 }
 
 /// The JavaScript value to throw for a start that failed.

@@ -25,6 +25,8 @@ pub struct SourceSpec {
     pub translated: Option<Uint8Array>,
     /// Its code is to tell of allocations.
     pub watched: Option<bool>,
+    /// It is to run: what no host runs is refused before it is compiled.
+    pub runs: Option<bool>,
     /// Folder of compiled code; absent: the user's own; empty: none.
     pub cache: Option<String>,
 }
@@ -87,6 +89,7 @@ struct Request {
     wasm: Option<Given>,
     translated: Option<Vec<u8>>,
     watched: bool,
+    runs: bool,
     cache: Option<Cache>,
 }
 
@@ -97,6 +100,7 @@ impl From<SourceSpec> for Request {
             wasm: Given::new(spec.wasm_path, spec.wasm_bytes),
             translated: spec.translated.map(|bytes| bytes.to_vec()),
             watched: spec.watched.unwrap_or(false),
+            runs: spec.runs.unwrap_or(false),
             cache: match spec.cache.as_deref() {
                 None => Cache::of_user(),
                 Some("") => None,
@@ -137,9 +141,13 @@ impl Request {
             return Ok(known);
         }
         let (cache, translated) = (self.cache.take(), self.translated.take());
-        let watched = self.watched;
+        let (watched, runs) = (self.watched, self.runs);
+        let reading = self.read()?;
+        if runs && let Some(why) = reading.refused() {
+            return Err(OpenError::Refused(why));
+        }
         let program = Program::get(
-            self.read()?,
+            reading,
             translated.as_deref(),
             watched,
             cache.as_ref(),
@@ -162,7 +170,7 @@ impl From<OpenError> for Failure {
                 ("EMVM_ERR_INVALID_WASM", None)
             }
             OpenError::Read(_) => ("EMVM_ERR_SOURCE", None),
-            OpenError::NoAllocator => ("EMVM_ERR_UNSUPPORTED", None),
+            OpenError::NoAllocator | OpenError::Refused(_) => ("EMVM_ERR_UNSUPPORTED", None),
         };
         Failure {
             code: code.into(),

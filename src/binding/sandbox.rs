@@ -31,6 +31,8 @@ pub struct SandboxCell {
     script_error: RefCell<Option<Reference>>,
     /// `(error) => void`: told of traps, aborts and time-outs, for those who watch a sandbox.
     fault_hook: RefCell<Option<Reference>>,
+    /// `(ptr) => text or undefined`: what the module's own functions say of a C++ exception.
+    explainer: RefCell<Option<Reference>>,
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     errno_error: RefCell<Option<Reference>>,
     /// JavaScript errors on their way through the module. What C++ catches never comes out.
@@ -53,6 +55,7 @@ impl SandboxCell {
             gate: Gate::new(None),
             script_error: RefCell::new(None),
             fault_hook: RefCell::new(None),
+            explainer: RefCell::new(None),
             errno_error: RefCell::new(None),
             carried: RefCell::default(),
         })
@@ -115,6 +118,27 @@ impl SandboxCell {
         }
     }
 
+    pub fn set_explainer(&self, function: Value) {
+        *self.explainer.borrow_mut() = Reference::weak(self.env, function);
+    }
+
+    /// What the module says of a C++ exception. No exception may be pending.
+    pub fn explain(&self, ptr: u32) -> Option<String> {
+        let explainer = self
+            .explainer
+            .borrow()
+            .as_ref()
+            .and_then(Reference::value)?;
+        let env = self.env;
+        match env.call(explainer, &[env.number(f64::from(ptr))]) {
+            Ok(text) => env.to_string(text).ok(),
+            Err(failed) => {
+                env.exception_of(failed);
+                None
+            }
+        }
+    }
+
     pub fn set_script_error(&self, keeper: Value, function: Value) {
         *self.script_error.borrow_mut() =
             Reference::kept_by(self.env, keeper, "#scriptError", function);
@@ -155,6 +179,7 @@ impl SandboxCell {
         drop(instance);
         self.script_error.borrow_mut().take();
         self.fault_hook.borrow_mut().take();
+        self.explainer.borrow_mut().take();
         self.errno_error.borrow_mut().take();
         Ok(())
     }

@@ -47,14 +47,12 @@ impl Cache {
         }
     }
 
+    /// The notes of code whose function bodies nobody has looked at: the WebAssembly namespace needs to know nothing of them.
+    pub const NOT_NOTED: &'static str = "\u{1}";
+
     /// The key of a module, whose bytes have this hash: it holds all that decides what code they become.
     pub fn key(wasm: &blake3::Hash) -> blake3::Hash {
         Self::key_for(&[0], wasm)
-    }
-
-    /// The key of the same code for those who need nothing noted beside it.
-    pub fn api_key(wasm: &blake3::Hash) -> blake3::Hash {
-        Self::key_for(&[1], wasm)
     }
 
     /// The key of the same module compiled to tell of allocations.
@@ -132,6 +130,19 @@ impl Cache {
         let code = unsafe { Code::load(&code) }.map_err(|_| damaged())?;
         cache_room::note_use(&seal);
         Ok(Some(Cached { code, notes }))
+    }
+
+    /// Writes other notes beside the code under `key`.
+    pub fn note(&self, key: &blake3::Hash, notes: &str) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        open_regular(&self.seal_path(key))?.read_to_end(&mut bytes)?;
+        bytes.truncate(80);
+        if bytes.len() < 80 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        bytes.extend_from_slice(seal_of(&bytes, notes.as_bytes()).as_bytes());
+        bytes.extend_from_slice(notes.as_bytes());
+        self.replace(&self.seal_path(key), &bytes)
     }
 
     /// Keeps code under `key`. A failure is no error for the caller: the code is compiled again next time.
@@ -291,6 +302,15 @@ mod tests {
         let (cache, key) = stored(folder.path());
         assert_eq!(cache.load(&key).unwrap().notes, "noted");
         assert!(cache.load(&blake3::hash(b"other")).is_none());
+    }
+
+    #[test]
+    fn notes_are_written_beside_code_that_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, key) = stored(folder.path());
+        cache.note(&key, "another").unwrap();
+        assert_eq!(cache.load(&key).unwrap().notes, "another");
+        assert!(cache.note(&blake3::hash(b"other"), "").is_err());
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod interruption;
 mod pace;
 mod points;
 mod raw;
+pub mod refused;
+mod stack;
 pub mod state;
 pub mod thunks;
 mod trampolines;

@@ -76,9 +76,6 @@ pub(super) struct FuncTable {
     pub(super) touched: Vec<u32>,
 }
 
-/// Calls into wasm that may be nested through callbacks: each takes a wasm stack of its own.
-const MAX_DEPTH: u32 = 192;
-
 static mut NO_MEMORY: VMMemoryDefinition = VMMemoryDefinition {
     base: NonNull::dangling().as_ptr(),
     current_length: 0,
@@ -290,7 +287,8 @@ impl Wasm {
 
     /// See [`enter`].
     fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
-        if self.depth >= MAX_DEPTH {
+        // Each call that nests takes a wasm stack of its own, and a piece of the host's.
+        if self.depth > 0 && !super::stack::has_room() {
             return Err(Unwind::trap(super::TrapKind::StackOverflow));
         }
         // Short functions have no interruption point: host code that calls them on and on is stopped here.

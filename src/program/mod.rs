@@ -25,6 +25,7 @@ pub use registry::{Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;
+use crate::engine::refused;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -102,6 +103,12 @@ impl Reading {
             Some(stripped) if self.abi.fastcomp => stripped.to_owned(),
             _ => name.to_owned(),
         }
+    }
+
+    /// Why no host runs it, if none does.
+    pub fn refused(&self) -> Option<&'static str> {
+        let threads = || self.glue.as_ref().is_some_and(|glue| glue.uses.pthreads);
+        refused::reason(&self.wasm).or_else(|| threads().then_some(refused::THREADS))
     }
 
     /// It is to be compiled with its allocator watched: another program than the same source without.
@@ -182,6 +189,7 @@ fn read_glue(
         choices.extend(
             glue::wasm_literal::find(ast)
                 .into_iter()
+                .filter(|wasm| !is_probe(wasm))
                 .map(|wasm| (wasm, WasmOrigin::Embedded)),
         );
         if choices.is_empty()
@@ -223,6 +231,23 @@ fn read_glue(
     let (wasm, origin, facts) = choose(ast, choices)?;
     let read = glue::read(ast, &facts, host);
     Ok((wasm, origin, facts, read))
+}
+
+/// Whether a module that sits in JavaScript is there to be tried, and not to be run: such code asks what the engine can do.
+/// It imports nothing, has no memory that anybody could use, and is small.
+fn is_probe(wasm: &[u8]) -> bool {
+    use wasmparser::{ExternalKind, Parser, Payload};
+    const MOST_BYTES: usize = 512;
+    let parsed = || Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    wasm.len() <= MOST_BYTES
+        && !parsed().any(|payload| match payload {
+            Payload::ImportSection(imports) => imports.count() > 0,
+            Payload::ExportSection(exports) => exports
+                .into_iter()
+                .flatten()
+                .any(|export| export.kind == ExternalKind::Memory),
+            _ => false,
+        })
 }
 
 /// Of several: the one whose imports this glue answers best and that the engine can run; then the largest.

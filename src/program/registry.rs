@@ -43,6 +43,9 @@ pub enum OpenError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// It is one that no host runs.
+    #[error("{0}")]
+    Refused(&'static str),
     /// Its allocator was to be watched.
     #[error(
         "the functions that allocate and free cannot be found in this module: it neither exports `malloc` and `free` nor has a \
@@ -106,6 +109,13 @@ impl Program {
         let cached = cache.and_then(|cache| cache.load(&key));
         let from_cache = cached.is_some();
         let (code, notes) = match cached {
+            Some(cached) if cached.notes == Cache::NOT_NOTED => {
+                let notes = restorable(&reading).err().unwrap_or_default();
+                if let Some(cache) = cache {
+                    let _ = cache.note(&key, &notes);
+                }
+                (cached.code, notes)
+            }
             Some(cached) => (cached.code, cached.notes),
             None => {
                 wasm_code::check(wasm)?;

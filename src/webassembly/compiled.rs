@@ -1,6 +1,6 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
-use crate::engine::{self, Cache, Code};
+use crate::engine::{self, Cache, Code, refused};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -28,6 +28,8 @@ pub enum CompileFailure {
     Invalid(String),
     /// Uses the first encoding of exception handling (`try`/`catch`/`rethrow`).
     LegacyExceptions(String),
+    /// Valid, but of a kind that is not run here.
+    Refused(&'static str),
 }
 
 /// An engine that compiles nothing: it validates, makes host memories and tables, and knows all signatures.
@@ -146,14 +148,18 @@ pub fn compile_kept(
         )));
     }
     let cache = cache.filter(|_| original.len() >= CACHED_BYTES);
-    let kept = Cache::api_key(&digest);
+    if let Some(why) = refused::reason(bytes) {
+        return Err(CompileFailure::Refused(why));
+    }
+    // The same key as that of a program: the code is the same.
+    let kept = Cache::key(&digest);
     let code = match cache.and_then(|cache| cache.load(&kept)) {
         Some(cached) => cached.code,
         None => {
             let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
             if let Some(cache) = cache {
                 // Not being able to keep it costs the next process time, nothing else.
-                let _ = cache.store(&kept, &code, "");
+                let _ = cache.store(&kept, &code, Cache::NOT_NOTED);
             }
             code
         }
@@ -183,6 +189,7 @@ const MAX_BYTES: usize = 1 << 30;
 pub fn validate(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_BYTES
         && bytes.starts_with(b"\0asm")
+        && refused::reason(bytes).is_none()
         && wasmer::Module::validate(engine(), bytes).is_ok()
 }
 

@@ -33,7 +33,7 @@ callback!(
 );
 callback!(
     /// `(bytes, cache, original) -> module`, or `[why]` for what did not compile; followed by the bytes, as an
-    /// ArrayBuffer, when they use the first encoding of exceptions. `cache`: folder of compiled code; undefined: the
+    /// ArrayBuffer, when they use the first encoding of exceptions; or `[why, undefined, true]` for what is not run here. `cache`: folder of compiled code; undefined: the
     /// user's own; empty: none. `original`: what the bytes were translated from.
     module_compile, 3, |env, a| {
     let (bytes, source) = (env.bytes(a[0])?, Source::of(env, a[1], a[2])?);
@@ -78,6 +78,10 @@ fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]
         Err(CompileFailure::Invalid(message)) => Ok(env.list([env.string(&message)].into_iter())),
         Err(CompileFailure::LegacyExceptions(message)) => {
             Ok(env.list([env.string(&message), env.array_buffer(bytes)?].into_iter()))
+        }
+        Err(CompileFailure::Refused(why)) => {
+            let parts = [env.string(why), env.undefined(), env.boolean(true)];
+            Ok(env.list(parts.into_iter()))
         }
     }
 }

@@ -77,6 +77,7 @@ pub fn to_number(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> R
     }
 }
 
+/// Anything but a plain number. A C++ exception that was caught is the pointer that Emscripten would have thrown.
 #[cold]
 pub fn to_number_slow(
     rt: &mut Runtime,
@@ -87,6 +88,9 @@ pub fn to_number_slow(
     let js = rt.js();
     if let Some(boolean) = js.to_bool(value) {
         return Ok(f64::from(u8::from(boolean)));
+    }
+    if let Some(Unwind::Cpp(at)) = js.unwind_of(value) {
+        return Ok(f64::from(at));
     }
     if check {
         let shown = js.display(rt, value);
@@ -162,6 +166,9 @@ pub fn bigint_to_wire(
             Ok(Wire::Big(number as i128 as i64))
         }
         _ => {
+            if let Some(Unwind::Cpp(at)) = js.unwind_of(value) {
+                return Ok(Wire::Big(i64::from(at)));
+            }
             let shown = js.display(rt, value);
             Err(Unwind::script(
                 "TypeError",
