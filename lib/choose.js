@@ -2,6 +2,7 @@
 
 // Which host runs a program, and why: `open` acts on it, `inspect` shows it.
 
+const { ofBindgen } = require('./bindgen')
 const { MissingImportError, UnsupportedError } = require('./errors')
 
 // The imports that the user answers, by the names they may be given under.
@@ -36,6 +37,10 @@ function hasWasmFS (facts) {
 function obstacles (facts, options) {
   const reasons = []
   if (options.packages && options.packages.length > 0) reasons.push(`dependencies are to run inside (packages: ${options.packages.join(', ')})`)
+  if (facts.hasGlue && (facts.bindgen || facts.imports.some(ofBindgen))) {
+    const reason = 'it was made by wasm-bindgen, and its own JavaScript answers its imports'
+    return { reasons: [...reasons, reason], silent: [reason], missing: [] }
+  }
   if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)
   const api = (facts.shape && facts.shape.api) || []
   if (api.length > 0) reasons.push(`the file is an API of the package's own, with the glue inside: it exports ${api.slice(0, 4).join(', ')}${api.length > 4 ? ', ...' : ''}`)

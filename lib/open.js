@@ -1,7 +1,9 @@
 'use strict'
 
+const { readFileSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { join } = require('node:path')
+const { isBindgen } = require('./bindgen')
 const { load } = require('./binding')
 const errors = require('./errors')
 const { openOptions, sourceOf } = require('./options')
@@ -35,13 +37,29 @@ async function openProgram (source, options, runs = false) {
     return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
     // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
+    if (failure.code === 'EMVM_ERR_SOURCE' && isAsmJs(path, bytes)) {
+      throw new errors.UnsupportedError(`${path ?? 'the source'} is asm.js: JavaScript, of which nothing would run in emvm. Use the package's WebAssembly build, or build with -sWASM=1`)
+    }
     const noGlue = /^the source is not an Emscripten module: it is JavaScript/.test(failure.message)
-    const wraps = noGlue && (options.host === 'glue' || runsPackages(options))
+    const bindgen = noGlue && options.host !== 'native' && path !== undefined && isBindgen(path)
+    const wraps = noGlue && (options.host === 'glue' || runsPackages(options) || bindgen)
     if (noGlue && options.host === 'auto') failure.message += "; if it is a package's API around glue in another file or in a dependency, open it with host: 'glue'"
     const hides = options.host !== 'native' && path !== undefined && (wraps || /^no WebAssembly found/.test(failure.message))
     if (failure.code === 'EMVM_ERR_SOURCE') explain(failure, source, path)
     if (!hides) throw failure
-    return withoutProgram(failure, path, bytes)
+    return withoutProgram(failure, path, bytes, bindgen)
+  }
+}
+
+// What Emscripten makes without WebAssembly: its older and its newer form.
+const ASM = /(["'])(use|almost) asm\1|\bfunction asmFunc\s*\(/
+
+function isAsmJs (path, bytes) {
+  try {
+    return ASM.test(bytes ? Buffer.from(bytes).toString('latin1') : readFileSync(path, 'latin1'))
+  } catch {
+    // What is wrong with the file has been said.
+    return false
   }
 }
 
@@ -73,8 +91,8 @@ function factsOf (program) {
 }
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
-function withoutProgram (failure, path, bytes) {
-  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, wasmOrigin: { kind: 'hidden' } }
+function withoutProgram (failure, path, bytes, bindgen) {
+  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, bindgen, wasmOrigin: { kind: 'hidden' } }
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 

@@ -5,8 +5,9 @@
 const test = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
-const { open } = require('../..')
+const { inspect, open } = require('../..')
 const { glueFolder, BASE64 } = require('../support/glue')
+const { assemble, OP } = require('../support/wasm')
 
 const BYTES = `const bytes = Buffer.from('${BASE64}', 'base64'); const imports = { env: { callback: (x) => x } }`
 const INSTANCE = `${BYTES}; exports.machine = async () => (await WebAssembly.instantiate(bytes, imports)).instance.exports`
@@ -181,4 +182,58 @@ test('wrong names are refused', async (t) => {
   }
   await assert.rejects(open(file, { packages: ['engine', 'engin'] }), { code: 'EMVM_ERR_OPTION', message: /'engin'.*no such package/ })
   await assert.rejects(open(file), { code: 'EMVM_ERR_SOURCE', message: /host: 'glue'/ })
+})
+
+const RUST = assemble({
+  imports: [{ module: 'wbg', name: '__wbindgen_throw', params: 2 }],
+  functions: [{ export: 'add', params: 2, result: true, code: [OP.localGet, 0, OP.localGet, 1, OP.i32Add] }]
+})
+
+// As wasm-bindgen makes it for Node, and for bundlers with the bytes in a file.
+const BINDGEN = `let wasm
+const imports = { wbg: module.exports }
+module.exports.add = function add (a, b) { return wasm.add(a, b) }
+module.exports.__wbindgen_throw = function () { throw new Error('thrown') }
+const path = require('path').join(__dirname, 'machine_bg.wasm')
+wasm = new WebAssembly.Instance(new WebAssembly.Module(require('fs').readFileSync(path)), imports).exports`
+
+test('packages made by wasm-bindgen need no host', async (t) => {
+  const { folder, write } = glueFolder(t)
+  write('package.json', manifest('machine'))
+  write('machine_bg.wasm', RUST)
+  const files = [
+    write('machine.js', BINDGEN),
+    write('api.mjs', 'import machine from "./machine.js"\nexport const version = 1\nexport const add = (a, b) => machine.add(a, b)'),
+    write('web.mjs', `let wasm
+      export function add (a, b) { return wasm.add(a, b) }
+      async function __wbg_init (input) { const { instance } = await WebAssembly.instantiate(await input, { wbg: { __wbindgen_throw () {} } }); wasm = instance.exports; wasm.__wbindgen_start?.(); return wasm }
+      export default __wbg_init`)
+  ]
+  for (const file of files) {
+    const { host, reasons } = await inspect(file)
+    assert.strictEqual(host, 'glue', file)
+    assert.match(reasons.join(), /wasm-bindgen/)
+    const vm = await open(file)
+    for (let round = 0; round < 2; round++) {
+      if (vm.exports.default && vm.exports.default.name === '__wbg_init') await vm.exports.default(RUST)
+      assert.strictEqual(vm.exports.add(2, 3), 5)
+      assert.ok(vm.stats().calls > 0)
+      await vm.isReady()
+    }
+    vm.dispose()
+  }
+  await assert.rejects(open(files[0], { host: 'native' }), { code: 'EMVM_ERR_UNSUPPORTED', message: /wasm-bindgen/ })
+  assert.ok(folder)
+})
+
+test('asm.js is refused by name', async (t) => {
+  const { write } = glueFolder(t)
+  const files = {
+    'old.js': 'var Module = {}; Module.asm = (function (global, env, buffer) { "use asm"; function add (a, b) { a = a | 0; b = b | 0; return a + b | 0 } return { add: add } })(globalThis, {}, new ArrayBuffer(65536)); Module.HEAP8 = null',
+    'almost.js': "var Module = {}; Module.asm = (function (global, env) { 'almost asm'; return {} })(globalThis, {})",
+    'new.js': 'var Module = {}; var HEAPU8; function asmFunc (imports) { return { add: (a, b) => a + b } } module.exports = Module'
+  }
+  for (const [name, text] of Object.entries(files)) {
+    for (const host of ['auto', 'glue']) await assert.rejects(open(write(name, text), { host }), { code: 'EMVM_ERR_UNSUPPORTED', message: /asm\.js/ }, name)
+  }
 })

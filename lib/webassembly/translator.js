@@ -34,7 +34,7 @@ async function load (source) {
 async function evaluated (file) {
   const { GlueSource } = require('../realm/source')
   const { Loader } = require('../realm/loader')
-  const { files } = await GlueSource.of({ program: { hidden: true }, path: file }, [])
+  const { files } = await GlueSource.of({ program: { hidden: true }, path: file, bytes: undefined }, [])
   const own = Object.assign(Object.create(null), { WebAssembly: engine, process, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, fetch, FinalizationRegistry, WeakRef })
   const loader = new Loader(files, { overrides: Object.assign(own, { globalThis, global: globalThis }), own: {}, context: undefined })
   return (await loader.main(() => {})).exported
