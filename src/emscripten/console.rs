@@ -4,16 +4,10 @@ use super::fs::Stdio;
 use super::{ImportFn, Runtime, text};
 use crate::engine::{Args, Unwind};
 
-/// The longest string of JavaScript, in code units.
-const LONGEST: usize = 0x1fff_ffe8;
-
 impl Runtime {
     /// One call of `print` or `printErr`.
     pub fn print(&mut self, stream: Stdio, text: &str) -> Result<(), Unwind> {
-        // By the length of UTF-8 first, which costs nothing.
-        if text.len() > LONGEST && text.encode_utf16().count() > LONGEST {
-            return Err(Unwind::StringTooLong);
-        }
+        super::text::check_length(text.len())?;
         self.fs
             .print(stream, text)
             .map_err(|errno| Unwind::script("Error", format!("the print function failed: {errno}")))

@@ -2,11 +2,11 @@
 
 use crate::engine::{PIECE, Pace, Unwind};
 
-/// The most units of a string in V8 on 64 bits. What would be longer is refused as V8 refuses it.
+/// The most units of a string in V8 on 64 bits. What would be longer is refused as Node refuses it.
 pub const MOST: usize = 0x1fff_ffe8;
 
 pub fn too_long() -> Unwind {
-    Unwind::script("RangeError", "Invalid string length")
+    Unwind::StringTooLong
 }
 
 pub fn check_length(units: usize) -> Result<(), Unwind> {

@@ -76,3 +76,32 @@ fn values(raw: &[sys::napi_value]) -> Res<&[Value]> {
     // SAFETY: none is null, and `Value` has the layout of a `napi_value`.
     Ok(unsafe { std::slice::from_raw_parts(raw.as_ptr().cast(), raw.len()) })
 }
+
+/// The same with as many arguments as `want` says for the data; those not given are `undefined`.
+#[inline]
+pub fn with_padded(
+    raw: sys::napi_env,
+    info: sys::napi_callback_info,
+    want: impl FnOnce(*mut c_void) -> usize,
+    run: impl FnOnce(Env, &[Value], *mut c_void) -> Res<Value>,
+) -> sys::napi_value {
+    let env = Env::new(raw);
+    env.guard(|| {
+        let (mut few, mut count, mut data) = ([ptr::null_mut(); FEW], FEW, ptr::null_mut());
+        let (at, no_this) = (few.as_mut_ptr(), ptr::null_mut());
+        // SAFETY: `few` has room for `count` values; Node-API fills up with `undefined`.
+        env.check(unsafe { sys::napi_get_cb_info(raw, info, &mut count, at, no_this, &mut data) })?;
+        let wanted = want(data);
+        if wanted <= FEW {
+            return run(env, values(&few[..wanted])?, data);
+        }
+        let mut many: SmallVec<[sys::napi_value; 2 * FEW]> =
+            SmallVec::from_elem(ptr::null_mut(), wanted);
+        let (at, mut count) = (many.as_mut_ptr(), wanted);
+        // SAFETY: as above.
+        env.check(unsafe {
+            sys::napi_get_cb_info(raw, info, &mut count, at, no_this, ptr::null_mut())
+        })?;
+        run(env, values(&many)?, data)
+    })
+}

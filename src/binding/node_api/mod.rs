@@ -8,10 +8,11 @@ mod entries;
 mod objects;
 mod references;
 mod values;
+mod work;
 
-pub use entries::{Entry, with_arguments};
+pub use entries::{Arguments, Entry, with_arguments, with_padded};
 pub use objects::Kind;
-pub use references::{Reference, Scope};
+pub use references::{Ref, Reference, Scope};
 pub use values::ViewType;
 
 use napi::sys;
@@ -191,7 +192,9 @@ impl Env {
         let mut value = ptr::null_mut();
         // SAFETY: two strings.
         let status = unsafe { sys::napi_create_error(self.0, code.raw(), text.raw(), &mut value) };
-        self.sure(status, value)
+        // The code is a property, which cannot be set in a thread that is being ended.
+        self.given(status, value)
+            .unwrap_or_else(|_| self.error(message))
     }
     pub fn type_error(self, message: &str) -> Value {
         let (text, mut value) = (self.message(message), ptr::null_mut());

@@ -1,16 +1,16 @@
 //! Calls across the border: JavaScript into wasm (exported functions) and wasm into JavaScript (imports).
 
-use super::env::{Env, Js, Pending, Ref, Res, Scope};
 use super::realm::{ErrorKind, FunctionCell, Realm};
 use super::value::{to_js, to_wasm};
+use crate::binding::node_api::{Failed, Kind, Ref, Res, Scope, Value, with_padded};
 use crate::engine::Exit;
 use crate::engine::vm::{self, HostExit};
 use crate::webassembly::{ValueKind, report};
 use napi::sys;
 use smallvec::SmallVec;
+use std::ffi::c_void;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::ptr;
 use wasmer_types::{FunctionType, RawValue, TrapCode};
 use wasmer_vm::Trap;
 
@@ -30,46 +30,18 @@ impl fmt::Display for Crossing {
 impl std::error::Error for Crossing {}
 
 /// The callback of every exported function; its data is a `FunctionCell`.
-pub unsafe extern "C" fn exported(raw: sys::napi_env, info: sys::napi_callback_info) -> Js {
-    let env = Env(raw);
-    let mut inline = [ptr::null_mut(); INLINE];
-    let (mut count, mut data) = (INLINE, ptr::null_mut());
-    // SAFETY: `inline` has room for `count` values.
-    unsafe {
-        sys::napi_get_cb_info(
-            raw,
-            info,
-            &mut count,
-            inline.as_mut_ptr(),
-            ptr::null_mut(),
-            &mut data,
-        )
-    };
+pub unsafe extern "C" fn exported(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
     // SAFETY: the function object keeps its realm, which owns the cell.
-    let cell = unsafe { &*data.cast::<FunctionCell>() };
-    env.guard(|| {
-        if cell.params.len() <= INLINE {
-            return invoke(cell, &inline[..cell.params.len()]);
-        }
-        let mut all = vec![ptr::null_mut(); cell.params.len()];
-        let mut count = all.len();
-        // SAFETY: `all` has room for `count` values.
-        unsafe {
-            sys::napi_get_cb_info(
-                raw,
-                info,
-                &mut count,
-                all.as_mut_ptr(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-            )
-        };
-        invoke(cell, &all)
-    })
+    let cell = |data: *mut c_void| unsafe { &*data.cast::<FunctionCell>() };
+    let want = |data| cell(data).params.len();
+    with_padded(env, info, want, |_, args, data| invoke(cell(data), args))
 }
 
 #[inline]
-fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
+fn invoke(cell: &FunctionCell, args: &[Value]) -> Res<Value> {
     // SAFETY: see `exported`.
     let realm = unsafe { &*cell.realm };
     if !realm.is_live() || !realm.is_current(cell.generation) {
@@ -97,19 +69,20 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     for ((slot, arg), kind) in slots.iter_mut().zip(args).zip(&cell.params) {
         *slot = to_wasm(realm, *arg, *kind)?;
     }
-    // Converting arguments may have run user code.
-    if !realm.is_live() || !realm.is_current(cell.generation) {
+    // Converting arguments may have run user code, which may have brought the realm to another generation, or released it:
+    // then `enter` fails.
+    if !realm.is_current(cell.generation) {
         return Err(realm.stale());
     }
     if let Some(why) = realm.stopping() {
         return Err(realm.stopped(Some(why)));
     }
-    realm.enter();
-    // SAFETY: the realm is live and `depth` keeps it so; `slots` has room for arguments and results.
+    let held = realm.enter()?;
+    // SAFETY: the realm is live and `held` keeps it so; `slots` has room for arguments and results.
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| unsafe {
         vm::enter(&realm.calls_with, cell.function.0, slots.as_mut_ptr())
     }));
-    let stopped = realm.leave(!matches!(outcome, Ok(Ok(()))));
+    let stopped = realm.leave(held, !matches!(outcome, Ok(Ok(()))));
     // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
     let Ok(outcome) = outcome else {
         let bytes = realm.calls_with.stack();
@@ -123,7 +96,7 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
         }
         return Err(surface(realm, &trap));
     }
-    if realm.depth.get() == 0 {
+    if realm.depth() == 0 {
         realm.forget_exceptions();
     }
     match cell.results[..] {
@@ -133,27 +106,29 @@ fn invoke(cell: &FunctionCell, args: &[Js]) -> Res<Js> {
     }
 }
 
-fn results_array(realm: &Realm, slots: &[RawValue], kinds: &[ValueKind]) -> Res<Js> {
+fn results_array(realm: &Realm, slots: &[RawValue], kinds: &[ValueKind]) -> Res<Value> {
     let array = realm.env.array(kinds.len());
     for (at, (slot, kind)) in slots.iter().zip(kinds).enumerate() {
-        realm.env.set_index(array, at, to_js(realm, *slot, *kind)?);
+        realm
+            .env
+            .set_index(array, at as u32, to_js(realm, *slot, *kind)?)?;
     }
     Ok(array)
 }
 
 /// Throws in JavaScript what ended a call into wasm.
 #[cold]
-pub fn surface(realm: &Realm, trap: &Trap) -> Pending {
+pub fn surface(realm: &Realm, trap: &Trap) -> Failed {
     let pending = match raise(realm, trap) {
         Ok(pending) | Err(pending) => pending,
     };
-    if realm.depth.get() == 0 {
+    if realm.depth() == 0 {
         realm.forget_exceptions();
     }
     pending
 }
 
-fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
+fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
     let env = realm.env;
     if trap.is::<Crossing>() {
         return Ok(env.throw(realm.take_in_flight()?));
@@ -162,7 +137,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
         let exnref = exception.to_u32_exnref();
         if let Some(number) = realm.exception_identity(exnref) {
             return Ok(
-                env.throw(env.call(env.deref(realm.helpers.extern_out), &[env.address(number)])?)
+                env.throw(env.call(env.deref(realm.helpers.extern_out)?, &[env.address(number)])?)
             );
         }
         let Some((tag, payload)) = realm.with(|store| store.exception(exnref))? else {
@@ -181,10 +156,10 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
             } else {
                 env.undefined()
             };
-            env.set_index(array, at, value);
+            env.set_index(array, at as u32, value)?;
         }
         return Ok(env.throw(env.call(
-            env.deref(realm.helpers.exception),
+            env.deref(realm.helpers.exception)?,
             &[env.address(tag), array],
         )?));
     }
@@ -194,14 +169,8 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Pending> {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
         _ => ErrorKind::Runtime,
     };
-    let frames = env.list(
-        report
-            .frames
-            .iter()
-            .map(|frame| env.string(frame))
-            .collect::<Vec<_>>()
-            .into_iter(),
-    );
+    let frames = report.frames.iter().map(|frame| env.message(frame));
+    let frames = env.list(frames)?;
     Ok(realm.raise_with(kind, report.message, frames))
 }
 
@@ -226,7 +195,7 @@ pub struct Import {
 }
 
 impl Import {
-    pub fn new(realm: &Realm, function: Js, ty: &FunctionType, thunked: bool) -> Res<Self> {
+    pub fn new(realm: &Realm, function: Value, ty: &FunctionType, thunked: bool) -> Res<Self> {
         Ok(Self {
             realm,
             function: realm.keep_import(function)?,
@@ -247,7 +216,7 @@ pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
     if import.thunked {
         let exnref = match outcome {
             Ok(()) => 0,
-            Err(Pending) => catch(realm)?,
+            Err(failed) => catch(realm, failed)?,
         };
         // SAFETY: behind the results there is room for the exception.
         unsafe {
@@ -257,7 +226,7 @@ pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
         };
         return Ok(());
     }
-    outcome.map_err(|Pending| leave(realm, realm.env.take_exception()))
+    outcome.map_err(|failed| leave(realm, realm.env.exception_of(failed)))
 }
 
 /// The same where the code tells of allocations: those of inner calls belong to the wasm that waits, too.
@@ -272,12 +241,12 @@ pub fn imported_watched(import: &Import, slots: *mut RawValue) -> Result<(), Hos
 #[inline]
 fn call_out(realm: &Realm, import: &Import, slots: *mut RawValue) -> Res<()> {
     let env = realm.env;
-    let mut args = SmallVec::<[Js; INLINE]>::new();
+    let mut args = SmallVec::<[Value; INLINE]>::new();
     for (at, kind) in import.params.iter().enumerate() {
         // SAFETY: wasm passes as many values as the signature has.
         args.push(to_js(realm, unsafe { *slots.add(at) }, *kind)?);
     }
-    let result = env.call(env.deref(import.function), &args)?;
+    let result = env.call(env.deref(import.function)?, &args)?;
     match import.results[..] {
         [] => {}
         // SAFETY: there is room for the results.
@@ -289,27 +258,18 @@ fn call_out(realm: &Realm, import: &Import, slots: *mut RawValue) -> Res<()> {
 
 /// Several results come as an iterable.
 #[cold]
-fn spread(realm: &Realm, result: Js, kinds: &[ValueKind], slots: *mut RawValue) -> Res<()> {
+fn spread(realm: &Realm, result: Value, kinds: &[ValueKind], slots: *mut RawValue) -> Res<()> {
     let env = realm.env;
-    let global = {
-        let mut global = ptr::null_mut();
-        // SAFETY: plain query.
-        env.check(unsafe { sys::napi_get_global(env.0, &mut global) })?;
-        global
-    };
-    if !matches!(
-        env.kind(result),
-        sys::ValueType::napi_object | sys::ValueType::napi_function
-    ) {
+    if !matches!(env.kind(result), Kind::Object | Kind::Function) {
         return Err(env.throw_type("multi-return value must be iterable"));
     }
-    let from = env.get(env.get(global, c"Array")?, c"from")?;
+    let from = env.get_named(env.get_named(env.global(), c"Array")?, c"from")?;
     let array = env.call(from, &[result])?;
-    if env.len(array)? != kinds.len() {
+    if env.len(array)? as usize != kinds.len() {
         return Err(env.throw_type("multi-return length mismatch"));
     }
     for (at, kind) in kinds.iter().enumerate() {
-        let raw = to_wasm(realm, env.get_index(array, at)?, *kind)?;
+        let raw = to_wasm(realm, env.get_index(array, at as u32)?, *kind)?;
         // SAFETY: there is room for the results.
         unsafe { *slots.add(at) = raw };
     }
@@ -318,8 +278,8 @@ fn spread(realm: &Realm, result: Js, kinds: &[ValueKind], slots: *mut RawValue) 
 
 /// Turns the pending JavaScript exception into a wasm exception, where wasm may catch it.
 #[cold]
-fn catch(realm: &Realm) -> Result<u32, HostExit> {
-    let value = realm.env.take_exception();
+fn catch(realm: &Realm, failed: Failed) -> Result<u32, HostExit> {
+    let value = realm.env.exception_of(failed);
     match catchable(realm, value) {
         Ok(Some(exnref)) => Ok(exnref),
         _ => Err(leave(realm, value)),
@@ -328,21 +288,22 @@ fn catch(realm: &Realm) -> Result<u32, HostExit> {
 
 /// Unwinds all of wasm with a JavaScript exception.
 #[cold]
-fn leave(realm: &Realm, value: Js) -> HostExit {
-    realm.set_in_flight(value);
+fn leave(realm: &Realm, value: Value) -> HostExit {
+    // It fails only where JavaScript may not run any more.
+    let _ = realm.set_in_flight(value);
     HostExit::Trap(Box::new(Crossing))
 }
 
 /// A wasm exception that stands for `value`, unless wasm may not catch it (a trap).
-fn catchable(realm: &Realm, value: Js) -> Res<Option<u32>> {
+fn catchable(realm: &Realm, value: Value) -> Res<Option<u32>> {
     let env = realm.env;
-    let about = env.call(env.deref(realm.helpers.describe), &[value])?;
+    let about = env.call(env.deref(realm.helpers.describe)?, &[value])?;
     let number = match env.kind(about) {
-        sys::ValueType::napi_null => return Ok(None),
-        _ => env.call(env.deref(realm.helpers.extern_in), &[value])?,
+        Kind::Null => return Ok(None),
+        _ => env.call(env.deref(realm.helpers.extern_in)?, &[value])?,
     };
     let number = env.to_usize(number)?;
-    let (tag, payload) = if env.is(about, sys::ValueType::napi_number) {
+    let (tag, payload) = if env.is(about, Kind::Number) {
         let tag = realm.with(crate::webassembly::Store::js_tag)?;
         let mut raw = RawValue::default();
         raw.externref = number;
@@ -352,7 +313,7 @@ fn catchable(realm: &Realm, value: Js) -> Res<Option<u32>> {
         let kinds = realm.with(|store| tag_kinds(store, tag))?;
         let mut payload = Vec::with_capacity(kinds.len());
         for (at, kind) in kinds.iter().enumerate() {
-            payload.push(to_wasm(realm, env.get_index(about, at + 1)?, *kind)?);
+            payload.push(to_wasm(realm, env.get_index(about, at as u32 + 1)?, *kind)?);
         }
         (tag, payload)
     };

@@ -1,45 +1,42 @@
 //! Modules and instances.
 
 use super::call::{self, Import};
-use super::env::{Env, Js, Ref, Res, callback};
 use super::realm::{ErrorKind, Realm};
+use crate::binding::node_api::{Arguments, Env, Failed, Kind, Res, Value};
 use crate::engine::Cache;
 use crate::engine::vm::{self, InstantiateError};
 use crate::webassembly::{
     CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, compile_thunks, host_type,
     known, validate,
 };
-use napi::sys;
-use std::ffi::c_void;
-use std::ptr;
 use std::sync::Arc;
 use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo};
 use wasmer_vm::VMExtern;
 
-fn module_of<'a>(env: Env, value: Js) -> Res<&'a Arc<Compiled>> {
+fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<Compiled>> {
     // SAFETY: `lib/webassembly` passes the external that compiling gave it and keeps it.
     unsafe { env.from_external::<Arc<Compiled>>(value) }
 }
 
-callback!(module_validate, 1, |env, a| Ok(
-    env.boolean(validate(&env.bytes(a[0])?))
-));
-callback!(
-    /// `(bytes) -> module`, when they were compiled before and still are; else undefined. Nobody writes the bytes meanwhile.
-    module_known, 1, |env, a| match env.with_bytes(a[0], known)? {
+pub fn module_validate(env: Env, a: &Arguments) -> Res<Value> {
+    Ok(env.boolean(validate(&env.bytes(a[0])?)))
+}
+
+/// `(bytes) -> module`, when they were compiled before and still are; else undefined. Nobody writes the bytes meanwhile.
+pub fn module_known(env: Env, a: &Arguments) -> Res<Value> {
+    match env.with_bytes(a[0], known)? {
         Some(module) => env.external(module),
         None => Ok(env.undefined()),
     }
-);
-callback!(
-    /// `(bytes, cache, original) -> module`, or `[why]` for what did not compile; followed by the bytes, as an
-    /// ArrayBuffer, when they use the first encoding of exceptions; or `[why, undefined, true]` for what is not run here. `cache`: folder of compiled code; undefined: the
-    /// user's own; empty: none. `original`: what the bytes were translated from.
-    module_compile, 3, |env, a| {
+}
+
+/// `(bytes, cache, original) -> module`, or `[why]` for what did not compile; followed by the bytes, as an
+/// ArrayBuffer, when they use the first encoding of exceptions; or `[why, undefined, true]` for what is not run here.
+/// `cache`: folder of compiled code; undefined: the user's own; empty: none. `original`: what the bytes were translated from.
+pub fn module_compile(env: Env, a: &Arguments) -> Res<Value> {
     let (bytes, source) = (env.bytes(a[0])?, Source::of(env, a[1], a[2])?);
     settle(env, source.compile(&bytes), &bytes)
 }
-);
 
 /// Where compiled code is kept, and under which name.
 struct Source {
@@ -48,13 +45,13 @@ struct Source {
 }
 
 impl Source {
-    fn of(env: Env, cache: Js, original: Js) -> Res<Self> {
+    fn of(env: Env, cache: Value, original: Value) -> Res<Self> {
         let folder = match env.kind(cache) {
-            sys::ValueType::napi_string => Some(env.to_string(cache)?),
+            Kind::String => Some(env.to_string(cache)?),
             _ => None,
         };
         let original = match env.kind(original) {
-            sys::ValueType::napi_object => Some(env.bytes(original)?),
+            Kind::Object => Some(env.bytes(original)?),
             _ => None,
         };
         Ok(Self {
@@ -72,125 +69,89 @@ impl Source {
     }
 }
 
-fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]) -> Res<Js> {
+fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]) -> Res<Value> {
     match outcome {
         Ok(module) => env.external(module),
-        Err(CompileFailure::Invalid(message)) => Ok(env.list([env.string(&message)].into_iter())),
+        Err(CompileFailure::Invalid(message)) => env.list([env.message(&message)]),
         Err(CompileFailure::LegacyExceptions(message)) => {
-            Ok(env.list([env.string(&message), env.array_buffer(bytes)?].into_iter()))
+            env.list([env.message(&message), env.array_buffer(bytes)?])
         }
         Err(CompileFailure::Refused(why)) => {
-            let parts = [env.string(why), env.undefined(), env.boolean(true)];
-            Ok(env.list(parts.into_iter()))
+            env.list([env.message(why), env.undefined(), env.boolean(true)])
         }
     }
 }
 
-/// A compilation on a thread of libuv's pool.
-struct Job {
-    bytes: Vec<u8>,
-    source: Source,
-    outcome: Option<Result<Arc<Compiled>, CompileFailure>>,
-    done: Ref,
-    work: sys::napi_async_work,
+/// `(bytes, cache, original, done)`: calls `done` with what `module_compile` would have given.
+pub fn module_compile_async(env: Env, a: &Arguments) -> Res<Value> {
+    let (bytes, source) = (env.bytes(a[0])?, Source::of(env, a[1], a[2])?);
+    let done = env.keep(a[3])?;
+    let work = move || {
+        let outcome = source.compile(&bytes);
+        (outcome, bytes)
+    };
+    env.in_background("emvm:compile", work, move |env, compiled| {
+        let function = env.deref(done);
+        env.forget(done);
+        let (outcome, bytes) = compiled.unwrap_or_else(|| {
+            let why = "the compiler failed on this module";
+            (Err(CompileFailure::Invalid(why.into())), Vec::new())
+        });
+        let outcome = settle(env, outcome, &bytes)?;
+        env.call(function?, &[outcome]).map(drop)
+    })?;
+    Ok(env.undefined())
 }
 
-callback!(
-    /// `(bytes, cache, original, done)`: calls `done` with what `module_compile` would have given.
-    module_compile_async, 4, |env, a| {
-        let mut job = Box::new(Job { bytes: env.bytes(a[0])?, source: Source::of(env, a[1], a[2])?, outcome: None, done: env.keep(a[3])?, work: ptr::null_mut() });
-        let place = &raw mut job.work;
-        let data = Box::into_raw(job);
-        // SAFETY: `compiled` frees the job; libuv hands it to one thread at a time.
-        unsafe {
-            env.check(sys::napi_create_async_work(
-                env.0, ptr::null_mut(), env.string("emvm:compile"), Some(compile_job), Some(compiled), data.cast(), place,
-            ))?;
-            env.check(sys::napi_queue_async_work(env.0, (*data).work))?;
-        }
-        Ok(env.undefined())
+/// `[module, name, kind, detail, ...]` of the imports; the detail of a global is its type, plus 16 when mutable.
+pub fn module_imports(env: Env, a: &Arguments) -> Res<Value> {
+    let module = module_of(env, a[0])?;
+    let imports = module.info().imports().collect::<Vec<_>>();
+    let mut flat = Vec::with_capacity(imports.len() * 4);
+    for import in &imports {
+        let detail = match import.ty() {
+            ExternType::Global(ty) => {
+                ValueKind::from(ty.ty) as u32 | u32::from(ty.mutability.is_mutable()) << 4
+            }
+            _ => 0,
+        };
+        flat.extend([
+            env.string(import.module())?,
+            env.string(import.name())?,
+            env.uint(kind_of(import.ty()) as u32),
+            env.uint(detail),
+        ]);
     }
-);
-
-unsafe extern "C" fn compile_job(_: sys::napi_env, data: *mut c_void) {
-    // SAFETY: see `module_compile_async`.
-    let job = unsafe { &mut *data.cast::<Job>() };
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        job.source.compile(&job.bytes)
-    }));
-    job.outcome = Some(outcome.unwrap_or_else(|_| {
-        Err(CompileFailure::Invalid(
-            "the compiler failed on this module".into(),
-        ))
-    }));
+    env.list(flat)
 }
 
-unsafe extern "C" fn compiled(raw: sys::napi_env, status: sys::napi_status, data: *mut c_void) {
-    let env = Env(raw);
-    // SAFETY: the box of `module_compile_async`, given back once.
-    let job = unsafe { Box::from_raw(data.cast::<Job>()) };
-    // SAFETY: made by `napi_create_async_work`.
-    unsafe { sys::napi_delete_async_work(raw, job.work) };
-    if status != sys::Status::napi_ok {
-        return;
+/// `[name, kind, ...]` of the exports.
+pub fn module_exports(env: Env, a: &Arguments) -> Res<Value> {
+    let module = module_of(env, a[0])?;
+    let exports = module
+        .info()
+        .exports()
+        .filter(|export| !vm::is_internal(export.name()))
+        .collect::<Vec<_>>();
+    let mut flat = Vec::with_capacity(exports.len() * 2);
+    for export in &exports {
+        flat.extend([
+            env.string(export.name())?,
+            env.uint(kind_of(export.ty()) as u32),
+        ]);
     }
-    let done = env.deref(job.done);
-    env.forget(job.done);
-    env.guard(|| {
-        let outcome = job
-            .outcome
-            .unwrap_or_else(|| Err(CompileFailure::Invalid("compiling was cancelled".into())));
-        let outcome = settle(env, outcome, &job.bytes)?;
-        env.call(done, &[outcome])
-    });
+    env.list(flat)
 }
 
-callback!(
-    /// `[module, name, kind, detail, ...]` of the imports; the detail of a global is its type, plus 16 when mutable.
-    module_imports,
-    1,
-    |env, a| {
-        let module = module_of(env, a[0])?;
-        let imports = module.info().imports().collect::<Vec<_>>();
-        let mut flat = Vec::with_capacity(imports.len() * 4);
-        for import in &imports {
-            let detail = match import.ty() {
-                ExternType::Global(ty) => {
-                    ValueKind::from(ty.ty) as u32 | u32::from(ty.mutability.is_mutable()) << 4
-                }
-                _ => 0,
-            };
-            flat.extend([
-                env.string(import.module()),
-                env.string(import.name()),
-                env.uint(kind_of(import.ty()) as u32),
-                env.uint(detail),
-            ]);
-        }
-        Ok(env.list(flat.into_iter()))
-    }
-);
-callback!(
-    /// `[name, kind, ...]` of the exports.
-    module_exports, 1, |env, a| {
-        let module = module_of(env, a[0])?;
-        let exports = module.info().exports().filter(|export| !vm::is_internal(export.name())).collect::<Vec<_>>();
-        let mut flat = Vec::with_capacity(exports.len() * 2);
-        for export in &exports {
-            flat.extend([env.string(export.name()), env.uint(kind_of(export.ty()) as u32)]);
-        }
-        Ok(env.list(flat.into_iter()))
-    }
-);
-callback!(module_custom_sections, 2, |env, a| {
+pub fn module_custom_sections(env: Env, a: &Arguments) -> Res<Value> {
     let module = module_of(env, a[0])?;
     let name = env.to_string(a[1])?;
     let mut sections = Vec::new();
     for (_, section) in module.sections.iter().filter(|(known, _)| *known == name) {
         sections.push(env.array_buffer(section)?);
     }
-    Ok(env.list(sections.into_iter()))
-});
+    env.list(sections)
+}
 
 fn kind_of(ty: &ExternType) -> ExternKind {
     match ty {
@@ -202,28 +163,38 @@ fn kind_of(ty: &ExternType) -> ExternKind {
     }
 }
 
-callback!(
-    /// `(realm, module, imports) -> [value, ...]` in the order of the exports: function objects, or numbers that name
-    /// the other kinds. An import is a JavaScript function, or the number of a wasm object.
-    instantiate, 3, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let module = module_of(env, a[1])?;
-        let imports = link(realm, module, a[2])?;
-    if module.info().tables.values().any(|table| table.minimum > MAX_TABLE) {
+/// `(realm, module, imports) -> [value, ...]` in the order of the exports: function objects, or numbers that name
+/// the other kinds. An import is a JavaScript function, or the number of a wasm object.
+pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let module = module_of(env, a[1])?;
+    let imports = link(realm, module, a[2])?;
+    if module
+        .info()
+        .tables
+        .values()
+        .any(|table| table.minimum > MAX_TABLE)
+    {
         return Err(realm.raise(
             ErrorKind::Range,
             "WebAssembly.Instance(): a table is larger than 10000000 elements",
         ));
     }
-        let (objects, cap) = realm.with(|store| {
-            store.keep_module(module);
-            (store.objects_ptr(), store.memory_cap)
-        })?;
-        let mut exports = Vec::new();
-        realm.enter();
-        // SAFETY: `depth` keeps the realm from being released while the start function runs.
-        let outcome = unsafe {
-            vm::instantiate(&module.code, objects, &imports, &realm.calls_with, cap, |made| {
+    let (objects, cap) = realm.with(|store| {
+        store.keep_module(module);
+        (store.objects_ptr(), store.memory_cap)
+    })?;
+    let mut exports = Vec::new();
+    let held = realm.enter()?;
+    // SAFETY: `held` keeps the realm from being released while the start function runs.
+    let outcome = unsafe {
+        vm::instantiate(
+            &module.code,
+            objects,
+            &imports,
+            &realm.calls_with,
+            cap,
+            |made| {
                 exports = made.exports;
                 if let Some(flag) = &made.flag {
                     let _ = realm.with(|store| store.keep_flags(flag.places()));
@@ -239,27 +210,33 @@ callback!(
                     store.keep_linears(made.memories);
                 });
                 kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
-            })
-        };
-        let stopped = realm.leave(outcome.is_err());
-        match outcome {
-            Err(_) if stopped.is_some() => Err(realm.stopped(stopped)),
-            Ok(()) => {
-                realm.report();
-                show(realm, module, &exports)
-            }
-            Err(InstantiateError::Start(trap)) => Err(call::surface(realm, &trap)),
-            Err(InstantiateError::Link(message)) if message.contains("memory") && message.contains("nsufficient") => {
-                Err(realm.raise(ErrorKind::Range, &format!("WebAssembly.Instance(): Out of memory: {message}")))
-            }
-            Err(InstantiateError::Link(message)) => {
-                Err(realm.raise(ErrorKind::Link, &format!("WebAssembly.Instance(): {message}")))
-            }
+            },
+        )
+    };
+    let stopped = realm.leave(held, outcome.is_err());
+    match outcome {
+        Err(_) if stopped.is_some() => Err(realm.stopped(stopped)),
+        Ok(()) => {
+            realm.report();
+            show(realm, module, &exports)
         }
+        Err(InstantiateError::Start(trap)) => Err(call::surface(realm, &trap)),
+        Err(InstantiateError::Link(message))
+            if message.contains("memory") && message.contains("nsufficient") =>
+        {
+            Err(realm.raise(
+                ErrorKind::Range,
+                &format!("WebAssembly.Instance(): Out of memory: {message}"),
+            ))
+        }
+        Err(InstantiateError::Link(message)) => Err(realm.raise(
+            ErrorKind::Link,
+            &format!("WebAssembly.Instance(): {message}"),
+        )),
     }
-);
+}
 
-fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
+fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     // Emscripten's `addFunction` wraps functions in small modules, through which watched code calls out as well.
     let beside = realm.with(|store| store.recorder().is_some())?;
@@ -267,9 +244,9 @@ fn link(realm: &Realm, module: &Compiled, given: Js) -> Res<Vec<VMExtern>> {
     let mut imports = Vec::new();
     let mut thunked = Vec::new();
     for (at, import) in module.info().imports().enumerate() {
-        let value = env.get_index(given, at)?;
+        let value = env.get_index(given, at as u32)?;
         let found = match import.ty() {
-            ExternType::Function(ty) if env.is(value, sys::ValueType::napi_function) => {
+            ExternType::Function(ty) if env.is(value, Kind::Function) => {
                 let data = Import::new(realm, value, ty, module.exceptions)?;
                 let ty = if module.exceptions {
                     thunked.push((at, ty.clone()));
@@ -395,7 +372,7 @@ fn again(external: &VMExtern) -> VMExtern {
 /// The JavaScript API's own limit.
 const MAX_TABLE: u32 = 10_000_000;
 
-fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> super::env::Pending {
+fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> Failed {
     realm.raise(
         ErrorKind::Link,
         &format!("WebAssembly.Instance(): Import #{at} \"{module}\" \"{name}\": {what}"),
@@ -410,7 +387,7 @@ fn shown(info: &ModuleInfo) -> impl Iterator<Item = &ExportIndex> {
         .map(|(_, index)| index)
 }
 
-fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Js> {
+fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Value> {
     let env = realm.env;
     let info = module.info();
     // One local function tells where all of them lie.
@@ -445,21 +422,25 @@ fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Js> {
             }
             VMExtern::Tag(handle) => env.address(realm.with(|store| store.name_tag(*handle))?),
         };
-        env.set_index(array, at, value);
+        env.set_index(array, at as u32, value)?;
     }
     Ok(array)
 }
 
-callback!(
-    /// `(realm, address) -> [[params], [results]]`
-    function_type, 2, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let key = env.to_usize(a[1])?;
-        let ty = realm.with(|store| store.function(key).map(|function| function.signature.clone()))?;
-        let Some(ty): Option<FunctionType> = ty else { return Err(realm.stale()) };
-        let kinds = |types: &[wasmer_types::Type]| {
-            env.list(types.iter().map(|ty| env.uint(ValueKind::from(*ty) as u32)).collect::<Vec<_>>().into_iter())
-        };
-        Ok(env.list([kinds(ty.params()), kinds(ty.results())].into_iter()))
-    }
-);
+/// `(realm, address) -> [[params], [results]]`
+pub fn function_type(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let key = env.to_usize(a[1])?;
+    let ty = realm.with(|store| {
+        store
+            .function(key)
+            .map(|function| function.signature.clone())
+    })?;
+    let Some(ty): Option<FunctionType> = ty else {
+        return Err(realm.stale());
+    };
+    let kinds = |types: &[wasmer_types::Type]| {
+        env.list(types.iter().map(|ty| env.uint(ValueKind::from(*ty) as u32)))
+    };
+    env.list([kinds(ty.params())?, kinds(ty.results())?])
+}

@@ -1,27 +1,26 @@
 //! Memories, tables, globals and tags: the functions behind the classes of `lib/webassembly`.
 
 use super::call::tag_kinds;
-use super::env::{Env, Js, Res, callback};
 use super::realm::{ErrorKind, Realm};
 use super::value::{to_js, to_wasm};
+use crate::binding::node_api::{Arguments, Env, Kind, Res, Value};
 use crate::webassembly::{MemoryLimits, StoreError, ValueKind};
-use napi::sys;
 use wasmer_types::{Mutability, RawValue};
 use wasmer_vm::{TableElement, VMFuncRef};
 
-fn optional(env: Env, value: Js) -> Res<Option<u32>> {
-    if env.is(value, sys::ValueType::napi_undefined) {
+fn optional(env: Env, value: Value) -> Res<Option<u32>> {
+    if env.is(value, Kind::Undefined) {
         Ok(None)
     } else {
         env.to_u32(value).map(Some)
     }
 }
 
-fn kind_of(env: Env, value: Js) -> Res<ValueKind> {
+fn kind_of(env: Env, value: Value) -> Res<ValueKind> {
     ValueKind::from_number(env.to_u32(value)?).ok_or_else(|| env.throw_type("unknown value type"))
 }
 
-fn made(realm: &Realm, result: Result<usize, StoreError>) -> Res<Js> {
+fn made(realm: &Realm, result: Result<usize, StoreError>) -> Res<Value> {
     match result {
         Ok(key) => Ok(realm.env.address(key)),
         Err(StoreError::Range(message)) => Err(realm.raise(ErrorKind::Range, &message)),
@@ -29,7 +28,7 @@ fn made(realm: &Realm, result: Result<usize, StoreError>) -> Res<Js> {
     }
 }
 
-callback!(memory_new, 3, |env, a| {
+pub fn memory_new(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let limits = MemoryLimits {
         min: env.to_u32(a[1])?,
@@ -38,23 +37,25 @@ callback!(memory_new, 3, |env, a| {
     let key = made(realm, realm.with(|store| store.new_memory(limits))?)?;
     realm.report();
     Ok(key)
-});
-callback!(memory_buffer, 2, |env, a| Realm::of(env, a[0])?
-    .buffer(env.to_usize(a[1])?));
-callback!(
-    /// The former size in pages, or -1 when the memory cannot grow so far.
-    memory_grow, 3, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let (key, delta) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
-        let before = realm.with(|store| store.grow_memory(key, delta))?;
-        if before.is_some() {
-            realm.drop_buffer(key);
-            realm.report();
-        }
-        Ok(before.map_or_else(|| env.int(-1), |pages| env.uint(pages)))
+}
+
+pub fn memory_buffer(env: Env, a: &Arguments) -> Res<Value> {
+    Realm::of(env, a[0])?.buffer(env.to_usize(a[1])?)
+}
+
+/// The former size in pages, or -1 when the memory cannot grow so far.
+pub fn memory_grow(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let (key, delta) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
+    let before = realm.with(|store| store.grow_memory(key, delta))?;
+    if before.is_some() {
+        realm.drop_buffer(key);
+        realm.report();
     }
-);
-callback!(memory_limits, 2, |env, a| {
+    Ok(before.map_or_else(|| env.int(-1), |pages| env.uint(pages)))
+}
+
+pub fn memory_limits(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let key = env.to_usize(a[1])?;
     let Some(limits) = realm.with(|store| store.memory_limits(key))? else {
@@ -63,24 +64,26 @@ callback!(memory_limits, 2, |env, a| {
     let max = limits
         .max
         .map_or_else(|| env.undefined(), |max| env.uint(max));
-    Ok(env.list([env.uint(limits.min), max].into_iter()))
-});
-callback!(
-    /// Gives the pages of a memory back; its length is 0 from then on.
-    memory_dispose, 2, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let key = env.to_usize(a[1])?;
-        if realm.depth.get() > 0 {
-            return Err(realm.raise(ErrorKind::Busy, "the module is still on the stack: dispose of its memory after the call returned"));
-        }
-        realm.drop_buffer(key);
-        realm.with(|store| store.dispose_memory(key))?;
-        realm.report();
-        Ok(env.undefined())
-    }
-);
+    env.list([env.uint(limits.min), max])
+}
 
-fn element(realm: &Realm, kind: ValueKind, value: Js) -> Res<TableElement> {
+/// Gives the pages of a memory back; its length is 0 from then on.
+pub fn memory_dispose(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let key = env.to_usize(a[1])?;
+    if realm.depth() > 0 {
+        return Err(realm.raise(
+            ErrorKind::Busy,
+            "the module is still on the stack: dispose of its memory after the call returned",
+        ));
+    }
+    realm.drop_buffer(key);
+    realm.with(|store| store.dispose_memory(key))?;
+    realm.report();
+    Ok(env.undefined())
+}
+
+fn element(realm: &Realm, kind: ValueKind, value: Value) -> Res<TableElement> {
     let raw = to_wasm(realm, value, kind)?;
     // SAFETY: `to_wasm` gave bits of this kind: null, or a live function of this realm, or an extern number.
     Ok(unsafe {
@@ -100,65 +103,66 @@ fn table_kind(realm: &Realm, key: usize) -> Res<ValueKind> {
     }
 }
 
-callback!(table_new, 4, |env, a| {
+pub fn table_new(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let (kind, min, max) = (kind_of(env, a[1])?, env.to_u32(a[2])?, optional(env, a[3])?);
     made(realm, realm.with(|store| store.new_table(kind, min, max))?)
-});
-callback!(table_length, 2, |env, a| {
+}
+
+pub fn table_length(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let key = env.to_usize(a[1])?;
     Ok(env.uint(realm.with(|store| store.table(key).map_or(0, wasmer_vm::VMTable::size))?))
-});
-callback!(
-    /// The element, or undefined past the end.
-    table_get, 3, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let (key, index) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
-        match realm.with(|store| store.table(key).and_then(|table| table.get(index)))? {
-            None => Ok(env.undefined()),
-            Some(TableElement::FuncRef(None) | TableElement::ExternRef(None)) => Ok(env.null()),
-            Some(TableElement::FuncRef(Some(function))) => realm.function_object(function),
-            Some(TableElement::ExternRef(Some(number))) => {
-                let mut raw = RawValue::default();
-                raw.externref = crate::engine::vm::extern_number(number);
-                to_js(realm, raw, ValueKind::ExternRef)
-            }
+}
+
+/// The element, or undefined past the end.
+pub fn table_get(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let (key, index) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
+    match realm.with(|store| store.table(key).and_then(|table| table.get(index)))? {
+        None => Ok(env.undefined()),
+        Some(TableElement::FuncRef(None) | TableElement::ExternRef(None)) => Ok(env.null()),
+        Some(TableElement::FuncRef(Some(function))) => realm.function_object(function),
+        Some(TableElement::ExternRef(Some(number))) => {
+            let mut raw = RawValue::default();
+            raw.externref = crate::engine::vm::extern_number(number);
+            to_js(realm, raw, ValueKind::ExternRef)
         }
     }
-);
-callback!(
-    /// Whether the index is within the table.
-    table_set, 4, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let (key, index) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
-        let element = element(realm, table_kind(realm, key)?, a[3])?;
-        Ok(env.boolean(realm.with(|store| store.set_table(key, index, element))?))
-    }
-);
-callback!(
-    /// The former length, or -1 when the table cannot grow so far.
-    table_grow, 4, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let (key, delta) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
-        let element = element(realm, table_kind(realm, key)?, a[3])?;
-        let before = realm.with(|store| store.grow_table(key, delta, element))?;
-        Ok(before.map_or_else(|| env.int(-1), |len| env.uint(len)))
-    }
-);
-callback!(
-    /// `[type, minimum, maximum]`
-    table_type, 2, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let key = env.to_usize(a[1])?;
-        let found = realm.with(|store| store.table(key).map(|table| (*table.ty(), table.size())))?;
-        let Some((ty, size)) = found else { return Err(realm.stale()) };
-        let max = ty.maximum.map_or_else(|| env.undefined(), |max| env.uint(max));
-        Ok(env.list([env.uint(ValueKind::from(ty.ty) as u32), env.uint(size), max].into_iter()))
-    }
-);
+}
 
-callback!(global_new, 4, |env, a| {
+/// Whether the index is within the table.
+pub fn table_set(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let (key, index) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
+    let element = element(realm, table_kind(realm, key)?, a[3])?;
+    Ok(env.boolean(realm.with(|store| store.set_table(key, index, element))?))
+}
+
+/// The former length, or -1 when the table cannot grow so far.
+pub fn table_grow(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let (key, delta) = (env.to_usize(a[1])?, env.to_u32(a[2])?);
+    let element = element(realm, table_kind(realm, key)?, a[3])?;
+    let before = realm.with(|store| store.grow_table(key, delta, element))?;
+    Ok(before.map_or_else(|| env.int(-1), |len| env.uint(len)))
+}
+
+/// `[type, minimum, maximum]`
+pub fn table_type(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let key = env.to_usize(a[1])?;
+    let found = realm.with(|store| store.table(key).map(|table| (*table.ty(), table.size())))?;
+    let Some((ty, size)) = found else {
+        return Err(realm.stale());
+    };
+    let max = ty
+        .maximum
+        .map_or_else(|| env.undefined(), |max| env.uint(max));
+    env.list([env.uint(ValueKind::from(ty.ty) as u32), env.uint(size), max])
+}
+
+pub fn global_new(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let (kind, mutable) = (kind_of(env, a[1])?, env.to_bool(a[2])?);
     let raw = match kind {
@@ -167,8 +171,9 @@ callback!(global_new, 4, |env, a| {
         _ => to_wasm(realm, a[3], kind)?,
     };
     Ok(env.address(realm.with(|store| store.new_global(kind, mutable, raw))?))
-});
-callback!(global_get, 2, |env, a| {
+}
+
+pub fn global_get(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let key = env.to_usize(a[1])?;
     let found = realm.with(|store| {
@@ -183,8 +188,9 @@ callback!(global_get, 2, |env, a| {
         Some((kind, raw)) => to_js(realm, raw, kind),
         None => Err(realm.stale()),
     }
-});
-callback!(global_set, 3, |env, a| {
+}
+
+pub fn global_set(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let key = env.to_usize(a[1])?;
     let Some(kind) = realm.with(|store| {
@@ -202,68 +208,60 @@ callback!(global_set, 3, |env, a| {
             .map(|global| crate::engine::vm::global_set(global, raw))
     })?;
     Ok(env.undefined())
-});
-callback!(
-    /// `[type, mutable]`
-    global_type, 2, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let key = env.to_usize(a[1])?;
-        let Some(ty) = realm.with(|store| store.global(key).map(|global| *global.ty()))? else { return Err(realm.stale()) };
-        Ok(env.list([env.uint(ValueKind::from(ty.ty) as u32), env.boolean(ty.mutability == Mutability::Var)].into_iter()))
-    }
-);
+}
 
-callback!(tag_new, 2, |env, a| {
+/// `[type, mutable]`
+pub fn global_type(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let key = env.to_usize(a[1])?;
+    let Some(ty) = realm.with(|store| store.global(key).map(|global| *global.ty()))? else {
+        return Err(realm.stale());
+    };
+    env.list([
+        env.uint(ValueKind::from(ty.ty) as u32),
+        env.boolean(ty.mutability == Mutability::Var),
+    ])
+}
+
+pub fn tag_new(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let mut params = Vec::new();
     for at in 0..env.len(a[1])? {
         params.push(kind_of(env, env.get_index(a[1], at)?)?.into());
     }
     Ok(env.address(realm.with(|store| store.new_tag(params))?))
-});
-callback!(tag_type, 2, |env, a| {
+}
+
+pub fn tag_type(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let key = env.to_usize(a[1])?;
     let kinds = realm.with(|store| tag_kinds(store, key))?;
-    Ok(env.list(
-        kinds
-            .into_iter()
-            .map(|kind| env.uint(kind as u32))
-            .collect::<Vec<_>>()
-            .into_iter(),
-    ))
-});
-callback!(
-    /// The tag under which JavaScript exceptions travel through wasm.
-    js_tag, 1, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        Ok(env.address(realm.with(crate::webassembly::Store::js_tag)?))
-    }
-);
-callback!(
-    /// ToWebAssemblyValue followed by ToJSValue: what a payload looks like after it went through wasm.
-    convert, 3, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let kind = kind_of(env, a[1])?;
-        let raw = to_wasm(realm, a[2], kind)?;
-        to_js(realm, raw, kind)
-    }
-);
-callback!(
-    /// Bytes in all memories of the realm.
-    memory_bytes, 1, |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        Ok(env.address(realm.with(|store| store.memory_bytes())?))
-    }
-);
+    env.list(kinds.into_iter().map(|kind| env.uint(kind as u32)))
+}
 
-callback!(
-    /// `[resident, dirty]` bytes of all memories of the realm, where the system tells.
-    memory_residency,
-    1,
-    |env, a| {
-        let realm = Realm::of(env, a[0])?;
-        let (resident, dirty) = realm.with(|store| store.residency())?;
-        Ok(env.list([env.address(resident), env.address(dirty)].into_iter()))
-    }
-);
+/// The tag under which JavaScript exceptions travel through wasm.
+pub fn js_tag(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    Ok(env.address(realm.with(crate::webassembly::Store::js_tag)?))
+}
+
+/// ToWebAssemblyValue followed by ToJSValue: what a payload looks like after it went through wasm.
+pub fn convert(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let kind = kind_of(env, a[1])?;
+    let raw = to_wasm(realm, a[2], kind)?;
+    to_js(realm, raw, kind)
+}
+
+/// Bytes in all memories of the realm.
+pub fn memory_bytes(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    Ok(env.address(realm.with(|store| store.memory_bytes())?))
+}
+
+/// `[resident, dirty]` bytes of all memories of the realm, where the system tells.
+pub fn memory_residency(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let (resident, dirty) = realm.with(|store| store.residency())?;
+    env.list([env.address(resident), env.address(dirty)])
+}

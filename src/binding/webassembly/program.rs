@@ -1,6 +1,6 @@
 //! What the glue host takes from a program: its compiled code, and its glue as a function body.
 
-use super::env::{Env, Js, Pending};
+use crate::binding::node_api::{Env, Res, Value};
 use crate::binding::program::ProgramHandle;
 use crate::program::{Program, WasmOrigin, esm};
 use crate::webassembly::{Compiled, share};
@@ -20,16 +20,19 @@ pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Arr
     if program.program.allocators().is_none() {
         share(&reading.wasm, &compiled);
     }
-    let env = Env(env.raw());
-    let made = || -> std::result::Result<Js, Pending> {
+    let env = Env::new(env.raw());
+    let made = || -> Res<Value> {
         let module = env.external(compiled.clone())?;
         let marker = env.array_buffer(&esm::marker(&reading.key))?;
-        Ok(env.list([module, marker].into_iter()))
+        env.list([module, marker])
     };
     match made() {
         // SAFETY: an array of this environment, in the scope of the call.
-        Ok(array) => unsafe { Array::from_napi_value(env.0, array) },
-        Err(Pending) => Err(Error::from_status(Status::PendingException)),
+        Ok(array) => unsafe { Array::from_napi_value(env.raw(), array.raw()) },
+        Err(failed) => {
+            env.raise(failed);
+            Err(Error::from_status(Status::PendingException))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One realm: a store of wasm objects and the JavaScript values tied to it.
 
-use super::env::{Env, Js, Pending, Ref, Res};
+use crate::binding::gate::{Gate, Held};
+use crate::binding::node_api::{Env, Failed, Ref, Res, Value};
 use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
@@ -9,7 +10,7 @@ use crate::webassembly::{FuncRef, ImageError, Made, Store, StoreImage, ValueKind
 use napi::sys;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
@@ -121,10 +122,8 @@ struct FunctionRange {
 pub struct Realm {
     pub env: Env,
     pub helpers: Helpers,
-    store: UnsafeCell<Option<Store>>,
+    store: Gate<Store>,
     pub calls_with: CallConfig,
-    /// How many calls into wasm are on the stack.
-    pub depth: Cell<u32>,
     /// Stops what runs too long.
     pub interrupter: Arc<Interrupter>,
     /// Calls from JavaScript with no wasm on the stack, traps, and calls that ran too long.
@@ -171,9 +170,8 @@ impl Realm {
         Rc::new(Self {
             env,
             helpers,
-            store: UnsafeCell::new(Some(store)),
+            store: Gate::new(Some(store)),
             calls_with: CallConfig::with_stack(stack),
-            depth: Cell::new(0),
             interrupter: Interrupter::new(id.unwrap_or_else(Interrupter::new_id), None, timeout),
             calls: Cell::new(0),
             traps: Cell::new(0),
@@ -193,56 +191,58 @@ impl Realm {
             refusals: Cell::new(memory::refusals()),
         })
     }
-    pub fn of<'a>(env: Env, value: Js) -> Res<&'a Realm> {
+    pub fn of<'a>(env: Env, value: Value) -> Res<&'a Realm> {
         // SAFETY: `lib/webassembly` passes the external that `create` gave it and keeps it.
         unsafe { env.from_external::<Rc<Realm>>(value) }.map(|realm| &**realm)
     }
     #[inline]
     pub fn is_live(&self) -> bool {
-        // SAFETY: one thread; no reference into the store is held here.
-        unsafe { (*self.store.get()).is_some() }
+        self.store.is_live()
     }
     /// Works on the store. `body` must not call JavaScript or wasm, which would come back here.
     pub fn with<R>(&self, body: impl FnOnce(&mut Store) -> R) -> Res<R> {
-        // SAFETY: one thread, and `body` does not re-enter.
-        match unsafe { &mut *self.store.get() } {
-            Some(store) => Ok(body(store)),
-            None => Err(self.stale()),
-        }
+        self.store.look(body).ok_or_else(|| self.stale())
     }
     #[cold]
-    pub fn stale(&self) -> Pending {
+    pub fn stale(&self) -> Failed {
         self.raise(
             ErrorKind::Stale,
             "this WebAssembly object belongs to a generation that was released; take it anew from the current module",
         )
     }
     #[cold]
-    pub fn raise(&self, kind: ErrorKind, message: &str) -> Pending {
+    pub fn raise(&self, kind: ErrorKind, message: &str) -> Failed {
         self.raise_with(kind, message, self.env.undefined())
     }
     #[cold]
-    pub fn raise_with(&self, kind: ErrorKind, message: &str, detail: Js) -> Pending {
+    pub fn raise_with(&self, kind: ErrorKind, message: &str, detail: Value) -> Failed {
         let env = self.env;
-        match env.call(
-            env.deref(self.helpers.error),
-            &[env.int(kind as i32), env.string(message), detail],
-        ) {
+        let made = env.deref(self.helpers.error).and_then(|error| {
+            env.call(error, &[env.int(kind as i32), env.message(message), detail])
+        });
+        match made {
             Ok(error) => env.throw(error),
-            Err(pending) => pending,
+            Err(failed) => failed,
         }
     }
 
     // Calls.
 
-    /// A call into wasm begins.
+    /// How many calls into wasm are on the stack.
     #[inline]
-    pub fn enter(&self) {
-        let depth = self.depth.get();
-        if depth == 0 {
+    pub fn depth(&self) -> u32 {
+        self.store.entered()
+    }
+    /// A call into wasm begins: the store stays until [`Realm::leave`].
+    #[inline]
+    pub fn enter(&self) -> Res<Held<'_, Store>> {
+        let Some(held) = self.store.hold() else {
+            return Err(self.stale());
+        };
+        if held.is_outermost() {
             // Until the callback returns, this handle keeps the realm's JavaScript side: its last function may be the one
             // that is running.
-            self.env.deref(self.helpers.adopt);
+            let _ = self.env.deref(self.helpers.adopt);
             self.calls.set(self.calls.get() + 1);
             LAST.set(self);
             // What this call ends with has nothing to do with growth that an earlier one was refused.
@@ -254,21 +254,21 @@ impl Realm {
                 self.interrupter.begin();
             }
         }
-        self.depth.set(depth + 1);
+        Ok(held)
     }
     /// It has ended: why it was stopped, if it was.
     #[inline]
-    pub fn leave(&self, failed: bool) -> Option<Unwind> {
-        let depth = self.depth.get() - 1;
-        self.depth.set(depth);
+    pub fn leave(&self, held: Held<'_, Store>, failed: bool) -> Option<Unwind> {
+        let outermost = held.is_outermost();
+        drop(held);
         self.sync_buffers();
         if self.interrupter.is_idle() {
             return None;
         }
         let ended = failed.then(Unwind::unreachable);
-        let ended = match depth {
-            0 => self.interrupter.end(ended),
-            _ => self.interrupter.name(ended),
+        let ended = match outermost {
+            true => self.interrupter.end(ended),
+            false => self.interrupter.name(ended),
         };
         match ended {
             stopped @ Some(Unwind::Timeout { .. } | Unwind::Interrupted) => stopped,
@@ -279,15 +279,15 @@ impl Realm {
     /// point of its own.
     #[inline]
     pub fn stopping(&self) -> Option<Unwind> {
-        if self.depth.get() == 0 || !self.interrupter.is_raised() {
+        if self.depth() == 0 || !self.interrupter.is_raised() {
             return None;
         }
         self.interrupter.name(Some(Unwind::unreachable()))
     }
     #[cold]
-    pub fn stopped(&self, why: Option<Unwind>) -> Pending {
+    pub fn stopped(&self, why: Option<Unwind>) -> Failed {
         let env = self.env;
-        if self.depth.get() == 0 {
+        if self.depth() == 0 {
             self.timeouts.set(self.timeouts.get() + 1);
             // What the stopped frames threw on their way out is nobody's any more.
             let _ = self.take_in_flight();
@@ -295,7 +295,8 @@ impl Realm {
         }
         match why {
             Some(Unwind::Timeout { limit, elapsed }) => {
-                let detail = env.list([env.number(limit), env.number(elapsed)].into_iter());
+                let detail = env.list([env.number(limit), env.number(elapsed)]);
+                let detail = detail.unwrap_or_else(|_| env.undefined());
                 let message = format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms");
                 self.raise_with(ErrorKind::Timeout, &message, detail)
             }
@@ -314,12 +315,11 @@ impl Realm {
     // Functions.
 
     /// The one function object that stands for a wasm function.
-    pub fn function_object(&self, function: FuncRef) -> Res<Js> {
+    pub fn function_object(&self, function: FuncRef) -> Res<Value> {
         let key = function.0.as_ptr() as usize;
         let known = self.functions.borrow().get(&key).copied();
         if let Some(known) = known {
-            let js = self.env.deref(known);
-            if !js.is_null() {
+            if let Ok(js) = self.env.deref(known) {
                 return Ok(js);
             }
             // One of a past generation, collected since.
@@ -344,7 +344,7 @@ impl Realm {
         self.with(|store| store.adopt_function(function, ty.clone()))?;
         self.make_function(function, key, &ty)
     }
-    fn make_function(&self, function: FuncRef, key: usize, ty: &FunctionType) -> Res<Js> {
+    fn make_function(&self, function: FuncRef, key: usize, ty: &FunctionType) -> Res<Value> {
         let env = self.env;
         let cell = Box::new(FunctionCell {
             realm: self,
@@ -355,22 +355,13 @@ impl Realm {
         });
         let data = (&raw const *cell).cast_mut().cast::<c_void>();
         self.cells.borrow_mut().push(cell);
-        let js = env.function(&self.function_name(key), Some(super::call::exported), data)?;
+        let name = self.function_name(key);
+        // SAFETY: the cell lives as long as the realm, which the function object keeps.
+        let js = unsafe { env.function(&name, Some(super::call::exported), data) }?;
         if !ty.params().is_empty() {
-            let length = sys::napi_property_descriptor {
-                utf8name: c"length".as_ptr(),
-                name: ptr::null_mut(),
-                method: None,
-                getter: None,
-                setter: None,
-                value: env.uint(ty.params().len() as u32),
-                attributes: sys::PropertyAttributes::configurable,
-                data: ptr::null_mut(),
-            };
-            // SAFETY: one descriptor.
-            env.check(unsafe { sys::napi_define_properties(env.0, js, 1, &length) })?;
+            env.define_fixed(js, "length", env.uint(ty.params().len() as u32))?;
         }
-        env.call(env.deref(self.helpers.adopt), &[js, env.address(key)])?;
+        env.call(env.deref(self.helpers.adopt)?, &[js, env.address(key)])?;
         let reference = env.follow(js)?;
         self.functions.borrow_mut().insert(key, reference);
         if self.generation.get() > 0 {
@@ -405,7 +396,7 @@ impl Realm {
             first_index: imported,
         });
     }
-    pub fn keep_import(&self, function: Js) -> Res<Ref> {
+    pub fn keep_import(&self, function: Value) -> Res<Ref> {
         let reference = self.env.follow(function)?;
         self.imports.borrow_mut().push(reference);
         Ok(reference)
@@ -414,7 +405,7 @@ impl Realm {
     // Memory buffers.
 
     /// The ArrayBuffer over a memory: the same until the memory grows.
-    pub fn buffer(&self, key: usize) -> Res<Js> {
+    pub fn buffer(&self, key: usize) -> Res<Value> {
         self.sync_buffers();
         if let Some(known) = self
             .buffers
@@ -422,7 +413,7 @@ impl Realm {
             .iter()
             .find(|buffer| buffer.place.key() == key)
         {
-            return Ok(self.env.deref(known.js));
+            return self.env.deref(known.js);
         }
         let place = self.with(|store| store.memory(key).map(MemoryPlace::of))?;
         let Some(place) = place else {
@@ -439,29 +430,22 @@ impl Realm {
         });
         Ok(js)
     }
-    fn external_buffer(&self, span: MemorySpan) -> Res<Js> {
+    fn external_buffer(&self, span: MemorySpan) -> Res<Value> {
         if span.len == 0 {
             return self.env.array_buffer(&[]);
         }
-        let mut js = ptr::null_mut();
         let shown = Rc::into_raw(self.shown.clone());
         // SAFETY: the memory stays mapped until `release`, which detaches the buffer first, or until `unshown`.
-        let status = unsafe {
-            sys::napi_create_external_arraybuffer(
-                self.env.0,
-                span.base.cast(),
-                span.len,
-                Some(unshown),
-                shown.cast_mut().cast(),
-                &mut js,
-            )
+        let made = unsafe {
+            let hint = shown.cast_mut().cast();
+            self.env
+                .external_buffer(span.base, span.len, Some(unshown), hint)
         };
-        let made = self.env.check(status);
         if made.is_err() {
             // SAFETY: nobody else will.
             drop(unsafe { Rc::from_raw(shown) });
         }
-        made.map(|()| js)
+        made
     }
     /// Detaches the buffers of memories that have grown since.
     #[inline]
@@ -485,23 +469,15 @@ impl Realm {
             if !which(buffer) {
                 return true;
             }
-            let js = env.deref(buffer.js);
-            if js.is_null() {
-                // Collected, and with it who knows that it was taken away.
-                self.escaped.set(true);
-                env.forget(buffer.js);
-                return false;
-            }
-            let (mut gone, mut data, mut len) = (false, ptr::null_mut(), 0);
-            // SAFETY: an ArrayBuffer made by `external_buffer`; a zero-length one is an ordinary buffer.
-            unsafe {
-                sys::napi_get_arraybuffer_info(env.0, js, &mut data, &mut len);
-                sys::napi_is_detached_arraybuffer(env.0, js, &mut gone);
-                if gone {
-                    self.escaped.set(true);
-                } else {
-                    sys::napi_detach_arraybuffer(env.0, js);
+            match env.deref(buffer.js) {
+                Ok(js) if env.is_detached(js) == Ok(false) => {
+                    // Ours, so it can be detached; what was not is kept.
+                    if env.detach(js).is_err() {
+                        self.escaped.set(true);
+                    }
                 }
+                // Taken away, or collected, and with it who knows that it was taken away.
+                _ => self.escaped.set(true),
             }
             env.forget(buffer.js);
             false
@@ -510,14 +486,14 @@ impl Realm {
 
     // Exceptions.
 
-    pub fn set_in_flight(&self, value: Js) {
-        self.env
-            .set_index(self.env.deref(self.helpers.holder), 0, value);
+    pub fn set_in_flight(&self, value: Value) -> Res<()> {
+        let holder = self.env.deref(self.helpers.holder)?;
+        self.env.set_index(holder, 0, value)
     }
-    pub fn take_in_flight(&self) -> Res<Js> {
-        let holder = self.env.deref(self.helpers.holder);
+    pub fn take_in_flight(&self) -> Res<Value> {
+        let holder = self.env.deref(self.helpers.holder)?;
         let value = self.env.get_index(holder, 0)?;
-        self.env.set_index(holder, 0, self.env.undefined());
+        self.env.set_index(holder, 0, self.env.undefined())?;
         Ok(value)
     }
     pub fn remember_exception(&self, exnref: u32, extern_number: usize) {
@@ -528,11 +504,14 @@ impl Realm {
     }
     /// With no wasm on the stack, nothing can refer to an exception any more.
     pub fn forget_exceptions(&self) {
-        // SAFETY: one thread, not re-entered.
-        if let Some(store) = unsafe { &mut *self.store.get() }
-            && store.exceptions_len() > 0
-        {
-            store.forget_exceptions();
+        let forgot = self.store.look(|store| {
+            let any = store.exceptions_len() > 0;
+            if any {
+                store.forget_exceptions();
+            }
+            any
+        });
+        if forgot == Some(true) {
             self.identities.borrow_mut().clear();
         }
     }
@@ -593,14 +572,14 @@ impl Realm {
         found.map_err(|error| self.no_image(&error))
     }
     fn at_rest(&self, what: &str) -> Res<()> {
-        if self.depth.get() == 0 {
+        if self.depth() == 0 {
             return Ok(());
         }
         let message = format!("the module is still on the stack: {what} after the call returned");
         Err(self.raise(ErrorKind::Busy, &message))
     }
     #[cold]
-    fn no_image(&self, error: &ImageError) -> Pending {
+    fn no_image(&self, error: &ImageError) -> Failed {
         let kind = match error {
             ImageError::System(_) => ErrorKind::Range,
             _ => ErrorKind::Runtime,
@@ -617,20 +596,16 @@ impl Realm {
 
     /// Tells V8 how much lies behind this realm, so that it collects when much does.
     pub fn report(&self) {
-        // SAFETY: one thread, not re-entered.
-        let now = unsafe { &*self.store.get() }
-            .as_ref()
-            .map_or(0, |store| store.memory_bytes() as i64);
+        let now = self.store.look(|store| store.memory_bytes() as i64);
+        let now = now.unwrap_or(0);
         let delta = now - self.reported.replace(now);
         if delta != 0 {
-            let mut total = 0;
-            // SAFETY: plain call.
-            unsafe { sys::napi_adjust_external_memory(self.env.0, delta, &mut total) };
+            self.env.adjust_external_memory(delta);
         }
     }
     /// Drops the store with its instances and memories, and everything JavaScript held for it.
     pub fn release(&self) -> Res<()> {
-        if self.depth.get() > 0 {
+        if self.depth() > 0 {
             return Err(self.raise(
                 ErrorKind::Busy,
                 "the module is still on the stack: release it after the call returned",
@@ -645,8 +620,8 @@ impl Realm {
         if ptr::eq(LAST.get(), self) {
             LAST.set(ptr::null());
         }
-        // SAFETY: no wasm frame is live and no reference into the store is held.
-        let store = unsafe { (*self.store.get()).take() };
+        // Nobody holds it: `release` has looked, and who has the realm's last function is not in it.
+        let store = self.store.replace(None).unwrap_or(None);
         if self.escaped.get() {
             *self.shown.0.borrow_mut() = store;
         } else {
