@@ -25,6 +25,7 @@ pub struct Value(NonNull<sys::napi_value__>);
 
 impl Value {
     /// A value that Node-API or napi-rs gave.
+    #[inline]
     pub fn from_raw(raw: sys::napi_value) -> Option<Self> {
         NonNull::new(raw).map(Self)
     }
