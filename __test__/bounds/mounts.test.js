@@ -113,3 +113,19 @@ test('an image whose start-up looked at a mount is not shared', async (t) => {
   first.dispose()
   second.dispose()
 })
+
+test('a path through very many real folders ends with the timeout', { skip: process.platform === 'win32' }, async (t) => {
+  const { folder } = scratch(t)
+  let below = folder
+  for (let depth = 0; depth < 1200; depth++) below = path.join(below, 'd')
+  fs.mkdirSync(below, { recursive: true })
+  const vm = await open(FILES, { ...quiet, timeout: 50, mounts: { '/data': { path: folder, readonly: true } } })
+  const { FS } = vm.exports
+  const started = performance.now()
+  let code
+  try { FS.stat('/data' + '/d'.repeat(1200)) } catch (error) { code = error.code }
+  const ms = performance.now() - started
+  assert.ok(ms < 1500, `${ms} ms`)
+  if (ms > 100) assert.strictEqual(code, 'EMVM_ERR_TIMEOUT')
+  vm.dispose()
+})

@@ -89,13 +89,14 @@ impl Content {
         Ok(total)
     }
     /// All bytes, or ENOMEM when they do not fit (a sparse file may claim far more than it holds).
-    pub fn to_vec(&self) -> Result<Vec<u8>> {
+    pub fn to_vec(&self, pace: &Pace) -> Result<Vec<u8>> {
         let len = usize::try_from(self.len)
             .ok()
             .filter(|n| *n <= MAX_VIEW)
             .ok_or(Errno::ENOMEM)?;
         let mut out = zeroed(len).ok_or(Errno::ENOMEM)?;
         for (index, chunk) in &self.chunks {
+            pace.go_on()?;
             let start = (index * CHUNK) as usize;
             out[start..start + chunk.len()].copy_from_slice(chunk);
         }
@@ -201,7 +202,7 @@ mod tests {
         let mut c = Content::from_bytes(b"hello world", &Pace::default()).unwrap();
         c.resize(5).unwrap();
         c.resize(8).unwrap();
-        assert_eq!(c.to_vec().unwrap(), b"hello\0\0\0");
+        assert_eq!(c.to_vec(&Pace::default()).unwrap(), b"hello\0\0\0");
         c.resize(0).unwrap();
         assert_eq!((c.len(), c.stored()), (0, 0));
     }
@@ -211,8 +212,8 @@ mod tests {
         let a = Content::from_bytes(b"one", &Pace::default()).unwrap();
         let mut b = a.clone();
         b.write(0, b"two", &Pace::default()).unwrap();
-        assert_eq!(a.to_vec().unwrap(), b"one");
-        assert_eq!(b.to_vec().unwrap(), b"two");
+        assert_eq!(a.to_vec(&Pace::default()).unwrap(), b"one");
+        assert_eq!(b.to_vec(&Pace::default()).unwrap(), b"two");
     }
 
     #[test]

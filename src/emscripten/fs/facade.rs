@@ -84,7 +84,7 @@ impl FileSystem {
         };
         self.load(ino)?;
         Ok(match &self.node(ino)?.body {
-            Body::File(content) => Some(content.to_vec()),
+            Body::File(content) => Some(content.to_vec(&self.pace)),
             Body::Dir(_) | Body::Descriptors => return Err(Errno::EISDIR),
             _ => None,
         })

@@ -8,7 +8,7 @@ use super::{FileSystem, Rest};
 use std::sync::Arc;
 
 const MAX_LINKS: u32 = 40;
-const MAX_PATH: usize = 4096;
+pub(super) const MAX_PATH: usize = 4096;
 
 /// Where a path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ impl FileSystem {
         let mut links = 0;
         let mut dotted = true;
         while let Some(part) = rest.pop() {
+            // Below a mount each step asks the system about all steps before it.
+            self.pace.go_on()?;
             let last = rest.is_empty();
             dotted = part == "." || part == "..";
             self.may_search(&at)?;
@@ -104,7 +106,10 @@ impl FileSystem {
                 }
                 Some(Child::Place(place) | Child::Link(place, _)) => {
                     at = place;
-                    at_path = path::join(&at_path, &part);
+                    if !at_path.ends_with('/') {
+                        at_path.push('/');
+                    }
+                    at_path.push_str(&part);
                 }
             }
         }

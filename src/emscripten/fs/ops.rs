@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::errno::{Errno, Result};
-use super::lookup::{Found, Place};
+use super::lookup::{Found, MAX_PATH, Place};
 use super::node::{
     Body, Dir, Ino, Node, S_IALLUGO, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, Stat,
 };
@@ -464,6 +464,10 @@ impl FileSystem {
     }
     pub fn chdir(&mut self, path: &str) -> Result<()> {
         let found = self.walk(path, true)?;
+        // Every relative path begins with it.
+        if found.path.len() > MAX_PATH {
+            return Err(Errno::ENAMETOOLONG);
+        }
         match found.place.as_ref().ok_or(Errno::ENOENT)? {
             Place::Node(ino) => {
                 let node = self.node(*ino)?;

@@ -187,3 +187,19 @@ fn analysis_and_creation_helpers() {
     assert_eq!((orphan.exists, orphan.parent_exists), (false, false));
     assert!(fs.analyze_path("/", false).is_root);
 }
+
+#[test]
+fn the_working_folder_has_a_longest_path() {
+    let (mut fs, _) = new();
+    let name = "n".repeat(200);
+    let mut outcome = Ok(());
+    for _ in 0..100 {
+        fs.make_dir(&name, 0o777).unwrap();
+        outcome = fs.chdir(&name);
+        if outcome.is_err() {
+            break;
+        }
+    }
+    assert_eq!(outcome, Err(Errno::ENAMETOOLONG));
+    assert!(fs.cwd().len() <= 4096);
+}
