@@ -11,7 +11,10 @@
  * @packageDocumentation
  */
 
-/** What is opened: the path or `file:` URL of an Emscripten `.js` or of a bare `.wasm`, or the bytes of either. */
+/**
+ * What is opened: the path or `file:` URL of an Emscripten `.js` or of a bare `.wasm`, or the bytes of either.
+ * @since 0.1.0
+ */
 export type Source = string | URL | Uint8Array
 
 /**
@@ -25,10 +28,22 @@ export type Source = string | URL | Uint8Array
  * @throws {@link MissingImportError} when the module imports what nobody answers
  * @throws {@link StartError} when the module's own start-up, or `warmUp`, fails
  * @throws {@link UnsupportedError} when the module needs something emvm does not have
+ * @example
+ * const vm = await open(require.resolve('@techstark/opencv-js'), { timeout: 500 })
+ * @since 0.1.0
  */
 export function open<T = any> (source: Source, options?: OpenOptions<T>): Promise<Sandbox<T>>
 
-/** Reads a source without starting it, and says what it is, what it needs and which host would run it, and why. */
+/**
+ * Reads a source without starting it, and says what it is, what it needs and which host would run it, and why.
+ *
+ * @throws {@link OptionError} for a bad source or option
+ * @throws {@link SourceError} when the file cannot be read, is neither JavaScript of Emscripten's nor wasm, or has no wasm
+ * @throws {@link InvalidWasmError} when the wasm is malformed, cut short, or uses a feature the engine lacks
+ * @example
+ * const { host, reasons } = await inspect('./module.js')
+ * @since 0.1.0
+ */
 export function inspect (source: Source, options?: InspectOptions): Promise<Inspection>
 
 /**
@@ -37,27 +52,92 @@ export function inspect (source: Source, options?: InspectOptions): Promise<Insp
  *
  * A worker that runs wasm does not end at `worker.terminate()` before the call returns: send its sandboxes'
  * {@link Sandbox.interruptHandle} to the parent, and interrupt them there first.
+ *
+ * @example
+ * worker.on('message', ({ handle }) => setTimeout(() => interrupt(handle), 1000))
+ * @since 0.1.0
  */
 export function interrupt (handle: number): boolean
 
-/** What this build of emvm can do on this machine. */
+/**
+ * What this build of emvm can do on this machine.
+ *
+ * @example
+ * if (!capabilities().copyOnWrite) console.warn('recycles copy memory here')
+ * @since 0.1.0
+ */
 export function capabilities (): Capabilities
 
-/** One open module: one live instance at a time, bound to the JavaScript thread that opened it. Made by {@link open}. */
+/**
+ * The WebAssembly JavaScript API over emvm's engine instead of V8's. It is made when it is first asked for, belongs to the
+ * thread, and its instances live as long as the thread. What differs from V8's is listed in `docs/webassembly.md`.
+ *
+ * Its memories can be disposed of: `memory.dispose()` gives their pages back at once; later use throws {@link DisposedError}.
+ *
+ * @example
+ * const { instance } = await WebAssembly.instantiate(bytes)
+ * @since 0.1.0
+ */
+export const WebAssembly: HostWebAssembly extends { Memory: new (descriptor: infer D) => infer M }
+  ? Omit<HostWebAssembly, 'Memory'> & { Memory: { new (descriptor: D): M & DisposableMemory, readonly prototype: M & DisposableMemory } }
+  : any
+
+/** The namespace that the program's own type declarations know; with neither `lib.dom` nor `@types/node` there is none. */
+type HostWebAssembly = typeof globalThis extends { WebAssembly: infer W } ? W : unknown
+
+/**
+ * What emvm's memories have beside V8's members.
+ * @since 0.1.0
+ */
+export interface DisposableMemory {
+  /** Gives the memory back to the system now. Instances that still use it trap. */
+  dispose (): void
+  [Symbol.dispose] (): void
+}
+
+/**
+ * One open module: one live instance at a time, bound to the JavaScript thread that opened it. Made by {@link open}.
+ *
+ * @example
+ * using vm = await open('./module.js')
+ * @since 0.1.0
+ */
 export class Sandbox<T = any> {
   private constructor ()
 
   /**
    * The module as its own JavaScript would give it (`cv`, `Module` ...). On the native host it is one object for the whole life of
    * the sandbox; on the glue host it changes with the generation. It is never a thenable.
+   * @example
+   * vm.exports._malloc(64)
+   * @since 0.1.0
    */
   readonly exports: T
 
-  /** The number of the current instance: 1 after `open`, one more after each recycle. */
+  /**
+   * The number of the current instance: 1 after `open`, one more after each recycle.
+   * @example
+   * console.log(vm.generation) // 1
+   * @since 0.1.0
+   */
   readonly generation: number
 
-  /** Who answers the module's imports: emvm's own runtime, or the package's JavaScript. */
+  /**
+   * Who answers the module's imports: emvm's own runtime, or the package's JavaScript.
+   * @example
+   * if (vm.host === 'glue') console.log('see inspect() for the reasons')
+   * @since 0.1.0
+   */
   readonly host: 'native' | 'glue'
+
+  /**
+   * The path of the source (`wasm` when bytes were given) and a number: what metrics, and messages of the channels of
+   * `diagnostics_channel`, call this sandbox.
+   * @example
+   * console.log(vm.name) // '/app/node_modules/@techstark/opencv-js/dist/opencv.js#1'
+   * @since 0.1.0
+   */
+  readonly name: string
 
   /**
    * Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module. Objects of the old
@@ -66,6 +146,10 @@ export class Sandbox<T = any> {
    * It is bound and may be detached: `const { isReady } = vm`.
    * @throws {@link BusyError} (as a rejection) when called while the module is on the stack
    * @throws {@link DisposedError} (as a rejection) after `dispose`
+   * @example
+   * const { isReady } = vm
+   * const cv = await isReady()
+   * @since 0.1.0
    */
   isReady (options?: SignalOptions): Promise<T>
 
@@ -73,6 +157,9 @@ export class Sandbox<T = any> {
    * The same, synchronously and whatever the `recycle` option says.
    * @throws {@link NotReadyError} on the glue host when no standby instance is ready yet
    * @throws {@link BusyError} when called while the module is on the stack
+   * @example
+   * const cv = vm.recycle()
+   * @since 0.1.0
    */
   recycle (): T
 
@@ -84,40 +171,84 @@ export class Sandbox<T = any> {
    *
    * `signal` gives up on a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
    * thread: there, `timeout` limits the call, and a {@link Pool} has threads that can be stopped.
+   * @example
+   * const area = await vm.run((cv) => cv.contourArea(points))
+   * @since 0.1.0
    */
   run<R> (fn: (module: T) => R | Promise<R>, options?: SignalOptions): Promise<R>
 
-  /** Figures of this sandbox at this moment. */
+  /**
+   * Figures of this sandbox at this moment.
+   * @example
+   * const { recycles, heapBytes } = vm.stats()
+   * @since 0.1.0
+   */
   stats (): Stats
 
-  /** The live C++ handles of the current generation that were never deleted, by class. */
+  /**
+   * The live C++ handles of the current generation that were never deleted, by class.
+   * @example
+   * for (const { className, count } of vm.leaks()) console.log(className, count)
+   * @since 0.1.0
+   */
   leaks (): Leak[]
 
-  /** What {@link interrupt} takes, in any thread of the process: a number that can be sent in a message. */
+  /**
+   * What {@link interrupt} takes, in any thread of the process: a number that can be sent in a message.
+   * @example
+   * parentPort.postMessage({ handle: vm.interruptHandle })
+   * @since 0.1.0
+   */
   readonly interruptHandle: number
 
   /**
    * The blocks that this generation allocated and did not free, the most bytes first. What start-up allocated is left out.
    * @throws {@link UnsupportedError} unless opened with `trackLeaks: 'allocations'`
+   * @example
+   * const [worst] = vm.allocations()
+   * @since 0.1.0
    */
   allocations (): Allocation[]
 
   /**
    * Runs `fn` on a fresh instance and tells what it left behind, by place. Only what `fn` does with the module it is given counts:
    * that is a twin of this sandbox, opened with `trackLeaks: 'allocations'` at the first call, or this sandbox if it was opened so.
+   * @example
+   * const { blocks } = await vm.profile((module) => module.parse(text))
+   * @since 0.1.0
    */
   profile<R> (fn: (module: T) => R | Promise<R>): Promise<Profile<R>>
 
   /**
    * Gives everything back now. Later use throws {@link DisposedError}; calling it again does nothing.
    * @throws {@link BusyError} while the module is on the stack
+   * @example
+   * vm.dispose()
+   * @since 0.1.0
    */
   dispose (): void
 
+  /**
+   * The same as {@link Sandbox.dispose}.
+   * @example
+   * using vm = await open('./module.js')
+   * @since 0.1.0
+   */
   [Symbol.dispose] (): void
+
+  /**
+   * Waits for the leases that were asked for, then disposes.
+   * @example
+   * await using vm = await open('./module.js')
+   * @since 0.1.0
+   */
   [Symbol.asyncDispose] (): Promise<void>
 }
 
+/**
+ * Options of calls that wait.
+ * @since 0.1.0
+ */
 export interface SignalOptions {
   /**
    * Gives up a wait. A call that runs in this thread blocks it, so a signal cannot fire meanwhile, unless in a function
@@ -126,6 +257,10 @@ export interface SignalOptions {
   signal?: AbortSignal
 }
 
+/**
+ * Options of {@link open}.
+ * @since 0.1.0
+ */
 export interface OpenOptions<T = any> {
   /**
    * Who answers the module's imports. `'native'`: emvm's runtime in Rust, recycles in microseconds. `'glue'`: the package's own
@@ -262,7 +397,10 @@ export interface OpenOptions<T = any> {
   onUncaught?: (error: unknown) => void
 }
 
-/** `isReady()` recycles as soon as one of these is reached. */
+/**
+ * `isReady()` recycles as soon as one of these is reached.
+ * @since 0.1.0
+ */
 export interface RecyclePolicy {
   /** Calls into the module. */
   calls?: number
@@ -280,6 +418,10 @@ export interface RecyclePolicy {
   onTrap?: boolean
 }
 
+/**
+ * A folder that a module sees.
+ * @since 0.1.0
+ */
 export interface Mount {
   /** A folder of this machine; a relative path is taken from the working directory at `open`. */
   path: string
@@ -287,12 +429,23 @@ export interface Mount {
   readonly?: boolean
 }
 
+/**
+ * How far compiling has come.
+ * @since 0.1.0
+ */
 export interface Progress {
+  /** What is being done. */
   phase: string
+  /** Steps that are done. */
   done: number
+  /** Steps there are. */
   total: number
 }
 
+/**
+ * What {@link Sandbox.stats} gives.
+ * @since 0.1.0
+ */
 export interface Stats {
   /** The number of the current instance. */
   generation: number
@@ -300,7 +453,9 @@ export interface Stats {
   recycles: number
   /** Calls into the module since `open`. */
   calls: number
+  /** Traps, aborts and exits since `open`. */
   traps: number
+  /** Calls that were stopped since `open`, by `timeout` or {@link interrupt}. */
   timeouts: number
   /** Length of the linear memory now. */
   heapBytes: number
@@ -310,15 +465,22 @@ export interface Stats {
   residentBytes: number
   /** Memory this generation has written, which the next recycle gives back. */
   dirtyBytes: number
+  /** Native host: recycles that found the spare region not clean yet, and cleaned the memory in place. */
+  cleanedInPlace?: number
   /** C++ objects of this generation that were not deleted. */
   liveHandles: number
   /** What recycles cost the caller, in microseconds. */
   recycleMicros: { last: number, p50: number, p99: number, max: number }
   /** Milliseconds the compiler took, or 0 from the cache. */
   compileMs: number
+  /** Whether the compiled code came from the cache. */
   fromCache: boolean
 }
 
+/**
+ * C++ objects of one class that were never deleted.
+ * @since 0.1.0
+ */
 export interface Leak {
   /** The C++ class as JavaScript knows it, such as `'Mat'`. */
   className: string
@@ -330,7 +492,10 @@ export interface Leak {
   counts?: number[]
 }
 
-/** Blocks of memory from one place that were never freed. */
+/**
+ * Blocks of memory from one place that were never freed.
+ * @since 0.1.0
+ */
 export interface Allocation {
   count: number
   bytes: number
@@ -342,9 +507,14 @@ export interface Allocation {
   stack: string
 }
 
+/**
+ * What {@link Sandbox.profile} gives.
+ * @since 0.1.0
+ */
 export interface Profile<R = any> {
   /** What `fn` gave. */
   value: R
+  /** Milliseconds it took. */
   ms: number
   /** C++ objects that were not deleted. */
   leaks: Leak[]
@@ -364,9 +534,16 @@ export interface Profile<R = any> {
   dirtyBytes: number
 }
 
+/**
+ * Options of {@link inspect}.
+ * @since 0.1.0
+ */
 export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {}
 
-/** What {@link inspect} found out about a source, without starting it. */
+/**
+ * What {@link inspect} found out about a source, without starting it.
+ * @since 0.1.0
+ */
 export interface Inspection {
   /** The file; `null` when bytes were given. */
   source: string | null
@@ -415,7 +592,10 @@ export interface Inspection {
   fromCache: boolean
 }
 
-/** A function that a module imports. */
+/**
+ * A function that a module imports.
+ * @since 0.1.0
+ */
 export interface InspectedImport {
   module: string
   /** The name in the wasm, which may be minified. */
@@ -428,7 +608,10 @@ export interface InspectedImport {
   by: 'native' | 'glue' | 'nobody'
 }
 
-/** What a module exports. */
+/**
+ * What a module exports.
+ * @since 0.1.0
+ */
 export interface InspectedExport {
   /** The name in the wasm, which may be minified. */
   field: string
@@ -443,7 +626,10 @@ export interface InspectedExport {
   value?: number | null
 }
 
-/** What {@link capabilities} gives. */
+/**
+ * What {@link capabilities} gives.
+ * @since 0.1.0
+ */
 export interface Capabilities {
   /** emvm's version. */
   version: string
@@ -470,64 +656,126 @@ export interface Capabilities {
   v8: string
 }
 
-/** The class of every error emvm throws. Match on `code`; `instanceof` works across realms and copies of the package. */
+/**
+ * The class of every error emvm throws. Match on `code`; `instanceof` works across realms and copies of the package.
+ * @since 0.1.0
+ */
 export class EmvmError extends Error {
   constructor (message: string, fields?: { code?: string, cause?: unknown, [field: string]: unknown })
   /** Stable across versions, such as `'EMVM_ERR_TRAP'`. */
   readonly code: string
 }
 
-/** The source cannot be read, is neither JavaScript of Emscripten's nor wasm, or no wasm belongs to it. */
+/**
+ * The source cannot be read, is neither JavaScript of Emscripten's nor wasm, or no wasm belongs to it.
+ * @since 0.1.0
+ */
 export class SourceError extends EmvmError {
   readonly code: 'EMVM_ERR_SOURCE'
 }
 
-/** The wasm is malformed, cut short, or uses a feature that the engine lacks; the message names it. */
+/**
+ * The wasm is malformed, cut short, or uses a feature that the engine lacks; the message names it.
+ * @since 0.1.0
+ */
 export class InvalidWasmError extends EmvmError {
   readonly code: 'EMVM_ERR_INVALID_WASM'
 }
 
-/** The module imports what nobody answers; the message lists them all with their signatures. */
+/**
+ * The module imports what nobody answers.
+ * @since 0.1.0
+ */
 export class MissingImportError extends EmvmError {
   readonly code: 'EMVM_ERR_MISSING_IMPORT'
+  /** All of them at `open`; the one that was called, when a module that could start without it calls it. */
+  readonly imports: MissingImport[]
 }
 
-/** An option, or the source given to `open`, is wrong. */
+/**
+ * An import that nobody answers.
+ * @since 0.1.0
+ */
+export interface MissingImport {
+  module: string
+  /** Its name in the `imports` option. */
+  name: string
+  /** Parameters and result, such as `'(ii)→i'`. */
+  signature: string
+}
+
+/**
+ * An option, or the source given to `open`, is wrong.
+ * @since 0.1.0
+ */
 export class OptionError extends EmvmError {
   readonly code: 'EMVM_ERR_OPTION'
   /** The option's name, with dots for what is inside: `'memory.max'`. */
   readonly option: string
+  /** What was given. */
   readonly value: unknown
   /** What is accepted, in words. */
   readonly accepted: string
 }
 
-/** The module's start-up failed; `cause` says how. */
+/**
+ * The module's start-up failed; `cause` says how.
+ * @since 0.1.0
+ */
 export class StartError extends EmvmError {
   readonly code: 'EMVM_ERR_START'
 }
 
-/** The module trapped. The next `isReady()` gives a working instance. */
+/**
+ * The module trapped. The next `isReady()` gives a working instance.
+ * @since 0.1.0
+ */
 export class TrapError extends EmvmError {
   readonly code: 'EMVM_ERR_TRAP'
-  /** `'unreachable'`, `'out-of-bounds'`, `'stack-overflow'`, `'indirect-call'`, `'divide'` ... */
-  readonly trap: string
+  /** What happened. */
+  readonly trap: Trap
   /** The wasm functions on the stack, innermost first, by name where the module has names. */
   readonly wasmStack: string[]
 }
 
-/** The module called `abort`; its text is in the message. */
+/**
+ * Why a module trapped.
+ * @since 0.1.0
+ */
+export type Trap =
+  | 'unreachable'
+  | 'out-of-bounds'
+  | 'table-out-of-bounds'
+  | 'indirect-call'
+  | 'stack-overflow'
+  | 'divide'
+  | 'integer-overflow'
+  | 'bad-conversion'
+  | 'unaligned-atomic'
+  | 'other'
+
+/**
+ * The module called `abort`; its text is in the message.
+ * @since 0.1.0
+ */
 export class AbortError extends EmvmError {
   readonly code: 'EMVM_ERR_ABORT'
 }
 
-/** The module called `exit`. */
+/**
+ * The module called `exit`.
+ * @since 0.1.0
+ */
 export class ExitError extends EmvmError {
   readonly code: 'EMVM_ERR_EXIT'
+  /** What it was called with. */
   readonly status: number
 }
 
-/** The module gave up for lack of memory, or the system has none left for another instance. */
+/**
+ * The module gave up for lack of memory, or the system has none left for another instance.
+ * @since 0.1.0
+ */
 export class MemoryLimitError extends EmvmError {
   readonly code: 'EMVM_ERR_MEMORY'
   /** In bytes. */
@@ -536,67 +784,97 @@ export class MemoryLimitError extends EmvmError {
   readonly requested?: number
 }
 
-/** A call took longer than the `timeout` option allows. */
+/**
+ * A call took longer than the `timeout` option allows, or {@link interrupt} or an abort signal stopped it.
+ * @since 0.1.0
+ */
 export class TimeoutError extends EmvmError {
   readonly code: 'EMVM_ERR_TIMEOUT'
-  /** In milliseconds. */
-  readonly limit: number
-  /** In milliseconds. */
-  readonly elapsed: number
+  /** In milliseconds. Absent when the call was interrupted. */
+  readonly limit?: number
+  /** In milliseconds. Absent when the call was interrupted. */
+  readonly elapsed?: number
+  /** Whether the call was interrupted, and not past its limit. */
+  readonly interrupted?: true
 }
 
 /**
  * A C++ exception left the module. The instance goes on working. As a number it is the pointer, so
  * `cv.exceptionFromPtr(error)` works as with the bare pointer that Emscripten throws.
+ * @since 0.1.0
  */
 export class CppException extends EmvmError {
   readonly code: 'EMVM_ERR_CPP_EXCEPTION'
   /** The C++ type, such as `'cv::Exception'`, where it can be had. */
-  readonly type: string
+  readonly type?: string
+  /** Where the exception is in the module's memory. */
   readonly ptr: number
   [Symbol.toPrimitive] (hint: 'number'): number
   [Symbol.toPrimitive] (hint: string): number | string
 }
 
-/** An object of a past generation was used. */
+/**
+ * An object of a past generation was used.
+ * @since 0.1.0
+ */
 export class StaleHandleError extends EmvmError {
   readonly code: 'EMVM_ERR_STALE'
   /** The object's class. */
-  readonly className?: string
+  readonly class?: string
   /** The generation it belongs to. */
   readonly generation?: number
   /** The generation that is alive. */
   readonly current?: number
 }
 
-/** `isReady`, `recycle` or `dispose` was called while the module was on the stack. */
+/**
+ * `isReady`, `recycle` or `dispose` was called while the module was on the stack.
+ * @since 0.1.0
+ */
 export class BusyError extends EmvmError {
   readonly code: 'EMVM_ERR_BUSY'
 }
 
-/** `recycle()` found no standby instance (glue host); `await isReady()` waits for one. */
+/**
+ * `recycle()` found no standby instance (glue host); `await isReady()` waits for one.
+ * @since 0.1.0
+ */
 export class NotReadyError extends EmvmError {
   readonly code: 'EMVM_ERR_NOT_READY'
 }
 
-/** The sandbox was used after `dispose()`. */
+/**
+ * The sandbox was used after `dispose()`.
+ * @since 0.1.0
+ */
 export class DisposedError extends EmvmError {
   readonly code: 'EMVM_ERR_DISPOSED'
 }
 
-/** The module needs something emvm does not have; the message names it and the way out. */
+/**
+ * The module needs something emvm does not have; the message names it and the way out.
+ * @since 0.1.0
+ */
 export class UnsupportedError extends EmvmError {
   readonly code: 'EMVM_ERR_UNSUPPORTED'
 }
 
-/** All threads of a pool are busy and its queue is as long as `maxQueue` allows. */
+/**
+ * All threads of a pool are busy and its queue is as long as `maxQueue` allows.
+ * @since 0.1.0
+ */
 export class QueueFullError extends EmvmError {
   readonly code: 'EMVM_ERR_QUEUE_FULL'
+  /** Tasks that wait. */
   readonly queued: number
+  /** How many may. */
   readonly maxQueue: number
 }
 
-/** The worker thread ended while it ran the task; another one takes its place. `cause` says how. */
+/**
+ * The worker thread ended while it ran the task; another one takes its place. `cause` says how.
+ * @since 0.1.0
+ */
 export class WorkerError extends EmvmError {
   readonly code: 'EMVM_ERR_WORKER'
 }
@@ -608,21 +886,52 @@ export class WorkerError extends EmvmError {
  * const pool = new Pool(require.resolve('@techstark/opencv-js'), { threads: 4 })
  * const bytes = await pool.run('./outline.js', picture, { timeout: 500, transferList: [picture.buffer] })
  * ```
+ *
+ * It has the methods of an `EventEmitter`.
+ *
+ * @example
+ * const pool = new Pool('./module.js', { threads: 4 })
+ * @since 0.1.0
  */
 export class Pool<T = any> {
   /** @throws {@link OptionError} for a bad source or option. The source is read when the first task comes, or by {@link Pool.ready}. */
   constructor (source: Source, options?: PoolOptions)
 
-  /** The most threads there will be. */
+  /**
+   * The most threads there will be.
+   * @example
+   * pool.maxThreads // 4
+   * @since 0.1.0
+   */
   readonly maxThreads: number
-  /** Threads there are now. */
+  /**
+   * Threads there are now.
+   * @example
+   * pool.threads // 1, more as tasks come
+   * @since 0.1.0
+   */
   readonly threads: number
-  /** Tasks that wait for a thread. */
+  /**
+   * Tasks that wait for a thread.
+   * @example
+   * pool.queueSize
+   * @since 0.1.0
+   */
   readonly queueSize: number
-  /** Every thread has a task: whoever makes more should hold back until the event `'drain'`. */
+  /**
+   * Every thread has a task: whoever makes more should hold back until the event `'drain'`.
+   * @example
+   * if (pool.needsDrain) await once(pool, 'drain')
+   * @since 0.1.0
+   */
   readonly needsDrain: boolean
 
-  /** Reads and compiles the source now. Rejects as {@link open} does. */
+  /**
+   * Reads and compiles the source now. Rejects as {@link open} does.
+   * @example
+   * await pool.ready()
+   * @since 0.1.0
+   */
   ready (): Promise<void>
 
   /**
@@ -637,34 +946,120 @@ export class Pool<T = any> {
    * @throws {@link WorkerError} when its thread ended under it
    * @throws {@link StaleHandleError} when it gives back an object of the module
    * @throws whatever the task throws
+   * @example
+   * const sum = await pool.run((module, [a, b]) => module._add(a, b), [1, 2])
+   * @since 0.1.0
    */
   run<R, P = unknown> (task: Task<T, P, R>, payload: P, options?: RunOptions): Promise<Awaited<R>>
+  /**
+   * The same for a function that takes nothing but the module.
+   * @example
+   * await pool.run((module) => module._main())
+   * @since 0.1.0
+   */
   run<R> (task: Task<T, undefined, R>): Promise<Awaited<R>>
+  /**
+   * The same for a file, whose default export (or the one that `name` says) is the task.
+   * @example
+   * await pool.run('./outline.js', picture)
+   * @since 0.1.0
+   */
   run<R = any> (file: string | URL, payload?: unknown, options?: RunOptions): Promise<R>
 
-  /** Figures at this moment. */
+  /**
+   * Figures at this moment.
+   * @example
+   * const { queued, waitMs } = pool.stats()
+   * @since 0.1.0
+   */
   stats (): PoolStats
 
-  /** Ends all threads now; tasks that wait or run are rejected with {@link DisposedError}. */
+  /**
+   * Ends all threads now; tasks that wait or run are rejected with {@link DisposedError}.
+   * @example
+   * await pool.destroy()
+   * @since 0.1.0
+   */
   destroy (): Promise<void>
-  /** The same, after all tasks have come to their end. */
+  /**
+   * The same, after all tasks have come to their end.
+   * @example
+   * await pool.close()
+   * @since 0.1.0
+   */
   close (): Promise<void>
+  /**
+   * The same as {@link Pool.close}.
+   * @example
+   * await using pool = new Pool('./module.js')
+   * @since 0.1.0
+   */
   [Symbol.asyncDispose] (): Promise<void>
 
   /**
-   * An EventEmitter: `'needsDrain'` and `'drain'` as {@link Pool.needsDrain} changes; `'error'` when something is thrown in a worker
-   * outside of any task (without a listener it is counted and otherwise ignored).
+   * `'needsDrain'` and `'drain'`: {@link Pool.needsDrain} has changed. `'error'`: something was thrown in a worker outside of any
+   * task; without a listener it is counted and otherwise ignored.
+   * @example
+   * pool.on('drain', () => stream.resume())
+   * @since 0.1.0
    */
-  on (event: 'needsDrain' | 'drain', listener: () => void): this
-  on (event: 'error', listener: (error: Error) => void): this
-  once (event: 'needsDrain' | 'drain', listener: () => void): this
-  once (event: 'error', listener: (error: Error) => void): this
-  off (event: 'needsDrain' | 'drain' | 'error', listener: (...args: any[]) => void): this
+  on: PoolListen<this>
+  /**
+   * As {@link Pool.on}, for the next event alone.
+   * @example
+   * pool.once('error', console.error)
+   * @since 0.1.0
+   */
+  once: PoolListen<this>
+  /**
+   * Takes a listener away.
+   * @example
+   * pool.off('drain', resume)
+   * @since 0.1.0
+   */
+  off (event: keyof PoolEvents, listener: (...args: any[]) => void): this
+
+  // The rest of what every `EventEmitter` has.
+  addListener: PoolListen<this>
+  prependListener: PoolListen<this>
+  prependOnceListener: PoolListen<this>
+  removeListener (event: keyof PoolEvents, listener: (...args: any[]) => void): this
+  removeAllListeners (event?: keyof PoolEvents): this
+  setMaxListeners (count: number): this
+  getMaxListeners (): number
+  emit<E extends keyof PoolEvents> (event: E, ...args: PoolEvents[E]): boolean
+  eventNames (): Array<string | symbol>
+  listenerCount (event: keyof PoolEvents): number
+  listeners (event: keyof PoolEvents): Function[]
+  rawListeners (event: keyof PoolEvents): Function[]
 }
 
-/** What a pool runs. `module` is fresh; what it makes is gone afterwards. */
+/**
+ * The events of a {@link Pool}, and what their listeners get.
+ * @since 0.1.0
+ */
+export interface PoolEvents {
+  needsDrain: []
+  drain: []
+  error: [error: Error]
+}
+
+/**
+ * Adds a listener to a {@link Pool}.
+ * @since 0.1.0
+ */
+export type PoolListen<This> = <E extends keyof PoolEvents> (event: E, listener: (...args: PoolEvents[E]) => void) => This
+
+/**
+ * What a pool runs. `module` is fresh; what it makes is gone afterwards.
+ * @since 0.1.0
+ */
 export type Task<T = any, P = any, R = any> = (module: T, payload: P, context: TaskContext) => R
 
+/**
+ * The third argument of a task.
+ * @since 0.1.0
+ */
 export interface TaskContext {
   /** Aborted when the task is to stop: for what it waits for itself. Calls into the module stop anyway. */
   signal: AbortSignal
@@ -674,6 +1069,10 @@ export interface TaskContext {
   move<V extends object> (value: V): V
 }
 
+/**
+ * Options of {@link Pool.run}.
+ * @since 0.1.0
+ */
 export interface RunOptions {
   /** Gives up on the task: it leaves the queue, or its wasm is stopped. */
   signal?: AbortSignal
@@ -688,6 +1087,10 @@ export interface RunOptions {
   name?: string
 }
 
+/**
+ * Options of a {@link Pool}.
+ * @since 0.1.0
+ */
 export interface PoolOptions {
   /** Exactly that many threads; the same as `minThreads` and `maxThreads`. */
   threads?: number
@@ -714,25 +1117,41 @@ export interface PoolOptions {
   setup?: string | URL
 }
 
+/**
+ * What {@link Pool.stats} gives.
+ * @since 0.1.0
+ */
 export interface PoolStats {
+  /** Threads there are now. */
   threads: number
   /** Tasks that have a thread. */
   running: number
   /** Tasks that wait for one. */
   queued: number
+  /** Tasks that gave a result. */
   completed: number
+  /** Tasks that failed, for whatever reason. */
   failed: number
+  /** Of these, those that ran for too long. */
   timeouts: number
+  /** Of these, those that were aborted. */
   aborted: number
+  /** Threads that ended while they ran a task. */
   workersLost: number
   /** From `run` to when the task began, in milliseconds. */
   waitMs: Timings
+  /** From when the task began to its end, in milliseconds. */
   runMs: Timings
+  /** What recycles cost, in microseconds. */
   recycleMicros: Timings
   /** What opening the sandbox took in each new thread, in milliseconds. */
   openMs: Timings
 }
 
+/**
+ * How long something took, over the last of them.
+ * @since 0.1.0
+ */
 export interface Timings {
   count: number
   mean: number
@@ -741,3 +1160,6 @@ export interface Timings {
   p99: number
   max: number
 }
+
+// Nothing else is exported.
+export {}

@@ -1,6 +1,6 @@
 // Compiled by types.test.js with --strict; never run.
-import { open, inspect, capabilities, Pool, Sandbox, EmvmError, CppException, OptionError, TrapError } from '../..'
-import type { OpenOptions, Stats, Leak, Inspection, Capabilities, PoolStats } from '../..'
+import { open, inspect, capabilities, Pool, Sandbox, EmvmError, CppException, MissingImportError, OptionError, TimeoutError, TrapError, WebAssembly } from '../..'
+import type { Trap, OpenOptions, Stats, Leak, Inspection, Capabilities, PoolStats } from '../..'
 
 interface Adder { _add (a: number, b: number): number }
 
@@ -37,9 +37,16 @@ async function typed (): Promise<void> {
 }
 
 function errors (error: unknown): number {
-  if (error instanceof CppException) return Number(error) + error.ptr + error.type.length
+  if (error instanceof CppException) return Number(error) + error.ptr + (error.type ?? '').length
   if (error instanceof OptionError) return error.option.length + error.accepted.length
-  if (error instanceof TrapError) return error.wasmStack.length
+  if (error instanceof TrapError) {
+    const trap: Trap = error.trap
+    // @ts-expect-error no such trap
+    if (error.trap === 'segfault') return 0
+    return error.wasmStack.length + trap.length
+  }
+  if (error instanceof MissingImportError) return error.imports.filter(({ module, name, signature }) => module + name === signature).length
+  if (error instanceof TimeoutError) return error.interrupted ? 0 : error.limit ?? 0
   if (error instanceof EmvmError && error.code === 'EMVM_ERR_STALE') return 1
   return 0
 }
@@ -60,7 +67,11 @@ async function wrong (): Promise<void> {
 
 const inspection: Promise<Inspection> = inspect('a.js', { wasm: 'a.wasm' })
 const found: Capabilities = capabilities()
-void [typed, errors, wrong, inspection, found]
+const origin: Promise<string | null> = inspection.then(({ wasm }) => wasm.origin === 'beside' ? wasm.path : null)
+const memory = new WebAssembly.Memory({ initial: 1 })
+memory.grow(1)
+memory.dispose()
+void [typed, errors, wrong, origin, found]
 
 interface Outline { points: Uint8Array }
 
@@ -74,7 +85,9 @@ async function pooled (): Promise<void> {
   }, 'text')
   const outline = await pool.run<Outline>('./outline.js', slow, { name: 'outline', transferList: [] })
   const first: number = outline.points[0]
-  pool.on('drain', () => {}).on('error', (error) => error.message)
+  pool.on('drain', () => {}).prependListener('error', (error) => error.message).removeAllListeners()
+  // @ts-expect-error no such event
+  pool.on('drained', () => {})
   const stats: PoolStats = pool.stats()
   void [sum, first, stats.waitMs.p99, stats.workersLost]
   // @ts-expect-error functions cannot be sent to a thread

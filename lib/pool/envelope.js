@@ -85,7 +85,7 @@ function live (value) {
   const name = nameOf(value)
   return new errors.StaleHandleError(
     `The task gave back a live ${name} of the module, which ends with the task: give plain data instead (copies of its fields, or its bytes).`,
-    { className: name })
+    { class: name })
 }
 
 const isBuiltIn = (value) => types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isNativeError(value) || types.isBoxedPrimitive(value)

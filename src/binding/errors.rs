@@ -261,7 +261,10 @@ fn describe(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
             env,
             "EMVM_ERR_TRAP",
             &format!("a fault in emvm, please report it: {text}"),
-            &[],
+            &[
+                ("trap", env.message(trap_name(TrapKind::Other))),
+                ("wasmStack", texts(env, Vec::new())),
+            ],
         ),
     }
 }
@@ -316,7 +319,14 @@ pub fn of_start(cell: &SandboxCell, error: StartError) -> Value {
             let text = format!(
                 "Option 'mounts['{at}'].path' is '{shown}', which cannot be mounted: {reason}."
             );
-            let fields = [("option", env.message(&format!("mounts['{at}'].path")))];
+            let fields = [
+                ("option", env.message(&format!("mounts['{at}'].path"))),
+                ("value", env.message(&shown.to_string())),
+                (
+                    "accepted",
+                    env.message("the path of a folder that can be mounted"),
+                ),
+            ];
             make(env, "EMVM_ERR_OPTION", &text, &fields)
         }
         StartError::Link(text) => make(env, "EMVM_ERR_START", &text, &[]),
