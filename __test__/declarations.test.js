@@ -155,10 +155,8 @@ async function everyError (t) {
   errors.push(thrown(() => call.alternate()))
   vm.dispose()
   const cpp = await opened(t, fixture('exceptions-O2.js'))
-  for (const key of Object.keys(cpp.exports)) {
-    if (typeof cpp.exports[key] !== 'function' || !/throw/i.test(key)) continue
-    try { cpp.exports[key](1) } catch (error) { errors.push(error) }
-  }
+  // One kind is caught inside.
+  for (let kind = 0; kind < 9; kind++) try { cpp.exports._escape(kind) } catch (error) { errors.push(error) }
   const embind = await opened(t, fixture('embind.js'))
   for (const value of Object.values(embind.exports)) {
     if (typeof value !== 'function' || !value.prototype || typeof value.prototype.delete !== 'function') continue
