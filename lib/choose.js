@@ -14,7 +14,7 @@ function userImports (options) {
   return found
 }
 
-const DEFINES = /\bdefinePropert(y|ies)\(\s*Module\b/
+const DEFINES = /\bdefinePropert(y|ies)\(\s*(\$emvm\.\w+\()?\s*Module\b/
 
 // Imports that the native host refuses by name when they are called.
 const SCRIPTS = 'it runs JavaScript from strings'

@@ -4,11 +4,16 @@
 
 const { load } = require('./binding')
 const { Facade } = require('./facade')
-const { keep, forget } = require('./facade/keep')
+const { drop, keep, forget } = require('./facade/keep')
+const { StartError } = require('./errors')
+const { Failures } = require('./realm/failures')
 const { warmUp } = require('./warm-up')
 const { notNative, userImports } = require('./choose')
 
 class NativeHost {
+  // Its wasm changes what is out of reach: a recycle starts it anew.
+  #restarts
+
   constructor (sandbox, facade) {
     this.kind = 'native'
     this.sandbox = sandbox
@@ -16,7 +21,8 @@ class NativeHost {
     this.exports = facade.module
     // Told of traps, aborts and time-outs.
     this.onFault = undefined
-    sandbox.setFaultHook(keep(sandbox, (error) => { if (this.onFault) this.onFault(error) }))
+    this.#restarts = Boolean(facade.facts.restorable)
+    this.#watchFaults()
   }
 
   get generation () { return this.sandbox.generation }
@@ -31,9 +37,34 @@ class NativeHost {
 
   // The standby is always there: a recycle is synchronous.
   recycle () {
-    this.sandbox.recycle()
-    if (this.facade.keepsState) this.facade.renew()
+    const { sandbox } = this
+    if (this.#restarts) return this.#restart()
+    sandbox.recycle()
+    if (this.facade.leave()) this.facade.enter()
+    else this.#makeAnew()
     return this.exports
+  }
+
+  // Start-up runs again, and with it JavaScript, which must find nothing of the last generation.
+  #restart () {
+    const { sandbox } = this
+    if (!sandbox.busyNow && !this.facade.leave()) this.#makeAnew()
+    sandbox.recycle()
+    this.facade.enter()
+    return this.exports
+  }
+
+  // Something of the module object was frozen, so that it cannot be put back in place.
+  #makeAnew () {
+    const { sandbox } = this
+    drop(sandbox)
+    this.facade = this.facade.again()
+    this.exports = this.facade.module
+    this.#watchFaults()
+  }
+
+  #watchFaults () {
+    this.sandbox.setFaultHook(keep(this.sandbox, (error) => { if (this.onFault) this.onFault(error) }))
   }
 
   keep () { return this.exports }
@@ -50,6 +81,9 @@ class NativeHost {
   recorded () { return this.sandbox.recorded() }
   interrupt () { this.sandbox?.interrupt() }
 
+  // For tests: what JavaScript keeps for a generation.
+  get states () { return this.facade.generations.names }
+
   // For tests: what a recycle would have left behind.
   compareWithImage () { return this.sandbox.compareWithImage() }
 
@@ -59,7 +93,7 @@ class NativeHost {
   dispose () {
     const { sandbox, facade } = this
     sandbox.dispose()
-    facade.runtime.clearTimers()
+    facade.end()
     forget(sandbox)
     this.sandbox = this.facade = this.exports = this.onFault = undefined
   }
@@ -82,9 +116,8 @@ async function startNative ({ program, facts, path }, options) {
   }
   const sandbox = new native.Sandbox(program, settings)
   let facade
-  try {
-    sandbox.instantiate()
-    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program })
+  const begin = async () => {
+    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program }, failures)
     const { looksAtClasses } = facade
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
@@ -96,16 +129,31 @@ async function startNative ({ program, facts, path }, options) {
     if (facade.keepsState && facade.staysForEver) {
       throw notNative([`the JavaScript it adds to its module keeps state and leaves ${facade.staysForEver}`], facts)
     }
+  }
+  const failures = new Failures(options.onUncaught)
+  try {
+    sandbox.instantiate()
+    await unlessFailed(failures, failures.adopt(begin))
     const host = new NativeHost(sandbox, facade)
-    if (options.warmUp) await warmUp(options.warmUp, host.exports)
+    if (options.warmUp) await unlessFailed(failures, warmUp(options.warmUp, host.exports))
     sandbox.takeImage(Boolean(options.warmUp))
+    facade.seal()
     return host
   } catch (error) {
     sandbox.dispose()
-    if (facade) facade.runtime.clearTimers()
+    if (facade) facade.end()
     forget(sandbox)
     throw error
   }
+}
+
+// What the package's own JavaScript began and nobody waits for may fail as well.
+async function unlessFailed (failures, work) {
+  const failed = failures.ofStart.catch((cause) => {
+    throw new StartError(`the module's start-up failed: ${cause && cause.message !== undefined ? cause.message : cause}`, { cause })
+  })
+  failed.catch(() => {})
+  await Promise.race([work, failed])
 }
 
 // What `main` gets at start: the user's, or what the package's own JavaScript put into its module.

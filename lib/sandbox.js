@@ -247,6 +247,9 @@ class Sandbox {
   // Whether a value ends with the instance. For the pool.
   [Symbol.for('emvm.owns')] (value) { return !this.#disposed && this.#host.owns(value) }
 
+  // Names of what JavaScript keeps for a generation; empty on the glue host, where all of it is made anew. For tests.
+  get [Symbol.for('emvm.states')] () { return this.#host.states ?? [] }
+
   // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
   [Symbol.for('emvm.compareWithImage')] () {
     this.#check()

@@ -4,6 +4,7 @@
 // code describes. No state is kept here, so that a recycle has nothing to put back.
 
 const { holding } = require('./holding')
+const { Generations } = require('./generations')
 const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
 const { factoriesFor } = require('./embind/factories')
@@ -53,7 +54,7 @@ function keepAdditions (from, to) {
  * @param {(name: string) => boolean} [wants]
  * @param {any} [options]
  */
-function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught } = {}) {
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught, generations = new Generations() } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
   const known = descriptionsOf(facts)
@@ -68,7 +69,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const { BindingError } = errors
   const { argsSuffix, finalizers, anonymous } = description
 
-  const { leaks, note } = makeLeaks(operations, trackLeaks)
+  const { leaks, note } = makeLeaks(operations, generations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
   const { factory, keep: keepFactories } = factoriesFor(description, program)
@@ -82,7 +83,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   }
   const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))
 
-  const coroutines = makeCoroutines({ sandbox, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
+  const coroutines = makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
   operations.setHooks([
     (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
     (value) => {

@@ -7,8 +7,17 @@ const path = require('node:path')
 const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { StartError, StaleHandleError } = require('../errors')
+const { bring, isOfNode } = require('./foreign')
 
-const NOTHING = { imports: {}, asm: {}, pre: null, extras: null }
+const NOTHING = { imports: {}, asm: {}, pre: null, extras: null, roots: () => [] }
+
+// What it finds in place of the realm's own: see `Surroundings`, and `Changes` for the last.
+const SHADOWED = [
+  'process', 'globalThis', 'global', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate',
+  'queueMicrotask', 'fetch', 'FinalizationRegistry', 'WeakRef', '$emvm'
+]
+// It may leave promises behind that nobody has been given.
+const LATE = /\b(async|await|Promise|then)\b/
 
 const compiled = new WeakMap()
 
@@ -16,7 +25,9 @@ function compile (facade, fragment) {
   let make = compiled.get(facade)
   if (make !== undefined) return make
   try {
-    make = new Function(...fragment.freeNames.map(({ name }) => name), fragment.source)
+    // Its declarations may have names of what is shadowed: they have a scope of their own.
+    const names = fragment.freeNames.map(({ name }) => name).join(', ')
+    make = new Function(...SHADOWED, `return function (${names}) {\n${fragment.source}\n}`)
   } catch (cause) {
     throw new StartError(`the JavaScript that the package adds to its module does not compile: ${cause.message}`, { cause })
   }
@@ -36,10 +47,10 @@ function guarded (value, guard, facade) {
   return guardedFunction
 }
 
-function stale ({ generation }, { sandbox }) {
+function stale ({ generation }, { generations }) {
   return new StaleHandleError(
-    `this object of the package's own JavaScript belongs to generation ${generation}, the sandbox is at ${sandbox.generation}: make it anew after isReady()`,
-    { generation, current: sandbox.generation })
+    `this object of the package's own JavaScript belongs to generation ${generation}, the sandbox is at ${generations.number}: make it anew after isReady()`,
+    { generation, current: generations.number })
 }
 
 function guardedLive (live, guard, facade) {
@@ -61,14 +72,15 @@ function evaluate (facade) {
   const { fragment } = facade.facts
   if (!fragment) return NOTHING
   const file = facade.options.sourcePath || path.join(process.cwd(), 'module.js')
+  const { surroundings, changes } = facade
   const commonjs = {
-    require: createRequire(file),
+    require: requireFor(file, surroundings.overrides.process),
     module: { exports: {} },
     exports: {},
     __filename: file,
     __dirname: path.dirname(file)
   }
-  const guard = { dead: false, generation: Math.max(1, facade.sandbox.generation) }
+  const guard = { dead: false, generation: facade.generations.number }
   const guarding = (value) => fragment.keepsState ? guarded(value, guard, facade) : value
   const values = fragment.freeNames.map(({ role }) => {
     if (role === 'module') return facade.module
@@ -78,7 +90,30 @@ function evaluate (facade) {
     if (role.export !== undefined) return guarding(facade.runtime.lateExport(role.export))
     return guarding(facade.runtime.provide(role.provided))
   })
-  return { ...compile(facade, fragment).apply(undefined, values), guard }
+  const shadows = { ...surroundings.overrides, $emvm: tellerOf(changes, surroundings.loop) }
+  const made = compile(facade, fragment)(...SHADOWED.map((name) => shadows[name])).apply(undefined, values)
+  return { roots: () => [], ...made, guard, isLate: LATE.test(fragment.source) }
+}
+
+// The parameter `$emvm`, by the names that its calls have in the fragment.
+function tellerOf (changes, loop) {
+  return {
+    key: (object, key) => changes.key(object, key),
+    whole: (object) => changes.whole(object),
+    all: () => changes.all(),
+    wait: (value) => loop.wait(value)
+  }
+}
+
+// What Node gives is Node's: no generation puts it back.
+function requireFor (file, process) {
+  const theirs = createRequire(file)
+  const require = (id) => {
+    if (/^(node:)?process$/.test(id)) return process
+    const given = theirs(id)
+    return isOfNode(id) ? bring(given) : given
+  }
+  return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: bring(theirs.cache), extensions: bring(theirs.extensions) })
 }
 
 module.exports = { evaluate }

@@ -1,7 +1,10 @@
 'use strict'
 
 // The module object of the native host: what the package's own JavaScript would have made. It is made once per sandbox
-// and stays the same object over all generations; what changes with them is read through getters.
+// and stays the same object over all generations; what changes with them is read through getters. What the module's own JavaScript
+// changes of it is undone at each recycle.
+
+const path = require('node:path')
 
 const { keep } = require('./keep')
 const { Heap, VIEWS } = require('./heap')
@@ -10,7 +13,12 @@ const { takes } = require('./memory')
 const { hasWasmFS } = require('../choose')
 const { UnsupportedError } = require('../errors')
 const { evaluate } = require('./fragment')
+const { Changes } = require('./changes')
+const { bring } = require('./foreign')
+const { Generations } = require('./generations')
 const { holding } = require('./holding')
+const { Failures } = require('../realm/failures')
+const { Surroundings } = require('../realm/surroundings')
 
 // Since then the glue puts exports on its module as they are, so that their `length` is what they take.
 const RAW_EXPORTS = 30130
@@ -33,16 +41,29 @@ function explainer (module) {
 class Facade {
   // What pre-js added to the module object.
   #ofPre = []
+  #replaced
 
-  constructor (sandbox, facts, options) {
+  // `failures`: those of start-up.
+  constructor (sandbox, facts, options, failures) {
+    this.failuresOfStart = failures
     this.sandbox = sandbox
     this.facts = facts
     this.options = options
+    this.generations = new Generations()
+    this.surroundings = new Surroundings({ file: options.sourcePath, folder: options.sourcePath ? path.dirname(options.sourcePath) : process.cwd() }, {
+      WebAssembly, args: options.args, failures: () => this.#failures()
+    })
+    // What stands in the place of what is read anew each time.
+    this.#replaced = this.generations.perGeneration('replaced views and variables', () => new Map(), {
+      end: (replaced) => { for (const [name, get] of replaced) this.define(name, get) }
+    })
+    this.changes = new Changes(() => [this.surroundings.overrides.process, ...this.runtime.roots(), ...this.fragment.roots()])
     this.heap = new Heap(sandbox)
     // As Emscripten's own module, it starts as what the user gave.
     this.module = Object.assign(Object.create(Object.prototype), options.module)
     // Glue of some years has a promise of its module in `ready`.
     this.ready = new Promise((resolve) => { this.settleReady = resolve })
+    for (const value of [sandbox, Object.getPrototypeOf(sandbox), options, facts, ...Object.values(options.module ?? {})]) bring(value)
     this.runtime = makeRuntime(this)
     sandbox.setExplainer(keep(sandbox, explainer(this.module)))
     // Code cut out of the glue may use the file system and the memory as soon as it is evaluated.
@@ -59,7 +80,72 @@ class Facade {
         return fn(...args)
       })
     }
+    if (this.fragment.isLate) own = own.map((fn) => typeof fn === 'function' ? this.surroundings.loop.around(fn) : fn)
     return [...this.options.userImports.map(({ fn }) => fn), ...own]
+  }
+
+  // Of a generation. Start-up's go on as the first one's.
+  #failures () {
+    const { failuresOfStart } = this
+    this.failuresOfStart = undefined
+    if (failuresOfStart !== undefined) return failuresOfStart
+    const failures = new Failures(this.options.onUncaught)
+    failures.started()
+    return failures
+  }
+
+  // Start-up is over: what it made is what each generation begins with.
+  seal () {
+    this.surroundings.loop.failures.started()
+    this.surroundings.seal()
+    this.generations.seal()
+    this.changes.begin()
+  }
+
+  // A generation has ended: all that JavaScript kept of it goes. False: something was frozen, so that the facade has to be made anew.
+  leave () {
+    this.generations.next()
+    this.surroundings.next()
+    return this.changes.undo()
+  }
+
+  // The next one begins.
+  enter () {
+    if (this.keepsState) this.renew()
+  }
+
+  // Another one in the place of this: what start-up made of it, made anew.
+  again () {
+    this.surroundings.end()
+    const next = new Facade(this.sandbox, this.facts, this.options)
+    next.generations.continue(this.generations)
+    next.sandbox.setImports(next.importFunctions())
+    next.#attachHeap()
+    next.#attachRuntime()
+    next.#runPre()
+    if (next.fragment.pre) next.runtime.runHooksAgain()
+    next.started = true
+    next.#attachExports()
+    next.runtime.attachEmbind()
+    next.#attachFlags()
+    if (next.fragment.extras) next.fragment.extras()
+    delete next.module.then
+    next.settleReady(next.module)
+    // What a warm-up or the program itself had put there.
+    const stuck = this.changes.stuckTo(this.module)
+    for (const key of Reflect.ownKeys(this.module)) {
+      if (!stuck.has(key) && !Object.hasOwn(next.module, key)) Object.defineProperty(next.module, key, { ...Object.getOwnPropertyDescriptor(this.module, key), configurable: true })
+    }
+    next.surroundings.seal()
+    next.changes.begin()
+    return next
+  }
+
+  // All ends.
+  end () {
+    this.runtime.clearTimers()
+    this.surroundings.end()
+    this.generations.end()
   }
 
   // JavaScript that constructors call may find classes in the module that were registered just before.
@@ -116,17 +202,21 @@ class Facade {
 
   // A recycle has replaced the instance: that JavaScript is made anew, its old objects are stale.
   renew () {
+    this.changes.pause()
     this.fragment.guard.dead = true
     this.fragment = evaluate(this)
     this.sandbox.setImports(this.importFunctions())
     if (this.fragment.pre) {
       for (const key of this.#ofPre) delete this.module[key]
+      this.runtime.resetOptions()
       this.#runPre()
       this.runtime.runHooksAgain()
       if (this.#ofPre.includes('onRuntimeInitialized')) this.#initialized()
     }
     if (this.fragment.extras) this.fragment.extras()
     delete this.module.then
+    this.changes.forget()
+    this.changes.begin()
   }
 
   #runPre () {
@@ -229,6 +319,7 @@ class Facade {
       enumerable: true,
       get,
       set: (value) => {
+        if (this.generations.isSealed) this.#replaced.value.set(name, get)
         Object.defineProperty(this.module, name, { configurable: true, enumerable: true, writable: true, value })
       }
     })

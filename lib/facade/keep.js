@@ -12,11 +12,14 @@ function keep (sandbox, value) {
   return value
 }
 
+// What is called back is about to be made anew.
+function drop (sandbox) { kept.delete(sandbox) }
+
 // The sandbox was disposed of: whoever still has a function of its module keeps nothing else of it.
 function forget (sandbox) {
-  kept.delete(sandbox)
+  drop(sandbox)
   // What native code has the object keep.
   for (const key of Object.getOwnPropertyNames(sandbox)) if (key.startsWith('#')) delete sandbox[key]
 }
 
-module.exports = { keep, forget }
+module.exports = { drop, keep, forget }

@@ -4,6 +4,10 @@
 
 const { AbortError, ExitError } = require('../errors')
 
+// Functions of the user's, or of pre-js, that a start calls.
+const OPTIONS = ['preInit', 'preRun', 'postRun', 'onRuntimeInitialized']
+const QUEUES = ['preRun', 'init', 'preMain', 'exit', 'postRun']
+
 class ExitStatus {
   constructor (status) {
     this.name = 'ExitStatus'
@@ -29,17 +33,22 @@ function makeEnvironment ({ env = {} }) {
 }
 
 function makeLifecycle ({ facade }) {
-  const { sandbox, options, module } = facade
+  const { sandbox, options, module, generations } = facade
   // Pre-js may put its own in the place of what prints; what the user gave comes first.
   const printers = { print: options.print || module.print || console.log, printErr: options.printErr || module.printErr || console.warn }
   const out = (...args) => printers.print(...args)
   const err = (...args) => printers.printErr(...args)
-  const warned = new Set()
-  const ENV = makeEnvironment(options)
-  const given = JSON.stringify(ENV)
-  const queues = { preRun: [], init: [], preMain: [], exit: [], postRun: [] }
-  const dependencies = new Set()
-  let dependencyCount = 0
+  const copySet = (image) => new Set(image)
+  const warned = generations.perGeneration('warnings given', copySet, { image: copySet })
+  // The C library reads it once, at start.
+  const environment = generations.perGeneration('ENV', (image) => ({ ...(image ?? makeEnvironment(options)) }), { image: (now) => ({ ...now }) })
+  const copyQueues = (image) => Object.fromEntries(QUEUES.map((name) => [name, [...(image?.[name] ?? [])]]))
+  const queues = generations.perGeneration('queues of hooks', copyQueues, { image: copyQueues })
+  const copyDependencies = (image) => ({ names: new Set(image?.names), count: image?.count ?? 0 })
+  const dependencies = generations.perGeneration('run dependencies', copyDependencies, { image: copyDependencies })
+  // What JavaScript counts to keep the runtime alive. It ends with its process anyway.
+  const holds = generations.perGeneration('holds on the runtime', () => ({ count: 0 }))
+  const given = JSON.stringify(makeEnvironment(options))
 
   function abort (what) {
     const text = what === undefined ? '' : String(what)
@@ -51,8 +60,8 @@ function makeLifecycle ({ facade }) {
   }
 
   function warnOnce (text) {
-    if (warned.has(text)) return
-    warned.add(text)
+    if (warned.value.has(text)) return
+    warned.value.add(text)
     err(text)
   }
 
@@ -91,55 +100,43 @@ function makeLifecycle ({ facade }) {
     }
   }
 
-  // What JavaScript counts to keep the runtime alive, by generation. It ends with its process anyway.
-  const holds = {
-    generation: -1,
-    count: 0,
-    of (generation) {
-      if (this.generation !== generation) Object.assign(this, { generation, count: 0 })
-      return this
-    }
-  }
-
   function runtimeKeepalivePop () {
-    const { count } = holds.of(sandbox.generation)
-    if (facade.facts.assertions) assert(count > 0)
-    holds.count = count - 1
+    if (facade.facts.assertions) assert(holds.value.count > 0)
+    holds.value.count--
   }
 
-  // A timer of a past generation must not run in the next one.
   function safeSetTimeout (fn, ms) {
-    const generation = sandbox.generation
-    return setTimeout(() => {
-      if (sandbox.generation === generation) callUserCallback(fn)
-    }, ms)
+    return facade.surroundings.loop.overrides.setTimeout(callUserCallback, ms, fn)
+  }
+
+  function countDependency (by) {
+    dependencies.value.count += by
+    if (typeof module.monitorRunDependencies === 'function') module.monitorRunDependencies(dependencies.value.count)
   }
 
   function addRunDependency (id) {
-    dependencyCount++
-    if (id) dependencies.add(id)
-    if (typeof module.monitorRunDependencies === 'function') module.monitorRunDependencies(dependencyCount)
+    if (id) dependencies.value.names.add(id)
+    countDependency(1)
   }
 
   function removeRunDependency (id) {
-    dependencyCount--
-    if (id) dependencies.delete(id)
-    if (typeof module.monitorRunDependencies === 'function') module.monitorRunDependencies(dependencyCount)
+    if (id) dependencies.value.names.delete(id)
+    countDependency(-1)
   }
 
   function getUniqueRunDependency (id) {
     let unique = id
-    while (dependencies.has(unique)) unique = id + Math.random()
+    while (dependencies.value.names.has(unique)) unique = id + Math.random()
     return unique
   }
 
   // Emscripten runs each queue last-in first-out, but for constructors.
   function adder (name) {
-    return (fn) => { queues[name].unshift(fn) }
+    return (fn) => { queues.value[name].unshift(fn) }
   }
 
   function runQueue (name) {
-    const queue = queues[name]
+    const queue = queues.value[name]
     while (queue.length > 0) queue.shift()(module)
   }
 
@@ -158,8 +155,17 @@ function makeLifecycle ({ facade }) {
     }
     for (const fn of [...listed('preInit'), ...listed('preRun')]) fn(module)
     runQueue('preRun')
-    if (JSON.stringify(ENV) !== given) giveEnvironment()
+    if (JSON.stringify(environment.value) !== given) giveEnvironment(environment.value)
     runQueue('init')
+  }
+
+  // Options mean what the user gave, whatever the last generation put in their places.
+  function resetOptions () {
+    for (const name of OPTIONS) {
+      const given = options.module?.[name]
+      if (given === undefined) delete module[name]
+      else module[name] = given
+    }
   }
 
   // Pre-js was made anew for a generation whose files are there already: those that its hooks make are no error.
@@ -174,7 +180,7 @@ function makeLifecycle ({ facade }) {
   }
 
   // The C library reads it once, so it counts until start-up only.
-  function giveEnvironment () {
+  function giveEnvironment (ENV) {
     const names = [...new Set([...Object.keys(JSON.parse(given)), ...Object.keys(ENV)])]
     sandbox.setVariables(names, names.map((name) => ENV[name] === undefined || ENV[name] === null ? null : String(ENV[name])))
   }
@@ -190,7 +196,7 @@ function makeLifecycle ({ facade }) {
 
   return {
     api: {
-      ENV,
+      get ENV () { return environment.value },
       abort,
       out,
       err,
@@ -218,17 +224,23 @@ function makeLifecycle ({ facade }) {
       callUserCallback,
       safeSetTimeout,
       getUniqueRunDependency,
-      runtimeKeepalivePush: () => { holds.of(sandbox.generation).count++ },
+      runtimeKeepalivePush: () => { holds.value.count++ },
       runtimeKeepalivePop,
       keepRuntimeAlive: () => true,
-      maybeExit: () => {},
-      __ATPRERUN__: queues.preRun,
-      __ATINIT__: queues.init,
-      __ATMAIN__: queues.preMain,
-      __ATEXIT__: queues.exit,
-      __ATPOSTRUN__: queues.postRun
+      maybeExit: () => {}
+    },
+    // Variables of the runtime: read anew each time.
+    live: {
+      get ENV () { return environment.value },
+      get runDependencies () { return dependencies.value.count },
+      get __ATPRERUN__ () { return queues.value.preRun },
+      get __ATINIT__ () { return queues.value.init },
+      get __ATMAIN__ () { return queues.value.preMain },
+      get __ATEXIT__ () { return queues.value.exit },
+      get __ATPOSTRUN__ () { return queues.value.postRun }
     },
     beforeConstructors,
+    resetOptions,
     runHooksAgain,
     beforeMain,
     afterMain

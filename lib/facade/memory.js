@@ -15,8 +15,11 @@ function takes (fn, signature) {
   if (typeof fn === 'function') Object.defineProperty(fn, 'length', { configurable: true, value: signature.indexOf(')') - 1 })
 }
 
+// What they are at first.
+const VARIABLES = { noExitRuntime: true, runtimeKeepaliveCounter: 0, EXITSTATUS: 0, ABORT: false, DYNAMICTOP: 0 }
+
 function makeMemory ({ facade, table }) {
-  const { sandbox, facts } = facade
+  const { sandbox, facts, generations } = facade
 
   const wasmMemory = standIn('Memory', {
     get buffer () { return sandbox.buffer() },
@@ -47,8 +50,9 @@ function makeMemory ({ facade, table }) {
   }
 
   let view
-  const state = { noExitRuntime: true, runtimeKeepaliveCounter: 0, EXITSTATUS: 0, ABORT: false, DYNAMICTOP: 0 }
-  const started = () => sandbox.generation > 0 || facade.started === true
+  const copy = (image) => ({ ...VARIABLES, ...image })
+  const variables = generations.perGeneration('variables of the runtime', copy, { image: copy })
+  const started = () => facade.started === true
   const live = {
     get wasmMemory () { return wasmMemory() },
     get buffer () { return sandbox.buffer() },
@@ -66,8 +70,8 @@ function makeMemory ({ facade, table }) {
     get runtimeExited () { return false },
     set runtimeExited (value) {}
   }
-  for (const name of Object.keys(state)) {
-    Object.defineProperty(live, name, { enumerable: true, get: () => state[name], set: (value) => { state[name] = value } })
+  for (const name of Object.keys(VARIABLES)) {
+    Object.defineProperty(live, name, { enumerable: true, get: () => variables.value[name], set: (value) => { variables.value[name] = value } })
   }
 
   return {

@@ -60,13 +60,15 @@ function makeRuntime (facade) {
   const memory = makeMemory({ facade, table })
   const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err, lateExport, hasExport })
 
+  const copyPreloads = (image) => ({ plugins: [...(image?.plugins ?? [])], images: { ...image?.images }, audios: { ...image?.audios } })
+  const preloads = facade.generations.perGeneration('preloaded files', copyPreloads, { image: copyPreloads })
+
   const api = Object.defineProperties({}, {
     ...Object.getOwnPropertyDescriptors({
       ...strings,
       ...values,
       ...calls.api,
       ...table.api,
-      ...lifecycle.api,
       ...files.api,
       ...timers.api,
       getTempRet0: () => sandbox.tempRet0(),
@@ -74,10 +76,11 @@ function makeRuntime (facade) {
       noExitRuntime: true,
       ready: facade.ready,
       inspect: () => '[Emscripten Module object]',
-      preloadPlugins: [],
-      preloadedImages: {},
-      preloadedAudios: {}
+      get preloadPlugins () { return preloads.value.plugins },
+      get preloadedImages () { return preloads.value.images },
+      get preloadedAudios () { return preloads.value.audios }
     }),
+    ...Object.getOwnPropertyDescriptors(lifecycle.api),
     ...Object.getOwnPropertyDescriptors(memory.api)
   })
   for (const name of functionExports) if (name.startsWith('dynCall_')) api[name] = lateExport(name)
@@ -108,7 +111,7 @@ function makeRuntime (facade) {
     return undefined
   }
 
-  const live = memory.live
+  const live = Object.defineProperties(memory.live, Object.getOwnPropertyDescriptors(lifecycle.live))
   for (const name of Object.keys(VIEWS)) Object.defineProperty(live, name, { enumerable: true, get: () => heap.view(name) })
 
   let embind = null
@@ -118,18 +121,23 @@ function makeRuntime (facade) {
     if (sandbox.embindRegistrations === registrations) return
     registrations = sandbox.embindRegistrations
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program, onUncaught: facade.options.onUncaught })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program, onUncaught: facade.options.onUncaught, generations: facade.generations })
   }
+
+  // Where the module's objects are found that its own JavaScript may change.
+  const roots = () => [facade.module, api, own, api.FS, embind && embind.errors, ...lates.values()]
 
   return {
     api,
     live,
+    roots,
     provide,
     lateExport,
     attachEmbind,
     attachFiles: files.attach,
     clearTimers: timers.clearAll,
     beforeConstructors: lifecycle.beforeConstructors,
+    resetOptions: lifecycle.resetOptions,
     runHooksAgain: lifecycle.runHooksAgain,
     beforeMain: lifecycle.beforeMain,
     afterMain: lifecycle.afterMain,
@@ -207,7 +215,6 @@ function shell (facade) {
     preMain: () => {},
     postRun: () => {},
     initRuntime: () => {},
-    runDependencies: 0,
     readyPromiseResolve: () => {},
     readyPromiseReject: (error) => { throw error },
     moduleArg: facade.module,

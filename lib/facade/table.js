@@ -10,9 +10,8 @@ const LETTERS = /^[vijfdp][ijfdp]*$/
 
 function makeTable ({ facade, nameOf }) {
   const { sandbox } = facade
-  // Functions of table entries by index, good for one generation.
-  let entries = new Map()
-  let entriesOf = -1
+  // Functions of table entries by index.
+  const entries = facade.generations.perGeneration('functions of table entries', () => new Map())
   // The index that a function was given last, in whatever generation.
   const given = new WeakMap()
 
@@ -26,14 +25,10 @@ function makeTable ({ facade, nameOf }) {
 
   function getWasmTableEntry (given) {
     const index = indexOf(given, 'get')
-    if (entriesOf !== sandbox.generation) {
-      entries = new Map()
-      entriesOf = sandbox.generation
-    }
-    let entry = entries.get(index)
+    let entry = entries.value.get(index)
     if (entry === undefined) {
       entry = facade.holding(sandbox.tableGet(index))
-      if (entry) entries.set(index, entry)
+      if (entry) entries.value.set(index, entry)
     }
     return entry
   }
@@ -43,7 +38,7 @@ function makeTable ({ facade, nameOf }) {
     if (facade.facts.fastcomp) return reserved.add(fn)
     const index = sandbox.tableAdd(fn, nameOf(fn), checked(fn, sig), given.get(fn))
     given.set(fn, index)
-    entries.delete(index)
+    entries.value.delete(index)
     return index
   }
 
@@ -57,13 +52,13 @@ function makeTable ({ facade, nameOf }) {
     if (facade.facts.fastcomp) return reserved.remove(given)
     const index = indexOf(given, 'get')
     sandbox.tableRemove(index)
-    entries.delete(index)
+    entries.value.delete(index)
   }
 
   function setWasmTableEntry (given, fn) {
     const index = indexOf(given, 'set')
     sandbox.tableSet(index, fn === null ? undefined : fn, fn === null ? undefined : nameOf(fn))
-    entries.delete(index)
+    entries.value.delete(index)
   }
 
   const wasmTable = standIn('Table', {
@@ -80,22 +75,17 @@ function makeTable ({ facade, nameOf }) {
 
 // fastcomp's function pointers are no indices of its table: some stand for JavaScript functions, if the module was built so.
 // Its own `jsCall_...` look for them in `pointers`.
-function makeReserved ({ sandbox, facts }) {
+function makeReserved ({ generations, facts }) {
   const { first = 0, count = 0 } = facts.functionPointers || {}
   const pointers = new Array(count).fill(null)
-  // Those of start-up are there in every generation.
-  let ofStart = null
-  let generation = 0
-
-  function follow () {
-    if (sandbox.generation === generation) return
-    if (generation === 0) ofStart = [...pointers]
-    else for (let i = 0; i < count; i++) pointers[i] = ofStart[i]
-    generation = sandbox.generation
+  // Module code has this very array.
+  if (count > 0) {
+    void generations.perGeneration('reserved function pointers', (image = pointers) => Object.assign(pointers, image), {
+      image: () => [...pointers], isEager: true
+    }).value
   }
 
   function add (fn) {
-    follow()
     const free = pointers.indexOf(null)
     if (free < 0) {
       throw new UnsupportedError(`addFunction: the module was built with ${count} function pointers for JavaScript, ${count ? 'and all are taken' : 'so there are none'} (RESERVED_FUNCTION_POINTERS)`)
@@ -105,7 +95,6 @@ function makeReserved ({ sandbox, facts }) {
   }
 
   function remove (index) {
-    follow()
     if (index >= first && index < first + count) pointers[index - first] = null
   }
 

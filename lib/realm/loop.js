@@ -33,14 +33,16 @@ class Era {
 }
 
 class Loop {
-  #era
+  #makeFailures
+  // Made when something is left to it.
+  #current
   // Timers that start-up set and every generation begins with.
   #image = []
   #isSealed = false
 
-  // A generation's failures: see `Failures`.
-  constructor (failures) {
-    this.#era = new Era(failures)
+  // `makeFailures()` gives a generation's: see `Failures`.
+  constructor (makeFailures) {
+    this.#makeFailures = makeFailures
     this.overrides = {
       setTimeout: this.#guard(setTimeout, clearTimeout, false),
       clearTimeout: this.#unguard(clearTimeout),
@@ -57,13 +59,17 @@ class Loop {
     }
   }
 
+  get #era () { return (this.#current ??= new Era(this.#makeFailures())) }
+
   get failures () { return this.#era.failures }
-  get isAlive () { return this.#era.isAlive }
 
   nextTick (callback, ...values) {
     const era = this.#era
     process.nextTick(typeof callback === 'function' ? () => era.call(callback, values) : callback)
   }
+
+  // A function that the module calls: what it begins is not its caller's.
+  around (fn) { return (...values) => this.#era.failures.adopt(() => fn(...values)) }
 
   // What is awaited, unless the generation ends meanwhile: then it never comes.
   wait (value) {
@@ -80,9 +86,10 @@ class Loop {
     this.#image = [...this.#era.timers]
   }
 
-  next (failures) {
-    this.#era.end()
-    this.#era = new Era(failures)
+  next () {
+    if (this.#current === undefined) return
+    this.#current.end()
+    this.#current = undefined
     for (const [given, { arm }] of this.#image) arm(this.#era, given)
   }
 

@@ -16,7 +16,10 @@ const USED_MS = 5
 class Surroundings {
   constructor (source, { WebAssembly, args, failures, print, printErr }) {
     this.source = source
-    this.loop = new Loop(failures)
+    this.loop = new Loop(typeof failures === 'function' ? failures : () => failures)
+    // Of one that serves all generations: what start-up made of the global object.
+    this.image = undefined
+    this.isWritten = false
     // How many files the glue is fetching.
     this.loading = 0
     this.overrides = Object.assign(Object.create(null), {
@@ -28,6 +31,23 @@ class Surroundings {
     })
     const world = this.#world()
     Object.assign(this.overrides, { globalThis: world, global: world })
+  }
+
+  // One for all generations, as on the native host: start-up is over.
+  seal () {
+    this.image = Object.getOwnPropertyDescriptors(this.overrides)
+    this.isWritten = false
+    this.loop.seal()
+  }
+
+  // The next generation's.
+  next () {
+    this.loop.next()
+    if (!this.isWritten) return
+    this.isWritten = false
+    this.events.removeAllListeners()
+    for (const key of Reflect.ownKeys(this.overrides)) if (!Object.hasOwn(this.image, key)) delete this.overrides[key]
+    Object.defineProperties(this.overrides, this.image)
   }
 
   // Nothing of this generation runs any more.
@@ -43,7 +63,7 @@ class Surroundings {
     const own = Object.create(process)
     const define = (key, value) => Object.defineProperty(own, key, { value, writable: true, configurable: true, enumerable: true })
     for (const key of ['on', 'once', 'off', 'addListener', 'removeListener', 'prependListener', 'prependOnceListener', 'removeAllListeners']) {
-      define(key, (...rest) => { events[key](...rest); return own })
+      define(key, (...rest) => { this.isWritten = true; events[key](...rest); return own })
     }
     for (const key of ['emit', 'listeners', 'rawListeners', 'listenerCount', 'eventNames']) {
       define(key, (...rest) => events[key](...rest))
@@ -73,15 +93,7 @@ class Surroundings {
   }
 
   // Nothing that was waited for goes on once the generation has ended.
-  async #unlessEnded (promise) {
-    try {
-      const value = await promise
-      if (this.loop.isAlive) return value
-    } catch (error) {
-      if (this.loop.isAlive) throw error
-    }
-    return new Promise(() => {})
-  }
+  #unlessEnded (promise) { return this.loop.wait(promise) }
 
   #fileOf (input) {
     const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input && input.url
@@ -96,10 +108,10 @@ class Surroundings {
     const own = this.overrides
     return new Proxy(globalThis, {
       get: (target, key) => key in own ? own[key] : Reflect.get(target, key),
-      set: (target, key, value) => { own[key] = value; return true },
+      set: (target, key, value) => { this.isWritten = true; own[key] = value; return true },
       has: (target, key) => key in own || Reflect.has(target, key),
-      defineProperty: (target, key, descriptor) => Reflect.defineProperty(own, key, { ...descriptor, configurable: true }),
-      deleteProperty: (target, key) => { delete own[key]; return true },
+      defineProperty: (target, key, descriptor) => { this.isWritten = true; return Reflect.defineProperty(own, key, { ...descriptor, configurable: true }) },
+      deleteProperty: (target, key) => { this.isWritten = true; delete own[key]; return true },
       getOwnPropertyDescriptor: (target, key) => {
         if (key in own) return Reflect.getOwnPropertyDescriptor(own, key)
         const descriptor = Reflect.getOwnPropertyDescriptor(target, key)

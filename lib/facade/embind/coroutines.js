@@ -9,21 +9,14 @@ const FAULTS = new Set(['EMVM_ERR_TRAP', 'EMVM_ERR_ABORT', 'EMVM_ERR_EXIT', 'EMV
 
 // `makesErrorValues`: C++ turns its exceptions into values before it rejects with them (from 4.0.10); before that the
 // host takes the exception being handled.
-function makeCoroutines ({ sandbox, operations, makesErrorValues, onUncaught }) {
-  // The image's generation is the first one's.
-  const now = () => Math.max(1, sandbox.generation)
-  // What is not settled when its generation ends never will be by C++.
-  let era = { generation: now(), open: new Map() }
-
-  function current () {
-    if (era.generation !== now()) era = { generation: now(), open: new Map() }
-    return era
-  }
+function makeCoroutines ({ generations, operations, makesErrorValues, onUncaught }) {
+  // Promises of C++ that are open. What is not settled when its generation ends never will be by C++.
+  const eras = generations.perGeneration('promises of coroutines', () => ({ generation: generations.number, open: new Map() }), { isShared: true })
 
   function suspend (promise, awaiter) {
-    const began = current()
+    const began = eras.value
     const settled = (rejected) => (value) => {
-      if (began.generation !== now()) return giveUp(began, stale(began.generation, sandbox.generation))
+      if (began !== eras.value) return giveUp(began, stale(began.generation, generations.number))
       try {
         operations.resumeCoroutine(awaiter, value, rejected)
       } catch (error) {
@@ -37,7 +30,7 @@ function makeCoroutines ({ sandbox, operations, makesErrorValues, onUncaught }) 
   }
 
   function makePromise () {
-    const { open } = current()
+    const { open } = eras.value
     let functions = []
     const promise = new Promise((resolve, reject) => {
       const closing = (settle) => (value) => {

@@ -5,8 +5,9 @@
 // Places of objects that are gone stay this long before they are forgotten.
 const MOST_PLACES = 1 << 16
 
-function makeLeaks (operations, trackLeaks) {
-  const places = new Map()
+function makeLeaks (operations, generations, trackLeaks) {
+  // Of start-up's handles as well, which every generation has.
+  const states = generations.perGeneration('places of handles', (image) => new Map(image), { image: (places) => new Map(places), isShared: true })
   const place = (id, key) => `${id} ${key}`
 
   // `className, id, key`, in a row, for each live handle of this generation.
@@ -18,11 +19,13 @@ function makeLeaks (operations, trackLeaks) {
   }
 
   function forget () {
+    const places = states.value
     const known = new Set(live().map(({ at }) => at))
     for (const at of places.keys()) if (!known.has(at)) places.delete(at)
   }
 
   function note (id, key, made) {
+    const places = states.value
     if (places.size >= MOST_PLACES) forget()
     const error = {}
     Error.captureStackTrace(error, made)
@@ -30,6 +33,7 @@ function makeLeaks (operations, trackLeaks) {
   }
 
   function leaks () {
+    const places = states.value
     const classes = new Map()
     for (const { className, at } of live()) {
       const entry = classes.get(className) || { className, count: 0, ...(trackLeaks && { stacks: [], counts: [] }) }

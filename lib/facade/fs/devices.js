@@ -11,24 +11,17 @@ const EAGAIN = 6
 const NEWLINE = 10
 
 function makeDevices ({ facade, out, err, ErrnoError }) {
-  const { sandbox, module } = facade
-  // By number. Those made in a generation go with it; the numbers stay unique.
-  const devices = new Map()
-  const files = new Map()
-  const streams = new Map()
-  let streamsOf = -1
-  let next = 1
-
-  function forget (map) {
-    for (const [id, { generation }] of map) {
-      if (generation > 0 && generation !== sandbox.generation) map.delete(id)
-    }
-  }
+  const { module, generations } = facade
+  // By number.
+  const copy = (map) => new Map(map)
+  const devices = generations.perGeneration('devices', copy, { image: copy })
+  const files = generations.perGeneration('lazy files', copy, { image: copy })
+  // What a device's functions are called with, from its opening to its closing: they may keep things on it.
+  const streams = generations.perGeneration('streams of devices', () => new Map())
 
   function add (map, entry) {
-    forget(map)
-    const id = next++
-    map.set(id, { ...entry, generation: sandbox.generation })
+    const id = generations.newId()
+    map.value.set(id, entry)
     return id
   }
 
@@ -64,22 +57,22 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     err: (line) => { err(line) },
     stdin: () => typeof module.stdin === 'function' ? module.stdin() : null,
     open (id) {
-      const { ops } = devices.get(id) || {}
-      streams.delete(id)
+      const { ops } = devices.value.get(id) || {}
+      streams.value.delete(id)
       return guarded(() => { if (ops && ops.open) ops.open(streamOf(id)); return 0 })
     },
     close (id) {
-      const { ops, output } = devices.get(id) || {}
+      const { ops, output } = devices.value.get(id) || {}
       return guarded(() => {
         const stream = streamOf(id)
-        streams.delete(id)
+        streams.value.delete(id)
         if (ops && ops.close) ops.close(stream)
         if (output && output.buffer && output.buffer.length) output(NEWLINE)
         return 0
       })
     },
     read (id, length, position) {
-      const { ops, input } = devices.get(id) || {}
+      const { ops, input } = devices.value.get(id) || {}
       return guarded(() => {
         if (input) return readBytes(input, length)
         if (!ops || !ops.read) return -EIO
@@ -88,7 +81,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
       })
     },
     write (id, bytes, position) {
-      const { ops, output } = devices.get(id) || {}
+      const { ops, output } = devices.value.get(id) || {}
       return guarded(() => {
         if (output) {
           for (const byte of bytes) output(byte)
@@ -98,20 +91,16 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
       })
     },
     load (id) {
-      const { contents } = files.get(id)
+      const { contents } = files.value.get(id)
       const found = typeof contents === 'function' ? contents() : contents
       return typeof found === 'string' ? readBeside(found) : new Uint8Array(found)
     }
   }
 
-  // What a device's functions are called with, from its opening to its closing: they may keep things on it.
   function streamOf (id) {
-    if (streamsOf !== sandbox.generation) {
-      streams.clear()
-      streamsOf = sandbox.generation
-    }
-    if (!streams.has(id)) streams.set(id, { node: { rdev: id }, stream_ops: (devices.get(id) || {}).ops })
-    return streams.get(id)
+    const known = streams.value
+    if (!known.has(id)) known.set(id, { node: { rdev: id }, stream_ops: (devices.value.get(id) || {}).ops })
+    return known.get(id)
   }
 
   return {

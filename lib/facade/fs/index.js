@@ -29,9 +29,9 @@ class ErrnoError extends Error {
 }
 
 function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
-  const { facts } = facade
+  const { facts, generations } = facade
   const sandbox = makeNative(facade.sandbox)
-  const nodes = makeNodes(sandbox)
+  const nodes = makeNodes(sandbox, generations)
   const { FSNode } = nodes
 
   function fail (code) {
@@ -50,9 +50,9 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
   const nodeAt = (path) => new FSNode(path)
   const devices = makeDevices({ facade, out, err, ErrnoError })
-  const streams = makeStreams({ sandbox, nodes, strings, fail, pathOf })
+  const streams = makeStreams({ sandbox, generations, nodes, strings, fail, pathOf })
   const mapping = makeMapping({ heap: facade.heap, nodes, streams: streams.api, fail, lateExport, hasExport })
-  const mounts = makeMounts({ sandbox, nodeAt, fail })
+  const mounts = makeMounts({ sandbox, generations, nodeAt, fail })
 
   function lookupPath (given, opts = {}) {
     const path = pathOf(given)
@@ -115,14 +115,15 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   function createDevice (parent, name, input, output) {
     const id = devices.device({ input, output })
     const dev = sandbox.fsCreateDevice(pathOf(parent), name, id, Boolean(input), Boolean(output))
-    registered.set(dev, { stream_ops: {} })
+    registered.value.set(dev, { stream_ops: {} })
     return made(join(pathOf(parent), name))
   }
 
-  const registered = new Map()
+  // What `FS.getDevice` gives.
+  const registered = generations.perGeneration('registered devices', (image) => new Map(image), { image: (map) => new Map(map) })
   function registerDevice (dev, ops) {
     sandbox.fsRegisterDevice(dev, devices.device({ ops }))
-    registered.set(dev, { stream_ops: ops })
+    registered.value.set(dev, { stream_ops: ops })
   }
 
   function bytesOfData (data) {
@@ -250,7 +251,7 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
     utime: (path, atime, mtime, dontFollow) => sandbox.fsUtime(pathOf(path), Number(atime), Number(mtime), !dontFollow),
 
     registerDevice,
-    getDevice: (dev) => registered.get(dev),
+    getDevice: (dev) => registered.value.get(dev),
     createDevice,
     createFolder: (parent, name, canRead, canWrite) => FS.mkdir(`${pathOf(parent)}/${name}`, modes.getMode(canRead, canWrite)),
     createLink: (parent, name, target) => FS.symlink(target, `${pathOf(parent)}/${name}`),
@@ -264,13 +265,13 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
 
     get currentPath () { return sandbox.fsCwd() },
     get root () { return nodeAt('/') },
-    get ignorePermissions () { return ignoring },
+    get ignorePermissions () { return permissions.value.ignored },
     set ignorePermissions (ignore) {
-      ignoring = Boolean(ignore)
-      sandbox.fsIgnorePermissions(ignoring)
+      permissions.value.ignored = Boolean(ignore)
+      sandbox.fsIgnorePermissions(permissions.value.ignored)
     }
   }, Object.getOwnPropertyDescriptors(streams.api))
-  let ignoring = false
+  const permissions = generations.perGeneration('FS.ignorePermissions', (image) => ({ ignored: false, ...image }), { image: (now) => ({ ...now }) })
 
   const refuseTracking = () => {
     throw new UnsupportedError('FS.trackingDelegate is not called by the native host: use host: \'glue\'')

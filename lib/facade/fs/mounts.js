@@ -6,21 +6,12 @@ const { UnsupportedError } = require('../../errors')
 
 const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', 'LZ4']
 
-function makeMounts ({ sandbox, nodeAt, fail }) {
+function makeMounts ({ sandbox, generations, nodeAt, fail }) {
   /** @type {Record<string, any>} */
   const filesystems = Object.fromEntries(NAMES.map((name) => [name, { name }]))
   filesystems.MEMFS.mount = () => { throw new UnsupportedError('MEMFS.mount makes no node by itself: use FS.mount(MEMFS, options, folder)') }
   filesystems.MEMFS.getFileDataAsTypedArray = ({ contents }) => contents || new Uint8Array(0)
-  let points = new Set()
-  let pointsOf = -1
-
-  function mounted () {
-    if (pointsOf !== sandbox.generation) {
-      points = new Set()
-      pointsOf = sandbox.generation
-    }
-    return points
-  }
+  const mounted = generations.perGeneration('mount points', (image) => new Set(image), { image: (points) => new Set(points) })
 
   function mount (type, opts, mountpoint) {
     if (type !== filesystems.MEMFS) {
@@ -28,18 +19,18 @@ function makeMounts ({ sandbox, nodeAt, fail }) {
       throw new UnsupportedError(`FS.mount of ${name} is not possible here: give real folders in the \`mounts\` option of open(), or use host: 'glue'`)
     }
     const path = sandbox.fsRealPath(mountpoint, true)
-    if (path === '/' || mounted().has(path)) fail('EBUSY')
+    if (path === '/' || mounted.value.has(path)) fail('EBUSY')
     const inside = sandbox.fsReaddir(path).filter((name) => name !== '.' && name !== '..')
     if (inside.length > 0) {
       throw new UnsupportedError(`FS.mount of MEMFS at '${path}' would hide the ${inside.length} entries in it: mount on an empty folder`)
     }
-    mounted().add(path)
+    mounted.value.add(path)
     return nodeAt(path)
   }
 
   function unmount (mountpoint) {
     const path = sandbox.fsRealPath(mountpoint, true)
-    if (!mounted().delete(path)) fail('EINVAL')
+    if (!mounted.value.delete(path)) fail('EINVAL')
     empty(path)
   }
 
@@ -67,7 +58,7 @@ function makeMounts ({ sandbox, nodeAt, fail }) {
       mount,
       unmount,
       syncfs,
-      isMountpoint: (node) => node.path === '/' || mounted().has(node.path)
+      isMountpoint: (node) => node.path === '/' || mounted.value.has(node.path)
     }
   }
 }

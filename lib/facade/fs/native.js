@@ -68,7 +68,7 @@ const ARGUMENTS = {
 }
 
 function makeNative (sandbox) {
-  const native = { get generation () { return sandbox.generation } }
+  const native = {}
   for (const [name, kinds] of Object.entries(ARGUMENTS)) {
     native[name] = (...args) => sandbox[name](...kinds.map((convert, i) => convert(args[i])))
   }

@@ -18,7 +18,7 @@ const dirname = (path) => path.slice(0, Math.max(1, path.lastIndexOf('/')))
 const basename = (path) => path === '/' ? '/' : path.slice(path.lastIndexOf('/') + 1)
 const join = (parent, name) => parent.endsWith('/') ? parent + name : `${parent}/${name}`
 
-function makeNodes (sandbox) {
+function makeNodes (sandbox, generations) {
   class FSNode {
     constructor (path) {
       /** @type {string} */
@@ -62,7 +62,7 @@ function makeNodes (sandbox) {
       this.ungotten = []
       this.error = false
       /** @type {number} */
-      this.generation = sandbox.generation
+      this.generation = generations.number
       Object.defineProperty(this, 'generation', { enumerable: false, writable: false, configurable: false })
     }
 
@@ -83,10 +83,10 @@ function makeNodes (sandbox) {
 
   // The descriptor of a stream; -1, which no call accepts, once it is closed.
   function openFd (stream) {
-    if (stream instanceof FSStream && stream.generation !== sandbox.generation) {
+    if (stream instanceof FSStream && stream.generation !== generations.number) {
       throw new StaleHandleError(
-        `this FSStream belongs to generation ${stream.generation}, the sandbox is at ${sandbox.generation}: open the file anew after isReady()`,
-        { class: 'FSStream', generation: stream.generation, current: sandbox.generation })
+        `this FSStream belongs to generation ${stream.generation}, the sandbox is at ${generations.number}: open the file anew after isReady()`,
+        { class: 'FSStream', generation: stream.generation, current: generations.number })
     }
     return stream && Number.isInteger(stream.fd) ? stream.fd : -1
   }

@@ -17,16 +17,12 @@ function region (buffer, offset, length) {
   return { bytes, fill }
 }
 
-function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
+function makeStreams ({ sandbox, generations, nodes, strings, fail, pathOf }) {
   const { FSStream, openFd } = nodes
-  let known = new Map()
-  let knownOf = -1
+  const streamsByFd = generations.perGeneration('streams by descriptor', () => new Map())
 
   function getStream (fd) {
-    if (knownOf !== sandbox.generation) {
-      known = new Map()
-      knownOf = sandbox.generation
-    }
+    const known = streamsByFd.value
     if (!Number.isInteger(fd) || !sandbox.fsIsOpen(fd)) {
       known.delete(fd)
       return undefined
@@ -47,13 +43,13 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
     if (path === '' || path === null) fail('ENOENT')
     const number = typeof flags === 'string' ? modes.modeStringToFlags(flags) : flags
     const fd = sandbox.fsOpen(pathOf(path), number, mode & 0o7777)
-    known.delete(fd)
+    streamsByFd.value.delete(fd)
     return getStream(fd)
   }
 
   function close (stream) {
     const fd = openFd(stream)
-    known.delete(fd)
+    streamsByFd.value.delete(fd)
     try {
       sandbox.fsClose(fd)
     } finally {
@@ -129,7 +125,7 @@ function makeStreams ({ sandbox, nodes, strings, fail, pathOf }) {
         sandbox.fsDup2(given, fd)
         sandbox.fsClose(given)
         stream.fd = fd
-        known.set(fd, stream)
+        streamsByFd.value.set(fd, stream)
       }
       return true
     }

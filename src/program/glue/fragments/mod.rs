@@ -11,6 +11,7 @@ mod render;
 mod runtime_names;
 mod state;
 mod windows;
+mod writes;
 
 pub use runtime_names::is_live_name;
 
@@ -142,9 +143,11 @@ pub fn cut(
         return out;
     }
     let source = cutter.source(&imports, &out.em_asm, &pre, &post, &hoisted);
+    let told = writes::tell(&source);
     out.fragment = Some(Fragment {
-        keeps_state: state::keeps_state(&source),
-        source,
+        // What cannot tell of its writes is made anew.
+        keeps_state: told.is_none() || state::keeps_state(&source),
+        source: told.unwrap_or(source),
         free_names: cutter
             .free
             .iter()

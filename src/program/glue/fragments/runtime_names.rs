@@ -26,11 +26,18 @@ pub fn is_live_name(name: &str) -> bool {
             | "runtimeKeepaliveCounter"
             | "tempRet0"
             | "DYNAMICTOP"
+            | "ENV"
+            | "runDependencies"
+            | "__ATPRERUN__"
+            | "__ATINIT__"
+            | "__ATMAIN__"
+            | "__ATEXIT__"
+            | "__ATPOSTRUN__"
     )
 }
 
 /// Names of the runtime's start-up and shell: never cut out, always supplied from outside.
-pub const RUNTIME: [&str; 63] = [
+pub const RUNTIME: [&str; 56] = [
     "Module",
     "moduleArg",
     "wasmExports",
@@ -47,7 +54,6 @@ pub const RUNTIME: [&str; 63] = [
     "err",
     "abort",
     "FS",
-    "ENV",
     "ENVIRONMENT_IS_NODE",
     "ENVIRONMENT_IS_WEB",
     "ENVIRONMENT_IS_WORKER",
@@ -68,7 +74,6 @@ pub const RUNTIME: [&str; 63] = [
     "nodeFS",
     "addRunDependency",
     "removeRunDependency",
-    "runDependencies",
     "dependenciesFulfilled",
     "preRun",
     "preMain",
@@ -80,11 +85,6 @@ pub const RUNTIME: [&str; 63] = [
     "addOnPostRun",
     "addOnPreMain",
     "addOnExit",
-    "__ATPRERUN__",
-    "__ATINIT__",
-    "__ATMAIN__",
-    "__ATEXIT__",
-    "__ATPOSTRUN__",
     "moduleRtn",
     "readyPromiseResolve",
     "readyPromiseReject",

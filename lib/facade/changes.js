@@ -1,0 +1,179 @@
+'use strict'
+
+// What JavaScript of the module's own changes in a generation, and how it is undone at the end of it. Writes in that JavaScript
+// tell here before they happen (src/program/glue/fragments/writes.rs puts the calls in), so a generation without any costs
+// nothing. Only what was there when the module had started counts, and is reachable from it: objects of the caller's, and those that
+// were made later, are left alone.
+
+const { types } = require('node:util')
+const { isForeign } = require('./foreign')
+
+const ALL = Symbol('all')
+
+class Changes {
+  #roots
+  // What was there; found at the first write.
+  #tracked
+  #log = []
+  // By object: the keys that the log has, or ALL.
+  #known = new Map()
+  // Objects that could not be put back.
+  #stuck = new Map()
+  #isOn = false
+  #isComplete = false
+
+  // `roots()`: where the module's objects are found.
+  constructor (roots) {
+    this.#roots = roots
+  }
+
+  // From here on writes count. Those of start-up do not.
+  begin () { this.#isOn = true }
+
+  // Code that runs anew for a generation is start-up.
+  pause () { this.#isOn = false }
+
+  // `key` of an object is about to change; the object.
+  key (object, key) {
+    if (this.#isOn && this.#counts(object)) this.#noteKey(object, key)
+    return object
+  }
+
+  // Anything of an object is about to change; the object.
+  whole (object) {
+    if (this.#isOn && this.#counts(object)) this.#noteWhole(object)
+    return object
+  }
+
+  // Anything may change, in ways that cannot be told beforehand.
+  all () {
+    if (!this.#isOn || this.#isComplete) return
+    this.#isComplete = true
+    for (const object of reachable(this.#roots())) this.#noteWhole(object)
+  }
+
+  #counts (object) {
+    if (object === null || (typeof object !== 'object' && typeof object !== 'function')) return false
+    if (this.#tracked === undefined) this.#tracked = new WeakSet(reachable(this.#roots()))
+    return this.#tracked.has(object)
+  }
+
+  #noteKey (object, key) {
+    if (key === '__proto__') return this.#noteWhole(object)
+    const keys = this.#known.get(object)
+    if (keys === ALL || keys?.has(key)) return
+    if (keys === undefined) this.#known.set(object, new Set([key]))
+    else keys.add(key)
+    this.#log.push({ object, key, descriptor: Reflect.getOwnPropertyDescriptor(object, key) })
+  }
+
+  #noteWhole (object) {
+    if (this.#known.get(object) === ALL) return
+    this.#known.set(object, ALL)
+    this.#log.push({ object, image: imageOf(object) })
+  }
+
+  // Undoes all, from the last on. False: something cannot be put back in place, since it was frozen or made unchangeable.
+  undo () {
+    if (this.#log.length === 0) {
+      this.#isComplete = false
+      return true
+    }
+    const log = this.#log
+    this.#log = []
+    this.#known = new Map()
+    this.#isComplete = false
+    let done = true
+    for (let i = log.length - 1; i >= 0; i--) {
+      const { object, key, descriptor, image } = log[i]
+      if (image === undefined ? putBack(object, key, descriptor) : restore(object, image)) continue
+      done = false
+      if (this.#stuck.has(object)) continue
+      this.#stuck.set(object, new Set(image === undefined ? [key] : keysOf(object).filter((key) => !image.keys.includes(key))))
+    }
+    return done
+  }
+
+  // Keys of an object that were added and cannot be taken away.
+  stuckTo (object) { return this.#stuck.get(object) ?? new Set() }
+
+  // What was made anew is found anew.
+  forget () { this.#tracked = undefined }
+}
+
+// All objects and functions that `roots` lead to by their properties, prototypes and entries.
+function reachable (roots) {
+  const found = new Set()
+  const left = [...roots]
+  const see = (value) => {
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || found.has(value) || isForeign(value)) return
+    found.add(value)
+    left.push(value)
+  }
+  for (const root of left.splice(0)) see(root)
+  while (left.length > 0) {
+    const object = left.pop()
+    for (const key of keysOf(object)) {
+      const { value, get, set } = Reflect.getOwnPropertyDescriptor(object, key)
+      see(value)
+      see(get)
+      see(set)
+    }
+    see(Reflect.getPrototypeOf(object))
+    for (const value of entriesOf(object)) see(value)
+  }
+  return found
+}
+
+// A plain function's `prototype` is made when it is looked at: embind has thousands that nobody ever looks at. The other two tell of
+// calls that are running.
+function keysOf (object) {
+  const keys = Reflect.ownKeys(object)
+  if (typeof object !== 'function') return keys
+  const isPlain = typeof object.argCount === 'number'
+  return keys.filter((key) => key !== 'arguments' && key !== 'caller' && !(isPlain && key === 'prototype'))
+}
+
+function entriesOf (object) {
+  if (types.isMap(object)) return [...Map.prototype.entries.call(object)].flat()
+  return types.isSet(object) ? [...Set.prototype.values.call(object)] : []
+}
+
+function imageOf (object) {
+  const keys = keysOf(object)
+  return {
+    prototype: Reflect.getPrototypeOf(object),
+    isExtensible: Reflect.isExtensible(object),
+    keys,
+    descriptors: keys.map((key) => Reflect.getOwnPropertyDescriptor(object, key)),
+    entries: entriesOf(object)
+  }
+}
+
+function putBack (object, key, descriptor) {
+  if (descriptor === undefined) return Reflect.deleteProperty(object, key)
+  return Reflect.defineProperty(object, key, descriptor)
+}
+
+function restore (object, { prototype, isExtensible, keys, descriptors, entries }) {
+  let done = Reflect.isExtensible(object) || !isExtensible
+  if (Reflect.getPrototypeOf(object) !== prototype) done = Reflect.setPrototypeOf(object, prototype) && done
+  const now = keysOf(object)
+  const isReordered = now.length !== keys.length || now.some((key, i) => key !== keys[i])
+  if (isReordered) {
+    // Properties have an order: those that can go, go, and all come back in theirs.
+    const wanted = new Set(keys)
+    for (const key of now) if (!Reflect.deleteProperty(object, key) && !wanted.has(key)) done = false
+  }
+  keys.forEach((key, i) => { done = Reflect.defineProperty(object, key, descriptors[i]) && done })
+  if (types.isMap(object)) {
+    Map.prototype.clear.call(object)
+    for (let i = 0; i < entries.length; i += 2) Map.prototype.set.call(object, entries[i], entries[i + 1])
+  } else if (types.isSet(object)) {
+    Set.prototype.clear.call(object)
+    for (const value of entries) Set.prototype.add.call(object, value)
+  }
+  return done
+}
+
+module.exports = { Changes, reachable }
