@@ -54,6 +54,8 @@ class Generations {
   number = 1
   #ids = 0
   isSealed = false
+  // The sandbox was disposed of.
+  isOver = false
   #states = new Map()
   #made = []
 

@@ -145,6 +145,7 @@ class Facade {
   end () {
     this.runtime.clearTimers()
     this.surroundings.end()
+    this.generations.isOver = true
     this.generations.end()
   }
 

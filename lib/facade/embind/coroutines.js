@@ -16,7 +16,7 @@ function makeCoroutines ({ generations, operations, makesErrorValues, onUncaught
   function suspend (promise, awaiter) {
     const began = eras.value
     const settled = (rejected) => (value) => {
-      if (began !== eras.value) return giveUp(began, stale(began.generation, generations.number))
+      if (!generations.isOver && began !== eras.value) return giveUp(began, stale(began.generation, generations.number))
       try {
         operations.resumeCoroutine(awaiter, value, rejected)
       } catch (error) {
