@@ -122,7 +122,7 @@ for (const host of HOSTS) {
 }
 
 test("timers of start-up are each generation's, on the native host too", async (t) => {
-  const file = packageWith(scratch(t).write, { post: "var ticks = 0; setInterval(function () { Module.tick && Module.tick(Module._t_add(1, 1)) }, 5);" })
+  const file = packageWith(scratch(t).write, { post: 'var ticks = 0; setInterval(function () { Module.tick && Module.tick(Module._t_add(1, 1)) }, 5);' })
   for (const host of HOSTS) {
     const { counts } = await scenario(file, host, `
       const vm = await start(file, host)

@@ -14,6 +14,7 @@ const { onBoth, HOSTS } = require('./support/hosts')
 const fixture = (name) => path.join(__dirname, 'fixtures', name)
 const quiet = { print () {}, printErr () {} }
 
+/* global faults */
 onBoth('a run() that nobody awaits and that fails is an unhandled rejection', async () => {
   const { vm } = await faults()
   const seen = []

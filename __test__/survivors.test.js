@@ -13,7 +13,7 @@ const { packageWith } = require('./support/package')
 
 // `[what, change, look]`, both JavaScript of the module's own: a function body, and an expression.
 const ITEMS = [
-  ['a new property', 'Module.x = 1', "Module.x"],
+  ['a new property', 'Module.x = 1', 'Module.x'],
   ['a new property by a key', "var k = 'x2'; Module[k] = 1", 'Module.x2'],
   ['a property of a shared symbol', "Module[Symbol.for('left')] = 1", "Module[Symbol.for('left')]"],
   ['a getter', "Object.defineProperty(Module, 'g', { get: function () { return 1 }, configurable: true })", 'Module.g'],
@@ -35,7 +35,7 @@ const ITEMS = [
   ['a frozen module', 'Object.freeze(Module)', 'Object.isFrozen(Module)'],
   ['a sealed function', 'Object.preventExtensions(Module.ccall)', 'Object.isExtensible(Module.ccall)'],
   ['a property through Reflect', "Reflect.set(Module, 'r', 1)", 'Module.r'],
-  ['a property through a constructor', "Module.constructor.assign(Module, { c: 1 })", 'Module.c'],
+  ['a property through a constructor', 'Module.constructor.assign(Module, { c: 1 })', 'Module.c'],
   ['a property through eval', "(0, eval)('(function (m) { m.e = 1 })')(Module)", 'Module.e'],
   ['a property through a proxy', 'new Proxy(Module, {}).p = 1', 'Module.p'],
   ['a property through a pattern', '[Module.d] = [1]', 'Module.d'],

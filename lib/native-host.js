@@ -115,6 +115,7 @@ async function startNative ({ program, facts, path }, options) {
     userImports: users.map(({ name }) => name)
   }
   const sandbox = new native.Sandbox(program, settings)
+  /** @type {any} */
   let facade
   const begin = async () => {
     facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program }, failures)

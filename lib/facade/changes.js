@@ -52,6 +52,12 @@ class Changes {
     for (const object of reachable(this.#roots())) this.#noteWhole(object)
   }
 
+  // C++ has got hold of a value of the module object, and may do with it what it likes; the value.
+  reaches (value) {
+    if (this.#isOn && this.#counts(value)) this.all()
+    return value
+  }
+
   #counts (object) {
     if (object === null || (typeof object !== 'object' && typeof object !== 'function')) return false
     if (this.#tracked === undefined) this.#tracked = new WeakSet(reachable(this.#roots()))

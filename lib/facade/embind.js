@@ -54,7 +54,7 @@ function keepAdditions (from, to) {
  * @param {(name: string) => boolean} [wants]
  * @param {any} [options]
  */
-function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught, generations = new Generations() } = {}) {
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught, generations = new Generations(), reaches = (value) => value } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
   const known = descriptionsOf(facts)
@@ -97,7 +97,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
     makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }),
     (id, key) => () => operations.delete(id, key),
     () => operations.flush(),
-    (name) => module[name],
+    (name) => reaches(module[name]),
     coroutines.suspend,
     coroutines.makePromise
   ])

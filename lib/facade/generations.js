@@ -12,6 +12,12 @@ class State {
   #value
   #isMade = false
 
+  /**
+   * @param {Generations} owner
+   * @param {string} name
+   * @param {(image?: any) => any} make
+   * @param {{ image?: (value: any) => any, end?: (value: any) => void, isEager?: boolean, isShared?: boolean }} options
+   */
   constructor (owner, name, make, { image, end, isEager = false }) {
     this.#owner = owner
     this.name = name
@@ -62,6 +68,11 @@ class Generations {
   // A state by its name. `make(image)` gives its value; `image(value)` what the value at the end of start-up leaves for all
   // generations, for those in which start-up counts; `end(value)` is told that it is dropped. `isEager`: module code has the value
   // without asking for it here, so `make` has to bring it back at once. `isShared`: who asks for the same name has the same state.
+  /**
+   * @param {string} name
+   * @param {(image?: any) => any} make
+   * @param {{ image?: (value: any) => any, end?: (value: any) => void, isEager?: boolean, isShared?: boolean }} [options]
+   */
   perGeneration (name, make, options = {}) {
     const known = this.#states.get(name)
     if (known !== undefined && options.isShared) return known

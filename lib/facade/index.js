@@ -51,7 +51,7 @@ class Facade {
     this.options = options
     this.generations = new Generations()
     this.surroundings = new Surroundings({ file: options.sourcePath, folder: options.sourcePath ? path.dirname(options.sourcePath) : process.cwd() }, {
-      WebAssembly, args: options.args, failures: () => this.#failures()
+      WebAssembly, args: options.args, failures: () => this.#failures(), print: undefined, printErr: undefined
     })
     // What stands in the place of what is read anew each time.
     this.#replaced = this.generations.perGeneration('replaced views and variables', () => new Map(), {

@@ -121,11 +121,11 @@ function makeRuntime (facade) {
     if (sandbox.embindRegistrations === registrations) return
     registrations = sandbox.embindRegistrations
     const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program, onUncaught: facade.options.onUncaught, generations: facade.generations })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program, onUncaught: facade.options.onUncaught, generations: facade.generations, reaches: (value) => facade.changes.reaches(value) })
   }
 
   // Where the module's objects are found that its own JavaScript may change.
-  const roots = () => [facade.module, api, own, api.FS, embind && embind.errors, ...lates.values()]
+  const roots = () => [facade.module, api, own, files.api.FS, embind && embind.errors, ...lateExports.values()]
 
   return {
     api,
