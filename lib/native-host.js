@@ -4,6 +4,7 @@
 
 const { load } = require('./binding')
 const { Facade } = require('./facade')
+const { isLate } = require('./facade/fragment')
 const { drop, keep, forget } = require('./facade/keep')
 const { StartError } = require('./errors')
 const { Failures } = require('./realm/failures')
@@ -134,7 +135,7 @@ async function startNative ({ program, facts, path }, options) {
   const failures = new Failures(options.onUncaught)
   try {
     sandbox.instantiate()
-    await unlessFailed(failures, failures.adopt(begin))
+    await unlessFailed(failures, isLate(facts) ? failures.adopt(begin) : begin())
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await unlessFailed(failures, warmUp(options.warmUp, host.exports))
     sandbox.takeImage(Boolean(options.warmUp))

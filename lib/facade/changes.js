@@ -12,8 +12,13 @@ const ALL = Symbol('all')
 
 class Changes {
   #roots
+  #more
   // What was there; found at the first write.
   #tracked
+  // What code that ran anew has put there since: `[object, key]`.
+  #fresh = []
+  // The last object that does not count: loops fill one.
+  #other
   #log = []
   // By object: the keys that the log has, or ALL.
   #known = new Map()
@@ -22,26 +27,34 @@ class Changes {
   #isOn = false
   #isComplete = false
 
-  // `roots()`: where the module's objects are found.
-  constructor (roots) {
-    this.#roots = roots
+  // `roots()`: where the module's objects are found; `more()`: those that code that runs anew has.
+  constructor (roots, more) {
+    this.#roots = () => [...roots(), ...more()]
+    this.#more = more
   }
 
   // From here on writes count. Those of start-up do not.
   begin () { this.#isOn = true }
 
   // Code that runs anew for a generation is start-up.
-  pause () { this.#isOn = false }
+  pause () {
+    this.#isOn = false
+    this.#fresh = []
+  }
 
   // `key` of an object is about to change; the object.
   key (object, key) {
-    if (this.#isOn && this.#counts(object)) this.#noteKey(object, key)
+    if (this.#isOn) {
+      if (this.#counts(object)) this.#noteKey(object, key)
+    } else if (this.#tracked !== undefined) this.#fresh.push([object, key])
     return object
   }
 
   // Anything of an object is about to change; the object.
   whole (object) {
-    if (this.#isOn && this.#counts(object)) this.#noteWhole(object)
+    if (this.#isOn) {
+      if (this.#counts(object)) this.#noteWhole(object)
+    } else if (this.#tracked !== undefined) this.#fresh.push([object, ALL])
     return object
   }
 
@@ -59,9 +72,19 @@ class Changes {
   }
 
   #counts (object) {
-    if (object === null || (typeof object !== 'object' && typeof object !== 'function')) return false
+    if (object === null || (typeof object !== 'object' && typeof object !== 'function') || object === this.#other) return false
     if (this.#tracked === undefined) this.#tracked = new WeakSet(reachable(this.#roots()))
-    return this.#tracked.has(object)
+    else if (this.#fresh.length > 0) this.#trackFresh(this.#tracked)
+    if (this.#tracked.has(object)) return true
+    this.#other = object
+    return false
+  }
+
+  #trackFresh (tracked) {
+    const keys = this.#fresh
+    this.#fresh = []
+    const values = keys.flatMap(([object, key]) => key === ALL ? [...keysOf(object).map((key) => valueOf(object, key)), ...entriesOf(object)] : [valueOf(object, key)])
+    for (const object of reachable([...values, ...this.#more()], tracked)) tracked.add(object)
   }
 
   #noteKey (object, key) {
@@ -81,6 +104,7 @@ class Changes {
 
   // Undoes all, from the last on. False: something cannot be put back in place, since it was frozen or made unchangeable.
   undo () {
+    this.#other = undefined
     if (this.#log.length === 0) {
       this.#isComplete = false
       return true
@@ -103,16 +127,16 @@ class Changes {
   // Keys of an object that were added and cannot be taken away.
   stuckTo (object) { return this.#stuck.get(object) ?? new Set() }
 
-  // What was made anew is found anew.
-  forget () { this.#tracked = undefined }
 }
 
-// All objects and functions that `roots` lead to by their properties, prototypes and entries.
-function reachable (roots) {
+const valueOf = (object, key) => Reflect.getOwnPropertyDescriptor(object, key)?.value
+
+// All objects and functions that `roots` lead to by their properties, prototypes and entries; `known` ones are left out.
+function reachable (roots, known = new WeakSet()) {
   const found = new Set()
   const left = [...roots]
   const see = (value) => {
-    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || found.has(value) || isForeign(value)) return
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || found.has(value) || known.has(value) || isForeign(value)) return
     found.add(value)
     left.push(value)
   }

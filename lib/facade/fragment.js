@@ -16,8 +16,10 @@ const SHADOWED = [
   'process', 'globalThis', 'global', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate',
   'queueMicrotask', 'fetch', 'FinalizationRegistry', 'WeakRef', '$emvm'
 ]
-// It may leave promises behind that nobody has been given.
 const LATE = /\b(async|await|Promise|then)\b/
+
+// It may leave promises behind that nobody has been given. Contexts for them make all promises of the process slower.
+const isLate = ({ fragment }) => Boolean(fragment) && LATE.test(fragment.source)
 
 const compiled = new WeakMap()
 
@@ -92,7 +94,7 @@ function evaluate (facade) {
   })
   const shadows = { ...surroundings.overrides, $emvm: tellerOf(changes, surroundings.loop) }
   const made = compile(facade, fragment)(...SHADOWED.map((name) => shadows[name])).apply(undefined, values)
-  return { roots: () => [], ...made, guard, isLate: LATE.test(fragment.source) }
+  return { roots: () => [], ...made, guard, isLate: isLate(facade.facts) }
 }
 
 // The parameter `$emvm`, by the names that its calls have in the fragment.
@@ -116,4 +118,4 @@ function requireFor (file, process) {
   return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: bring(theirs.cache), extensions: bring(theirs.extensions) })
 }
 
-module.exports = { evaluate }
+module.exports = { evaluate, isLate }

@@ -57,7 +57,7 @@ class Facade {
     this.#replaced = this.generations.perGeneration('replaced views and variables', () => new Map(), {
       end: (replaced) => { for (const [name, get] of replaced) this.define(name, get) }
     })
-    this.changes = new Changes(() => [this.surroundings.overrides.process, ...this.runtime.roots(), ...this.fragment.roots()])
+    this.changes = new Changes(() => [this.surroundings.overrides.process, ...this.runtime.roots()], () => this.fragment.roots())
     this.heap = new Heap(sandbox)
     // As Emscripten's own module, it starts as what the user gave.
     this.module = Object.assign(Object.create(Object.prototype), options.module)
@@ -86,9 +86,7 @@ class Facade {
 
   // Of a generation. Start-up's go on as the first one's.
   #failures () {
-    const { failuresOfStart } = this
-    this.failuresOfStart = undefined
-    if (failuresOfStart !== undefined) return failuresOfStart
+    if (this.failuresOfStart !== undefined) return this.failuresOfStart
     const failures = new Failures(this.options.onUncaught)
     failures.started()
     return failures
@@ -96,7 +94,7 @@ class Facade {
 
   // Start-up is over: what it made is what each generation begins with.
   seal () {
-    this.surroundings.loop.failures.started()
+    this.failuresOfStart?.started()
     this.surroundings.seal()
     this.generations.seal()
     this.changes.begin()
@@ -106,7 +104,14 @@ class Facade {
   leave () {
     this.generations.next()
     this.surroundings.next()
+    this.#endStart()
     return this.changes.undo()
+  }
+
+  #endStart () {
+    if (this.failuresOfStart === undefined) return
+    this.failuresOfStart.end()
+    this.failuresOfStart = undefined
   }
 
   // The next one begins.
@@ -145,6 +150,7 @@ class Facade {
   end () {
     this.runtime.clearTimers()
     this.surroundings.end()
+    this.#endStart()
     this.generations.isOver = true
     this.generations.end()
   }
@@ -216,7 +222,6 @@ class Facade {
     }
     if (this.fragment.extras) this.fragment.extras()
     delete this.module.then
-    this.changes.forget()
     this.changes.begin()
   }
 

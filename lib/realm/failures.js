@@ -23,13 +23,15 @@ class Failures {
     // Rejected by the first failure while starting.
     this.ofStart = new Promise((resolve, reject) => { this.#fail = reject })
     this.ofStart.catch(() => {})
-    watch()
   }
 
   get ended () { return this.#state === ENDED }
 
   // What `work` begins is this generation's.
-  adopt (work) { return context.run(this, work) }
+  adopt (work) {
+    watch()
+    return context.run(this, work)
+  }
 
   // A function that the module calls, as an import: what it begins is not its caller's.
   around (fn) { return (...args) => context.run(this, fn, ...args) }
