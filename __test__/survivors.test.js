@@ -25,7 +25,7 @@ const ITEMS = [
   ['a view replaced', 'Module.HEAPU8 = 1', 'typeof HEAPU8 + typeof Module.HEAPU8'],
   ['ccall replaced', 'Module.ccall = null', 'typeof Module.ccall'],
   ['a property of a function', 'Module.ccall.calls = 1', 'Module.ccall.calls'],
-  ['the name of a function', "Object.defineProperty(Module.ccall, 'name', { value: 'other' })", 'Module.ccall.name'],
+  ['the name of a function', "var m = Module; Object.defineProperty(m.ccall, 'name', { value: 'other' })", 'Module.ccall.name'],
   ["a function's prototype", 'Module.postHelper.prototype.x = 1', 'Module.postHelper.prototype.x'],
   ['post-js replaced', 'Module.postHelper = null', 'typeof Module.postHelper'],
   ['the prototype of the module', 'Object.setPrototypeOf(Module, { inherited: 1 })', 'Module.inherited'],
@@ -129,7 +129,7 @@ const CLASSES = [
   ['through its prototype', "new Module.Dog('x').__proto__.left = 1", 'Module.Dog.prototype.left'],
   ['a class replaced', 'Module.Dog = 1', 'typeof Module.Dog'],
   ['a symbol', "Module.Dog[Symbol.for('left')] = 1", "Module.Dog[Symbol.for('left')]"],
-  ['an accessor', "Object.defineProperty(Module.Dog.prototype, 'left', { get: function () { return 1 } })", 'Module.Dog.prototype.left'],
+  ['an accessor', "var m = Module; Object.defineProperty(m.Dog.prototype, 'left', { get: function () { return 1 } })", 'Module.Dog.prototype.left'],
   ['another prototype', 'Object.setPrototypeOf(Module.Dog.prototype, { left: 1 })', 'Module.Dog.prototype.left'],
   ['a frozen class', 'Object.freeze(Module.Dog.prototype)', 'Object.isFrozen(Module.Dog.prototype)']
 ]

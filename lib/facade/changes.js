@@ -126,7 +126,6 @@ class Changes {
 
   // Keys of an object that were added and cannot be taken away.
   stuckTo (object) { return this.#stuck.get(object) ?? new Set() }
-
 }
 
 const valueOf = (object, key) => Reflect.getOwnPropertyDescriptor(object, key)?.value
