@@ -108,6 +108,9 @@ export class Sandbox<T = any> {
   /**
    * The module as its own JavaScript would give it (`cv`, `Module` ...). On the native host it is one object for the whole life of
    * the sandbox; on the glue host it changes with the generation. It is never a thenable.
+   *
+   * On the native host what your code puts on it stays; what the module's own JavaScript changes of it is undone at each recycle. (If that
+   * JavaScript froze something of it, the next generation has another object.)
    * @example
    * vm.exports._malloc(64)
    * @since 0.1.0
@@ -156,7 +159,7 @@ export class Sandbox<T = any> {
   /**
    * The same, synchronously and whatever the `recycle` option says.
    * @throws {@link NotReadyError} on the glue host when no standby instance is ready yet
-   * @throws {@link BusyError} when called while the module is on the stack
+   * @throws {@link BusyError} when called while the module is on the stack, or while a lease holds the sandbox
    * @example
    * const cv = vm.recycle()
    * @since 0.1.0
@@ -167,7 +170,9 @@ export class Sandbox<T = any> {
    * A lease: takes a fresh instance, runs `fn` on it, and recycles whatever happens. Leases of one sandbox wait for each other, so
    * asynchronous requests cannot take the instance from under one another.
    *
-   * What `fn` gives must be plain data: a live handle of the module is refused with {@link StaleHandleError}.
+   * What `fn` gives must be plain data: a live handle or view of the module in it, at any depth, is refused with
+   * {@link StaleHandleError}. While a lease runs, `isReady` and `recycle` are refused with {@link BusyError}, and within it `dispose` and
+   * `run` as well.
    *
    * `signal` gives up on a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
    * thread: there, `timeout` limits the call, and a {@link Pool} has threads that can be stopped.
@@ -220,8 +225,9 @@ export class Sandbox<T = any> {
   profile<R> (fn: (module: T) => R | Promise<R>): Promise<Profile<R>>
 
   /**
-   * Gives everything back now. Later use throws {@link DisposedError}; calling it again does nothing.
-   * @throws {@link BusyError} while the module is on the stack
+   * Gives everything back now, JavaScript as well as memory: a sandbox that you keep leads to nothing of the package. Leases that wait
+   * are rejected with {@link DisposedError}, which later use throws; calling it again does nothing.
+   * @throws {@link BusyError} while the module is on the stack, or within a lease
    * @example
    * vm.dispose()
    * @since 0.1.0
@@ -390,8 +396,8 @@ export interface OpenOptions<T = any> {
   onProgress?: (progress: Progress) => void
 
   /**
-   * Told of failures that nobody waits for: an error in a timer of the module's, or, on the glue host, a promise that its JavaScript
-   * made by itself and that is rejected. Without it they are an `uncaughtException` or `unhandledRejection` of the process, which ends
+   * Told of failures that nobody waits for: an error in a timer or a finalizer of the module's, a promise that its JavaScript made by
+   * itself and that is rejected. Without it they are an `uncaughtException` or `unhandledRejection` of the process, which ends
    * it unless it listens. While the module starts they are the failure of the start, with this option and without.
    */
   onUncaught?: (error: unknown) => void

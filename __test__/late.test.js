@@ -23,6 +23,7 @@ var ways = {
   immediate: function () { setImmediate(function () { setImmediate(work, 'immediate') }) },
   tick: function () { setImmediate(function () { process.nextTick(work, 'tick') }) },
   microtask: function () { setImmediate(function () { queueMicrotask(function () { work('microtask') }) }) },
+  required: function () { require('timers').setTimeout(work, 20, 'required') },
   global: function () { globalThis.setTimeout(work, 20, 'global') },
   then: function () { promise().then(function () { work('then') }) },
   caught: function () { promise().then(function () { throw 1 }).catch(function () { work('caught') }) },

@@ -72,7 +72,7 @@ class Changes {
   }
 
   #counts (object) {
-    if (object === null || (typeof object !== 'object' && typeof object !== 'function') || object === this.#other) return false
+    if (object === null || (typeof object !== 'object' && typeof object !== 'function') || object === this.#other || ArrayBuffer.isView(object)) return false
     if (this.#tracked === undefined) this.#tracked = new WeakSet(reachable(this.#roots()))
     else if (this.#fresh.length > 0) this.#trackFresh(this.#tracked)
     if (this.#tracked.has(object)) return true

@@ -8,6 +8,7 @@ const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { StartError, StaleHandleError } = require('../errors')
 const { bring, isOfNode } = require('./foreign')
+const { ownTimers } = require('../realm/loop')
 
 const NOTHING = { imports: {}, asm: {}, pre: null, extras: null, roots: () => [] }
 
@@ -76,7 +77,7 @@ function evaluate (facade) {
   const file = facade.options.sourcePath || path.join(process.cwd(), 'module.js')
   const { surroundings, changes } = facade
   const commonjs = {
-    require: requireFor(file, surroundings.overrides.process),
+    require: requireFor(file, surroundings.overrides),
     module: { exports: {} },
     exports: {},
     __filename: file,
@@ -103,17 +104,18 @@ function tellerOf (changes, loop) {
     key: (object, key) => changes.key(object, key),
     whole: (object) => changes.whole(object),
     all: () => changes.all(),
+    made: (target, object, key) => target !== undefined ? object : key === undefined ? changes.whole(object) : changes.key(object, key),
     wait: (value) => loop.wait(value)
   }
 }
 
 // What Node gives is Node's: no generation puts it back.
-function requireFor (file, process) {
+function requireFor (file, overrides) {
   const theirs = createRequire(file)
   const require = (id) => {
-    if (/^(node:)?process$/.test(id)) return process
+    if (/^(node:)?process$/.test(id)) return overrides.process
     const given = theirs(id)
-    return isOfNode(id) ? bring(given) : given
+    return isOfNode(id) ? ownTimers(id, bring(given), overrides) : given
   }
   return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: bring(theirs.cache), extensions: bring(theirs.extensions) })
 }

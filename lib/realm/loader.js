@@ -6,8 +6,11 @@
 const module_ = require('node:module')
 const { fileURLToPath } = require('node:url')
 const path = require('node:path')
+const timers = require('node:timers')
+const { ownTimers } = require('./loop')
 
 const PROCESS = /^(node:)?process$/
+const TIMERS = /^(node:)?timers$/
 const MODULE = /^(node:)?module$/
 
 class Loader {
@@ -21,6 +24,7 @@ class Loader {
     this.globals = context ? new files.Globals(overrides.globalThis, overrides.globalThis) : new files.Globals(overrides, globalThis)
     this.records = new Map()
     this.module = undefined
+    this.timers = undefined
   }
 
   // Runs the main file; `said` is told what is waited for.
@@ -123,13 +127,14 @@ class Loader {
     if (source) return this.#namespaceOf(this.records.get(source.file))
     const shadowed = this.#builtin(specifier)
     if (shadowed === undefined) return namespace
-    const named = shadowed === this.overrides.process ? { ...shadowed } : { createRequire: shadowed.createRequire }
+    const named = shadowed === this.module ? { createRequire: shadowed.createRequire } : { ...shadowed }
     return { ...namespace, ...named, default: shadowed }
   }
 
   // Built-in modules that lead out of the realm, as the files see them.
   #builtin (id) {
     if (PROCESS.test(id)) return this.overrides.process
+    if (TIMERS.test(id)) return (this.timers ??= ownTimers(id, timers, this.overrides))
     if (MODULE.test(id)) return (this.module ??= this.#moduleModule())
     return undefined
   }

@@ -162,4 +162,11 @@ class Loop {
   }
 }
 
-module.exports = { Loop }
+// What `require` gives of Node's timers: `given`, with those that are the generation's.
+function ownTimers (id, given, overrides) {
+  if (!/^(node:)?timers$/.test(id)) return given
+  const names = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate']
+  return { ...given, ...Object.fromEntries(names.map((name) => [name, overrides[name]])) }
+}
+
+module.exports = { Loop, ownTimers }

@@ -91,8 +91,6 @@ pub struct SandboxObject {
     pub(super) cell: Box<SandboxCell>,
     program: RefCell<Option<Arc<Program>>>,
     settings: RefCell<Option<Settings>>,
-    /// Data of the raw functions; they hold this object, so it outlives them.
-    sites: RefCell<Vec<Box<ExportSite>>>,
     /// JavaScript as the instance sees it.
     js: RefCell<Option<Rc<js::NapiJs>>>,
     /// What was reported to V8 as external memory.
@@ -140,7 +138,6 @@ impl SandboxObject {
             cell: SandboxCell::new(node_api::Env::new(env.raw())),
             program: RefCell::new(Some(program.program.clone())),
             settings: RefCell::new(Some(settings)),
-            sites: RefCell::default(),
             js: RefCell::default(),
             reported: Cell::new(0),
         }
@@ -440,17 +437,12 @@ impl SandboxObject {
             let site = |name| ExportSite::of_export(&self.cell, runtime, name);
             names.iter().map(|name| site(name)).collect()
         })?;
-        let mut sites = self.sites.borrow_mut();
         let made = || -> Res<Value> {
             let list = self.cell.env.array(found.len());
             for (at, site) in found.into_iter().enumerate() {
                 let function = match site {
-                    Some(site) => {
-                        // SAFETY: the site is kept by this object, which the function's wrapper holds.
-                        let function = unsafe { exports::function(self.cell.env, &site) };
-                        sites.push(site);
-                        function?
-                    }
+                    // SAFETY: the site is dropped with the function, which holds this sandbox (see `Facade.holding`).
+                    Some(site) => unsafe { exports::owned_function(self.cell.env, site) }?,
                     None => self.cell.env.undefined(),
                 };
                 self.cell.env.set_index(list, at as u32, function)?;

@@ -64,6 +64,30 @@ const READERS: &[&str] = &[
     "get",
     "prototype",
 ];
+/// Constructors that give what is new.
+const BUILT_IN: &[&str] = &[
+    "Array",
+    "Map",
+    "Set",
+    "WeakMap",
+    "WeakSet",
+    "Date",
+    "Error",
+    "TypeError",
+    "RangeError",
+    "Uint8Array",
+    "Int8Array",
+    "Uint8ClampedArray",
+    "Uint16Array",
+    "Int16Array",
+    "Uint32Array",
+    "Int32Array",
+    "Float32Array",
+    "Float64Array",
+    "DataView",
+    "ArrayBuffer",
+    "Promise",
+];
 /// Through these anything can be reached.
 const OPAQUE: &[&str] = &["eval", "Function", "Proxy"];
 /// Modules of Node's whose functions leave the objects alone that they are given.
@@ -163,14 +187,14 @@ impl<'a, 'b> Teller<'a, 'b> {
     fn target(&mut self, id: NodeId, target: &SimpleAssignmentTarget<'a>) {
         match target {
             SimpleAssignmentTarget::StaticMemberExpression(m) => {
-                self.write(&m.object, Some(m.property.name.as_str()));
+                self.write(id, &m.object, Some(m.property.name.as_str()));
             }
             SimpleAssignmentTarget::ComputedMemberExpression(m) => {
                 let key = match &m.expression {
                     Expression::StringLiteral(key) => Some(key.value.as_str()),
                     _ => None,
                 };
-                self.write(&m.object, key);
+                self.write(id, &m.object, key);
             }
             SimpleAssignmentTarget::AssignmentTargetIdentifier(_)
             | SimpleAssignmentTarget::PrivateFieldExpression(_) => {}
@@ -186,20 +210,78 @@ impl<'a, 'b> Teller<'a, 'b> {
         }
     }
 
-    fn write(&mut self, object: &Expression<'a>, key: Option<&str>) {
-        if self.is_view(object) || matches!(object, Expression::Super(_)) {
+    fn write(&mut self, id: NodeId, object: &Expression<'a>, key: Option<&str>) {
+        if self.is_view(object) || matches!(object, Expression::Super(_)) || self.is_new(id, object)
+        {
             return;
         }
-        match key {
-            Some(key) => self.wrap(object.span(), "$emvm.key(", format!(",{key:?})")),
-            None => self.whole(object.span()),
-        }
+        let key = key.map(|key| format!(",{key:?}")).unwrap_or_default();
+        // What a constructor makes is new.
+        let before = match (self.is_made_here(id, object), key.is_empty()) {
+            (true, _) => "$emvm.made(new.target,",
+            (false, false) => "$emvm.key(",
+            (false, true) => "$emvm.whole(",
+        };
+        self.wrap(object.span(), before, format!("{key})"));
+    }
+
+    /// `this` of a plain function: where that is called by `new`, it is new. In a class it may be what a base class gave.
+    fn is_made_here(&self, id: NodeId, object: &Expression<'a>) -> bool {
+        matches!(object, Expression::ThisExpression(_))
+            && self
+                .ast
+                .nodes
+                .ancestors(id)
+                .find(|node| matches!(node.kind(), AstKind::Function(_)))
+                .is_some_and(|node| {
+                    !matches!(
+                        self.ast.nodes.parent_kind(node.id()),
+                        AstKind::MethodDefinition(_)
+                    )
+                })
+    }
+
+    /// A variable that holds what the same run of the same function has made, and nothing else.
+    fn is_new(&self, id: NodeId, object: &Expression<'a>) -> bool {
+        let Expression::Identifier(reference) = object else {
+            return false;
+        };
+        let Some(symbol) = self.ast.symbol(reference) else {
+            return false;
+        };
+        let scoping = &self.ast.scoping;
+        let declaration = scoping.symbol_declaration(symbol);
+        let function = |node| {
+            self.ast
+                .enclosing_function(node)
+                .map(|f: AstKind<'a>| f.span())
+        };
+        function(id).is_some()
+            && function(id) == function(declaration)
+            && scoping.symbol_declarations(symbol).count() == 1
+            && matches!(self.ast.nodes.kind(declaration), AstKind::VariableDeclarator(d)
+                if d.init.as_ref().is_some_and(|init| self.makes_new(init)))
+            && !scoping
+                .get_resolved_references(symbol)
+                .any(|r| r.is_write())
     }
 
     /// `$live.HEAPU8` and its kin: memory.
     fn is_view(&self, object: &Expression<'a>) -> bool {
         matches!(object, Expression::StaticMemberExpression(m)
             if m.property.name.starts_with("HEAP") && matches!(&m.object, Expression::Identifier(id) if id.name == super::LIVE))
+    }
+
+    fn makes_new(&self, init: &Expression<'a>) -> bool {
+        match init {
+            Expression::ObjectExpression(object) => object.properties.iter().all(|p| {
+                p.as_property()
+                    .is_some_and(|p| p.key.static_name().is_none_or(|name| name != "__proto__"))
+            }),
+            Expression::ArrayExpression(_) => true,
+            Expression::NewExpression(new) => is_global(self.ast, &new.callee, BUILT_IN),
+            _ => false,
+        }
     }
 
     fn whole(&mut self, span: Span) {
@@ -254,8 +336,8 @@ impl<'a, 'b> Teller<'a, 'b> {
             } else if MUTATORS.contains(&name) {
                 if chained || matches!(object, Expression::Super(_)) {
                     self.unknown(id);
-                } else if !self.is_view(object) {
-                    self.whole(object.span());
+                } else {
+                    self.write(id, object, None);
                 }
             } else if matches!(name, "call" | "apply" | "bind")
                 && let Some((_, method)) = member(object)
@@ -509,6 +591,22 @@ mod tests {
         check(
             "function f(){Object.freeze(Module);Array.prototype.push.apply(a.b,c)}",
             "function f(){Object.freeze($emvm.whole(Module));Array.prototype.push.apply($emvm.whole(a.b),c)}",
+        );
+    }
+
+    #[test]
+    fn what_is_new_is_nobody_s() {
+        check(
+            "function F(){this.x=1;this.push(2)}",
+            "function F(){$emvm.made(new.target,this,\"x\").x=1;$emvm.made(new.target,this).push(2)}",
+        );
+        check(
+            "function f(){var a={},b=[];a.x=1;b.push(a)}",
+            "function f(){var a={},b=[];a.x=1;b.push(a)}",
+        );
+        check(
+            "function f(){var a={};a=c;a.x=1;let b={};return()=>{b.y=1}}",
+            "function f(){var a={};a=c;$emvm.key(a,\"x\").x=1;let b={};return()=>{$emvm.key(b,\"y\").y=1}}",
         );
     }
 
