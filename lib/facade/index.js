@@ -102,10 +102,12 @@ class Facade {
 
   // A generation has ended: all that JavaScript kept of it goes. False: something was frozen, so that the facade has to be made anew.
   leave () {
+    // First: among what it puts back may be what a state brings back.
+    const isWhole = this.changes.undo()
     this.generations.next()
     this.surroundings.next()
     this.#endStart()
-    return this.changes.undo()
+    return isWhole
   }
 
   #endStart () {

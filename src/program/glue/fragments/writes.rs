@@ -304,10 +304,11 @@ impl<'a, 'b> Teller<'a, 'b> {
     /// Gives what the fragment's variables hold.
     fn roots(&mut self, at: u32) {
         let scoping = &self.ast.scoping;
-        let names: Vec<&str> = scoping
+        let mut names: Vec<&str> = scoping
             .iter_bindings_in(scoping.root_scope_id())
             .map(|symbol| scoping.symbol_name(symbol))
             .collect();
+        names.sort_unstable();
         if !names.is_empty() {
             let text = format!("roots:()=>[{}],", names.join(","));
             self.wraps.push(Wrap {
