@@ -90,7 +90,7 @@ const SAME = {
   'eval that is a variable': 'function f (eval) { return eval("1") + typeof eval } log(f((x) => x + "!"))',
   'eval in a method, with super and new.target': 'class A { n () { return 1 } } class B extends A { n () { return eval("super.n() + 1") } #p = 3; p () { return eval("(() => this.#p)()") } static { log(eval("this.name")) } f = eval("() => this") } log(new B().n(), new B().p(), new B().f() instanceof B); function F () { return eval("new.target") === F } log(typeof new F())',
   'Object that is a variable': 'const Object = { create: (x) => x }; log(Object.create(1))',
-  'with': 'const o = { a: 1, log2: log }; with (o) { a = 2; log2(a) } log(o.a); with (new Proxy({}, { has: (t, k) => k !== "log" && k !== "Symbol", get: (t, k) => k === Symbol.unscopables ? undefined : String(k) })) { log(anything); log((() => something)()) }',
+  'with': 'const o = { a: 1, log2: log }; with (o) { a = 2; log2(a) } log(o.a); with (new Proxy({}, { has: (t, k) => k !== "log" && k !== "Symbol", get: (t, k) => k === Symbol.unscopables ? undefined : String(k) })) { log(anything); log((() => something)()) } with (log(1), { k: 2 }) log(k)',
   'tagged templates': 'const tag = (s, ...v) => { seen.add(s); return s.raw.join("|") + v.join() }; const seen = new Set(); const f = () => tag`a${1}\\n${2}`; log(f(), f(), seen.size, `${`${f()}`}`)',
   'private names': 'class A { #a = 1; #m () { return this.#a++ } get #g () { return this.#a } set #g (v) { this.#a = v } static #s = 2; static #t () { return A.#s++ } static has (o) { return #a in o && #m in o && #g in o } run () { this.#g = this.#m() + 5; return [this.#g, A.#t(), A.#s] } } log(new A().run(), A.has(new A()), A.has({}))',
   'classes within classes': 'class A { #x = 1; static B = class { #x = 2; get (a) { return [this.#x, a.constructor.name] } }; get () { return this.#x } static { const y = () => this.B; log(new (y())().get(new A()), new A().get()) } } const C = class D { static n = () => D }; log(C.n() === C)',
@@ -206,6 +206,13 @@ for (const [name, text] of Object.entries(FOUND)) {
     assert.ok(reached.some((o) => holds(o)), 'nothing leads to it')
   })
 }
+
+test('what closures among parameters refer to is held, since they do not keep the body', () => {
+  const held = (text) => run(text, { instrumented: true }).world.told.scopes.map(({ held, get }) => [Boolean(held), get().length])
+  assert.deepStrictEqual(held('function F (g = () => this.n++) { return g } new F()'), [[true, 1]])
+  assert.deepStrictEqual(held('(function f (g = () => f.n) { return g })()'), [[true, 1]])
+  assert.deepStrictEqual(held('(function f (g = 1) { return () => f.n++ + g })({})'), [[false, 3]])
+})
 
 test('private names are told with their class', () => {
   const { exports, world } = run('class A { #n = 1; static #s = { k: 1 }; #m () {} get #g () { return 1 } } exports.A = A; exports.a = new A()', { instrumented: true })

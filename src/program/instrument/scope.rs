@@ -118,6 +118,8 @@ pub struct Scope<'a> {
     hoisting: Vec<&'a str>,
     /// What arrow functions inside take from this function: `this`, `arguments`, `new.target`.
     pub implicit: Vec<&'static str>,
+    /// Some of these are functions among its parameters.
+    pub implicit_head: bool,
     /// What this function uses of them itself, or through arrow functions.
     pub uses_this: bool,
     pub uses_arguments: bool,
@@ -138,6 +140,7 @@ impl<'a> Scope<'a> {
             uses: FxHashMap::default(),
             hoisting: Vec::new(),
             implicit: Vec::new(),
+            implicit_head: false,
             uses_this: false,
             uses_arguments: false,
         }
@@ -255,6 +258,7 @@ impl<'a> Scope<'a> {
         }
         if uses.captured {
             self.implicit.push(own);
+            self.implicit_head |= uses.head;
         }
         true
     }

@@ -236,6 +236,10 @@ impl<'t, 'a> Walker<'t, 'a> {
             own.is_some_and(|own| scope.evil || own.uses.captured && own.uses.read)
                 && inner.as_ref().is_none_or(|s| s.get(name).is_none())
         });
+        let own_in_head = own_captured.is_some_and(|name| {
+            let own = scope.get(name);
+            own.is_some_and(|own| own.uses.head)
+        });
         let captures = Captures {
             uses_this: scope.uses_this,
             uses_arguments: scope.uses_arguments,
@@ -248,6 +252,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             &scope,
             inner.as_mut(),
             &also,
+            own_in_head || scope.implicit_head,
             it.generator,
         );
         if self.options.made {
@@ -278,6 +283,7 @@ impl<'t, 'a> Walker<'t, 'a> {
         scope: &Scope<'a>,
         mut inner: Option<&mut Scope<'a>>,
         also: &[&'a str],
+        also_in_head: bool,
         generator: bool,
     ) {
         // A variable of the body begins as the parameter of its name.
@@ -299,7 +305,8 @@ impl<'t, 'a> Walker<'t, 'a> {
         let outer = Matter::of(scope, also, shadowed);
         let mut body = inner.and_then(|inner| Matter::of(inner, &[], |_| false));
         let mut put = separator.to_owned();
-        if let Some(matter) = outer {
+        if let Some(mut matter) = outer {
+            matter.head |= also_in_head;
             // Closures made by the parameters do not hold what the body has.
             if matter.head {
                 if generator {
@@ -369,7 +376,15 @@ impl<'t, 'a> Walker<'t, 'a> {
                 self.visit_statements(&body.statements);
                 let mut inner = separate.then(|| self.leave());
                 let scope = self.leave();
-                self.tell_function(it.span.start, start, &scope, inner.as_mut(), &[], false);
+                self.tell_function(
+                    it.span.start,
+                    start,
+                    &scope,
+                    inner.as_mut(),
+                    &[],
+                    false,
+                    false,
+                );
             }
             body => {
                 let at = body.span().start;
@@ -632,9 +647,10 @@ impl<'t, 'a> Walker<'t, 'a> {
 
     fn with(&mut self, it: &WithStatement<'a>) {
         let span = it.object.span();
-        self.edits.open(span.start, "$rw.keep(");
+        // In parentheses: it may be a list.
+        self.edits.open(span.start, "$rw.keep((");
         self.visit_expression(&it.object);
-        self.edits.close(span.end, ")");
+        self.edits.close(span.end, "))");
         let before = self.edits.held_back;
         self.edits.hold_back();
         self.enter(Boundary::None, false);
