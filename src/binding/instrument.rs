@@ -9,13 +9,12 @@ use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What a text is, and how its registrations are numbered.
+/// What a text is.
 #[napi(object)]
 #[derive(Default)]
 pub struct InstrumentOptions {
     /// `script`, `function` (its body), `async function`, `module`, `eval`.
     pub kind: String,
-    pub first_site: Option<u32>,
     /// Parameters of the function whose body it is.
     pub params: Option<Vec<String>>,
     pub strict: Option<bool>,
@@ -46,7 +45,6 @@ impl InstrumentOptions {
             .ok_or_else(|| Error::from_reason(format!("no kind of text: {}", self.kind)))?;
         Ok(Options {
             kind,
-            first_site: self.first_site.unwrap_or_default(),
             params: self.params.unwrap_or_default(),
             strict: self.strict.unwrap_or_default(),
             made: self.made.unwrap_or_default(),

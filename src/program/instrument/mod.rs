@@ -34,7 +34,7 @@
 //! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts; `resumed` returns `v` or throws when it is another |
 //!
 //! Numbers of registrations need not differ between texts: each `$rwN` is read by its own registration alone, also where a text
-//! that is evaluated stands within another. The same text is instrumented once in a process ([`kept`]), unless its numbers differ.
+//! that is evaluated stands within another. The same text is instrumented once in a process ([`kept`]).
 //!
 //! # What is told
 //!
@@ -47,6 +47,11 @@
 //! Nothing is captured that was not captured before, so no variable moves from the stack to the heap, and nothing that gets
 //! its name from the place where it is written (`let f = () => {}`) is moved away from there. What is not covered is told as
 //! a [`Fact`].
+//!
+//! # What differs
+//!
+//! Nothing of what the text does, but for what shows its own source: `f.toString()` gives the instrumented text, columns in stack
+//! traces are those of it, and V8's messages name what stands there (`$rw.then(...) is not iterable`).
 
 mod calls;
 mod classes;
@@ -105,8 +110,6 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub kind: Kind,
-    /// The number of the first registration.
-    pub first_site: u32,
     /// Parameters of the function whose body it is.
     pub params: Vec<String>,
     /// Whether the code around is strict.

@@ -5,11 +5,7 @@ fn code(text: &str) -> String {
 }
 
 fn made(text: &str) -> Instrumented {
-    let options = Options {
-        first_site: 7,
-        ..Options::default()
-    };
-    instrument(text, &options).expect("parses")
+    instrument(text, &Options::default()).expect("parses")
 }
 
 #[test]
@@ -18,10 +14,10 @@ fn only_what_inner_functions_see_is_told() {
     let out = made(text);
     assert_eq!(out.sites.len(), 1);
     assert_eq!(out.sites[0].names, "a");
-    assert_eq!(out.sites[0].id, 7);
+    assert_eq!(out.sites[0].id, 0);
     assert!(
         out.code
-            .starts_with("const $rw7=$rw.on&&$rw.add(7,1,()=>[a,$rw7],$rwv=>{a=$rwv[0];}")
+            .starts_with("const $rw0=$rw.on&&$rw.add(0,1,()=>[a,$rw0],$rwv=>{a=$rwv[0];}")
     );
     assert!(out.code.ends_with(text));
 }
@@ -44,7 +40,7 @@ fn what_cannot_change_is_not_told() {
         "function* g() {} exports.f = () => g()",
         "const g = function h() { h.n }; exports.f = () => g()",
     ] {
-        assert!(code(text).contains("$rw.add(7,0,"), "{text}");
+        assert!(code(text).contains("$rw.add(0,0,"), "{text}");
     }
 }
 

@@ -50,7 +50,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             edits: Edits::default(),
             facts: Vec::new(),
             scopes: vec![Scope::new(Boundary::Function, true)],
-            site: options.first_site,
+            site: 0,
             sites: Vec::new(),
             strict: false,
             declaring: How::Var,
@@ -144,6 +144,8 @@ impl<'t, 'a> Walker<'t, 'a> {
     pub fn register_first(&mut self, at: u32, separator: &str, matter: &Matter<'a>, weak: bool) {
         let site = self.next_site(at, matter);
         let code = matter.statement(site, weak);
+        // What is held needs no name, and scripts share theirs.
+        let code = if weak { code } else { format!("{{{code}}}") };
         self.edits.start(at, format!("{separator}{code}"));
     }
 
