@@ -42,6 +42,8 @@ module.exports = [
         ignores: ['navigator', 'navigator.languages', 'process.features.require_module', 'vm.constants', 'test.describe']
       }],
       '@stylistic/indent': ['error', 2, { SwitchCase: 1, ignoredNodes: ['ConditionalExpression'] }],
+      '@stylistic/generator-star-spacing': ['error', 'both'],
+      '@stylistic/yield-star-spacing': ['error', 'both'],
       '@stylistic/indent-binary-ops': 'off',
       '@stylistic/max-statements-per-line': 'off',
       '@stylistic/multiline-ternary': 'off',
@@ -72,7 +74,7 @@ module.exports = [
     // `onBoth` sends its functions to another process as text (`support/hosts.js`), where they find these names and
     // these folders; tests also make packages on the spot.
     files: ['__test__/**'],
-    languageOptions: { globals: { assert: 'readonly', crash: 'readonly', emvm: 'readonly', faults: 'readonly', thrown: 'readonly' } },
+    languageOptions: { globals: { assert: 'readonly', crash: 'readonly', emvm: 'readonly', faults: 'readonly', host: 'readonly', thrown: 'readonly' } },
     rules: { 'n/no-missing-require': 'off', 'no-redeclare': ['error', { builtinGlobals: false }] }
   }
 ]

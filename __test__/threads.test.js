@@ -1,6 +1,6 @@
 'use strict'
 
-// Workers and garbage on the native host, each in a process of its own; see `ends.test.js` for both hosts.
+// Workers and garbage on the native host, each in a process of its own; see `termination.test.js` for both hosts.
 
 const { test } = require('node:test')
 const assert = require('node:assert')

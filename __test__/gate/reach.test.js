@@ -73,7 +73,7 @@ for (const host of ['native', 'glue']) {
     const objects = {}
     for (const [name, value] of Object.entries(vm.exports)) {
       if (typeof value !== 'function' || !value.prototype || name.startsWith('_')) continue
-      try { objects[name] = new value() } catch {} // eslint-disable-line new-cap
+      try { objects[name] = new value() } catch {}
     }
     assert.ok(Object.keys(objects).length > 0, 'there are objects')
     assertNothingNative({ vm, module: vm.exports, ...objects })

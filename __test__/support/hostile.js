@@ -71,7 +71,7 @@ function values (act) {
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   return [
     undefined, null, true, false, 0, -0, NaN, Infinity, -Infinity, 1.5, -1, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, '', 'text', '7', '\ud800',
-    Symbol('s'), 1n, -(2n ** 63n), 2n ** 64n, {}, [], [1], [[2]], () => {}, class {}, function* () {}, Promise.resolve(), new Map(), new Date(NaN), /x/,
+    Symbol('s'), 1n, -(2n ** 63n), 2n ** 64n, {}, [], [1], [[2]], () => {}, class {}, function * () {}, Promise.resolve(), new Map(), new Date(NaN), /x/,
     new Error('x'), new Uint8Array(4), new Float64Array(2), new BigInt64Array(1), new DataView(new ArrayBuffer(4)), new ArrayBuffer(8), new SharedArrayBuffer(8),
     detached, detached.buffer, Buffer.alloc(3), Object.create(null), Object.freeze({}), trick({}), trick(() => {}), trick([]), globalThis,
     { valueOf () { act(); return 1 } }, { toString () { act(); return '2' }, valueOf: null }, { [Symbol.toPrimitive] () { act(); return {} } },

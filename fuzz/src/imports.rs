@@ -90,7 +90,7 @@ fn next_call(input: &mut Bytes<'_>, memory: u32) -> Call {
         Type::F64,
         Type::F32,
     ];
-    let odd = input.u8() % 3 == 0;
+    let odd = input.u8().is_multiple_of(3);
     let params: Vec<_> = (0..count)
         .map(|_| if odd { input.pick(&kinds) } else { Type::I32 })
         .collect();
