@@ -6,7 +6,7 @@ const test = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
 const { open } = require('../..')
-const { glueFolder } = require('../support/glue')
+const { glueFolder, BASE64 } = require('../support/glue')
 const { MACHINE } = require('../support/wasm')
 const { runScript } = require('../support/child')
 
@@ -105,7 +105,7 @@ test('a start that never becomes ready is a StartError that says what was waited
   const cases = {
     'factory.js': ['module.exports = function (Module) { var wasmBinary, engine = WebAssembly; return new Promise(function () {}) }', /the promise of the glue's factory/],
     'await.mjs': ['await new Promise(function () {})\nvar wasmBinary\nexport default 1', /top-level await/],
-    'hook.js': ["var wasmBinary; module.exports = function (Module) { Module.calledRun = false; Module.asm = {}; WebAssembly.instantiate(Buffer.from('AGFzbQEAAAA=', 'base64')); return Module }", /onRuntimeInitialized/],
+    'hook.js': [`var wasmBinary; module.exports = function (Module) { Module.calledRun = false; Module.asm = {}; WebAssembly.instantiate(Buffer.from('${BASE64}', 'base64'), { env: { callback () {} } }); return Module }`, /onRuntimeInitialized/],
     'wasm.js': ['var wasmBinary; module.exports = { HEAPU8: null, asm: {} }', /WebAssembly to be instantiated/],
     'ready.js': ['var wasmBinary; module.exports = { HEAPU8: null, ready: new Promise(function () {}) }', /`ready` promise/]
   }
@@ -158,4 +158,16 @@ test('stack: its depth follows the option', async () => {
   assert.ok(stdout, stderr)
   const [small, middle, large] = JSON.parse(stdout)
   assert.ok(small > 100 && middle > 8 * small && large > 32 * middle, `${small}, ${middle}, ${large}`)
+})
+
+test('fake timers do not stop open', async (t) => {
+  const { glue } = glueFolder(t)
+  const file = glue('glue.js', 'commonjs')
+  const script = glue('script.js', 'script')
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] })
+  for (const name of [file, script]) {
+    const vm = await glueHost(name)
+    assert.strictEqual((await vm.isReady())._add(1, 2), 3)
+    vm.dispose()
+  }
 })

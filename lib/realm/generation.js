@@ -3,6 +3,7 @@
 // One generation of the glue host: a store of wasm objects, the surroundings, and the module the glue made in them.
 
 const vm = require('node:vm')
+const { clearTimeout, now, setTimeout } = require('../clock')
 const { createNamespace } = require('../webassembly')
 const { StartError, UnsupportedError } = require('../errors')
 const { environment } = require('./environment')
@@ -13,6 +14,7 @@ const { warmUp } = require('../warm-up')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
+const LOOK_MS = 50
 const UNWANTED = /`Module\.(\w+)` was supplied but/
 const OWN_OPTIONS = ['onRuntimeInitialized', 'wasmBinary']
 const JSPI = /WebAssembly\.(Suspending|promising|SuspendError)\b/
@@ -123,9 +125,14 @@ class Generation {
     let timer
     const limit = this.options.timeout === undefined ? START_LIMIT : Math.max(this.options.timeout, 1000)
     const late = new Promise((resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new StartError(`the module was not ready after ${limit} ms: still waiting for ${waiting}`))
-      }, limit)
+      const started = now()
+      // Compiling is the machine's time and not the module's; it ends by itself.
+      const left = () => limit + this.namespace.compileMs - (now() - started)
+      const look = () => {
+        if (left() > 0) timer = setTimeout(look, Math.max(left(), LOOK_MS))
+        else reject(new StartError(`the module was not ready after ${limit} ms: still waiting for ${waiting}`))
+      }
+      timer = setTimeout(look, limit)
     })
     try {
       return await this.#unlessFailed(Promise.race([work((what) => { waiting = what }), late]))

@@ -2,6 +2,7 @@
 
 // The glue host: the package's own JavaScript, run anew for each generation, over emvm's `WebAssembly`.
 
+const { clearTimeout, setTimeout } = require('../clock')
 const { types } = require('node:util')
 const { load } = require('../binding')
 const { register, isExported } = require('../webassembly')

@@ -3,6 +3,7 @@
 // From whatever the glue gives (a factory, a promise, an object that will be ready) to the ready module.
 
 const { types } = require('node:util')
+const { now, setImmediate, setTimeout } = require('../clock')
 
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value))
@@ -108,8 +109,8 @@ async function settleBeside ({ result }, [offer], options, { hook, pending, inst
   if (!used) return
   said('the `Module` of the script')
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
-  const patience = Date.now() + DOUBTFUL_MS
-  const waits = () => pending() > 0 || (instances() === 0 && Date.now() < patience)
+  const patience = now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (instances() === 0 && now() < patience)
   while (!ended() && !done() && waits()) await Promise.race([hook.ready, turn()])
   for (let turns = 0; !done() && turns < 4; turns++) await Promise.race([hook.ready, turn()])
 }
@@ -178,8 +179,8 @@ async function finish (module, options, watch, promised) {
   }
   // Every module instantiates its wasm at some time; what follows does so within a few turns of the event loop.
   said(genuine ? 'its WebAssembly to be instantiated' : 'the glue')
-  const patience = certain ? Infinity : Date.now() + DOUBTFUL_MS
-  const waits = () => pending() > 0 || (genuine && instances() === 0 && Date.now() < patience)
+  const patience = certain ? Infinity : now() + DOUBTFUL_MS
+  const waits = () => pending() > 0 || (genuine && instances() === 0 && now() < patience)
   for (let turns = 0; !ended() && !done() && waits(); turns++) {
     await Promise.race([hook.ready, turns < QUICK_TURNS ? immediate() : turn()])
   }

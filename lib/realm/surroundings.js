@@ -8,6 +8,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { format } = require('node:util')
+const { setTimeout } = require('../clock')
 const { ExitError } = require('../errors')
 const { Loop } = require('./loop')
 

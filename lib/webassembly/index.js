@@ -18,7 +18,7 @@ const defineInstance = require('./instance')
 /** @param {any} [options] */
 function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps, around } = {}) {
   const realm = new Realm({ memoryMax, timeout, interruptId, stack })
-  const { Module, compile } = defineModule(cache === false ? '' : cache)
+  const { Module, compile, compileMs } = defineModule(cache === false ? '' : cache)
   let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)
@@ -116,6 +116,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     WebAssembly,
     // Compilations and instantiations under way.
     get pending () { return pending },
+    get compileMs () { return compileMs() },
     get instances () { return instance.count },
     // The memory of the instance made last.
     get memory () { return instance.memory },

@@ -6,6 +6,7 @@ const { CompileError } = require('./errors')
 const { EXTERN_KINDS, bufferSource, finish } = require('./convert')
 const translator = require('./translator')
 const { also } = require('../also')
+const { now } = require('../clock')
 
 // `new Module(ready, compiled)`: how emvm itself makes one of compiled code.
 const ready = Symbol('compiled')
@@ -18,6 +19,7 @@ const compiledCode = (module) => codes.get(module)
 // The class of one namespace, and its asynchronous way in. `cache`: folder of compiled code; undefined: the user's
 // own; empty: none.
 function defineModule (cache) {
+  const compiling = { running: 0, since: 0, ms: 0 }
   class Module {
     constructor (bytes, compiled) {
       if (bytes === ready) {
@@ -25,7 +27,9 @@ function defineModule (cache) {
         return
       }
       if (arguments.length === 0) throw new TypeError('WebAssembly.Module(): Argument 0 must be a buffer source')
+      const started = now()
       codes.set(this, compileSync(bufferSource(bytes, 'WebAssembly.Module()'), 'WebAssembly.Module()', cache))
+      if (compiling.running === 0) compiling.ms += now() - started
     }
 
     static imports (module) {
@@ -56,7 +60,20 @@ function defineModule (cache) {
     }
   }
   finish(Module, 'Module', 1)
-  return { Module, compile: async (bytes, where) => new Module(ready, await compile(bytes, where, cache)) }
+  async function timed (bytes, where) {
+    if (compiling.running++ === 0) compiling.since = now()
+    try {
+      return new Module(ready, await compile(bytes, where, cache))
+    } finally {
+      if (--compiling.running === 0) compiling.ms += now() - compiling.since
+    }
+  }
+  return {
+    Module,
+    compile: timed,
+    // Milliseconds that went by while something was being compiled.
+    compileMs: () => compiling.ms + (compiling.running > 0 ? now() - compiling.since : 0)
+  }
 }
 
 function compiledOf (module, where) {

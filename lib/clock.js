@@ -1,0 +1,22 @@
+'use strict'
+
+// Time as it passes, whatever a test framework puts in the place of Node's timers: what emvm itself waits for must come.
+
+const timers = require('node:timers')
+
+// Fake timers keep what they stand for beside their clock.
+function genuine (object, name) {
+  const fn = object[name]
+  return (fn.clock && fn.clock[`_${name}`]) || fn
+}
+
+const [setTimeout, clearTimeout, setImmediate] = ['setTimeout', 'clearTimeout', 'setImmediate'].map((name) => genuine(timers, name))
+const hrtime = genuine(process, 'hrtime')
+
+// Milliseconds since some time.
+function now () {
+  const [seconds, nanos] = hrtime()
+  return seconds * 1e3 + nanos / 1e6
+}
+
+module.exports = { setTimeout, clearTimeout, setImmediate, now }
