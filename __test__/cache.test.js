@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { scratch } = require('./support/files')
 const { runScript } = require('./support/child')
-const { MACHINE } = require('./support/wasm')
+const { MACHINE, OP, assemble } = require('./support/wasm')
 
 // The process keeps its programs, so each open has a process of its own.
 async function openOnce (file, cache) {
@@ -185,4 +185,21 @@ test('a folder that is full loses what was not used for longest', async (t) => {
   assert.ok(!keys().includes(first))
   assert.deepStrictEqual(await openOnce(files[2], cache), { sum: 5, fromCache: true })
   assert.deepStrictEqual(await openOnce(files[0], cache), { sum: 5, fromCache: false })
+})
+
+test('of several processes with a cold cache one compiles, and what a crash leaves holds nobody up', async (t) => {
+  const { folder, write } = scratch(t)
+  // Large enough to be under way when the others come.
+  const body = Array.from({ length: 60000 }, () => [OP.localGet, 0, OP.localGet, 1, OP.i32Add, OP.drop]).flat()
+  const large = assemble({ functions: Array.from({ length: 8 }, (_, at) => ({ export: at === 0 ? 'add' : `f${at}`, params: 2, result: true, code: [...body, OP.localGet, 0, OP.localGet, 1, OP.i32Add] })) })
+  const [file, cache] = [write('large.wasm', large), path.join(folder, 'cache')]
+  const answers = await Promise.all(Array.from({ length: 4 }, () => openOnce(file, cache)))
+  assert.deepStrictEqual(answers.map(({ sum }) => sum), [5, 5, 5, 5])
+  assert.strictEqual(answers.filter(({ fromCache }) => !fromCache).length, 1)
+  assert.deepStrictEqual(filesIn(cache).filter((name) => name.endsWith('.lock')), [])
+  // As a process that was killed leaves it.
+  const [seal] = filesIn(cache).filter((name) => name.endsWith('.seal'))
+  fs.writeFileSync(seal.replace(/\.seal$/, '.lock'), '', { mode: 0o600 })
+  fs.rmSync(seal)
+  assert.deepStrictEqual(await openOnce(file, cache), { sum: 5, fromCache: false })
 })

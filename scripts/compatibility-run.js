@@ -34,6 +34,8 @@ const FORMS = {
 }
 // What the package's API gives to the factory inside it.
 const AHEAD = { openscad: { noInitialRun: true } }
+// Functions of the package's own that stand in the place of Emscripten's factory: they are called only when that is asked for.
+const CALLED = ['geos', 'glpk', 'kzg']
 // Where the package's API is in another file than the glue.
 const FILES = { h5wasm: 'h5wasm/dist/node/hdf5_hl.js' }
 const formOf = (name) => Object.keys(FORMS).find((form) => FORMS[form].includes(name)) || 'factory'
@@ -84,6 +86,7 @@ async function one (name) {
     }
     for (const key of ['print', 'printErr']) if (options.module[key]) options[key] = options.module[key]
     if (process.env.EMVM_HOST || form === 'wrapper' || form === 'loader') options.host = process.env.EMVM_HOST || 'glue'
+    if (CALLED.includes(name)) options.factory = true
     mine.vm = await open(place(spec), options)
     sandboxes.push(mine)
     return mine.vm.exports

@@ -1,13 +1,37 @@
 'use strict'
 
 // Makes docs/compatibility.md of what `scripts/compatibility-run.js` gave:
-//   node scripts/compatibility.js RESULTS.json EXPECTED.json > docs/compatibility.md
-// RESULTS: what emvm gave, EXPECTED: what plain Node gives, both by case.
+//   node scripts/compatibility.js RESULTS.json EXPECTED.json [WRAPPERS.json] > docs/compatibility.md
+// With WRAPPERS alone, only the second table is made anew. RESULTS: what emvm gave, EXPECTED: what plain Node gives, both by case. WRAPPERS: what `scripts/compatibility-wrappers.js` gave.
 
 const fs = require('node:fs')
+const path = require('node:path')
 const { version } = require('../package.json')
 
-const [results, expected] = process.argv.slice(2).map((file) => JSON.parse(fs.readFileSync(file, 'utf8')))
+const DOCUMENT = path.join(__dirname, '..', 'docs', 'compatibility.md')
+const MARK = '## By the file that users load'
+
+const read = (file) => JSON.parse(fs.readFileSync(file, 'utf8'))
+const ms = (value) => value === undefined ? '' : value < 1 ? '< 1' : value.toFixed(value < 10 ? 1 : 0)
+
+// The second table: packages with their own wrappers.
+function wrapperTable (wrappers) {
+  const rows = Object.entries(wrappers).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { version, file, options, host, calls, recycleMs, native, ok, why }]) => {
+    const given = Object.entries(options).map(([key, value]) => `${key}: ${JSON.stringify(value).replaceAll('"', "'")}`).join(', ')
+    const state = ok && native && calls === 0 ? `${why}; the job uses none of its WebAssembly` : why.replaceAll('|', '\\|').replace(/\/\S*\/node_modules\//g, '')
+    return `| ${name} | ${version} | \`${file.startsWith(`${name}/`) ? file.slice(name.length + 1) : file}\` | ${given && `\`${given}\``} | ${host ?? ''} | ${calls ?? ''} | ${ms(recycleMs)} | ${state} |`
+  })
+  return `${MARK}
+
+The same for packages that are opened by what their users load: their own entry, a wrapper around glue in a dependency, a module made by wasm-bindgen. *calls*: how often the package called into
+WebAssembly in emvm (\`vm.stats().calls\`): where it is not 0, the package ran inside. ${Object.values(wrappers).filter(({ ok }) => ok).length} of ${rows.length} are as they should be.
+
+| package | version | file | options | host | calls | recycle | result |
+| --- | --- | --- | --- | --- | --: | --: | --- |
+${rows.join('\n')}
+
+Made by \`scripts/compatibility-wrappers.js\` and \`scripts/compatibility.js\`.`
+}
 
 // Why a case differs, where the cause is known and is not a fault that should be mended.
 const REASONS = [
@@ -35,8 +59,8 @@ const reasonOf = (name, why) => {
   return known ? known[1] : why.replaceAll('|', '\\|').replace(/\/\S*\/node_modules\//g, '')
 }
 
-const ms = (value) => value === undefined ? '' : value < 1 ? '< 1' : value.toFixed(value < 10 ? 1 : 0)
-const rows = Object.keys(expected).sort().map((name) => {
+function mainTable (results, expected) {
+  const rows = Object.keys(expected).sort().map((name) => {
   const plain = expected[name]
   const got = results[name]
   const state = got.ok ? 'equal' : reasonOf(name, got.why)
@@ -45,7 +69,7 @@ const rows = Object.keys(expected).sort().map((name) => {
 })
 const all = Object.values(results)
 
-console.log(`# Compatibility
+  return `# Compatibility
 
 Real packages from npm, each doing real work twice with a recycle between, by emvm ${version}; the results are compared with what plain Node gives,
 by digest. ${all.filter(({ ok }) => ok).length} of ${all.length} are equal; the others say why not.
@@ -59,4 +83,16 @@ that plain Node takes to make the module for the first time. One run on one mach
 | --- | --- | --- | --- | --- | --: | --: | --- |
 ${rows.join('\n')}
 
-Made by \`scripts/compatibility-run.js\` and \`scripts/compatibility.js\`.`)
+Made by \`scripts/compatibility-run.js\` and \`scripts/compatibility.js\`.`
+}
+
+const files = process.argv.slice(2).map(read)
+
+if (files.length === 1) {
+  // The second table alone is made anew.
+  const [before] = fs.readFileSync(DOCUMENT, 'utf8').split(MARK)
+  console.log(`${before.trimEnd()}\n\n${wrapperTable(files[0])}`)
+} else {
+  console.log(mainTable(files[0], files[1]))
+  if (files[2]) console.log(`\n${wrapperTable(files[2])}`)
+}

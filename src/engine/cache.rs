@@ -6,13 +6,18 @@
 //! `cache_guard`.
 
 use super::{Code, cache_guard, cache_room, fingerprint};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const MAGIC: &[u8; 16] = b"emvm code 2\0\0\0\0\0";
 /// Magic, key, checksum of the code, checksum of all before and of the notes that follow.
 const SEAL: usize = 16 + 32 + 32 + 32;
+
+/// How long a process waits for another one that compiles the same module, and how often it looks.
+const WAIT: Duration = Duration::from_secs(600);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A folder of compiled code. Each module has two files: `KEY.code` is what the engine maps, `KEY.seal` proves it.
 #[derive(Clone, Debug)]
@@ -132,6 +137,29 @@ impl Cache {
         Ok(Some(Cached { code, notes }))
     }
 
+    /// The right to compile what `key` stands for: other processes wait for it, and find the code when they have it. It ends with the
+    /// guard or with the process, however that ends; where it cannot be had, nobody waits.
+    pub fn claim(&self, key: &blake3::Hash) -> Option<Claim> {
+        cache_guard::note_cache(&self.folder);
+        if cache_guard::is_writable(&self.folder) {
+            return None;
+        }
+        create_private(&self.folder).ok()?;
+        check_private(&fs::metadata(&self.folder).ok()?).ok()?;
+        let path = self.folder.join(format!("{}.lock", key.to_hex()));
+        let file = open_lock(&path).ok()?;
+        check_file(&file.metadata().ok()?).ok()?;
+        let patience = Instant::now() + WAIT;
+        while file.try_lock().is_err() {
+            // A process that was stopped holds nobody up for ever.
+            if Instant::now() > patience {
+                return None;
+            }
+            std::thread::sleep(LOOK);
+        }
+        Some(Claim { file, path })
+    }
+
     /// Writes other notes beside the code under `key`.
     pub fn note(&self, key: &blake3::Hash, notes: &str) -> io::Result<()> {
         let mut bytes = Vec::new();
@@ -183,6 +211,21 @@ impl Cache {
     }
 }
 
+/// See [`Cache::claim`].
+#[derive(Debug)]
+pub struct Claim {
+    file: File,
+    path: PathBuf,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Those who wait have the file open and get their turn; who comes later finds the code, or makes another file.
+        let _ = fs::remove_file(&self.path);
+        let _ = self.file.unlock();
+    }
+}
+
 fn seal_of(fixed: &[u8], notes: &[u8]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(fixed).update(notes);
@@ -208,6 +251,16 @@ mod private {
         } else {
             Err(io::ErrorKind::InvalidData.into())
         }
+    }
+
+    pub fn open_lock(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
+            .open(path)
     }
 
     pub fn create_new(path: &Path) -> io::Result<File> {
@@ -260,6 +313,14 @@ mod private {
         }
     }
 
+    pub fn open_lock(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+    }
+
     pub fn create_new(path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).open(path)
     }
@@ -278,7 +339,7 @@ mod private {
     }
 }
 
-use private::{check_file, check_private, create_new, create_private, open_regular};
+use private::{check_file, check_private, create_new, create_private, open_lock, open_regular};
 
 #[cfg(test)]
 mod tests {

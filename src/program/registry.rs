@@ -106,7 +106,14 @@ impl Program {
             allocators = Some(found);
             key = Cache::watched_key(&reading.digest);
         }
-        let cached = cache.and_then(|cache| cache.load(&key));
+        let mut cached = cache.and_then(|cache| cache.load(&key));
+        let mut claim = None;
+        if cached.is_none()
+            && let Some(cache) = cache
+        {
+            claim = cache.claim(&key);
+            cached = cache.load(&key);
+        }
         let from_cache = cached.is_some();
         let (code, notes) = match cached {
             Some(cached) if cached.notes == Cache::NOT_NOTED => {
@@ -132,6 +139,7 @@ impl Program {
                 (code, notes)
             }
         };
+        drop(claim);
         let restorable = if notes.is_empty() { Ok(()) } else { Err(notes) };
         let abi = Arc::new(reading.abi.clone());
         Ok(Self {

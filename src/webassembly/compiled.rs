@@ -153,7 +153,15 @@ pub fn compile_kept(
     }
     // The same key as that of a program: the code is the same.
     let kept = Cache::key(&digest);
-    let code = match cache.and_then(|cache| cache.load(&kept)) {
+    let mut cached = cache.and_then(|cache| cache.load(&kept));
+    let mut claim = None;
+    if cached.is_none()
+        && let Some(cache) = cache
+    {
+        claim = cache.claim(&kept);
+        cached = cache.load(&kept);
+    }
+    let code = match cached {
         Some(cached) => cached.code,
         None => {
             let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
@@ -164,6 +172,7 @@ pub fn compile_kept(
             code
         }
     };
+    drop(claim);
     let compiled = Arc::new(Compiled::of_code(code, original));
     let mut registry = REGISTRY.lock();
     registry.insert(key, original.len(), &compiled);
