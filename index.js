@@ -6,6 +6,8 @@ const { nodeTooOld } = require('./lib/platform')
 
 if (nodeTooOld()) throw new errors.UnsupportedError(nodeTooOld())
 
+require('./lib/variables').checkVariables()
+
 load().setErrorFactory(fromNative)
 
 const { open } = require('./lib/open')

@@ -2,14 +2,17 @@
 
 const path = require('node:path')
 const { platformName } = require('./platform')
+const { required } = require('./platform-packages')
 
 const root = path.join(__dirname, '..')
 
 // In order: an explicit path, a build made in place, the platform's package.
 function candidates (name = platformName()) {
   if (process.env.EMVM_BINDING) return [path.resolve(process.env.EMVM_BINDING)]
-  return [path.join(root, `emvm.${name}.node`), `emvm-${name}`]
+  return [path.join(root, `emvm.${name}.node`), packageName(name)]
 }
+
+const packageName = (name = platformName()) => `emvm-${name}`
 
 function isAbsent (error, candidate) {
   return error.code === 'MODULE_NOT_FOUND' && error.message.includes(candidate)
@@ -26,7 +29,7 @@ function find () {
   const tried = []
   for (const candidate of candidates()) {
     try {
-      return require(candidate)
+      return candidate === packageName() ? required(platformName()) : require(candidate)
     } catch (cause) {
       const why = isAbsent(cause, candidate) ? 'not found' : firstLine(cause.message)
       tried.push({ what: shorten(candidate), why, cause })

@@ -259,4 +259,10 @@ function sourceOf (source) {
   return given ? { bytes: given } : refuse('source', source, 'the path or file: URL of a .js or .wasm file, or its bytes (Uint8Array)')
 }
 
-module.exports = { openOptions, inspectOptions, sourceOf, parseSize }
+// Of `isReady` and `run`.
+function checkCallOptions (options) {
+  if (typeof options !== 'object') refuse('options', options, 'an object')
+  checkKeys(options, ['signal'])
+}
+
+module.exports = { checkCallOptions, openOptions, inspectOptions, sourceOf, parseSize }

@@ -2,6 +2,8 @@
 
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { inspect } = require('node:util')
+const { checkCallOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
 const { Leases } = require('./leases')
 const { findLive, nameOf } = require('./live-values')
@@ -273,6 +275,13 @@ class Sandbox {
     this.#leases.refuse(() => new DisposedError('the sandbox was disposed while the run waited for its turn'))
   }
 
+  // What `console.log(vm)` shows.
+  [inspect.custom] (depth, options) {
+    const shown = { name: this.#name, host: this.host, generation: this.generation, disposed: this.#disposed }
+    if (!this.#disposed) shown.heapBytes = this.#host.heapBytes
+    return `Sandbox ${inspect(shown, { ...options, depth })}`
+  }
+
   [Symbol.dispose] () { this.dispose() }
   async [Symbol.asyncDispose] () {
     if (this.#isInside()) throw new BusyError('the end of `await using` inside run() would wait for itself: do it after the run has ended')
@@ -292,6 +301,7 @@ class Sandbox {
 }
 
 function signalOf (options) {
+  if (options !== undefined && options !== null) checkCallOptions(options)
   const signal = options === undefined || options === null ? undefined : options.signal
   if (signal === undefined || signal instanceof AbortSignal) return signal
   throw new OptionError('signal: expected an AbortSignal', { option: 'signal', value: signal, accepted: 'an AbortSignal' })

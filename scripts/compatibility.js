@@ -61,13 +61,13 @@ const reasonOf = (name, why) => {
 
 function mainTable (results, expected) {
   const rows = Object.keys(expected).sort().map((name) => {
-  const plain = expected[name]
-  const got = results[name]
-  const state = got.ok ? 'equal' : reasonOf(name, got.why)
-  const hosts = [...new Set(got.hosts || [])].join(', ')
-  return `| ${plain.package} | ${plain.version} | ${FORMS[got.form] ?? ''} | ${hosts} | ${plain.features.join(', ')} | ${got.ok ? ms(got.recycleMs) : ''} | ${ms(plain.loadMs)} | ${state} |`
-})
-const all = Object.values(results)
+    const plain = expected[name]
+    const got = results[name]
+    const state = got.ok ? 'equal' : reasonOf(name, got.why)
+    const hosts = [...new Set(got.hosts || [])].join(', ')
+    return `| ${plain.package} | ${plain.version} | ${FORMS[got.form] ?? ''} | ${hosts} | ${plain.features.join(', ')} | ${got.ok ? ms(got.recycleMs) : ''} | ${ms(plain.loadMs)} | ${state} |`
+  })
+  const all = Object.values(results)
 
   return `# Compatibility
 

@@ -1,5 +1,8 @@
 'use strict'
 
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const path = require('node:path')
 const { inspect, open } = require('../..')
 const { json, lines, milliseconds, progress } = require('./output')
 
@@ -15,6 +18,10 @@ async function compile (sources, { wasm, cache, json: asJson }) {
       const { fromCache, compileMs } = vm.stats()
       const { key } = await inspect(source, options)
       vm.dispose()
+      // Whether the next process need not compile it again is what the command is for.
+      if (!fromCache && !await isKept(source, options)) {
+        throw Object.assign(new Error('it was compiled, but the code could not be kept: the cache folder must belong to this user, be writable by nobody else, and have room (--cache or EMVM_CACHE_DIR name another)'), { code: 'EMVM_ERR_CACHE' })
+      }
       results.push({ source, key, fromCache, compileMs, totalMs: performance.now() - started })
     } catch (error) {
       results.push({ source, error: { code: error.code, message: error.message } })
@@ -25,6 +32,14 @@ async function compile (sources, { wasm, cache, json: asJson }) {
   }
   if (asJson) json({ results })
   return results.some(({ error }) => error) ? 1 : 0
+}
+
+// Asked of another process: this one has the program already.
+async function isKept (source, options) {
+  const script = `require(${JSON.stringify(path.join(__dirname, '..', '..'))}).inspect(${JSON.stringify(source)}, ${JSON.stringify(options)}).then(({ fromCache, wasm }) => { process.exitCode = fromCache || wasm.origin === 'hidden' ? 0 : 1 }, () => { process.exitCode = 1 })`
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
+  const [code] = await once(child, 'close')
+  return code === 0
 }
 
 /** @param {any} result */

@@ -40,12 +40,16 @@ const milliseconds = (ms) => ms < 1 ? `${(ms * 1e3).toFixed(0)} us` : ms < 100 ?
 // A progress bar on standard error, where that is a terminal.
 function progress (label) {
   const shown = process.stderr.isTTY
+  let written = -Infinity
   return {
     update ({ phase, done, total }) {
-      if (!shown) return
+      // A terminal shows no more than so many lines a second.
+      if (!shown || performance.now() - written < PROGRESS_MS) return
+      written = performance.now()
       const share = total > 0 ? Math.min(1, done / total) : 0
       const filled = Math.round(share * 30)
-      process.stderr.write(`\r${label}  [${'#'.repeat(filled)}${'.'.repeat(30 - filled)}] ${String(Math.round(share * 100)).padStart(3)} % ${phase}\x1b[K`)
+      const line = `${label}  [${'#'.repeat(filled)}${'.'.repeat(30 - filled)}] ${String(Math.round(share * 100)).padStart(3)} % ${phase}`
+      process.stderr.write(`\r${fitted(line, process.stderr.columns)}\x1b[K`)
     },
     end () {
       if (shown) process.stderr.write('\r\x1b[K')
@@ -53,4 +57,11 @@ function progress (label) {
   }
 }
 
-module.exports = { json, jsonText, lines, table, fields, bytes, milliseconds, progress }
+const PROGRESS_MS = 50
+
+// A line that a terminal does not wrap: its beginning, a path for the most part, gives way.
+function fitted (line, columns = 80) {
+  return line.length < columns ? line : `...${line.slice(line.length - columns + 4)}`
+}
+
+module.exports = { fitted, json, jsonText, lines, table, fields, bytes, milliseconds, progress }

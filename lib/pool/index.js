@@ -2,13 +2,14 @@
 
 // Sandboxes on worker threads: tasks queue here, piscina keeps the threads.
 
+const { existsSync } = require('node:fs')
 const path = require('node:path')
 const { EventEmitter } = require('node:events')
 const { performance } = require('node:perf_hooks')
 const { load } = require('../binding')
 const { openOptions } = require('../options')
 const { openProgram } = require('../open')
-const { DisposedError, OptionError, QueueFullError, TimeoutError, WorkerError } = require('../errors')
+const { DisposedError, OptionError, QueueFullError, TimeoutError, UnsupportedError, WorkerError } = require('../errors')
 const { Control } = require('./control')
 const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
@@ -79,8 +80,12 @@ class Pool extends EventEmitter {
     this.#options = options
     this.#source = sourceFor(source)
     const { Piscina } = require('piscina')
+    const filename = path.join(__dirname, 'worker.js')
+    if (!existsSync(filename)) {
+      throw new UnsupportedError(`Pool starts threads from ${filename}, which is not there: emvm was bundled. Leave it out of the bundle (external: ['emvm']), so that it is loaded from node_modules`)
+    }
     this.#piscina = new Piscina({
-      filename: path.join(__dirname, 'worker.js'),
+      filename,
       minThreads: options.minThreads,
       maxThreads: options.maxThreads,
       idleTimeout: options.idleTimeout,
