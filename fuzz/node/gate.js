@@ -74,7 +74,8 @@ class Player {
       case 4: return vm.leaks()
       case 5: return this.emvm.interrupt(vm.interruptHandle)
       case 6: return vm.generation
-      case 7: if (rng.below(20) === 0) { vm.dispose(); this.disposed = true } return
+      // Refused within a call; else nothing is left to be done.
+      case 7: if (this.depth > 0 || rng.below(20) === 0) { vm.dispose(); this.disposed = true } return
       case 8: return gc()
       default: if (this.kept.length > 0) this.use(rng.pick(this.kept))
     }
@@ -96,22 +97,26 @@ class Player {
     }
   }
 
+  // Large ones are given back to the system when they go, so that a use afterwards is seen.
   bytes () {
     const { rng } = this
-    const length = rng.below(4096)
-    const buffer = rng.below(2) ? new ArrayBuffer(length, { maxByteLength: 8192 }) : new ArrayBuffer(length)
+    const length = rng.below(3) ? rng.below(4096) : 1 << 22
+    const buffer = rng.below(2) ? new ArrayBuffer(length, { maxByteLength: 2 * length }) : new ArrayBuffer(length)
     this.buffers.push(buffer)
+    if (this.buffers.length > 4) this.buffers.shift()
     return new Uint8Array(buffer)
   }
 
+  // As much of an array as a call is to use.
+  amount (array) { return this.rng.below(2) ? array.length : this.rng.below(200) }
+
   buffer ([given]) {
     const { rng, buffers } = this
-    const buffer = given && ArrayBuffer.isView(given) && rng.below(2) ? given.buffer : buffers.length > 0 ? rng.pick(buffers) : undefined
+    const buffer = given && ArrayBuffer.isView(given) && rng.below(3) === 0 ? given.buffer : buffers.length > 0 ? buffers[buffers.length - 1 - rng.below(Math.min(2, buffers.length))] : undefined
     if (buffer === undefined) return
-    if (rng.below(2) && buffer.resizable) buffer.resize(rng.below(8192))
-    else if (rng.below(2) && buffer.transfer) buffer.transfer(rng.below(8192))
+    if (rng.below(2) && buffer.resizable) buffer.resize(rng.below(buffer.maxByteLength))
     else structuredClone(buffer, { transfer: [buffer] })
-    new Uint8Array(4096).fill(0xaa)
+    gc()
   }
 
   call () {
@@ -167,9 +172,15 @@ class Player {
         return FS.mkdev('/dev/own', 0o666, dev)
       }
       case 2: return FS.createLazyFile('/', 'lazy', this.vm.host === 'native' ? this.callback(() => this.bytes()) : '/nothing', true, rng.below(2) === 1)
-      case 3: this.stream = FS.open(file, rng.pick(['r', 'r+', 'w', 'w+', 'a', 'a+', 'wx'])); return
-      case 4: case 5: return FS.read(this.stream ?? FS.getStream(rng.below(4)), this.bytes(), this.odd(), rng.below(200), rng.below(2) ? undefined : this.odd())
-      case 6: case 7: return FS.write(this.stream ?? FS.getStream(1 + rng.below(3)), rng.below(4) ? this.bytes() : Buffer.from('a line\nand another\n'), rng.below(3), rng.below(200), rng.below(2) ? undefined : this.odd())
+      case 3: this.stream = undefined; this.stream = FS.open(file, rng.pick(['r', 'r+', 'w', 'w+', 'a', 'a+', 'wx'])); return
+      case 4: case 5: {
+        const bytes = this.bytes()
+        return FS.read(this.stream ?? FS.getStream(rng.below(4)), bytes, rng.below(3) ? 0 : this.odd(), this.amount(bytes), rng.below(3) ? undefined : this.odd())
+      }
+      case 6: case 7: {
+        const bytes = rng.below(4) ? this.bytes() : Buffer.from('a line\nand another\n')
+        return FS.write(this.stream ?? FS.getStream(1 + rng.below(3)), bytes, rng.below(3), this.amount(bytes), rng.below(3) ? undefined : this.odd())
+      }
       case 8: return FS.writeFile(file, rng.below(2) ? this.bytes() : 'text\n'.repeat(rng.below(9)), { flags: rng.pick(['w', 'a', undefined]), mode: this.odd() })
       case 9: return FS.readFile(file, { encoding: rng.pick(['utf8', 'binary']) })
       case 10: return FS.close(this.stream ?? FS.getStream(rng.below(4)))
@@ -208,17 +219,31 @@ async function one (rng, { emvm, files }) {
     if (rng.below(5) === 0) await player.promises.pop()
     if (rng.below(8) === 0) await new Promise((resolve) => setTimeout(resolve, rng.below(3)))
   }
-  await Promise.race([Promise.all(player.promises), new Promise((resolve) => setTimeout(resolve, 2000))])
+  const settled = Promise.all(player.promises).then(() => true)
+  // A call of the module's may give a promise that never settles; a lease of the sandbox always ends.
+  await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, 1000))])
   if (player.disposed) return 'ran'
   // It still works, from the beginning.
   player.steps = Infinity
-  const module = await vm.isReady()
+  const module = await ready(vm)
   if (module.FS && vm.host === 'native') {
     module.FS.writeFile('/after', 'works')
     if (module.FS.readFile('/after', { encoding: 'utf8' }) !== 'works') throw new Error('files do not work afterwards')
   }
   vm.dispose()
   return 'ran'
+}
+
+// A lease that is under way ends first.
+async function ready (vm) {
+  for (let i = 0; ; i++) {
+    try {
+      return await vm.isReady()
+    } catch (error) {
+      if (error.code !== 'EMVM_ERR_BUSY' || i === 1000) throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
 }
 
 module.exports = { prepare, one }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The factory that makes errors: `lib/errors.js` gives it once per thread.
-#[napi]
+#[napi(catch_unwind)]
 pub fn set_error_factory(env: &Env, factory: Unknown) {
     let own = node_api::Env::new(env.raw());
     errors::set_factory(own, value_of(own, factory));
@@ -28,13 +28,13 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
 }
 
 /// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
-#[napi]
+#[napi(catch_unwind)]
 pub fn interrupt(id: f64) -> bool {
     crate::instance::Interrupter::interrupt_by_id(id as u64)
 }
 
 /// A number for `interrupt(id)` that nothing else in the process has.
-#[napi]
+#[napi(catch_unwind)]
 pub fn new_interrupt_id() -> f64 {
     crate::instance::Interrupter::new_id() as f64
 }
@@ -108,7 +108,7 @@ pub(super) fn value_of(env: node_api::Env, given: Unknown) -> Value {
 
 #[napi]
 impl SandboxObject {
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(env: &Env, program: &ProgramHandle, settings: SandboxSettings) -> Self {
         let mut environment: Vec<_> = settings.env.unwrap_or_default().into_iter().collect();
         environment.sort();

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use serde_json::json;
 
 /// Capabilities as JSON, for `capabilities()`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn native_capabilities() -> String {
     let target = wasmer::sys::Target::default();
     json!({
@@ -28,7 +28,7 @@ pub fn native_capabilities() -> String {
 }
 
 /// Whether views of a module's memory can be had in this runtime.
-#[napi]
+#[napi(catch_unwind)]
 pub fn external_buffers(env: Env) -> bool {
     super::memory::external_buffers(super::node_api::Env::new(env.raw()))
 }

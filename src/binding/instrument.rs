@@ -105,7 +105,7 @@ fn text_of(text: JsString<'_>) -> Result<String> {
         .map_err(|_| Error::from_reason("the JavaScript has half a surrogate pair"))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn instrument(text: JsString<'_>, options: InstrumentOptions) -> Result<InstrumentedText> {
     let options = options.options()?;
     run(&text_of(text)?, &options).map(InstrumentedText::from)
@@ -129,7 +129,7 @@ impl Task for InstrumentTask {
 }
 
 /// The same off the main thread.
-#[napi(ts_return_type = "Promise<InstrumentedText>")]
+#[napi(ts_return_type = "Promise<InstrumentedText>", catch_unwind)]
 pub fn instrument_later(
     text: JsString<'_>,
     options: InstrumentOptions,
@@ -140,7 +140,7 @@ pub fn instrument_later(
 }
 
 /// Keeps V8's code for an instrumented text, for other threads and other realms: `key` is that of the text.
-#[napi]
+#[napi(catch_unwind)]
 pub fn keep_code(key: Uint8Array, code: Uint8Array) {
     if let Ok(key) = key.as_ref().try_into() {
         instrument::keep_code(key, &code);
@@ -148,7 +148,7 @@ pub fn keep_code(key: Uint8Array, code: Uint8Array) {
 }
 
 /// The column, from 1, that a place of the instrumented text had in the original one.
-#[napi]
+#[napi(catch_unwind)]
 pub fn original_column(columns: Uint32Array, line: u32, column: u32) -> u32 {
     let columns: Vec<_> = columns
         .chunks_exact(3)

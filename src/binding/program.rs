@@ -227,7 +227,7 @@ impl Task for OpenTask {
 }
 
 /// Reads and compiles a source. `onProgress` is called with phase, done and total while compiling.
-#[napi(ts_return_type = "Promise<Program | Failure>")]
+#[napi(ts_return_type = "Promise<Program | Failure>", catch_unwind)]
 pub fn open_program(
     spec: SourceSpec,
     on_progress: Option<ThreadsafeFunction<(String, f64, f64), ()>>,
@@ -245,10 +245,16 @@ impl Task for ReadWasmTask {
     type JsValue = Buffer;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        let reading = once(&mut self.0)?.read();
-        reading
-            .map(|reading| reading.wasm)
-            .map_err(|e| Error::from_reason(e.to_string()))
+        let request = once(&mut self.0)?;
+        // As when it is opened: no file takes the process down.
+        match catch_unwind(AssertUnwindSafe(|| request.read())) {
+            Ok(reading) => reading
+                .map(|reading| reading.wasm)
+                .map_err(|e| Error::from_reason(e.to_string())),
+            Err(_) => Err(Error::from_reason(
+                "emvm failed on this file, please report it",
+            )),
+        }
     }
 
     fn resolve(&mut self, _: Env, wasm: Self::Output) -> Result<Self::JsValue> {
@@ -257,7 +263,7 @@ impl Task for ReadWasmTask {
 }
 
 /// The bytes of the wasm of a source, compiled or not.
-#[napi(ts_return_type = "Promise<Buffer>")]
+#[napi(ts_return_type = "Promise<Buffer>", catch_unwind)]
 pub fn read_wasm(spec: SourceSpec) -> AsyncTask<ReadWasmTask> {
     AsyncTask::new(ReadWasmTask(Some(spec.into())))
 }
@@ -265,31 +271,31 @@ pub fn read_wasm(spec: SourceSpec) -> AsyncTask<ReadWasmTask> {
 #[napi]
 impl ProgramHandle {
     /// What the JavaScript side needs to know, as JSON.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn facts(&self) -> &str {
         self.program.facts(|program| facts(program).to_string())
     }
 
     /// Hash of what was read: the program's name in this process.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn key(&self) -> String {
         blake3::Hash::from_bytes(self.program.reading().key)
             .to_hex()
             .to_string()
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn compile_ms(&self) -> f64 {
         self.program.compile_time.as_secs_f64() * 1e3
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn from_cache(&self) -> bool {
         self.program.from_cache
     }
 
     /// What a thread has kept by `keepGenerated`, if one has.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn generated(&self) -> Option<GeneratedScript> {
         self.program.generated().map(|kept| GeneratedScript {
             source: kept.source.to_string(),
@@ -298,7 +304,7 @@ impl ProgramHandle {
         })
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn keep_generated(&self, source: String, which: Buffer, code: Buffer) {
         self.program.keep_generated(Generated {
             source: source.into(),
@@ -308,7 +314,7 @@ impl ProgramHandle {
     }
 
     /// The bytes of the wasm.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn wasm(&self) -> Buffer {
         self.program.reading().wasm.clone().into()
     }

@@ -338,7 +338,7 @@ fn functions(env: Env) -> Res<Value> {
 }
 
 /// The functions behind the `WebAssembly` namespace.
-#[napi]
+#[napi(catch_unwind)]
 pub fn webassembly(env: napi::Env) -> Result<Object<'static>> {
     let own = Env::new(env.raw());
     match functions(own) {

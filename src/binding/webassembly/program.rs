@@ -6,12 +6,13 @@ use crate::program::{Program, WasmOrigin, esm};
 use crate::webassembly::{Compiled, share};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A program's code as the WebAssembly namespace knows it: `[module, marker]`. Bytes equal to the marker stand for it.
 ///
 /// The wasm's own bytes stand for it too.
-#[napi]
+#[napi(catch_unwind)]
 pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Array<'static>> {
     let reading = program.program.reading();
     let code = program.program.code().clone();
@@ -58,15 +59,14 @@ impl Task for BodyTask {
     type JsValue = GlueBody;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        let body = match &self.program {
+        body_of(|| match &self.program {
             Some(program) => {
                 let reading = program.reading();
                 let given = reading.wasm_origin == WasmOrigin::Given;
                 esm::body(&self.text, &reading.wasm, given, &reading.key)
             }
             None => esm::body(&self.text, &[], false, &[0; 32]),
-        };
-        body.map_err(|e| Error::from_reason(e.to_string()))
+        })
     }
 
     fn resolve(&mut self, _: napi::Env, body: Self::Output) -> Result<Self::JsValue> {
@@ -89,15 +89,17 @@ impl From<esm::Body> for GlueBody {
 }
 
 /// The same for a file that the glue requires: now, and with no wasm cut out.
-#[napi]
+#[napi(catch_unwind)]
 pub fn script_body(text: Uint8Array) -> Result<GlueBody> {
-    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        esm::body(&text, &[], false, &[0; 32])
-    }));
-    match made {
-        Ok(body) => body
-            .map(GlueBody::from)
-            .map_err(|e| Error::from_reason(e.to_string())),
+    body_of(|| esm::body(&text, &[], false, &[0; 32])).map(GlueBody::from)
+}
+
+/// A file that the parser cannot cope with must not take the process down.
+fn body_of<E: std::fmt::Display>(
+    make: impl FnOnce() -> std::result::Result<esm::Body, E>,
+) -> Result<esm::Body> {
+    match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(body) => body.map_err(|e| Error::from_reason(e.to_string())),
         Err(_) => Err(Error::from_reason(
             "emvm failed on this file, please report it",
         )),
@@ -105,7 +107,7 @@ pub fn script_body(text: Uint8Array) -> Result<GlueBody> {
 }
 
 /// Makes a function body of a glue file, off the main thread. Without a program no wasm is cut out.
-#[napi(ts_return_type = "Promise<GlueBody>")]
+#[napi(ts_return_type = "Promise<GlueBody>", catch_unwind)]
 pub fn glue_body(program: Option<&ProgramHandle>, text: Uint8Array) -> AsyncTask<BodyTask> {
     AsyncTask::new(BodyTask {
         program: program.map(|handle| handle.program.clone()),
