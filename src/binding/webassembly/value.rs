@@ -15,37 +15,54 @@ pub fn to_wasm(realm: &Realm, value: Value, kind: ValueKind) -> Res<RawValue> {
         ValueKind::I32 => {
             let int = match env.as_i32(value) {
                 Some(int) => int,
-                None => {
-                    let number = env.coerce_to_number(value)?;
-                    env.as_i32(number).unwrap_or(0)
-                }
+                None => env.as_i32(coerce(realm, value)?).unwrap_or(0),
             };
             raw.u64 = u64::from(int as u32);
         }
-        ValueKind::F64 | ValueKind::F32 => {
+        ValueKind::F64 => {
+            raw.f64 = match env.as_f64(value) {
+                Some(double) => double,
+                None => env.to_f64(coerce(realm, value)?)?,
+            };
+        }
+        ValueKind::F32 => {
             let double = match env.as_f64(value) {
                 Some(double) => double,
-                None => {
-                    let number = env.coerce_to_number(value)?;
-                    env.to_f64(number)?
-                }
+                None => env.to_f64(coerce(realm, value)?)?,
             };
-            if kind == ValueKind::F64 {
-                raw.f64 = double;
-            } else {
-                raw.f32 = double as f32;
-            }
+            raw.f32 = double as f32;
         }
         ValueKind::I64 => {
             raw.i64 = match env.as_i64(value) {
                 Some(int) => int,
-                None => {
-                    let to_bigint = env.deref(realm.helpers.to_bigint)?;
-                    let bigint = env.call(to_bigint, &[value])?;
-                    env.as_i64(bigint).unwrap_or(0)
-                }
+                None => to_bigint(realm, value)?,
             };
         }
+        _ => return reference(realm, value, kind),
+    }
+    Ok(raw)
+}
+
+/// `Number(value)`; may run JavaScript.
+#[cold]
+fn coerce(realm: &Realm, value: Value) -> Res<Value> {
+    realm.env.coerce_to_number(value)
+}
+
+/// ToBigInt64; may run JavaScript.
+#[cold]
+fn to_bigint(realm: &Realm, value: Value) -> Res<i64> {
+    let env = realm.env;
+    let bigint = env.call(env.deref(realm.helpers.to_bigint)?, &[value])?;
+    Ok(env.as_i64(bigint).unwrap_or(0))
+}
+
+/// A function or any other value as wasm refers to it.
+#[cold]
+fn reference(realm: &Realm, value: Value, kind: ValueKind) -> Res<RawValue> {
+    let env = realm.env;
+    let mut raw = RawValue::default();
+    match kind {
         ValueKind::FuncRef => {
             if !env.is(value, Kind::Null) {
                 let address = env.call(env.deref(realm.helpers.function_address)?, &[value])?;
@@ -58,7 +75,7 @@ pub fn to_wasm(realm: &Realm, value: Value, kind: ValueKind) -> Res<RawValue> {
                 raw.externref = env.to_usize(number)?;
             }
         }
-        ValueKind::V128 | ValueKind::ExnRef => {
+        _ => {
             return Err(env.throw_type("type incompatibility when transforming from/to JS"));
         }
     }
