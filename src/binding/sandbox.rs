@@ -278,6 +278,32 @@ pub fn enter<R>(
     entering: Entering,
     call: impl FnOnce(&mut Runtime) -> Result<R, Unwind>,
 ) -> Res<Option<R>> {
+    match catch_unwind(AssertUnwindSafe(|| run(cell, entering, call))) {
+        Ok(done) => done,
+        Err(panic) => Err(panicked(cell, panic_text(&*panic))),
+    }
+}
+
+/// A fault of emvm's own ended a call, and nobody has ended what the call had begun.
+#[cold]
+fn panicked(cell: &SandboxCell, text: String) -> Failed {
+    let outermost = !cell.is_busy();
+    let unwind = Unwind::Bug(text);
+    cell.look(|instance| {
+        if outermost {
+            instance.interrupter.end(None);
+        }
+        instance.note(&unwind);
+    });
+    surface(cell, unwind, outermost)
+}
+
+#[inline]
+fn run<R>(
+    cell: &SandboxCell,
+    entering: Entering,
+    call: impl FnOnce(&mut Runtime) -> Result<R, Unwind>,
+) -> Res<Option<R>> {
     let Some(mut held) = cell.gate.hold() else {
         return Err(errors::disposed(cell.env));
     };
@@ -296,8 +322,7 @@ pub fn enter<R>(
     let called = if !outermost && instance.interrupter.is_raised() {
         Err(Unwind::unreachable())
     } else {
-        catch_unwind(AssertUnwindSafe(|| call(&mut instance.runtime)))
-            .unwrap_or_else(|panic| Err(Unwind::Bug(panic_text(&*panic))))
+        call(&mut instance.runtime)
     };
     let instance = held.state();
     let told = paced.is_some_and(|paced| paced.was_told());

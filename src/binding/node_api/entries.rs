@@ -40,7 +40,7 @@ pub(super) unsafe extern "C" fn dispatch(
     })
 }
 
-/// Reads the arguments and the data of a callback and hands them on; what goes wrong is thrown.
+/// Reads the arguments and the data of a callback and hands them on; what goes wrong is thrown. `run` lets no panic through.
 #[inline]
 pub fn with_arguments(
     raw: sys::napi_env,
@@ -48,7 +48,7 @@ pub fn with_arguments(
     run: impl FnOnce(Env, &[Value], *mut c_void) -> Res<Value>,
 ) -> sys::napi_value {
     let env = Env::new(raw);
-    env.guard(|| {
+    let outcome = || {
         let (mut few, mut count, mut data) = ([ptr::null_mut(); FEW], FEW, ptr::null_mut());
         let (at, no_this) = (few.as_mut_ptr(), ptr::null_mut());
         // SAFETY: `few` has room for `count` values.
@@ -64,7 +64,8 @@ pub fn with_arguments(
             sys::napi_get_cb_info(raw, info, &mut count, at, no_this, ptr::null_mut())
         })?;
         run(env, values(&many)?, data)
-    })
+    };
+    env.answer(outcome())
 }
 
 /// Node-API gives no null for an argument; were there one, nothing would be called.

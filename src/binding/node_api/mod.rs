@@ -125,6 +125,19 @@ impl Env {
         }
     }
 
+    /// What Node-API expects for an outcome whose making let no panic through.
+    #[inline]
+    pub fn answer(self, outcome: Res<Value>) -> sys::napi_value {
+        match outcome {
+            Ok(value) => value.raw(),
+            Err(failed) => self.answer_failed(failed),
+        }
+    }
+    #[cold]
+    fn answer_failed(self, failed: Failed) -> sys::napi_value {
+        self.guard(|| Err(failed))
+    }
+
     // Exceptions.
 
     /// Makes sure that a JavaScript exception is pending.
