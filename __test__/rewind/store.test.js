@@ -274,6 +274,25 @@ test('two hundred generations that make functions and leak memory', () => {
   assert.strictEqual(world.realm.memoryBytes, 2 * PAGE)
 })
 
+test('thousands of generations that take functions and values hold no memory', () => {
+  const world = start()
+  const { realm, e } = world
+  const image = realm.takeImage()
+  const round = (i) => {
+    for (let at = 0; at < 2; at++) e.t.get(at)
+    e.hide({ i })
+    e.t.grow(2)
+    realm.restoreImage(image)
+  }
+  const settled = () => { global.gc(); global.gc(); return process.memoryUsage() }
+  for (let i = 0; i < 3000; i++) round(i)
+  const before = settled()
+  for (let i = 0; i < 12000; i++) round(i)
+  const after = settled()
+  assert.ok(after.heapUsed - before.heapUsed < 2e6, `${before.heapUsed} then ${after.heapUsed}`)
+  assert.deepStrictEqual(realm.differences(image), [])
+})
+
 if (process.env.EMVM_MEMORY_BACKEND === undefined) {
   test('the same on the portable backend', () => {
     const { status, stdout } = spawnSync(process.execPath, ['--expose-gc', __filename], {

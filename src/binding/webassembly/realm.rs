@@ -354,10 +354,15 @@ impl Realm {
             results: ty.results().iter().map(|ty| ValueKind::from(*ty)).collect(),
         });
         let data = (&raw const *cell).cast_mut().cast::<c_void>();
-        self.cells.borrow_mut().push(cell);
         let name = self.function_name(key);
-        // SAFETY: the cell lives as long as the realm, which the function object keeps.
+        // SAFETY: the cell lives as long as the realm, which the function object keeps, or as the function object.
         let js = unsafe { env.function(&name, Some(super::call::exported), data) }?;
+        if self.generation.get() == 0 {
+            self.cells.borrow_mut().push(cell);
+        } else {
+            // One more in each generation: it goes with its function.
+            env.drop_with(js, cell)?;
+        }
         if !ty.params().is_empty() {
             env.define_fixed(js, "length", env.uint(ty.params().len() as u32))?;
         }
