@@ -381,7 +381,15 @@ export interface OpenOptions<T = any> {
    * Runs once after start-up, before the image is taken: what it loads is there in every generation, and objects it makes stay valid
    * for ever. On the glue host it runs again for each generation.
    */
-  warmUp?: (module: T) => void | Promise<void>
+  warmUp?: (module: T) => unknown
+  /**
+   * Glue host: a recycle puts the package's JavaScript back in place, from an image taken after `warmUp`, instead of evaluating it
+   * anew. `vm.exports` is then the same object in every generation, `warmUp` runs once, and `recycle()` needs no standby.
+   * `true`: a package that cannot be rewound is refused, with the reason; `'auto'`: it is evaluated anew. The native host does
+   * the like always. See `docs/rewind.md`.
+   * @default false
+   */
+  rewind?: boolean | 'auto'
 
   /**
    * `true` keeps where each handle was made, for {@link Sandbox.leaks}; costs a stack trace for each object made.
@@ -481,7 +489,31 @@ export interface Stats {
   compileMs: number
   /** Whether the compiled code came from the cache. */
   fromCache: boolean
+  /** Recycles that put the present instance back to its image (glue host with `rewind`; native host: all of them). */
+  rewinds: number
+  /** How often the package's own JavaScript was evaluated (native host: 0). */
+  evaluations: number
+  /**
+   * `'on'`: the next recycle rewinds. `'off'`: not asked for. `'native'`: the native host, which needs none. Else the name of the
+   * step that stopped it: the package is evaluated anew for each generation. See `docs/rewind.md`.
+   */
+  rewind: RewindState
+  /** What that step found, and where. */
+  rewindReason?: string
 }
+
+/**
+ * What `stats().rewind` says.
+ * @since 0.1.0
+ */
+export type RewindState = 'on' | 'off' | 'native' | RewindStep
+
+/**
+ * Why a package is evaluated anew instead of rewound. See `docs/rewind.md`.
+ * @since 0.1.0
+ */
+export type RewindStep = 'construct' | 'suspended' | 'pending' | 'host-object' | 'foreign' | 'shared-memory' | 'memory-view' | 'wasm' |
+  'cost' | 'restore' | 'self-test' | 'growth' | 'realm'
 
 /**
  * C++ objects of one class that were never deleted.
@@ -544,7 +576,10 @@ export interface Profile<R = any> {
  * Options of {@link inspect}.
  * @since 0.1.0
  */
-export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {}
+export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imports' | 'cache'> {
+  /** Also open it once on the glue host, to see whether it can be rewound. */
+  rewind?: boolean
+}
 
 /**
  * What {@link inspect} found out about a source, without starting it.
@@ -593,6 +628,8 @@ export interface Inspection {
   } | null
   /** JavaScript that the package adds to its module (pre-js, post-js, library functions). */
   extras: { bytes: number, pre: boolean, post: boolean, freeNames: string[] } | null
+  /** With the `rewind` option: whether a recycle can put the package back in place, in how many microseconds, or which step stops it. */
+  rewind: { possible: boolean, micros?: number, step?: RewindStep, reason?: string } | null
   /** Milliseconds the compiler took, or 0 from the cache. */
   compileMs: number
   fromCache: boolean

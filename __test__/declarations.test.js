@@ -54,6 +54,8 @@ test('stats() of both hosts, before and after a recycle and a trap', async (t) =
     all.push(vm.stats())
     assert.deepStrictEqual(differences(vm.leaks(), typeOf('Leak').checker.createArrayType(typeOf('Leak')), 'leaks()'), [])
   }
+  // A step that stops a rewind has a reason.
+  all.push((await opened(t, fixture('faults.js'), { host: 'glue', rewind: 'auto', realm: 'context' })).stats())
   covers('Stats', all)
 })
 

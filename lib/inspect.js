@@ -37,9 +37,23 @@ async function inspect (source, given) {
     glue: facts.hasGlue
       ? { minified: facts.minified, shape: facts.shape ?? null, uses: facts.uses, moduleKeys: facts.moduleKeys, emAsm: Object.keys(facts.emAsm).length }
       : null,
+    rewind: options.rewind && !error ? host === 'native' ? { possible: true } : await trial(source, given) : null,
     extras: facts.fragment ? { bytes: facts.fragment.source.length, pre: facts.fragment.hasPre, post: facts.fragment.hasExtras, freeNames: facts.fragment.freeNames.map(({ name }) => name) } : null,
     compileMs: program.compileMs,
     fromCache: program.fromCache
+  }
+}
+
+// Whether it can be rewound: opened and put back once.
+async function trial (source, { wasm, imports, cache }) {
+  const { open } = require('./open')
+  const vm = await open(source, { host: 'glue', rewind: 'auto', print () {}, printErr () {}, ...(wasm && { wasm }), ...(imports && { imports }), ...(cache !== undefined && { cache }) })
+  try {
+    await vm.isReady()
+    const { rewind, rewindReason, recycleMicros } = vm.stats()
+    return rewind === 'on' ? { possible: true, micros: recycleMicros.last } : { possible: false, step: rewind, reason: rewindReason }
+  } finally {
+    vm.dispose()
   }
 }
 

@@ -213,6 +213,7 @@ const RULES = {
   module: object,
   cache: folder,
   warmUp: func('a function that takes the module'),
+  rewind: (value, name) => typeof value === 'boolean' || value === 'auto' ? value : refuse(name, value, "true, false or 'auto'"),
   trackLeaks: (value, name) => typeof value === 'boolean' || value === 'allocations' ? value : refuse(name, value, "true, false or 'allocations'"),
   onProgress: func('a function called with { phase, done, total }'),
   onUncaught: func('a function called with the error')
@@ -227,6 +228,7 @@ const DEFAULTS = {
   env: {},
   args: [],
   realm: 'shared',
+  rewind: false,
   trackLeaks: false
 }
 
@@ -244,7 +246,7 @@ function apply (options, rules, defaults) {
 
 const openOptions = (options) => apply(options, RULES, DEFAULTS)
 
-const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imports, cache: folder }, { host: 'auto' })
+const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imports, cache: folder, rewind: boolean }, { host: 'auto' })
 
 /**
  * What is opened.

@@ -179,12 +179,13 @@ class Sandbox {
   #recycled () {
     this.#allocations?.start()
     if (this.#options.recycle.mode === 'policy') this.#trapsSeen = this.#host.sinceRecycle().traps
-    if (channels.recycle.hasSubscribers) this.#publish('recycle')
+    if (channels.recycle.hasSubscribers) this.#publish('recycle', this.#host.lastRecycle?.())
   }
 
   stats () {
     this.#check()
     const { last, p50, p99, max, ...rest } = this.#host.stats()
+    if (this.#host.kind === 'native') Object.assign(rest, { rewinds: rest.recycles, evaluations: 0, rewind: 'native' })
     const { program } = this.#opened
     return {
       ...rest,

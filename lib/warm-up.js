@@ -2,10 +2,10 @@
 
 const { StartError } = require('./errors')
 
-// The user's own part of a start, on either host.
+// The user's own part of a start, on either host; gives what it gave.
 async function warmUp (fn, module) {
   try {
-    await fn(module)
+    return await fn(module)
   } catch (cause) {
     throw new StartError(`the warmUp function failed: ${cause && cause.message !== undefined ? cause.message : cause}`, { cause })
   }

@@ -205,7 +205,11 @@ async function all () {
   console.log(`${equal} of ${Object.keys(results).length} equal`)
 }
 
-if (!corpus || !modules) {
+module.exports = { AHEAD, FILES, formOf, seedRandom }
+
+if (require.main !== module) {
+  // Its tables are for scripts/rewind-run.js as well.
+} else if (!corpus || !modules) {
   console.error('usage: node scripts/compatibility-run.js CORPUS NODE_MODULES [--only a,b] [--jobs 2] [--out RESULTS.json]')
   process.exitCode = 2
 } else if (option('one')) {

@@ -31,6 +31,8 @@ function registry ({ kind = 'function', made = true } = {}) {
     bind: (f, ...args) => { const b = f.bind(...args); told.bound.push([b, f, ...args]); return b },
     bindIf: (f, ...args) => f === undefined || f === null ? undefined : $rw.bind(f, ...args),
     made: (o) => { told.made.push(o); return o },
+    Object,
+    Reflect,
     create: (...args) => { const o = Object.create(...args); told.made.push(o); return o },
     resumed: (generation, v) => {
       if (generation !== $rw.generation) throw Object.assign(new Error('stale'), { code: 'EMVM_ERR_STALE' })

@@ -51,6 +51,7 @@ function program () {
   command('inspect <source>', 'what a module is: its Emscripten, its host and why, imports, memory, features', 'A source is a .js or .wasm file, or the name of an installed package.')
     .addOption(json()).addOption(wasm()).addOption(host()).addOption(cache())
     .option('--imports', 'list all imports, and who answers them')
+    .option('--rewind', 'open it once on the glue host and say whether it can be rewound')
     .action((source, options) => runs('inspect')(sourceOf(source), options))
   command('compile <sources...>', 'compile ahead and fill the cache, for container images')
     .addOption(json()).addOption(wasm()).addOption(cache())

@@ -5,8 +5,8 @@ const { json, lines, table, fields, bytes } = require('./output')
 
 const PAGE = 65536
 
-function optionsOf ({ wasm, host, cache }) {
-  return { ...(wasm && { wasm }), ...(host && { host }), ...(cache && { cache }) }
+function optionsOf ({ wasm, host, cache, rewind }) {
+  return { ...(rewind && { rewind }), ...(wasm && { wasm }), ...(host && { host }), ...(cache && { cache }) }
 }
 
 const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`
@@ -42,6 +42,7 @@ async function inspect (source, options) {
       ['names', wasm.names ? 'the wasm has a name section: stacks show functions by name' : 'no name section: stacks show exported names, else indices'],
       ['memory', memory ? `${bytes(memory.min * PAGE)} to ${bytes(memory.max === undefined || memory.max === null ? undefined : memory.max * PAGE)}${memory.imported ? ', imported' : ''}${memory.shared ? ', shared' : ''}` : 'none'],
       ['recycle', recycle.inPlace ? 'in place' : `by starting anew: ${recycle.reason}`],
+      ['rewind', rewindText(found.rewind)],
       ['imports', `${count(imports.length, 'function')}: ${answers(imports)}`],
       ['exports', count(exports.length, 'export')],
       ['glue', glue ? `${[glue.shape?.esm ? 'ES module' : 'CommonJS', glue.shape?.modularize && 'MODULARIZE', glue.minified ? 'names cannot be read back' : 'names can be read'].filter(Boolean).join(', ')}` : 'none: a bare .wasm'],
@@ -50,6 +51,11 @@ async function inspect (source, options) {
     ]),
     options.imports ? ['', table(['import', 'name', 'signature', 'answered by'], imports.map(({ module, field, name, signature, by }) => [`${module}.${field}`, name, signature, by]))] : [])
   return host === null ? 1 : 0
+}
+
+function rewindText (rewind) {
+  if (rewind === null) return ''
+  return rewind.possible ? rewind.micros === undefined ? 'not needed: the native host recycles in place' : `yes, in ${Math.round(rewind.micros)} us` : `no: ${rewind.reason}`
 }
 
 function wasmPlace ({ origin, path }) {

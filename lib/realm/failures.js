@@ -33,6 +33,9 @@ class Failures {
     return context.run(this, work)
   }
 
+  // Whether what begins now is this generation's.
+  get adopting () { return context.getStore() === this }
+
   // A function that the module calls, as an import: what it begins is not its caller's.
   around (fn) { return (...args) => context.run(this, fn, ...args) }
 

@@ -11,6 +11,10 @@ const { Failures } = require('./failures')
 const { Loader } = require('./loader')
 const { Surroundings } = require('./surroundings')
 const { warmUp } = require('../warm-up')
+const { Rewinder } = require('../rewind')
+const { Refusal } = require('../rewind/steps')
+const { instrument } = require('../rewind/instrument')
+const { StoreImage } = require('../rewind/store')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
@@ -33,19 +37,75 @@ class Generation {
       interruptId: program.interruptId,
       imports: options.imports,
       // Costs a little for each call, so only where it makes a difference.
-      around: options.onUncaught && ((fn) => this.failures.around(fn)),
+      around: options.onUncaught && ((fn) => (...args) => this.failures.adopt(() => fn(...args))),
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
-    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: this.failures, ...this.#outputs() })
+    // Of a program that is rewound.
+    this.rewinder = program.source.rewound ? this.#rewinder() : undefined
+    // Why it cannot be, once that is known.
+    this.refusal = options.rewind !== false && options.realm === 'context' ? new Refusal('realm', 'its intrinsics are not the process\'s') : undefined
+    this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: () => this.failures, rewinder: this.rewinder, ...this.#outputs() })
+    this.loader = undefined
+    this.ended = false
     this.module = undefined
   }
 
+  #rewinder () {
+    const { module = {}, imports = {}, print, printErr } = this.options
+    const { CompileError, LinkError, RuntimeError } = this.namespace.WebAssembly
+    const users = [...Object.values(module), ...Object.values(imports).flatMap(Object.values), print, printErr]
+    return new Rewinder({
+      instrument: (text, kind) => this.#instrumented(text, kind),
+      store: new StoreImage(this.namespace),
+      isOurs: () => this.failures.adopting,
+      next: () => this.#next(),
+      given: [...users, this.options.stdin, globalThis, CompileError, LinkError, RuntimeError]
+        .filter((value) => value !== null && (typeof value === 'object' || typeof value === 'function'))
+    })
+  }
+
+  // What the last generation left to the event loop is nobody's.
+  #next () {
+    const past = this.failures
+    this.failures = new Failures(this.options.onUncaught)
+    this.failures.started()
+    this.surroundings.loop.next()
+    past.end()
+  }
+
+  // Text that is made at run time. What V8 refuses too, it refuses in its own words.
+  #instrumented (text, kind) {
+    const tell = (what) => this.rewinder.uncovered.push(`${what} of a text that was made at run time`)
+    try {
+      const made = instrument(text, kind)
+      made.uncovered.forEach(tell)
+      return made.text
+    } catch (error) {
+      if (parses(text)) tell(error.message)
+      return text
+    }
+  }
+
+  // Takes the image that recycles put back, and tries it. `evaluation`: what the start took, in milliseconds.
+  async #takeImage (kept, evaluation) {
+    const { rewinder, surroundings, loader } = this
+    for (const { uncovered } of this.program.source.files.sources.values()) rewinder.uncovered.push(...uncovered)
+    rewinder.stops.add(surroundings.overrides.globalThis)
+    rewinder.stops.add(loader.globals)
+    rewinder.registry.world = surroundings.overrides.globalThis
+    const roots = { exports: this.module, kept, globals: surroundings.overrides, events: surroundings.events, ...loader.roots() }
+    this.refusal = await rewinder.take(roots, loader, surroundings.loop) ?? rewinder.rehearse(this.options.rewind === 'auto' ? evaluation : Infinity)
+    if (this.refusal !== undefined) rewinder.giveUp()
+  }
+
   async start () {
+    const started = performance.now()
     try {
       this.module = (await this.#withinLimit((said) => this.failures.adopt(() => this.#run(said))))[0]
       // An exported module must not be a thenable: promises would call it.
       if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
-      if (this.options.warmUp) await this.#unlessFailed(warmUp(this.options.warmUp, this.module))
+      const kept = this.options.warmUp && await this.#unlessFailed(this.#warmUp())
+      if (this.rewinder) await this.#takeImage(kept, performance.now() - started)
       return this
     } catch (error) {
       this.end()
@@ -53,6 +113,12 @@ class Generation {
       // Whatever the first attempt left behind ends with it.
       return new Generation(this.program, this.options).start()
     }
+  }
+
+  // What it begins is the start's, where an image is to be taken of it.
+  #warmUp () {
+    const work = () => warmUp(this.options.warmUp, this.module)
+    return this.rewinder ? this.failures.adopt(work) : work()
   }
 
   // Builds that check their options abort at those they were not built for: what is only ours is left out from then on.
@@ -94,8 +160,8 @@ class Generation {
   async #evaluate (options, said) {
     const { overrides } = this.surroundings
     const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
-    const loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context })
-    const given = await loader.main(said)
+    this.loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context, rewinder: this.rewinder })
+    const given = await this.loader.main(said)
     return { given, offer: [offered(given, this.factory)] }
   }
 
@@ -174,10 +240,19 @@ class Generation {
 
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.
   end () {
+    this.ended = true
     this.failures.end()
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined
+  }
+}
+
+function parses (text) {
+  try {
+    return Boolean(new vm.Script(`(function () {${text}\n})`))
+  } catch {
+    return false
   }
 }
 

@@ -12,6 +12,7 @@ const { isHandle } = require('../live-values')
 const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
 const { Outside } = require('./outside')
+const { SelfTests, VERIFIES } = require('../rewind/self-test')
 
 const IDLE_MS = 1
 // Programs that went without being disposed of.
@@ -19,7 +20,8 @@ const dropped = new FinalizationRegistry((unregister) => unregister())
 
 // What all generations share: the compiled glue and the compiled wasm.
 class GlueProgram {
-  constructor (source, { imports, shape }, marker, unregister) {
+  constructor (opened, source, marker, unregister) {
+    const { imports, shape } = opened.facts
     this.source = source
     // Of the wasm, with their canonical names where these can be told.
     this.imports = imports
@@ -43,11 +45,17 @@ class GlueProgram {
     this.unregister()
   }
 
-  static async of (opened, options) {
-    const source = await GlueSource.of(opened, options.packages)
-    if (opened.program.hidden) return new GlueProgram(source, opened.facts, undefined, () => {})
+  // `rewound`: with instrumented files.
+  static async of (opened, options, rewound) {
+    const source = await GlueSource.of(opened, options.packages, rewound)
+    if (opened.program.hidden) return new GlueProgram(opened, source, undefined, () => {})
     const [module, marker] = load().webassemblyModule(opened.program)
-    return new GlueProgram(source, opened.facts, marker, register(new Uint8Array(marker), module))
+    return new GlueProgram(opened, source, marker, register(new Uint8Array(marker), module))
+  }
+
+  // From here on generations are evaluated as the files are.
+  stopRewinding () {
+    for (const source of this.source.files.sources.values()) source.stopRewinding()
   }
 }
 
@@ -62,6 +70,14 @@ class GlueHost {
     this.timer = null
     this.disposed = false
     this.recycles = 0
+    this.rewinds = 0
+    // How often the package was evaluated; the step of the ladder that stopped rewinding, with its reason.
+    this.evaluations = 1
+    this.refusal = first.refusal
+    this.tests = new SelfTests()
+    this.lastWasRewind = false
+    // Counters of the present realm at the last recycle.
+    this.counted = { calls: 0, traps: 0 }
     this.peak = 0
     this.micros = []
     this.since = process.hrtime.bigint()
@@ -71,6 +87,7 @@ class GlueHost {
     this.onFault = undefined
     this.growth = new BufferGrowth()
     this.#listen()
+    if (first.rewinder) this.#follow(first)
     this.#prepareSoon()
   }
 
@@ -90,20 +107,28 @@ class GlueHost {
     return buffer === (view?.buffer ?? module?.wasmMemory?.buffer ?? module?.memory?.buffer)
   }
 
-  // The next generation, where one stands by; without, there is nothing to give at once.
+  // The present generation put back to its image, or the next one, where one stands by; else there is nothing to give at once.
   recycle () {
-    if (!(this.standby instanceof Generation)) {
-      throw new NotReadyError('no fresh instance stands by yet: use `await vm.isReady()`, or recycle less often')
-    }
     const started = process.hrtime.bigint()
-    const module = this.#swap(this.standby)
+    if (!this.#rewound()) {
+      if (!(this.standby instanceof Generation)) {
+        const why = this.refusal === undefined ? '' : ` (not rewound: ${this.refusal})`
+        throw new NotReadyError(`no fresh instance stands by yet${why}: use \`await vm.isReady()\`, or recycle less often`)
+      }
+      this.#swap(this.standby)
+    }
     this.#timed(started)
-    return module
+    return this.exports
   }
 
   // The next generation, made now when none stands by.
   async recycleAsync () {
     const started = process.hrtime.bigint()
+    if (this.current.rewinder?.registry.resuming > 0) await this.current.rewinder.settle()
+    if (this.#rewound()) {
+      this.#timed(started)
+      return this.exports
+    }
     if (this.busy) throw busy('recycle')
     this.prepare()
     const next = this.standby instanceof Generation ? this.standby : await this.standby
@@ -114,25 +139,65 @@ class GlueHost {
     return module
   }
 
+  // Whether the present generation was put back to its image.
+  #rewound () {
+    const { current } = this
+    const { rewinder } = current
+    if (rewinder === undefined || rewinder.image === undefined) return false
+    if (this.busy || rewinder.onStack) throw busy('recycle')
+    this.outside.check(current)
+    const { heapBytes } = current
+    const refusal = rewinder.rewind() ?? this.tests.run(rewinder)
+    if (refusal !== undefined) {
+      this.#stopRewinding(refusal)
+      return false
+    }
+    this.peak = Math.max(this.peak, heapBytes)
+    this.counted = current.namespace.counters
+    this.generation++
+    this.recycles++
+    this.rewinds++
+    this.lastWasRewind = true
+    this.since = process.hrtime.bigint()
+    return true
+  }
+
+  // The present generation is neither one thing nor the other: it ends here.
+  #stopRewinding (refusal) {
+    this.refusal = refusal
+    this.#retire(this.current)
+    if (!refusal.passing) this.program.stopRewinding()
+    if (VERIFIES) throw new UnsupportedError(`rewind: ${refusal}`)
+    this.#prepareSoon()
+  }
+
+  #retire (past) {
+    if (past.ended) return
+    this.outside.check(past)
+    this.peak = Math.max(this.peak, past.heapBytes)
+    for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
+    past.end()
+  }
+
   #listen () {
     this.current.namespace.onFault = (error) => { if (this.onFault) this.onFault(error) }
   }
 
-  #make () {
+  async #make () {
     return new Generation(this.program, this.options).start()
   }
 
   #swap (next) {
     if (this.busy) throw busy('recycle')
-    const past = this.current
-    this.outside.check(past)
-    this.peak = Math.max(this.peak, past.heapBytes)
-    for (const [key, value] of Object.entries(past.namespace.counters)) this.totals[key] += value
-    past.end()
+    this.#retire(this.current)
     this.current = next.use()
     this.growth.begin()
     this.#listen()
     this.standby = null
+    this.counted = { calls: 0, traps: 0 }
+    if (next.rewinder) this.#follow(next)
+    this.evaluations++
+    this.lastWasRewind = false
     this.generation++
     this.recycles++
     this.since = process.hrtime.bigint()
@@ -146,6 +211,14 @@ class GlueHost {
     this.outside.check(this.current)
     this.outside.given()
     return this.exports
+  }
+
+  // A generation that can be rewound, or cannot any more.
+  #follow ({ rewinder, refusal }) {
+    rewinder.current = () => this.generation
+    this.tests.begin()
+    this.refusal = refusal
+    if (refusal !== undefined) this.program.stopRewinding()
   }
 
   #timed (started) {
@@ -180,15 +253,17 @@ class GlueHost {
     })
   }
 
+  // What is rewound needs none.
   #prepareSoon () {
     clearTimeout(this.timer)
+    if (this.current.rewinder?.image !== undefined) return
     this.timer = setTimeout(() => this.prepare(), IDLE_MS)
     this.timer.unref()
   }
 
   sinceRecycle () {
     const { calls, traps } = this.current.namespace.counters
-    return { ageMs: Number(process.hrtime.bigint() - this.since) / 1e6, calls, traps }
+    return { ageMs: Number(process.hrtime.bigint() - this.since) / 1e6, calls: calls - this.counted.calls, traps: traps - this.counted.traps }
   }
 
   stats () {
@@ -205,12 +280,24 @@ class GlueHost {
       heapBytes,
       heapPeakBytes: Math.max(this.peak, heapBytes),
       ...this.current.namespace.residency,
+      rewinds: this.rewinds,
+      evaluations: this.evaluations,
+      rewind: this.rewindState,
+      ...(this.refusal !== undefined && { rewindReason: `${this.refusal}` }),
       last: this.micros.at(-1) ?? 0,
       p50: at(0.5),
       p99: at(0.99),
       max: sorted.at(-1) ?? 0
     }
   }
+
+  // For `emvm:recycle`: whether it was a rewind, what it dropped that was under way, and why there will be none.
+  lastRecycle () {
+    const { rewinder } = this.current
+    return { rewound: this.lastWasRewind, dropped: this.lastWasRewind ? rewinder.registry.lastDropped : 0, rewind: this.rewindState, ...(this.refusal !== undefined && { rewindReason: `${this.refusal}` }) }
+  }
+
+  get rewindState () { return this.refusal !== undefined ? this.refusal.step : this.current.rewinder === undefined ? 'off' : 'on' }
 
   // The glue keeps its own books: emvm cannot see them.
   leaks () { return [] }
@@ -251,9 +338,14 @@ async function startGlue (opened, options) {
   if ((uses && uses.pthreads) || (memory && memory.shared)) {
     throw new UnsupportedError('this module uses threads (shared memory), which emvm does not run: use a build without -pthread')
   }
-  const program = await GlueProgram.of(opened, options)
+  const program = await GlueProgram.of(opened, options, options.rewind !== false && options.realm !== 'context')
   try {
     const first = await new Generation(program, options).start()
+    const { refusal } = first
+    if (refusal !== undefined && options.rewind === true) {
+      first.end()
+      throw new UnsupportedError(`this package cannot be rewound: ${refusal}. With rewind: 'auto' it is evaluated anew for each generation.`)
+    }
     return new GlueHost(program, options, first)
   } catch (error) {
     program.drop()

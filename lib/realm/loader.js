@@ -14,8 +14,10 @@ const TIMERS = /^(node:)?timers$/
 const MODULE = /^(node:)?module$/
 
 class Loader {
-  // `overrides`: what the files see in place of the caller's globals; `own`: the same for the main file alone.
-  constructor (files, { overrides, own, context }) {
+  // `overrides`: what the files see in place of the caller's globals; `own`: the same for the main file alone;
+  // `rewinder`: where an image of them is to be taken.
+  constructor (files, { overrides, own, context, rewinder = undefined }) {
+    this.rewinder = rewinder
     this.files = files
     this.overrides = overrides
     this.own = own
@@ -82,7 +84,9 @@ class Loader {
       done: undefined,
       // The record that it waits for.
       waiting: undefined,
-      result: undefined
+      result: undefined,
+      // `import.meta`.
+      meta: undefined
     }
     this.records.set(source.file, record)
     return record
@@ -95,6 +99,7 @@ class Loader {
     const own = {
       ...this.overrides,
       ...(source === this.files.main && this.own),
+      ...(this.rewinder && { $rwImport: (specifier) => this.#dynamic(source, `${specifier}`) }),
       require,
       module,
       exports: initial,
@@ -118,15 +123,35 @@ class Loader {
         }
       }
     }
+    record.meta = emvm.meta
     const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, this.globals, ...source.names.map((name) => own[name]))
     if (!source.body.awaits) module.loaded = true
     return given
   }
 
+  // What of the files an image leads to, by name; which files there are.
+  roots () {
+    const roots = {}
+    for (const [file, { module, namespace, initial, result, meta }] of this.records) roots[file] = { module, namespace, initial, result, meta }
+    return roots
+  }
+
+  image () { return new Map(this.records) }
+
+  has (file) { return this.records.has(file) }
+
+  // A file that a later generation asked for is evaluated anew in the next.
+  restore (image) {
+    if (this.records.size !== image.size) this.records = new Map(image)
+  }
+
   #linked ({ source, specifier, namespace }) {
     if (source) return this.#namespaceOf(this.records.get(source.file))
     const shadowed = this.#builtin(specifier)
-    if (shadowed === undefined) return namespace
+    if (shadowed === undefined) {
+      this.rewinder?.meets(specifier, namespace)
+      return namespace
+    }
     const named = shadowed === this.module ? { createRequire: shadowed.createRequire } : { ...shadowed }
     return { ...namespace, ...named, default: shadowed }
   }
@@ -147,7 +172,9 @@ class Loader {
       const file = path.resolve(text.startsWith('file:') ? fileURLToPath(text) : text)
       return this.#require({ file, require: theirs })
     }
-    return new Proxy(module_, { get: (target, key) => key === 'createRequire' ? createRequire : Reflect.get(target, key) })
+    const proxy = new Proxy(module_, { get: (target, key) => key === 'createRequire' ? createRequire : Reflect.get(target, key) })
+    this.rewinder?.stops.add(proxy)
+    return proxy
   }
 
   // What `import` sees of a file.
@@ -171,7 +198,11 @@ class Loader {
       const builtin = this.#builtin(id)
       if (builtin !== undefined) return builtin
       const source = this.files.required(from, id)
-      if (source === undefined) return theirs(id)
+      if (source === undefined) {
+        const given = theirs(id)
+        this.rewinder?.meets(id, given)
+        return given
+      }
       const { module, namespace } = this.records.get(source.file) ?? this.#importSync(source)
       return source.body.module ? namespace : module.exports
     }

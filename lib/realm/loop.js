@@ -62,6 +62,8 @@ class Loop {
   get #era () { return (this.#current ??= new Era(this.#makeFailures())) }
 
   get failures () { return this.#era.failures }
+  // What timers that are set lead to.
+  get held () { return [...this.#era.timers].flatMap(([given, { holds }]) => [given, ...holds]) }
 
   nextTick (callback, ...values) {
     const era = this.#era
@@ -83,14 +85,14 @@ class Loop {
   // Where one loop serves all generations: start-up is over.
   seal () {
     this.#isSealed = true
-    this.#image = [...this.#era.timers]
+    this.#image = [...this.#era.timers].map(([given, { arm }]) => ({ given, arm, keepsAlive: given.hasRef() }))
   }
 
   next () {
     if (this.#current === undefined) return
     this.#current.end()
     this.#current = undefined
-    for (const [given, { arm }] of this.#image) arm(this.#era, given)
+    for (const { given, arm, keepsAlive } of this.#image) arm(this.#era, given, keepsAlive)
   }
 
   end () {
@@ -102,13 +104,14 @@ class Loop {
     return (callback, ...rest) => {
       if (typeof callback !== 'function') return set(callback, ...rest)
       if (!this.#era.isAlive) return undefined
-      const arm = (era, known) => {
+      const arm = (era, known, keepsAlive = true) => {
         const timer = set((...values) => {
           if (!again) era.timers.delete(given)
           era.call(callback, values)
         }, ...rest)
         const given = known ?? timer
-        era.timers.set(given, { arm, stop: () => clear(timer) })
+        if (!keepsAlive) timer.unref()
+        era.timers.set(given, { arm, stop: () => clear(timer), holds: [callback, ...rest] })
         return given
       }
       return arm(this.#era)

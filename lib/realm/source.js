@@ -10,6 +10,8 @@ const { pathToFileURL } = require('node:url')
 const { load } = require('../binding')
 const { StartError } = require('../errors')
 const { PackageFiles } = require('./files')
+const rewind = require('../rewind')
+const { instrument } = require('../rewind/instrument')
 
 // Names that mean something of the realm's own to the glue. Nothing else of the caller's is shadowed.
 const SHADOWED = [
@@ -24,23 +26,39 @@ class GlueSource {
   /** Of the main file alone. @type {PackageFiles | undefined} */
   files
 
-  constructor (file, body) {
+  // `rewound`: with what an image of its state needs.
+  constructor (file, body, rewound = false) {
     this.file = file
     this.body = body
+    this.rewound = rewound
+    // What of it an image cannot know.
+    this.uncovered = []
     // What it imports statically: see `PackageFiles.link`.
     this.links = body.imports.length === 0 ? [] : undefined
     this.require = createRequire(file)
     this.url = pathToFileURL(file).href
     this.folder = path.dirname(file)
-    this.names = [...new Set(SHADOWED)].filter((name) => body.module || !body.declares.includes(name))
+    this.#shadow()
+  }
+
+  #shadow () {
+    const { body, rewound } = this
+    const shadowed = rewound ? [...SHADOWED, ...rewind.SHADOWED] : SHADOWED
+    this.names = [...new Set(shadowed)].filter((name) => body.module || !body.declares.includes(name))
     this.compiled = null
+  }
+
+  // From here on it is evaluated as it is.
+  stopRewinding () {
+    this.rewound = false
+    this.#shadow()
   }
 
   // The function, and the names of its parameters. A context has a function of its own.
   compile (context) {
     if (!context && this.compiled) return this.compiled
     const parameters = ['__emvm', '__emvm_global', ...this.names]
-    const source = this.#wrap()
+    const source = this.#instrumented(this.#wrap())
     const options = {
       filename: this.file,
       lineOffset: -1,
@@ -49,6 +67,18 @@ class GlueSource {
     const compiled = vm.compileFunction(source, parameters, options)
     if (!context) this.compiled = compiled
     return compiled
+  }
+
+  #instrumented (text) {
+    if (!this.rewound) return text
+    try {
+      const made = instrument(text, 'function', ['__emvm', ...this.names], 0)
+      this.uncovered = made.uncovered.map((what) => `${what} of ${this.file}`)
+      return made.text
+    } catch (error) {
+      this.uncovered = [`${this.file}: ${error.message}`]
+      return text
+    }
   }
 
   #wrap () {
@@ -60,11 +90,11 @@ class GlueSource {
   }
 
   // The main file and those it imports statically.
-  static async of ({ program, path: given, bytes }, packages) {
+  static async of ({ program, path: given, bytes }, packages, rewound = false) {
     const file = path.resolve(given ?? 'glue.js')
     const text = bytes ?? await fs.promises.readFile(file)
-    const main = new GlueSource(file, await load().glueBody(program.hidden ? undefined : program, text))
-    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body), packages)
+    const main = new GlueSource(file, await load().glueBody(program.hidden ? undefined : program, text), rewound)
+    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body, main.rewound), packages)
     try {
       await main.files.link(main)
     } catch (cause) {

@@ -15,7 +15,9 @@ const { Loop } = require('./loop')
 const USED_MS = 5
 
 class Surroundings {
-  constructor (source, { WebAssembly, args, failures, print, printErr }) {
+  // `rewinder`: where an image is to be taken; it has timers and shadows of its own.
+  constructor (source, { WebAssembly, args, failures, print, printErr, rewinder }) {
+    this.rewinder = rewinder
     this.source = source
     this.loop = new Loop(typeof failures === 'function' ? failures : () => failures)
     // Of one that serves all generations: what start-up made of the global object.
@@ -27,6 +29,7 @@ class Surroundings {
       WebAssembly,
       process: this.#process(args),
       ...this.loop.overrides,
+      ...(rewinder === undefined ? {} : rewinder.overrides),
       fetch: (input, init) => this.#fetch(input, init),
       ...((print || printErr) && { console: consoleOf(print, printErr) })
     })
@@ -55,6 +58,7 @@ class Surroundings {
   end () {
     this.loop.end()
     this.events.removeAllListeners()
+    this.rewinder?.end()
   }
 
   // The program's `process`: the real one, except for listeners, the exit code and `exit`.

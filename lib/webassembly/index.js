@@ -122,6 +122,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     get memory () { return instance.memory },
     // Calls into wasm on the stack.
     get depth () { return native.realmDepth(realm.handle) },
+    // Those that JavaScript has an object for.
+    memories: () => [...realm.objects.values()].filter(memory.isMemory),
     // Bytes in all memories now.
     get memoryBytes () { return realm.memoryBytes },
     get residency () {

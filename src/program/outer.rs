@@ -114,6 +114,7 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
         }
     }
     let assigned = assigned(ast);
+    let evil = evil(ast);
     let language: FxHashSet<&str> = LANGUAGE.into_iter().collect();
     for (name, references) in scoping.root_unresolved_references() {
         let name = name.as_str();
@@ -124,6 +125,10 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
         let value = format!("{GLOBALS}.{name}");
         for reference in references {
             let node = scoping.get_reference(*reference).node_id();
+            let span = ast.nodes.kind(node).span();
+            if evil.iter().any(|around| contains(*around, span)) {
+                continue;
+            }
             out.edits.extend(edit(ast, node, &value, Some(name)));
         }
         if out.edits.len() > before {
@@ -132,6 +137,26 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
     }
     out.globals.sort();
     out
+}
+
+/// Where direct `eval` may declare names.
+fn evil(ast: &Ast<'_>) -> Vec<Span> {
+    let calls = ast.nodes.iter().filter(|node| {
+        matches!(node.kind(), AstKind::CallExpression(call)
+            if matches!(&call.callee, Expression::Identifier(id) if id.name == "eval"))
+    });
+    calls
+        .map(|node| {
+            let function = ast
+                .nodes
+                .ancestors(node.id())
+                .find_map(|around| match around.kind() {
+                    AstKind::Function(function) => Some(function.span),
+                    _ => None,
+                });
+            function.unwrap_or(ast.program.span)
+        })
+        .collect()
 }
 
 /// Names that the file assigns: as a property of whatever object, or without declaring them.

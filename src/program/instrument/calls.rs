@@ -193,6 +193,17 @@ impl<'a> Walker<'_, 'a> {
         }
     }
 
+    /// A name whose functions are taken: `Object` and `Reflect` are then those of the registry.
+    pub(super) fn reflective(&mut self, id: &IdentifierReference<'a>) {
+        let name = id.name.as_str();
+        if matches!(name, "Object" | "Reflect") && !self.is_own(name) {
+            let replacement = format!("$rw.{name}");
+            self.edits.replace(id.span.start, id.span.end, replacement);
+        } else {
+            self.visit_identifier_reference(id);
+        }
+    }
+
     /// Any other use of `eval`: what it runs is global code, instrumented too.
     pub(super) fn indirect_eval(&mut self, span: Span) {
         if !self.is_own("eval") {

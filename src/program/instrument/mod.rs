@@ -23,6 +23,7 @@
 //! | `$rw.guarded(f)` | a callback of the same where `p` is not known before (`p?.then(f)`, `p['then'](f)`) |
 //! | `$rw.bind(f, ...args)` | `f.bind(...args)`; `f` may be no function |
 //! | `$rw.bindIf(f, ...args)` | `f?.bind(...args)` |
+//! | `$rw.Object`, `$rw.Reflect` | where `Object.freeze`, `Reflect.defineProperty` and their kin are taken, in calls or not, and in `const { freeze } = Object` |
 //! | `$rwImport(specifier, options)` | `import(specifier, options)` |
 //!
 //! With [`Options::made`], what is constructed is told as well, so that a rewind can make it stale:

@@ -33,8 +33,18 @@ pub(super) struct Walker<'t, 'a> {
     pub shadowed: Vec<&'static str>,
 }
 
+/// Functions that change what a comparison of values does not show.
+pub(super) const REFLECTING: [&str; 6] = [
+    "defineProperty",
+    "defineProperties",
+    "freeze",
+    "seal",
+    "preventExtensions",
+    "setPrototypeOf",
+];
+
 /// Names of the language that splices rely on.
-const RELIED_ON: [&str; 2] = ["Object", "eval"];
+const RELIED_ON: [&str; 3] = ["Object", "Reflect", "eval"];
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(
@@ -566,7 +576,12 @@ impl<'t, 'a> Walker<'t, 'a> {
                 }
             }
             if let Some(init) = &declarator.init {
-                self.visit_expression(init);
+                match (&declarator.id, init) {
+                    (BindingPattern::ObjectPattern(_), Expression::Identifier(id)) => {
+                        self.reflective(id);
+                    }
+                    _ => self.visit_expression(init),
+                }
             }
         }
     }
@@ -860,6 +875,14 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
 
     fn visit_object_expression(&mut self, it: &ObjectExpression<'a>) {
         self.object(it);
+    }
+    fn visit_static_member_expression(&mut self, it: &StaticMemberExpression<'a>) {
+        match &it.object {
+            Expression::Identifier(id) if REFLECTING.contains(&it.property.name.as_str()) => {
+                self.reflective(id);
+            }
+            object => self.visit_expression(object),
+        }
     }
     fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
         self.call(it, false);

@@ -1,0 +1,82 @@
+'use strict'
+
+// What is there before the package: the intrinsics of JavaScript, Node's own objects, the program's modules. A walk stops there. Of the package's
+// objects, those that are instances of Node's classes may have a state that nobody sees: each class is known to have none, to
+// have one that can be put back, or to be refused.
+
+const { builtinModules } = require('node:module')
+const { types } = require('node:util')
+
+// Nothing of the package's hangs on these, and loading them does more than giving an object.
+const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster)/
+
+let all
+
+function hostObjects () {
+  return (all ??= gather())
+}
+
+function gather () {
+  const seen = new Set()
+  // The program's own modules are not Node's.
+  const skip = new Set([require.cache, process.mainModule, process.argv, process.env])
+  const queue = [
+    globalThis, process, require('node:module'), [][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator](),
+    ''.matchAll(/x/g), Object.getPrototypeOf(Int8Array), async () => {}, (function* () {})(), (async function* () {})(), setImmediate(() => {})
+  ]
+  const timer = setTimeout(() => {}, 0)
+  clearTimeout(timer)
+  queue.push(Object.getPrototypeOf(timer))
+  for (const name of builtinModules) {
+    if (NOT_LOADED.test(name)) continue
+    try {
+      queue.push(require(`node:${name}`))
+    } catch { /* not in this Node */ }
+  }
+  for (const key of Object.getOwnPropertyNames(globalThis)) {
+    // `node -e` has one for each of its modules.
+    if (builtinModules.includes(key) && !KNOWN_GLOBALS.has(key)) continue
+    const descriptor = Object.getOwnPropertyDescriptor(globalThis, key)
+    // What is loaded at first sight is Node's; what the program put there is its own.
+    if ('value' in descriptor && descriptor.enumerable && !KNOWN_GLOBALS.has(key)) {
+      skip.add(descriptor.value)
+      continue
+    }
+    try {
+      queue.push(globalThis[key])
+    } catch { /* not in this Node */ }
+  }
+  while (queue.length > 0) {
+    const object = queue.pop()
+    if (object === null || (typeof object !== 'object' && typeof object !== 'function') || seen.has(object) || skip.has(object)) continue
+    seen.add(object)
+    if (types.isProxy(object) || ArrayBuffer.isView(object)) continue
+    for (const key of Reflect.ownKeys(object)) {
+      const descriptor = Reflect.getOwnPropertyDescriptor(object, key)
+      if (descriptor) queue.push(descriptor.value, descriptor.get, descriptor.set)
+    }
+    queue.push(Object.getPrototypeOf(object))
+  }
+  for (const object of skip) seen.add(object)
+  return seen
+}
+
+const KNOWN_GLOBALS = new Set(['global', 'globalThis', 'console', 'process', 'Buffer', 'performance', 'fetch', 'navigator', 'crypto', 'structuredClone', 'queueMicrotask',
+  'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'atob', 'btoa'])
+
+// Instances that cannot change.
+const CONSTANT = /^(TextEncoder|Performance|Crypto|SubtleCrypto|CryptoKey|Console|console|Navigator|Blob|File|KeyObject|SecretKeyObject|PublicKeyObject|PrivateKeyObject|DOMException|Intl\.(?!Segmenter).*|Segmenter|Intl\.Segmenter|Collator|NumberFormat|DateTimeFormat|PluralRules|ListFormat|RelativeTimeFormat|DisplayNames|Locale|Temporal\..*)$/
+// Instances whose state is properties, which the walk sees. What merely inherits from a class whose instances are told by other
+// means (an object before Array.prototype that is no array) has no state but these, either.
+const OPEN = new RegExp('^(EventEmitter|process|Stats|Dirent|BigIntStats|Module|Require|Object|(Async)?(Generator)?(Function)?|Array|(Weak)?(Map|Set)|Date|RegExp|Promise|' +
+  'String|Number|Boolean|Symbol|BigInt|\\w*Error|ArrayBuffer|DataView|TypedArray|\\w+Array|Buffer|Iterator|Reflect|Math|JSON|Atomics|Intl)$')
+
+// By the prototype: 'open', 'constant', or the name of the class.
+function kindOf (proto) {
+  if (proto === process) return 'open'
+  const tag = Reflect.getOwnPropertyDescriptor(proto, Symbol.toStringTag)
+  const name = String((tag && tag.value) || (proto.constructor && proto.constructor.name) || '?')
+  return OPEN.test(name) ? 'open' : CONSTANT.test(name) ? 'constant' : name
+}
+
+module.exports = { hostObjects, kindOf }

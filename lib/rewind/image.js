@@ -1,0 +1,113 @@
+'use strict'
+
+// The image: what the package's JavaScript was right after its start, and its restoration in place.
+
+const { ObjectRecord, BareRecord, ArrayRecord, comparatorOf } = require('./records')
+const { Views } = require('./views')
+const { Unrestorable } = require('./steps')
+
+const NOTHING = /(?:)/
+
+// Objects of the same keys have one comparator; for fewer than these, making it does not pay.
+const WORTH_A_COMPARATOR = 4
+
+class Image {
+  // `walk` has run from `start`; `realm`: see `Rewinder`.
+  constructor (realm, start, walk) {
+    this.realm = realm
+    // Held from now on, so that a walk finds again what this one did.
+    this.start = start
+    this.seen = walk.seen
+    this.files = realm.files.image()
+    this.scopes = walk.scopes.filter(({ values }) => values.length > 0)
+    this.allScopes = walk.scopes
+    this.records = walk.records
+    this.bytes = 0
+    /** Made when first needed. @type {Map<object, any> | undefined} */
+    this.byObject = undefined
+    for (const buffer of walk.buffers.values()) this.bytes += buffer.saved.length
+    this.views = new Views(realm.store.memories(), walk)
+    this.#sort([...walk.records], [...walk.buffers.values()])
+  }
+
+  #sort (records, buffers) {
+    this.buffers = buffers
+    this.arrays = []
+    this.bare = []
+    this.others = []
+    const shapes = new Map()
+    for (const record of records) {
+      if (record instanceof ArrayRecord) this.arrays.push(record)
+      else if (record instanceof BareRecord) this.bare.push(record)
+      else if (record instanceof ObjectRecord) {
+        const key = record.data.some((each) => typeof each === 'symbol') ? undefined : JSON.stringify(record.data)
+        if (!shapes.has(key)) shapes.set(key, [])
+        shapes.get(key).push(record)
+      } else this.others.push(record)
+    }
+    this.shapes = [...shapes].map(([key, list]) => ({
+      records: list,
+      same: key === undefined || list.length < WORTH_A_COMPARATOR ? undefined : comparatorOf(list[0].data)
+    }))
+  }
+
+  // Everything, in place; gives how much had to be put back.
+  restore () {
+    const { realm, shapes, bare, arrays, others, buffers, scopes } = this
+    let count = 0
+    const left = (value) => {
+      if (typeof value !== 'object' || value === null || this.seen.has(value)) return
+      const proto = Object.getPrototypeOf(value)
+      // Only instances of the package's classes: other objects may be the user's.
+      if (proto !== null && this.seen.has(proto)) realm.stale.make(value)
+    }
+    realm.stale.begin()
+    realm.registry.made.drain((object) => realm.stale.make(object))
+    realm.registry.rewind()
+    realm.next()
+    realm.weak.rewind()
+    realm.decoders.rewind()
+    // V8 keeps what was matched last (`RegExp.lastMatch`).
+    NOTHING.exec('')
+    realm.files.restore(this.files)
+    this.views.renew()
+    for (let at = 0; at < scopes.length; at++) restoreScope(scopes[at])
+    for (let at = 0; at < shapes.length; at++) {
+      const { records, same } = shapes[at]
+      for (let each = 0; each < records.length; each++) count += records[each].restore(left, same)
+    }
+    count += this.#restoreTouched(left)
+    for (let at = 0; at < bare.length; at++) count += bare[at].restore(left)
+    for (let at = 0; at < arrays.length; at++) count += arrays[at].restore(left)
+    for (let at = 0; at < others.length; at++) count += others[at].restore(left)
+    for (let at = 0; at < buffers.length; at++) count += buffers[at].restore()
+    if (realm.registry.undone !== undefined) throw new Unrestorable(realm.registry.undone)
+    return count
+  }
+
+  // What a comparison of values does not show, where the package may have changed it.
+  #restoreTouched (left) {
+    const { touched } = this.realm
+    if (touched.size === 0) return 0
+    let count = 0
+    for (const object of touched) {
+      if (!this.seen.has(object)) continue
+      this.byObject ??= new Map(this.records.filter((record) => record.restoreAll !== undefined).map((record) => [record.object, record]))
+      count += this.byObject.get(object)?.restoreAll(left) ?? 0
+    }
+    touched.clear()
+    return count
+  }
+
+  get figures () {
+    return { objects: this.records.length, scopes: this.allScopes.length, bytes: this.bytes }
+  }
+}
+
+// The package's variables are set without a look: to read them costs as much.
+function restoreScope ({ site, values, dead }) {
+  if (dead.size === 0) return site.set(values)
+  for (let at = 0; at < values.length; at++) if (!dead.has(at)) site.setOne(at, values[at])
+}
+
+module.exports = { Image }

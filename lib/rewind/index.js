@@ -1,0 +1,212 @@
+'use strict'
+
+// A realm of the glue host that is rewound: the package's files are instrumented, so that after the start an image of all
+// their state can be taken, and a recycle puts that state back where it is, instead of evaluating the package anew.
+
+const { isBuiltin } = require('node:module')
+const { types } = require('node:util')
+const { Registry } = require('./registry')
+const { Requests } = require('./requests')
+const { Image } = require('./image')
+const { moveLarge } = require('./vault')
+const { Stale, staleError } = require('./stale')
+const { Walk } = require('./walk')
+const { verify } = require('./verify')
+const { valueOf } = require('./promises')
+const { collectGarbage } = require('./collect')
+const { isOnStack } = require('./stack')
+const { hostObjects } = require('./hosted')
+const { Refusal, Unrestorable } = require('./steps')
+const { weakCollections } = require('./shadows/weak')
+const { reflection } = require('./shadows/reflection')
+const { proxies } = require('./shadows/proxies')
+const { functions } = require('./shadows/functions')
+const { decoders } = require('./shadows/decoders')
+
+// Names that files of a rewound realm see beside those of any realm of the glue host.
+const SHADOWED = ['$rw', '$rwImport', 'WeakMap', 'WeakSet', 'Proxy', 'Function', 'TextDecoder']
+// Turns of the event loop that a start's last continuations get.
+const TURNS = 3
+// How long what a start left under way is waited for.
+const SETTLE_MS = 2000
+const TICKS = 1000
+// The first is made with code that never ran. Less than this is not compared.
+const REHEARSALS = 3
+const CHEAP_MS = 1
+const turnOfLoop = () => new Promise((resolve) => setImmediate(resolve))
+// Objects of dependencies that are looked at.
+const MOST_FOREIGN = 20000
+
+class Rewinder {
+  // `instrument(text, what)`; `store`: the image of the wasm objects; `isOurs()`: whether what begins now is the start's;
+  // `given`: values of the user's, where the walk stops; `next()`: told that the next generation begins.
+  constructor ({ instrument, store, isOurs, given, next }) {
+    hostObjects()
+    // What the analysis does not cover, with the place.
+    this.uncovered = []
+    this.registry = new Registry({
+      instrument,
+      uncovered: this.uncovered,
+      refuse: (what, generation) => { throw staleError(what, this.current() + generation - this.registry.generation, this.current()) }
+    })
+    this.store = store
+    this.next = next
+    this.weak = weakCollections()
+    this.decoders = decoders(this.registry)
+    // Of the realm: see lib/realm/loop.js. Set before the image is taken.
+    this.loop = undefined
+    this.proxies = new WeakMap()
+    this.functions = new WeakSet()
+    // Objects of dependencies that are not rewound, with their names.
+    this.foreign = new Map()
+    // Objects whose descriptors, prototype or extensibility this generation may have changed.
+    this.touched = new Set()
+    Object.assign(this.registry.$rw, reflection((object) => { if (this.image !== undefined) this.touched.add(object) }))
+    this.stale = new Stale(() => this.current())
+    this.requests = new Requests(isOurs)
+    this.files = undefined
+    // The number of the sandbox's generation.
+    this.current = () => this.registry.generation
+    this.image = undefined
+    // What promises of the image are fulfilled with.
+    this.values = new Map()
+    this.overrides = {
+      $rw: this.registry.$rw,
+      WeakMap: this.weak.WeakMap,
+      WeakSet: this.weak.WeakSet,
+      Proxy: proxies(this.registry, this.proxies),
+      Function: functions(this.registry, this.functions),
+      TextDecoder: this.decoders.TextDecoder
+    }
+    this.stops = new Set(given)
+    this.stopAt(this.overrides)
+  }
+
+  // What files see in place of the language's own is not theirs.
+  stopAt (overrides) {
+    for (const value of Object.values(overrides)) {
+      this.stops.add(value)
+      if (typeof value === 'function' && value.prototype) this.stops.add(value.prototype)
+    }
+  }
+
+  // Told of what the package's files get from elsewhere: Node's own modules, or a dependency that is not rewound.
+  meets (name, given) {
+    if (isBuiltin(name)) return
+    const host = hostObjects()
+    const queue = [given]
+    for (let object; this.foreign.size < MOST_FOREIGN && queue.length > 0;) {
+      object = queue.pop()
+      if (object === null || (typeof object !== 'object' && typeof object !== 'function')) continue
+      if (this.foreign.has(object) || host.has(object) || types.isProxy(object) || ArrayBuffer.isView(object)) continue
+      this.foreign.set(object, name)
+      for (const key of Reflect.ownKeys(object)) {
+        const { value } = Reflect.getOwnPropertyDescriptor(object, key) ?? {}
+        queue.push(value)
+      }
+      queue.push(Object.getPrototypeOf(object))
+    }
+  }
+
+  // Takes the image; gives why it cannot be taken, or undefined. `roots`: objects by name; `files`: the loader's; `loop`: the
+  // realm's.
+  async take (roots, files, loop) {
+    this.files = files
+    this.loop = loop
+    this.stopAt(loop.overrides)
+    const { registry, values } = this
+    for (let turn = 0; turn < TURNS; turn++) await turnOfLoop()
+    const late = performance.now() + SETTLE_MS
+    while (this.store.pending > 0 || (performance.now() < late && (this.requests.pending.size > 0 || registry.stillWaiting > 0))) await turnOfLoop()
+    collectGarbage()
+    await turnOfLoop()
+    const requests = this.requests.end()
+    const start = { sites: registry.liveSites(), objects: registry.liveObjects(), named: { ...roots, timers: loop.held } }
+    const walk = new Walk(this, start, values)
+    walk.run()
+    while (walk.unknown.length > 0) {
+      for (const promise of walk.unknown.splice(0)) {
+        const [value] = await valueOf(promise)
+        values.set(promise, value)
+        walk.add(value, promise, '<value>')
+      }
+      walk.run()
+    }
+    const refusal = this.#refusal(requests, walk)
+    if (refusal !== undefined) return refusal
+    this.movedBytes = moveLarge(walk, this.store)
+    const unfit = this.store.take()
+    if (unfit !== undefined) return new Refusal('wasm', unfit)
+    const image = new Image(this, start, walk)
+    const { unset } = image.views
+    if (unset !== undefined) return new Refusal('memory-view', 'a view of the wasm memory', walk.path(unset))
+    registry.seal()
+    loop.seal()
+    this.next()
+    this.weak.seal()
+    this.image = image
+    return undefined
+  }
+
+  #refusal (requests, walk) {
+    if (this.uncovered.length > 0) return new Refusal('construct', [...new Set(this.uncovered)].slice(0, 3).join('; '))
+    if (requests.length > 0) return new Refusal('pending', [...new Set(requests)].join(', '))
+    const waiting = this.registry.stillWaiting
+    if (waiting > 0) return new Refusal('suspended', `${waiting} of its promises are awaited and were not settled`)
+    return walk.refusals[0]
+  }
+
+  // Puts everything back; gives why it could not, or undefined.
+  rewind () {
+    const { registry } = this
+    if (registry.made.overflowed) return new Refusal('growth', `more than ${registry.made.limit} objects of its classes were alive at once`)
+    if (this.store.full !== undefined) return new Refusal('growth', this.store.full)
+    try {
+      this.store.restore()
+      this.image.restore()
+      return undefined
+    } catch (error) {
+      if (error instanceof Unrestorable) return new Refusal(error.step, error.message)
+      return new Refusal('restore', error && error.message !== undefined ? error.message : String(error))
+    }
+  }
+
+  // Nothing has changed yet: whether it can be put back at all, and within `limit` milliseconds.
+  rehearse (limit) {
+    let took = Infinity
+    for (let round = 0; round < REHEARSALS; round++) {
+      const started = performance.now()
+      const refusal = this.rewind()
+      if (refusal !== undefined) return refusal
+      took = Math.min(took, performance.now() - started)
+    }
+    if (took < Math.max(limit, CHEAP_MS)) return undefined
+    return new Refusal('cost', `${took.toFixed(1)} ms, and ${limit.toFixed(1)} ms to evaluate it`)
+  }
+
+  // No image is to be taken: what follows is as in any realm.
+  giveUp () {
+    this.requests.end()
+    this.registry.seal()
+    this.image = undefined
+  }
+
+  // Lets what is about to go on do so.
+  async settle () {
+    for (let tick = 1; this.registry.resuming > 0; tick++) await (tick % TICKS === 0 ? turnOfLoop() : undefined)
+  }
+
+  // Whether a function of the package's is on the stack: it would go on in the next generation.
+  get onStack () { return this.registry.resuming > 0 || isOnStack((file) => this.files.has(file)) }
+
+  // What differs from the image, in words; empty where nothing does.
+  verify () { return verify(this.image, this.values) }
+
+  end () {
+    this.requests.end()
+    this.registry.end()
+    this.image = undefined
+  }
+}
+
+module.exports = { Rewinder, SHADOWED }

@@ -1,0 +1,29 @@
+'use strict'
+
+// A text with the registrations that the image needs.
+
+const { load } = require('../binding')
+
+const known = new Map()
+const MOST_KNOWN = 500
+const SHORT = 20000
+
+// `kind`: 'function' (the body of one, with `params`), 'async function', 'eval'; `firstLine`: the number of the text's first line.
+// Gives { text, uncovered }: what of it the image cannot know.
+function instrument (text, kind, params = [], firstLine = 1) {
+  const key = `${kind} ${params}\n${text}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const made = load().instrument(text, { kind, params, made: true })
+  const uncovered = JSON.parse(made.facts)
+    .filter(({ uncovered }) => uncovered)
+    .map(({ what, name, line, column }) => `${what}${name ? ` (${name})` : ''} in line ${line - 1 + firstLine}, column ${column}`)
+  const result = { text: made.code, uncovered }
+  if (text.length < SHORT) {
+    if (known.size >= MOST_KNOWN) known.clear()
+    known.set(key, result)
+  }
+  return result
+}
+
+module.exports = { instrument }

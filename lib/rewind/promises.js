@@ -1,0 +1,22 @@
+'use strict'
+
+// What a promise is, without waiting for it.
+
+const { inspect } = require('node:util')
+
+const { then } = Promise.prototype
+const PENDING = /^[^{]*\{\s*<pending>/
+
+// `inspect` is the one public function that knows.
+const isPending = (promise) => PENDING.test(inspect(promise, { depth: 0, customInspect: false, breakLength: Infinity, maxStringLength: 0 }))
+
+// What a settled promise has: a value or a reason.
+function valueOf (promise) {
+  return new Promise((resolve) => {
+    // Boxed: it may be a thenable.
+    const box = (value) => resolve([value])
+    Reflect.apply(then, promise, [box, box])
+  })
+}
+
+module.exports = { isPending, valueOf }

@@ -1,0 +1,209 @@
+'use strict'
+
+// What instrumented files tell of themselves, through the object that they know as `$rw`. While `$rw.on`, that is until the
+// image is taken, scopes register: how their variables are read and set again. What starts later belongs to a generation:
+// its continuations end with it, and the objects that it makes are known, so that they can be made stale.
+
+const { Made } = require('./made')
+
+const { apply } = Reflect
+const { then: promiseThen } = Promise.prototype
+const never = () => new Promise(() => {})
+
+class Registry {
+  // `instrument(text, what)`: text that is made at run time, instrumented; `uncovered`: told of what the image cannot know;
+  // `refuse(what, generation)` throws: something of a past generation was used.
+  constructor ({ instrument, uncovered, refuse }) {
+    this.instrument = instrument
+    this.uncovered = uncovered
+    this.refuse = refuse
+    // The global object as files see it.
+    this.world = undefined
+    // What this generation did that cannot be undone.
+    this.undone = undefined
+    // Registrations of scopes, as long as the scope lives; those that nothing of the scope's own holds; objects that
+    // closures know as `this`, and those that constructors made; accessors of private fields.
+    this.sites = []
+    this.strong = []
+    this.roots = []
+    this.privates = []
+    // Bound functions: what they are bound to.
+    this.bound = new WeakMap()
+    // Awaits and thens that were begun and have not gone on.
+    this.waiting = new Set()
+    this.made = new Made()
+    // 0 until the image is taken; then the number of the generation.
+    this.generation = 0
+    // Awaits of this generation that have not gone on; how many the last rewind dropped.
+    this.begun = 0
+    this.lastDropped = 0
+    // Awaits that are settled and go on next.
+    this.resuming = 0
+    this.$rw = this.#contract()
+  }
+
+  // Scopes that are alive, and objects that constructors made.
+  liveSites () { return [...this.sites.map((ref) => ref.deref()).filter((site) => site !== undefined), ...this.strong] }
+  liveObjects () { return this.roots.map((ref) => ref.deref()).filter((object) => object !== undefined) }
+
+  // Awaits and thens that have not gone on, of promises that somebody still has.
+  get stillWaiting () {
+    let count = 0
+    for (const { promise } of this.waiting) if (promise.deref() !== undefined) count++
+    return count
+  }
+
+  // From here on there is an image: nothing is registered any more.
+  seal () {
+    this.$rw.on = false
+    this.generation = 1
+    this.sites = this.strong = this.roots = []
+    this.waiting.clear()
+  }
+
+  // Nothing goes on any more.
+  end () {
+    this.$rw.on = false
+    this.generation = -1
+    this.sites = this.strong = this.roots = this.privates = []
+    this.made.end()
+  }
+
+  rewind () {
+    this.generation++
+    this.lastDropped = this.begun
+    this.begun = 0
+  }
+
+  #resumed = () => { this.resuming-- }
+
+  // A function that goes on in its own generation only.
+  guarded (fn) {
+    if (typeof fn !== 'function' || this.$rw.on) return fn
+    const registry = this
+    const { generation } = this
+    return function (...args) { return generation === registry.generation ? apply(fn, this, args) : never() }
+  }
+
+  // Tells when what waits for a promise has gone on.
+  #watched (promise) {
+    const token = { promise: new WeakRef(promise) }
+    this.waiting.add(token)
+    const done = () => { this.waiting.delete(token) }
+    apply(promiseThen, promise, [done, done])
+    return promise
+  }
+
+  #wait (value) {
+    if (this.$rw.on) {
+      if (!isThenable(value)) return value
+      return this.#watched(Promise.resolve(value))
+    }
+    const { generation } = this
+    this.begun++
+    return new Promise((resolve, reject) => {
+      const settle = (how) => (given) => {
+        if (generation !== this.generation) return
+        this.begun--
+        // What waits goes on in the next microtask: until then no other generation may begin.
+        this.resuming++
+        how(given)
+        queueMicrotask(this.#resumed)
+      }
+      apply(promiseThen, Promise.resolve(value), [settle(resolve), settle(reject)])
+    })
+  }
+
+  #chain (method, promise, fns) {
+    if (!(promise instanceof Promise)) return promise[method](...fns)
+    if (!this.$rw.on) return promise[method](...fns.map((fn) => this.guarded(fn)))
+    if (fns.some((fn) => typeof fn === 'function')) this.#watched(promise)
+    return promise[method](...fns)
+  }
+
+  // `for await`: the values of a past generation do not come any more.
+  #each (iterable) {
+    const asynchronous = iterable[Symbol.asyncIterator]
+    const iterator = apply(asynchronous ?? iterable[Symbol.iterator], iterable, [])
+    const step = (name) => (value) => this.#wait(iterator[name](value))
+    // What gives no promise gives values, some of which may be promises.
+    const sync = (name) => (value) => {
+      const { done, value: given } = iterator[name](value)
+      return this.#wait(given).then((value) => ({ done, value }))
+    }
+    const make = asynchronous === undefined || asynchronous === null ? sync : step
+    return {
+      [Symbol.asyncIterator]: () => ({ next: make('next'), ...(typeof iterator.return === 'function' && { return: make('return') }) })
+    }
+  }
+
+  // Code of the global scope, which knows no registry.
+  #eval (text) {
+    if (typeof text !== 'string') return text
+    if (/^\s*(this|globalThis)\s*;?\s*$/.test(text)) return this.world
+    if (this.$rw.on) this.uncovered.push('an indirect eval')
+    else this.undone = 'an indirect eval ran'
+    return indirect(text)
+  }
+
+  #contract () {
+    const registry = this
+    return {
+      on: true,
+      add (id, count, get, set, one, setOne) {
+        const site = { id, count, get, set, one, setOne }
+        registry.sites.push(new WeakRef(site))
+        return site
+      },
+      hold (id, count, get, set, one, setOne) { registry.strong.push({ id, count, get, set, one, setOne }) },
+      root (object) { registry.roots.push(new WeakRef(object)) },
+      keep (value) {
+        if (this.on && isObject(value)) registry.roots.push(new WeakRef(value))
+        return value
+      },
+      privates (list, Class) {
+        // A class that is made later has no objects in the image.
+        if (!this.on) return
+        registry.privates.push(...list)
+        registry.roots.push(new WeakRef(Class))
+      },
+      made (object) {
+        if (this.on) registry.roots.push(new WeakRef(object))
+        else registry.made.add(object)
+        return object
+      },
+      get generation () { return registry.generation },
+      resumed (generation, value) {
+        if (generation !== registry.generation && generation !== 0) registry.refuse('generator', generation)
+        return value
+      },
+      create (proto, ...rest) {
+        const object = apply(Object.create, Object, [proto, ...rest])
+        return proto === null ? object : this.made(object)
+      },
+      text: (text) => typeof text === 'string' ? registry.instrument(text, 'eval') : text,
+      wait: (value) => registry.#wait(value),
+      each: (iterable) => registry.#each(iterable),
+      eval: (text) => registry.#eval(text),
+      guarded: (fn) => registry.guarded(fn),
+      then: (promise, ...fns) => registry.#chain('then', promise, fns),
+      catch: (promise, ...fns) => registry.#chain('catch', promise, fns),
+      finally: (promise, ...fns) => registry.#chain('finally', promise, fns),
+      bind (fn, ...args) {
+        const bound = fn.bind(...args)
+        if (this.on && typeof fn === 'function' && typeof bound === 'function') registry.bound.set(bound, [fn, ...args])
+        return bound
+      },
+      bindIf (fn, ...args) { return fn === undefined || fn === null ? undefined : this.bind(fn, ...args) }
+    }
+  }
+}
+
+const indirect = eval
+const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
+
+function isThenable (value) {
+  return isObject(value) && (value instanceof Promise || typeof value.then === 'function')
+}
+
+module.exports = { Registry }

@@ -1,0 +1,339 @@
+'use strict'
+
+// One walk over everything that the package's variables, its module and its classes lead to. It makes a record of each object
+// whose state can be put back, and a refusal of what it meets that cannot. It stops at Node's objects and at the user's.
+
+const { types } = require('node:util')
+const { hostObjects, kindOf } = require('./hosted')
+const { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, BufferRecord, ExtrasRecord, afterElements } = require('./records')
+const { Refusal, Unrestorable } = require('./steps')
+const { isPending } = require('./promises')
+
+const { getOwnPropertyDescriptor: describe, getPrototypeOf, ownKeys } = Reflect
+const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
+const textOf = Function.prototype.toString
+const FUNCTION_KEYS = new Set(['length', 'name', 'arguments', 'caller', 'prototype'])
+const MAX_BINDINGS = 5000
+const MAX_LISTED = 512
+const NODE_POOL = 8192
+// From here on a buffer may be moved: see vault.js.
+const LARGE = 64 * 1024
+
+class Walk {
+  // `realm`: see `Rewinder`; `start`: { sites, objects, named }, where the walk begins; `values`: what promises are fulfilled
+  // with, where that is known already.
+  constructor (realm, { sites, objects, named }, values) {
+    this.realm = realm
+    this.host = hostObjects()
+    this.seen = new Set()
+    this.queue = []
+    // How an object was found: [parent, key], for messages.
+    this.from = new Map()
+    this.refusals = []
+    this.records = []
+    this.buffers = new Map()
+    this.scopes = []
+    this.promises = []
+    this.values = values
+    this.unknown = []
+    this.weak = []
+    // Views of wasm memories, large buffers, and their buffers: how often each is referred to.
+    this.memories = new Set(realm.store.buffers())
+    this.references = new Map()
+    // What has a name first: that is what messages show.
+    for (const [name, value] of Object.entries(named)) this.add(value, undefined, name)
+    for (const site of sites) this.#scope(site)
+    for (const object of objects) this.add(object, undefined, 'an object that it made')
+  }
+
+  // The bindings of a scope. One that cannot be read was never initialised, and never will be.
+  #scope (site) {
+    let values
+    const dead = new Set()
+    try {
+      values = site.get()
+    } catch {
+      values = []
+      for (let at = 0; at < MAX_BINDINGS; at++) {
+        try {
+          values.push(site.one(at))
+        } catch {
+          dead.add(at)
+          values.push(undefined)
+        }
+      }
+    }
+    const self = values.indexOf(site)
+    if (self >= 0) values.length = self
+    this.scopes.push({ site, values: values.slice(0, site.count), all: values, dead })
+    values.forEach((value, at) => this.add(value, undefined, `variable ${at} of scope ${site.id}`))
+  }
+
+  refuse (step, what, object) { this.refusals.push(new Refusal(step, what, object && this.path(object))) }
+
+  path (object) {
+    const parts = []
+    for (let at = object, steps = 0; at !== undefined && steps < 12; steps++) {
+      const found = this.from.get(at)
+      if (found === undefined) break
+      parts.unshift(String(found[1]))
+      at = found[0]
+    }
+    return parts.join('.')
+  }
+
+  add (value, parent, key) {
+    if (!isObject(value)) return
+    if (this.#isCounted(value)) this.references.set(value, (this.references.get(value) ?? 0) + 1)
+    if (this.seen.has(value) || this.host.has(value) || this.realm.stops.has(value) || this.realm.foreign.has(value)) return
+    this.seen.add(value)
+    this.from.set(value, [parent, key])
+    this.queue.push(value)
+  }
+
+  // Until nothing new is found: what weak maps hold for what is reached, what promises are fulfilled with.
+  run () {
+    let before
+    do {
+      before = this.seen.size
+      for (let object; (object = this.queue.pop()) !== undefined;) this.#visit(object)
+      for (const promise of this.promises.splice(0)) {
+        if (this.values.has(promise)) this.add(this.values.get(promise), promise, '<value>')
+        else this.unknown.push(promise)
+      }
+      for (const map of this.weak) {
+        if (typeof map.get !== 'function') continue
+        for (const object of this.seen) if (map.has(object)) this.add(map.get(object), map, '<value>')
+      }
+    } while (this.queue.length > 0 || this.promises.length > 0 || this.seen.size !== before)
+    return this
+  }
+
+  #isCounted (value) {
+    const buffer = ArrayBuffer.isView(value) ? value.buffer : value
+    return this.memories.has(buffer) || (types.isArrayBuffer(buffer) && buffer.byteLength >= LARGE)
+  }
+
+  #visit (object) {
+    const { realm } = this
+    if (types.isProxy(object)) return this.#proxy(object)
+    if (typeof object === 'function') return this.#function(object)
+    if (types.isModuleNamespaceObject(object)) return
+    if (isTimer(object) || object instanceof FinalizationRegistry) return
+    if (types.isPromise(object)) return this.#promise(object)
+    if (types.isSharedArrayBuffer(object)) return this.refuse('shared-memory', 'a SharedArrayBuffer', object)
+    if (types.isArrayBuffer(object)) return this.#buffer(object, object)
+    if (ArrayBuffer.isView(object)) return this.#view(object)
+    if (realm.store.owns(object)) {
+      this.add(realm.store.exportsOf(object), object, 'exports')
+      return this.#properties(object)
+    }
+    if (types.isWeakMap(object) || types.isWeakSet(object)) {
+      if (!realm.weak.owns(object)) return this.refuse('foreign', `a ${types.isWeakMap(object) ? 'WeakMap' : 'WeakSet'} that was not made in the package's own files`, object)
+      this.weak.push(object)
+    } else if (object instanceof WeakRef) {
+      this.add(targetOf(object), object, '<target>')
+    } else if (types.isGeneratorObject(object)) {
+      return this.refuse('suspended', 'a generator', object)
+    } else if (types.isMapIterator(object) || types.isSetIterator(object)) {
+      return this.refuse('suspended', 'an iterator', object)
+    } else if (types.isExternal(object)) {
+      return this.refuse('host-object', 'a value of an addon\'s', object)
+    } else if (types.isDate(object)) {
+      this.records.push(new CellRecord(object, (date) => dateTime.call(date), (date, time) => dateSet.call(date, time)))
+    } else if (types.isRegExp(object)) {
+      this.records.push(new CellRecord(object, expressionOf, compileAgain))
+    } else if (types.isMap(object)) {
+      const record = new MapRecord(object)
+      record.keys.forEach((key) => this.add(key, object, '<key>'))
+      record.values.forEach((value, at) => this.add(value, object, nameOfKey(record.keys[at])))
+      this.records.push(record)
+    } else if (types.isSet(object)) {
+      const record = new SetRecord(object)
+      record.values.forEach((value) => this.add(value, object, '<element>'))
+      this.records.push(record)
+    } else if (this.#isHosts(object)) {
+      return
+    } else if (Array.isArray(object) && ArrayRecord.fits(object)) {
+      const record = new ArrayRecord(object)
+      record.values.forEach((value, at) => this.add(value, object, at))
+      return this.records.push(record)
+    }
+    this.#properties(object)
+  }
+
+  // Whether it is an instance of one of Node's classes that is not looked into.
+  #isHosts (object) {
+    if (types.isNativeError(object) || types.isBoxedPrimitive(object) || types.isArgumentsObject(object) || Array.isArray(object)) return false
+    for (let proto = getPrototypeOf(object); proto !== null && proto !== Object.prototype; proto = getPrototypeOf(proto)) {
+      if (!this.host.has(proto)) {
+        const owner = this.realm.foreign.get(proto)
+        if (owner !== undefined) {
+          this.refuse('foreign', `an object of ${owner}, which is not rewound (name it in \`packages\`)`, object)
+          return true
+        }
+        continue
+      }
+      if (proto === Error.prototype || proto instanceof Error) return false
+      const kind = kindOf(proto)
+      if (kind === 'open') return false
+      if (kind === 'constant') return true
+      const cell = this.#cellOf(object, kind)
+      if (cell !== undefined) this.records.push(cell)
+      else this.refuse(/Iterator|Generator/.test(kind) ? 'suspended' : 'host-object', `a ${kind}`, object)
+      return cell === undefined
+    }
+    return false
+  }
+
+  // Node's objects whose state one function reads and one writes.
+  #cellOf (object, kind) {
+    const { decoders } = this.realm
+    switch (kind) {
+      case 'URL': return new CellRecord(object, (url) => url.href, (url, href) => { url.href = href })
+      case 'URLSearchParams': return new CellRecord(object, (list) => list.toString(), fillAgain)
+      case 'TextDecoder':
+        if (decoders.owns(object) && !decoders.inStream(object)) return new CellRecord(object, () => 0, () => {})
+        return undefined
+      case 'AbortSignal': return new CellRecord(object, (signal) => signal.aborted, cannot)
+      case 'AbortController':
+        this.add(object.signal, object, 'signal')
+        return new CellRecord(object, () => 0, () => {})
+      case 'Headers': return new CellRecord(object, (headers) => JSON.stringify([...headers]), fillHeaders)
+      default: return undefined
+    }
+  }
+
+  #proxy (proxy) {
+    const known = this.realm.proxies.get(proxy)
+    if (known === undefined) return this.refuse('foreign', 'a Proxy that was not made in the package\'s own files', proxy)
+    this.add(known.target, proxy, '<target>')
+    this.add(known.handler, proxy, '<handler>')
+  }
+
+  #promise (promise) {
+    if (isPending(promise)) return this.refuse('suspended', 'a promise that is pending', promise)
+    this.promises.push(promise)
+    this.#extras(promise, Object.getOwnPropertyNames)
+  }
+
+  // Elements are properties too: long views are not looked at.
+  #view (view) {
+    const { buffer } = view
+    const look = () => { if (view.byteLength <= MAX_LISTED) this.#extras(view, afterElements) }
+    if (this.memories.has(buffer)) return look()
+    if (types.isSharedArrayBuffer(buffer)) return this.refuse('shared-memory', 'a view of a SharedArrayBuffer', view)
+    this.#buffer(buffer, view)
+    look()
+  }
+
+  #extras (object, keysOf) {
+    this.add(getPrototypeOf(object), object, '<prototype>')
+    const record = new ExtrasRecord(object, keysOf)
+    record.extras.forEach(([key, { value, get, set }]) => [value, get, set].forEach((each) => this.add(each, object, key)))
+    this.records.push(record)
+  }
+
+  #buffer (buffer, holder) {
+    if (this.memories.has(buffer)) return
+    // A Buffer, or what was made of one, may be a part of Node's pool: only what is seen of it is the package's.
+    const pooled = buffer.byteLength === Buffer.poolSize || buffer.byteLength === NODE_POOL
+    const part = ArrayBuffer.isView(holder) && holder.byteLength < buffer.byteLength && (pooled || Buffer.isBuffer(holder))
+    const key = part ? holder : buffer
+    if (!part) {
+      this.seen.add(buffer)
+      if (!this.from.has(buffer)) this.from.set(buffer, [holder, 'buffer'])
+    }
+    if (this.buffers.has(key)) return
+    this.buffers.set(key, new BufferRecord(buffer, part ? bytesOf(holder) : undefined))
+  }
+
+  #function (fn) {
+    const { realm } = this
+    if (textOf.call(fn).endsWith('{ [native code] }')) {
+      const bound = realm.registry.bound.get(fn)
+      if (bound !== undefined) bound.forEach((value, at) => this.add(value, fn, at === 0 ? '<bound>' : `<bound ${at}>`))
+      else if (typeof fn.name === 'string' && fn.name.startsWith('bound ')) return this.refuse('foreign', `a bound function that was not made by .bind() in the package's own files (${fn.name})`, fn)
+    }
+    const keys = ownKeys(fn)
+    const parent = getPrototypeOf(fn)
+    const own = describe(fn, 'prototype')
+    const proto = own && own.value
+    let bare = this.host.has(parent) && keys.every((key) => FUNCTION_KEYS.has(String(key)))
+    if (bare && own !== undefined) {
+      bare = isObject(proto) && own.writable === true && this.host.has(getPrototypeOf(proto))
+      if (bare) {
+        const names = ownKeys(proto)
+        bare = names.length === 1 && names[0] === 'constructor' && proto.constructor === fn
+      }
+    }
+    if (!bare) return this.#properties(fn)
+    if (proto !== undefined) {
+      this.seen.add(proto)
+      this.from.set(proto, [fn, 'prototype'])
+    }
+    this.records.push(new BareRecord(fn, proto))
+  }
+
+  #properties (object) {
+    const record = new ObjectRecord(object)
+    this.add(record.proto, object, '<prototype>')
+    record.data.forEach((key, at) => this.add(record.values[at], object, key))
+    for (const [key, { value, get, set }] of record.special) {
+      this.add(value, object, key)
+      this.add(get, object, `get ${String(key)}`)
+      this.add(set, object, `set ${String(key)}`)
+    }
+    if (record.proto !== null && (record.proto !== Object.prototype || typeof object === 'function')) {
+      for (const [has, get, set] of this.realm.registry.privates) {
+        if (!has(object)) continue
+        const value = get(object)
+        record.hide(get, set, value)
+        this.add(value, object, '#private')
+      }
+    }
+    if (!record.fixed) this.records.push(record)
+  }
+}
+
+const { getTime: dateTime, setTime: dateSet } = Date.prototype
+const cannot = () => { throw new Unrestorable('an AbortSignal was aborted') }
+const expressionOf = (expression) => `/${expression.source}/${expression.flags}`
+
+function compileAgain (expression, text) {
+  const end = text.lastIndexOf('/')
+  const { lastIndex } = expression
+  RegExp.prototype.compile.call(expression, text.slice(1, end), text.slice(end + 1))
+  expression.lastIndex = lastIndex
+}
+
+function fillAgain (list, text) {
+  for (const key of [...list.keys()]) list.delete(key)
+  for (const [key, value] of new URLSearchParams(text)) list.append(key, value)
+}
+
+function fillHeaders (headers, text) {
+  for (const [key] of [...headers]) headers.delete(key)
+  for (const [key, value] of JSON.parse(text)) headers.append(key, value)
+}
+
+// Of the realm's own functions, which know them: see lib/realm/loop.js.
+const timeout = setTimeout(() => {}, 0)
+const immediate = setImmediate(() => {})
+const timerPrototypes = new Set([getPrototypeOf(timeout), getPrototypeOf(immediate)])
+clearTimeout(timeout)
+clearImmediate(immediate)
+const isTimer = (object) => timerPrototypes.has(getPrototypeOf(object))
+// What inherits from WeakRef need not be one.
+function targetOf (ref) {
+  try {
+    return WeakRef.prototype.deref.call(ref)
+  } catch {
+    return undefined
+  }
+}
+
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+const nameOfKey = (key) => typeof key === 'string' || typeof key === 'number' ? key : '<value>'
+
+module.exports = { Walk }
