@@ -9,7 +9,7 @@ const path = require('node:path')
 const { open, Sandbox } = require('../..')
 const { VARIABLES } = require('../../lib/variables')
 const { fitted } = require('../../lib/cli/output')
-const { MACHINE } = require('../support/wasm')
+const { MACHINE, OP, assemble } = require('../support/wasm')
 const { runScript } = require('../support/child')
 
 const ROOT = path.join(__dirname, '..', '..')
@@ -75,3 +75,56 @@ test('a line of progress fits the terminal', () => {
   assert.strictEqual(fitted('short', 80), 'short')
   assert.ok(fitted('x'.repeat(200), 80).length < 80)
 })
+
+test('emvm/preload: the namespace of the program and of its workers is emvm\'s', async (t) => {
+  const { scratch } = require('../support/files')
+  const { write } = scratch(t)
+  write('machine.wasm', MACHINE)
+  const work = `WebAssembly.instantiate(require('fs').readFileSync(${JSON.stringify(path.join(path.dirname(write('x', '')), 'machine.wasm'))}), { env: { callback: (x) => x } }).then(({ instance, module }) => [instance.exports.add(2, 3), typeof instance.exports.memory.dispose])`
+  write('worker.js', `const { parentPort } = require('worker_threads'); ${work}.then((answer) => parentPort.postMessage(answer))`)
+  const file = write('main.js', `${work}.then(async (answer) => {
+    const { Worker } = require('worker_threads')
+    const worker = new Worker(__dirname + '/worker.js')
+    const other = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+    const fetched = await (await fetch('data:text/plain,text')).text()
+    console.log(JSON.stringify([answer, other, fetched]))
+  })`)
+  const { spawnSync } = require('node:child_process')
+  const { stdout, stderr } = spawnSync(process.execPath, ['--require', path.join(ROOT, 'preload.js'), file], { encoding: 'utf8' })
+  assert.strictEqual(stdout, '[[5,"function"],[5,"function"],"text"]\n', stderr)
+})
+
+for (const host of ['native', 'glue']) {
+  test(`memory from 2 to 4 GB: ${host} host`, async (t) => {
+    const wasm = assemble({
+      imports: [{ module: 'env', name: 'callback', params: 1, result: true }],
+      memory: { min: 1, max: 65536 },
+      functions: [
+        { export: 'store', params: 2, code: [OP.localGet, 0, OP.localGet, 1, OP.i32Store, 2, 0] },
+        { export: 'load', params: 1, result: true, code: [OP.localGet, 0, OP.i32Load, 2, 0] },
+        { export: 'grow', params: 1, result: true, code: [OP.localGet, 0, OP.memoryGrow, 0] }
+      ]
+    })
+    const { glueFolder } = require('../support/glue')
+    const { write } = glueFolder(t)
+    write('large.wasm', wasm)
+    const source = host === 'native' ? wasm : write('large.js', `module.exports = async (Module = {}) => { const wasmBinary = Module.wasmBinary || require('fs').readFileSync(__dirname + '/large.wasm')
+      const { exports } = (await WebAssembly.instantiate(wasmBinary, { env: { callback: (x) => x } })).instance
+      return Object.assign(Module, { _store: exports.store, _load: exports.load, _grow: exports.grow, memory: exports.memory, calledRun: true }) }`)
+    const vm = await open(source, { imports: { env: { callback: (x) => x } }, ...(host === 'glue' && { host }) })
+    for (let round = 0; round < 2; round++) {
+      const module = vm.exports
+      assert.strictEqual(module._grow(65535), 1)
+      assert.strictEqual(module._grow(1), -1)
+      for (const at of [0, 2 ** 31 - 4, 2 ** 31, 3 * 2 ** 30, 2 ** 32 - 4]) {
+        assert.strictEqual(module._load(at | 0), 0, `${at} in round ${round}`)
+        module._store(at | 0, 42)
+        assert.strictEqual(module._load(at | 0), 42)
+      }
+      assert.throws(() => module._load(-2), { code: 'EMVM_ERR_TRAP', trap: 'out-of-bounds' })
+      assert.strictEqual(vm.stats().heapBytes, 2 ** 32)
+      await vm.isReady()
+    }
+    vm.dispose()
+  })
+}
