@@ -65,6 +65,7 @@ const layouts = {
     'node_modules/@scope/engine/src/sub.mjs': "import { bytes } from '#bytes'\nimport { again } from '@scope/engine/again'\nexport const machine = async () => (await WebAssembly.instantiate(bytes, { env: { callback: again } })).instance.exports",
     'node_modules/@scope/engine/src/again.mjs': 'export const again = (x) => x'
   },
+  'the name as a property': { 'node_modules/engine/index.js': INSTANCE.replace('WebAssembly.instantiate', 'globalThis["WebAssembly"]["instantiate"]') },
   'by createRequire': {
     'main.js': "const { createRequire } = require('module'); exports.version = 1; exports.add = async (a, b) => (await createRequire(__filename)('engine').machine()).add(a, b)",
     'node_modules/engine/index.js': INSTANCE

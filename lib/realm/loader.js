@@ -4,6 +4,8 @@
 // (built-in modules, other dependencies) is the caller's and shared.
 
 const module_ = require('node:module')
+const { isBuiltin } = module_
+const { importedFile, isRelative, urlOf } = require('./resolve')
 const { fileURLToPath } = require('node:url')
 const path = require('node:path')
 const timers = require('node:timers')
@@ -108,7 +110,7 @@ class Loader {
     }
     const emvm = {
       modules: source.links.map((link) => this.#linked(link)),
-      meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => new URL(id, source.url).href },
+      meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => resolved(source, `${id}`) },
       import: (specifier) => this.#dynamic(source, `${specifier}`),
       forget: (name) => delete this.globals.own[name],
       exports: (getters) => {
@@ -208,6 +210,12 @@ class Loader {
     }
     return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: theirs.cache, extensions: theirs.extensions })
   }
+}
+
+// `import.meta.resolve`: it need not lead to a file that is there.
+function resolved (source, id) {
+  if (isRelative(id) || id.startsWith('/')) return new URL(id, source.url).href
+  return urlOf(isBuiltin(id) && !id.startsWith('node:') ? `node:${id}` : id, importedFile(source, id))
 }
 
 function waitsFor (record, other) {

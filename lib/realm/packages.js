@@ -135,8 +135,8 @@ function bytesOf (file) {
   }
 }
 
-// The name, as a word that something is taken from or that is handed on: not a mere mention in a text or a list.
-const USE = /(?:^|[^\w$'"`-])WebAssembly\s*(?:\?\.|[.[,;)}=&|?:]|$)/m
+// The name, as a word that something is taken from or that is handed on, or as a property: not a mere mention in a text or a list.
+const USE = /(?:^|[^\w$'"`-])WebAssembly\s*(?:\?\.|[.[,;)}=&|?:]|$)|[\w$)\]?.]\s*\[\s*(['"`])WebAssembly\1\s*\]/m
 
 function usesWebAssembly (text) {
   return text.includes('WebAssembly') && USE.test(text.toString('latin1'))
