@@ -137,7 +137,7 @@ test('pool: setup that never settles, threads that cannot start', async (t) => {
   const slow = new Pool(fixture('embind.js'), { threads: 1, setup: write('slow.js', 'module.exports = () => new Promise((resolve) => setTimeout(resolve, 3500, {}))') })
   assert.strictEqual(await slow.run(() => 1), 1)
   await slow.destroy()
-  const resourceLimits = { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 }
+  const resourceLimits = { maxOldGenerationSizeMb: 4, maxYoungGenerationSizeMb: 1 }
   for (const threads of [{ threads: 1 }, { minThreads: 0, maxThreads: 2 }]) {
     const pool = new Pool(fixture('embind.js'), { ...threads, resourceLimits })
     for (let round = 0; round < 2; round++) await assert.rejects(pool.run(() => 1), { code: 'EMVM_ERR_WORKER', message: /memory limit/ })
