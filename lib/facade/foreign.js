@@ -28,7 +28,7 @@ function ofRealm () {
   for (const name of Reflect.ownKeys(globalThis)) add(Reflect.getOwnPropertyDescriptor(globalThis, name).value, name in LANGUAGE ? 3 : 1)
   // Accessors of the global object.
   for (const value of [process, Buffer]) add(value, 1)
-  for (const value of [globalThis, function* () {}, async function () {}, async function* () {}, [][Symbol.iterator](), new Map().entries(), new Set().values(), /./[Symbol.matchAll]('')]) {
+  for (const value of [globalThis, function * () {}, async function () {}, async function * () {}, [][Symbol.iterator](), new Map().entries(), new Set().values(), /./[Symbol.matchAll]('')]) {
     found.add(value)
     for (let at = Reflect.getPrototypeOf(value); at !== null; at = Reflect.getPrototypeOf(at)) add(at, 1)
   }
