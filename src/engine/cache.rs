@@ -16,7 +16,7 @@ const MAGIC: &[u8; 16] = b"emvm code 2\0\0\0\0\0";
 const SEAL: usize = 16 + 32 + 32 + 32;
 
 /// How long a process waits for another one that compiles the same module, and how often it looks.
-const WAIT: Duration = Duration::from_secs(600);
+const WAIT: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A folder of compiled code. Each module has two files: `KEY.code` is what the engine maps, `KEY.seal` proves it.

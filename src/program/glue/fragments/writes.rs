@@ -263,7 +263,7 @@ impl<'a, 'b> Teller<'a, 'b> {
                 if d.init.as_ref().is_some_and(|init| self.makes_new(init)))
             && !scoping
                 .get_resolved_references(symbol)
-                .any(|r| r.is_write())
+                .any(oxc_semantic::Reference::is_write)
     }
 
     /// `$live.HEAPU8` and its kin: memory.
@@ -347,7 +347,7 @@ impl<'a, 'b> Teller<'a, 'b> {
                 match name {
                     "bind" => self.unknown(id),
                     _ if WRITERS.contains(&method) && !MUTATORS.contains(&method) => {
-                        self.unknown(id)
+                        self.unknown(id);
                     }
                     _ => self.argument(id, call),
                 }
@@ -358,7 +358,7 @@ impl<'a, 'b> Teller<'a, 'b> {
             Expression::ComputedMemberExpression(m)
                 if !matches!(m.expression, Expression::NumericLiteral(_)) =>
             {
-                self.unknown(id)
+                self.unknown(id);
             }
             Expression::Identifier(callee) if callee.name.ends_with("require") => {
                 let harmless = matches!(call.arguments.first(), Some(Argument::StringLiteral(name))
@@ -479,7 +479,7 @@ impl<'a, 'b> Teller<'a, 'b> {
                     AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)
                 )
             })
-            .map(|node| node.id());
+            .map(oxc_semantic::AstNode::id);
         // At the top level it is part of start-up.
         if let Some(function) = function {
             self.opaque.insert(function);
