@@ -50,9 +50,6 @@ export function inspect (source: Source, options?: InspectOptions): Promise<Insp
  * Stops the call that is running in a sandbox of any thread of the process: it throws {@link TimeoutError} at once.
  * Without a running call nothing happens. Gives false when the sandbox is gone.
  *
- * A worker that runs wasm does not end at `worker.terminate()` before the call returns: send its sandboxes'
- * {@link Sandbox.interruptHandle} to the parent, and interrupt them there first.
- *
  * @example
  * worker.on('message', ({ handle }) => setTimeout(() => interrupt(handle), 1000))
  * @since 0.1.0
@@ -145,6 +142,8 @@ export class Sandbox<T = any> {
   /**
    * Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module. Objects of the old
    * instance are stale from then on: using one throws {@link StaleHandleError}, and views of its memory have length 0.
+   * Where requests under way may still use the memory (`fs.read`, `socket.write`, `zlib` ...), it is left to them, and the views
+   * have length 0 when they are over.
    *
    * It is bound and may be detached: `const { isReady } = vm`.
    * @throws {@link BusyError} (as a rejection) when called while the module is on the stack
@@ -483,6 +482,8 @@ export interface Stats {
   cleanedInPlace?: number
   /** C++ objects of this generation that were not deleted. */
   liveHandles: number
+  /** Generations of this thread whose memory waits for requests under way: files, sockets, crypto, zlib. */
+  regionsInFlight: number
   /** What recycles cost the caller, in microseconds. */
   recycleMicros: { last: number, p50: number, p99: number, max: number }
   /** Milliseconds the compiler took, or 0 from the cache. */

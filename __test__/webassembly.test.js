@@ -223,3 +223,17 @@ test('Binaryen does not run over what it translates for', async () => {
   const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' })
   assert.strictEqual(stdout, 'true\n')
 })
+
+test('memories that are disposed of give their address space back; those that are not have a bound', () => {
+  const namespace = createNamespace()
+  const { WebAssembly: W } = namespace
+  // More than there is address space for.
+  for (let i = 0; i < 20_000; i++) new W.Memory({ initial: 1 }).dispose()
+  const memory = new W.Memory({ initial: 1 })
+  new Uint8Array(memory.buffer)[0] = 1
+  namespace.release()
+  const bounded = createNamespace()
+  const make = () => { for (let i = 0; i < 5000; i++) new bounded.WebAssembly.Memory({ initial: 1 }) }
+  assert.throws(make, { name: 'RangeError', message: /4096 memories.*8 GiB of address space.*dispose/s })
+  bounded.release()
+})

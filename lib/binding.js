@@ -1,6 +1,7 @@
 'use strict'
 
 const path = require('node:path')
+const { install } = require('./in-flight')
 const { platformName } = require('./platform')
 const { required } = require('./platform-packages')
 
@@ -21,7 +22,11 @@ function isAbsent (error, candidate) {
 let loaded
 
 function load () {
-  loaded ??= find()
+  if (loaded === undefined) {
+    loaded = find()
+    install(loaded)
+    loaded.watchThread()
+  }
   return loaded
 }
 

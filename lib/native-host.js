@@ -41,6 +41,7 @@ class NativeHost {
     const { sandbox } = this
     if (this.#restarts) return this.#restart()
     sandbox.recycle()
+    this.facade.heap.forget()
     if (this.facade.leave()) this.facade.enter()
     else this.#makeAnew()
     return this.exports
@@ -50,6 +51,7 @@ class NativeHost {
   #restart () {
     const { sandbox } = this
     if (!sandbox.busyNow && !this.facade.leave()) this.#makeAnew()
+    this.facade.heap.forget()
     sandbox.recycle()
     this.facade.enter()
     return this.exports
@@ -124,6 +126,7 @@ async function startNative ({ program, facts, path }, options) {
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
     sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
+    facade.heap.forget()
     await facade.beforeMain()
     if (looksAtClasses) sandbox.setImports(facade.importFunctions())
     sandbox.runMain()
@@ -139,6 +142,7 @@ async function startNative ({ program, facts, path }, options) {
     const host = new NativeHost(sandbox, facade)
     if (options.warmUp) await unlessFailed(failures, warmUp(options.warmUp, host.exports))
     sandbox.takeImage(Boolean(options.warmUp))
+    facade.heap.forget()
     facade.seal()
     return host
   } catch (error) {

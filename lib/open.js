@@ -11,6 +11,7 @@ const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
 const { Allocations } = require('./leaks/allocations')
+const { room } = require('./in-flight')
 const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
@@ -141,6 +142,7 @@ async function open (source, given) {
 // `unwatched`: why allocations are not seen, where they were to be.
 async function start (source, options, unwatched) {
   const opened = await openProgram(source, options, true)
+  await room()
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
   const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue

@@ -5,6 +5,7 @@ const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')
 const { checkCallOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
+const { regionsInFlight, withRoom } = require('./in-flight')
 const { Leases } = require('./leases')
 const { findLive, nameOf } = require('./live-values')
 
@@ -83,7 +84,7 @@ class Sandbox {
       if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
       if (!this.#isDue()) return Promise.resolve(this.#host.keep())
       watch()?.ends(this)
-      const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
+      const made = this.#next()
       if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })
       this.#recycled()
       return Promise.resolve(made)
@@ -160,9 +161,28 @@ class Sandbox {
 
   async #fresh () {
     watch()?.ends(this)
-    const module = await (this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle())
+    const module = await this.#next()
     this.#recycled()
     return module
+  }
+
+  #next () {
+    try {
+      const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
+      return made instanceof Promise ? made.catch((error) => this.#later(error)) : made
+    } catch (error) {
+      return this.#later(error)
+    }
+  }
+
+  // Requests under way may have the memory of past generations, and as much of it waits for them as may.
+  #later (error) {
+    if (error.inFlight !== true) throw error
+    const lease = this.#lease
+    return withRoom(() => this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle(), () => {
+      this.#check()
+      if (this.#lease !== lease) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
+    })
   }
 
   #isDue () {
@@ -190,6 +210,7 @@ class Sandbox {
     return {
       ...rest,
       liveHandles: this.#host.leaks().reduce((sum, { count }) => sum + count, 0),
+      regionsInFlight: regionsInFlight(),
       recycleMicros: { last, p50, p99, max },
       compileMs: program.compileMs,
       fromCache: program.fromCache

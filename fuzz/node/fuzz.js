@@ -2,7 +2,7 @@
 
 // Throws modules, glue, calls, recycles and collections at emvm, and counts.
 //
-//   node fuzz/node/fuzz.js MODE [seconds] [first seed]     MODE: mutate, generated, differential, gate
+//   node fuzz/node/fuzz.js MODE [seconds] [first seed]     MODE: mutate, generated, differential, gate, lent
 //   node fuzz/node/fuzz.js MODE --seed N                   one seed again, with its error
 //
 // Each batch of seeds runs in a process of its own, which tells the seed it is at: one that crashes, hangs or leaks is
@@ -22,7 +22,7 @@ const WARM = 400
 const HANG_CPU_SECONDS = 60
 const HANG_MS = 15 * 60_000
 
-const MODES = ['mutate', 'generated', 'differential', 'gate']
+const MODES = ['mutate', 'generated', 'differential', 'gate', 'lent']
 
 async function play (mode, first, count, told) {
   const { prepare, one, modules } = require(`./${mode}`)

@@ -1,7 +1,7 @@
 'use strict'
 
-// HEAP8 ... HEAPF64: views over the generation's memory. A view that was detached (by a recycle or by growth) has
-// length 0, which is how these know that it is time for new ones.
+// HEAP8 ... HEAPF64: views over the generation's memory. A view that was detached by growth has length 0, which is how these
+// know that it is time for new ones; at a recycle they are told, since requests under way may still need the old ones.
 
 const VIEWS = {
   HEAP8: Int8Array,
@@ -23,6 +23,8 @@ class Heap {
   constructor (sandbox) {
     this.#sandbox = sandbox
   }
+
+  forget () { this.#views = {} }
 
   get buffer () {
     const { HEAPU8 } = this.#views

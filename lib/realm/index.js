@@ -145,6 +145,7 @@ class GlueHost {
     const { rewinder } = current
     if (rewinder === undefined || rewinder.image === undefined) return false
     if (this.busy || rewinder.onStack) throw busy('recycle')
+    if (!current.namespace.canLeave) throw inFlight()
     this.outside.check(current)
     const { heapBytes } = current
     const refusal = rewinder.rewind() ?? this.tests.run(rewinder)
@@ -189,6 +190,7 @@ class GlueHost {
 
   #swap (next) {
     if (this.busy) throw busy('recycle')
+    if (!this.current.ended && !this.current.namespace.canLeave) throw inFlight()
     this.#retire(this.current)
     this.current = next.use()
     this.growth.begin()
@@ -328,6 +330,12 @@ class GlueHost {
 }
 
 const busy = (what) => new BusyError(`the module is on the stack: ${what} it after the running call has returned`)
+
+// As on the native host: `isReady()` waits.
+function inFlight () {
+  return new BusyError('cannot recycle: requests under way (files, sockets, crypto, zlib) may still hold views of the memory of past generations, ' +
+    'and as much of it waits for them as may; use `await vm.isReady()`, which waits, or give requests copies', { inFlight: true })
+}
 
 async function startGlue (opened, options) {
   if (options.mounts && Object.keys(options.mounts).length > 0) {

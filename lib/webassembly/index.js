@@ -138,6 +138,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     record: (capture) => native.realmRecord(realm.handle, capture),
     recorded: () => native.realmRecorded(realm.handle),
     get isLive () { return realm.isLive },
+    // Whether it can be released now: see lib/in-flight.js.
+    get canLeave () { return native.realmCanLeave(realm.handle) },
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
     get interruptId () { return native.realmInterruptId(realm.handle) },

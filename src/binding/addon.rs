@@ -4,11 +4,11 @@ use super::exports::{self, ExportSite};
 use super::node_api::{self, Res, Value};
 use super::program::ProgramHandle;
 use super::sandbox::{Entering, SandboxCell, enter};
-use super::{allocations, errors, js};
+use super::{allocations, ending, errors, js};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::signatures;
 use crate::engine::Unwind;
-use crate::instance::{Host, Instance, MountPoint, RecycleError, Settings, StartError};
+use crate::instance::{Host, Instance, JsThread, MountPoint, RecycleError, Settings, StartError};
 use crate::program::Program;
 use napi::JsValue as _;
 use napi::bindgen_prelude::*;
@@ -25,6 +25,14 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let own = node_api::Env::new(env.raw());
     errors::set_factory(own, value_of(own, factory));
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
+}
+
+/// Calls of this thread are stopped when its JavaScript is to end. False where that cannot be told.
+#[napi]
+pub fn watch_thread(env: &Env) -> bool {
+    let watches = ending::watch();
+    let _ = env.add_env_cleanup_hook((), |()| JsThread::forget());
+    watches
 }
 
 /// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
@@ -206,7 +214,7 @@ impl SandboxObject {
         &self,
         part: impl FnOnce(&mut Instance) -> std::result::Result<(), StartError>,
     ) -> Result<()> {
-        let ran = self.done(self.cell.alone("start", part))?;
+        let ran = self.done(self.cell.change_memory("start", part))?;
         if let Err(error) = ran {
             let error = errors::of_start(&self.cell, error);
             self.done(self.cell.release())?;
@@ -222,7 +230,7 @@ impl SandboxObject {
     #[napi(catch_unwind)]
     pub fn take_image(&self, private: bool) -> Result<()> {
         let take = |instance: &mut Instance| instance.take_image(private);
-        let taken = self.done(self.cell.alone("take the image", take))?;
+        let taken = self.done(self.cell.change_memory("take the image", take))?;
         self.cell.follow_memory();
         self.started(taken)
     }
@@ -236,11 +244,8 @@ impl SandboxObject {
     /// Replaces the instance by a fresh one.
     #[napi(catch_unwind)]
     pub fn recycle(&self) -> Result<()> {
-        let recycled = self.cell.alone("recycle", |instance| {
-            self.cell.buffer.detach(self.cell.env);
-            // Start-up may run JavaScript, where the program is started anew.
-            instance.recycle()
-        });
+        // Start-up may run JavaScript, where the program is started anew.
+        let recycled = self.cell.replace_memory("recycle", Instance::recycle);
         match self.done(recycled)? {
             Ok(()) => Ok(()),
             Err(RecycleError::Busy) => {
@@ -527,7 +532,6 @@ pub(super) fn unknown(env: &Env, value: Value) -> Result<Unknown<'_>> {
 
 impl Drop for SandboxObject {
     fn drop(&mut self) {
-        // Nobody has a function of it any more, so no call is on the stack.
-        let _ = self.cell.release();
+        self.cell.abandon();
     }
 }

@@ -74,6 +74,14 @@ pub fn busy(env: Env, what: &str) -> Failed {
     throw(env, "EMVM_ERR_BUSY", &text)
 }
 
+/// As much memory of past generations waits for requests as may: `isReady()` waits when it sees `inFlight`.
+pub fn in_flight(env: Env) -> Failed {
+    let text = "cannot recycle: requests under way (files, sockets, crypto, zlib) may still hold views of the memory of past \
+        generations, and as much of it waits for them as may; use `await vm.isReady()`, which waits, or give requests copies";
+    let fields = [("inFlight", env.boolean(true))];
+    env.throw(make(env, "EMVM_ERR_BUSY", text, &fields))
+}
+
 /// Texts, as an array of strings.
 pub fn texts(env: Env, texts: impl IntoIterator<Item = String>) -> Value {
     let list = texts

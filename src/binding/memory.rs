@@ -1,5 +1,6 @@
 //! The linear memory as JavaScript sees it: external ArrayBuffers, dead after growth and recycle.
 
+use super::lent::{self, Claim, Lent};
 use super::node_api::{Env, Reference, Scope, Value};
 use std::cell::RefCell;
 
@@ -16,6 +17,7 @@ pub struct MemoryBuffer {
     whole: RefCell<Option<Shown>>,
     /// Over its first `WINDOW` bytes, so that views have the same `byteOffset` in it. Only where the whole is costly.
     window: RefCell<Option<Shown>>,
+    lent: Lent,
 }
 
 #[derive(Debug)]
@@ -34,27 +36,27 @@ impl MemoryBuffer {
     /// `None` where the runtime allows no external buffers (Electron from 21 on).
     pub fn value(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
         self.follow(env, base, len);
-        known(&self.whole).or_else(|| make(env, &self.whole, base, len, len))
+        known(env, &self.whole).or_else(|| self.make(env, &self.whole, base, len, len))
     }
 
     /// The buffer for a view that ends at `end`: the whole where there is one or it costs nothing, else the window where
     /// the view lies in it.
     pub fn value_for(&self, env: Env, base: *mut u8, len: usize, end: usize) -> Option<Value> {
         self.follow(env, base, len);
-        if let Some(whole) = known(&self.whole) {
+        if let Some(whole) = known(env, &self.whole) {
             return Some(whole);
         }
         if len < COSTLY || end > WINDOW {
             return self.value(env, base, len);
         }
-        known(&self.window).or_else(|| make(env, &self.window, base, len, WINDOW))
+        known(env, &self.window).or_else(|| self.make(env, &self.window, base, len, WINDOW))
     }
 
     /// Whether a value is one of the buffers. Makes none.
     pub fn is_own(&self, env: Env, value: Value) -> bool {
         [&self.whole, &self.window]
             .into_iter()
-            .filter_map(known)
+            .filter_map(shown)
             .any(|own| env.strict_equals(own, value))
     }
 
@@ -79,28 +81,78 @@ impl MemoryBuffer {
             };
             let _scope = Scope::open(env);
             if let Some(buffer) = shown.reference.value() {
-                // Ours and external, so it can be detached. V8 does not free external memory on detach: the region stays
-                // the sandbox's.
-                let _ = env.detach(buffer);
+                self.lent.detach(env, buffer);
             }
         }
     }
+
+    /// Who may have the memory now, besides those who hold a buffer. As long as there is a claim on it, it must stay as
+    /// it is. No exception may be pending.
+    pub fn claim(&self, env: Env) -> Option<Claim> {
+        let _scope = Scope::open(env);
+        let live: Vec<_> = [&self.whole, &self.window]
+            .into_iter()
+            .filter_map(shown)
+            .collect();
+        self.lent.claim(env, &live)
+    }
+
+    /// The generation ends: gives every view of its memory length 0, at once where nobody claims it.
+    pub fn end(&self, env: Env, claim: Option<&Claim>) {
+        match claim {
+            None => self.detach(env),
+            Some(_) => {
+                self.whole.take();
+                self.window.take();
+            }
+        }
+        self.lent.end();
+    }
+
+    /// The generation has not ended after all: the claim on its memory remains.
+    pub fn owe(&self) {
+        self.lent.owe();
+    }
+
+    /// Nobody has the sandbox any more: views that are still held keep the memory, not the other way round.
+    pub fn abandon(&self) {
+        for place in [&self.whole, &self.window] {
+            if place.take().is_some() {
+                self.lent.lose();
+            }
+        }
+    }
+
+    fn make(
+        &self,
+        env: Env,
+        place: &Place,
+        base: *mut u8,
+        len: usize,
+        size: usize,
+    ) -> Option<Value> {
+        if let Some(taken) = shown(place) {
+            // Somebody took its memory away (`known` gives only what is not): another one shows the same.
+            self.lent.detach(env, taken);
+        }
+        let buffer = self.lent.buffer(env, base, size)?;
+        let reference = Reference::new(env, buffer)?;
+        *place.borrow_mut() = Some(Shown {
+            reference,
+            base,
+            len,
+        });
+        Some(buffer)
+    }
 }
 
-fn known(place: &Place) -> Option<Value> {
+/// The buffer that is shown, unless somebody has detached it.
+fn known(env: Env, place: &Place) -> Option<Value> {
+    shown(place).filter(|buffer| !lent::is_detached(env, *buffer))
+}
+
+fn shown(place: &Place) -> Option<Value> {
     place.borrow().as_ref()?.reference.value()
-}
-
-fn make(env: Env, place: &Place, base: *mut u8, len: usize, shown: usize) -> Option<Value> {
-    // SAFETY: the region is mapped as long as the sandbox, which detaches the buffer before it gives the region up.
-    let buffer = unsafe { env.external_buffer(base, shown, None, std::ptr::null_mut()) }.ok()?;
-    let reference = Reference::new(env, buffer)?;
-    *place.borrow_mut() = Some(Shown {
-        reference,
-        base,
-        len,
-    });
-    Some(buffer)
 }
 
 /// Whether the runtime lets addons make ArrayBuffers over memory of their own. Electron's V8 keeps all buffers in a cage

@@ -1,16 +1,19 @@
 //! A sandbox as the addon keeps it, and the ways in for what comes from JavaScript: [`enter`], [`SandboxCell::alone`] and
 //! [`SandboxCell::look`].
 
-use super::errors;
 use super::gate::Gate;
+use super::lent::Claim;
 use super::memory::MemoryBuffer;
 use super::node_api::{Env, Failed, Reference, Res, Value, panic_text};
+use super::{ending, errors, in_flight};
 use crate::emscripten::js::JsRef;
 use crate::emscripten::{Runtime, exceptions::Description};
 use crate::engine::{Owner, Unwind};
 use crate::instance::Instance;
+use crate::memory::{Leftover, LinearHandle};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 // SAFETY: every `Runtime` lives in an `Instance`'s box from before it is linked until after its store is dropped, is
 // never moved out of it, and is only used on the thread of its JavaScript environment.
@@ -172,16 +175,90 @@ impl SandboxCell {
         if self.is_busy() {
             return Err(errors::busy(self.env, "dispose"));
         }
-        self.buffer.detach(self.env);
+        let claim = self.buffer.claim(self.env);
+        self.buffer.end(self.env, claim.as_ref());
         self.drop_errors();
+        let left = claim.as_ref().and_then(|_| self.linear());
+        let left = left.map(Leftover::memory);
         // Dropped when nothing is borrowed any more: it lets go of JavaScript values.
         let instance = self.gate.replace(None).unwrap_or(None);
         drop(instance);
+        if let Some(claim) = claim {
+            in_flight::park(self.env, left, claim);
+        }
         self.script_error.borrow_mut().take();
         self.fault_hook.borrow_mut().take();
         self.explainer.borrow_mut().take();
         self.errno_error.borrow_mut().take();
         Ok(())
+    }
+
+    /// Nobody has the sandbox any more, but perhaps a view of its memory.
+    pub fn abandon(&self) {
+        self.buffer.abandon();
+        // No call is on the stack: nobody has a function of it.
+        let _ = self.release();
+    }
+
+    /// Works on the instance as [`SandboxCell::alone`] does, with what puts another region or another memory in place of the
+    /// current one, for a generation that is over. Whoever may still have that finds it as it was.
+    pub fn replace_memory<R>(&self, what: &str, work: impl FnOnce(&mut Instance) -> R) -> Res<R> {
+        if self.is_busy() {
+            return Err(errors::busy(self.env, what));
+        }
+        let claim = self.buffer.claim(self.env);
+        let linear = claim.as_ref().and_then(|_| self.linear());
+        if let Some(linear) = &linear
+            && !in_flight::has_room(linear.private_bytes())
+        {
+            return Err(errors::in_flight(self.env));
+        }
+        self.buffer.end(self.env, claim.as_ref());
+        let Some((claim, linear)) = claim.zip(linear) else {
+            return self.alone(what, work);
+        };
+        linear.hold();
+        let done = self.alone(what, work);
+        let mut left = linear.take_left();
+        if !self.linear().is_some_and(|now| Arc::ptr_eq(&now, &linear)) {
+            left.push(Leftover::memory(linear));
+        } else if left.is_empty() {
+            self.buffer.owe();
+        }
+        self.park(left, claim, done.is_err());
+        done
+    }
+
+    /// The same within a generation, which may be given another region: its image is taken, or it starts from one.
+    pub fn change_memory<R>(&self, what: &str, work: impl FnOnce(&mut Instance) -> R) -> Res<R> {
+        let claim = self.buffer.claim(self.env);
+        let linear = claim.as_ref().and_then(|_| self.linear());
+        let Some((claim, linear)) = claim.zip(linear) else {
+            return self.alone(what, work);
+        };
+        linear.hold();
+        let done = self.alone(what, work);
+        let left = linear.take_left();
+        if left.is_empty() {
+            linear.let_go();
+        } else {
+            self.buffer.end(self.env, Some(&claim));
+            self.park(left, claim, done.is_err());
+        }
+        done
+    }
+
+    fn park(&self, left: Vec<Leftover>, claim: Claim, failed: bool) {
+        // JavaScript runs while nothing is thrown.
+        let thrown = failed.then(|| self.env.take_exception());
+        in_flight::park(self.env, left, claim);
+        if let Some(thrown) = thrown {
+            self.env.throw(thrown);
+        }
+    }
+
+    fn linear(&self) -> Option<LinearHandle> {
+        self.look(|instance| instance.runtime.wasm.linear().cloned())?
     }
 
     /// The JavaScript error that crossed wasm under this key.
@@ -360,6 +437,10 @@ fn run<R>(
 /// Throws in JavaScript what ended a call.
 #[cold]
 fn surface(cell: &SandboxCell, unwind: Unwind, outermost: bool) -> Failed {
+    if ending::is_ending() {
+        // Nobody is told: no JavaScript runs any more, and no error can be made.
+        return Failed::Thrown;
+    }
     let fault = outermost && unwind.is_fault();
     let error = errors::of_unwind(cell.env, cell, unwind);
     if outermost {

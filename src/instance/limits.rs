@@ -1,5 +1,6 @@
 //! Stopping wasm from another thread: at a deadline, or because somebody asks.
 
+use super::JsThread;
 use crate::engine::{InterruptFlag, TrapKind, Unwind};
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
@@ -10,6 +11,10 @@ use std::time::{Duration, Instant};
 
 /// How often the watchdog looks at the deadlines of running calls. A time-out is noticed at most so much later.
 const TICK: Duration = Duration::from_millis(5);
+/// How often it looks whether the JavaScript of a thread is to end, while calls without a limit come and go.
+const SLOW_TICK: Duration = Duration::from_millis(20);
+/// So often without seeing a call, it sleeps until there is one.
+const QUIET_TICKS: u32 = 50;
 
 /// Stops the calls of one sandbox. Any thread may hold it, also longer than the sandbox.
 pub struct Interrupter {
@@ -24,6 +29,8 @@ pub struct Interrupter {
     /// Why the flags are up. Written with `flags` locked.
     asked: AtomicBool,
     expired: AtomicBool,
+    /// The thread that runs its calls.
+    thread: Option<Arc<JsThread>>,
 }
 
 /// Every interrupter of the process, for threads that only have its number.
@@ -50,7 +57,11 @@ impl Interrupter {
             deadline: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             expired: AtomicBool::new(false),
+            thread: JsThread::current(),
         });
+        if let Some(thread) = &this.thread {
+            thread.add(&this);
+        }
         ALL.lock()
             .entry(id)
             .or_default()
@@ -108,7 +119,29 @@ impl Interrupter {
     }
 
     /// An outermost call begins.
+    #[inline]
     pub fn begin(&self) {
+        self.enter();
+        self.limit();
+    }
+
+    /// The same, for those who look by themselves whether there is a limit.
+    #[inline]
+    pub fn enter(&self) {
+        if let Some(thread) = &self.thread {
+            thread.enter();
+        }
+    }
+
+    #[inline]
+    pub fn leave(&self) {
+        if let Some(thread) = &self.thread {
+            thread.leave();
+        }
+    }
+
+    /// The limit of an outermost call begins.
+    pub fn limit(&self) {
         if let Some(timeout) = self.timeout {
             // Locked, so that the watchdog is either done with the last call, and what it raised is taken back here, or
             // sees this call's deadline.
@@ -126,7 +159,14 @@ impl Interrupter {
     }
 
     /// It has ended: what it ended with, told apart from the module's own `unreachable`.
+    #[inline]
     pub fn end(&self, unwind: Option<Unwind>) -> Option<Unwind> {
+        self.leave();
+        self.unlimit(unwind)
+    }
+
+    /// The limit has ended.
+    pub fn unlimit(&self, unwind: Option<Unwind>) -> Option<Unwind> {
         if self.is_idle() {
             return unwind;
         }
@@ -213,25 +253,46 @@ fn raise(flags: &[InterruptFlag], up: bool) {
     }
 }
 
-/// The one thread that looks at deadlines, started with the first sandbox that has a limit.
-struct Watchdog {
-    watched: Mutex<Vec<Weak<Interrupter>>>,
+/// The one thread that looks at deadlines, and at threads that are to end. Started with the first sandbox that has a
+/// limit, or the first thread that can be looked at.
+pub(super) struct Watchdog {
+    watched: Mutex<Watched>,
+    /// A call with a limit must wake it.
     sleeping: AtomicBool,
+    /// Any call must.
+    asleep: AtomicBool,
     woken: Condvar,
 }
 
-static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
-    watched: Mutex::new(Vec::new()),
+#[derive(Default)]
+struct Watched {
+    started: bool,
+    limits: Vec<Weak<Interrupter>>,
+    threads: Vec<Arc<JsThread>>,
+}
+
+pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
+    watched: Mutex::default(),
     sleeping: AtomicBool::new(false),
+    asleep: AtomicBool::new(false),
     woken: Condvar::new(),
 });
 
 impl Watchdog {
     fn watch(&'static self, interrupter: &Arc<Interrupter>) {
         let mut watched = self.watched.lock();
-        let first = watched.capacity() == 0;
-        watched.push(Arc::downgrade(interrupter));
-        if first {
+        watched.limits.push(Arc::downgrade(interrupter));
+        self.start(&mut watched);
+    }
+
+    pub(super) fn watch_thread(&'static self, thread: &Arc<JsThread>) {
+        let mut watched = self.watched.lock();
+        watched.threads.push(thread.clone());
+        self.start(&mut watched);
+    }
+
+    fn start(&'static self, watched: &mut Watched) {
+        if !std::mem::replace(&mut watched.started, true) {
             // Without the thread, limits do not hold: better no sandbox than one that pretends.
             let spawned = thread::Builder::new()
                 .name("emvm-watchdog".into())
@@ -244,24 +305,65 @@ impl Watchdog {
         // Sequentially consistent, as the deadline's store before it and both in `run`: either this sees the watchdog
         // asleep, or the watchdog sees the deadline before it sleeps.
         if self.sleeping.load(Ordering::SeqCst) {
-            drop(self.watched.lock());
-            self.woken.notify_one();
+            self.rouse();
         }
+    }
+
+    /// For calls without a limit, which must cost nothing: a call that begins just as the watchdog lies down is seen by
+    /// its last look, a tick later.
+    #[inline]
+    pub(super) fn wake_if_asleep(&self) {
+        if self.asleep.load(Ordering::Relaxed) {
+            self.rouse();
+        }
+    }
+
+    #[cold]
+    fn rouse(&self) {
+        drop(self.watched.lock());
+        self.woken.notify_one();
     }
 
     fn run(&self) {
         let mut watched = self.watched.lock();
+        let mut quiet = 0;
         loop {
-            if raise_expired(&mut watched) {
+            if raise_expired(&mut watched.limits) {
+                watched.check_threads();
+                quiet = 0;
+                self.asleep.store(false, Ordering::SeqCst);
                 self.woken.wait_for(&mut watched, TICK);
                 continue;
             }
+            let running = watched.check_threads();
+            quiet = if running { 0 } else { quiet + 1 };
+            let lasting = watched.threads.is_empty() || quiet > QUIET_TICKS;
             self.sleeping.store(true, Ordering::SeqCst);
-            if !raise_expired(&mut watched) {
-                self.woken.wait(&mut watched);
+            if !raise_expired(&mut watched.limits) {
+                if lasting {
+                    self.woken.wait(&mut watched);
+                    quiet = 0;
+                } else {
+                    // One tick before it lies down for good it says so: what was about to begin without seeing it is seen.
+                    self.asleep.store(quiet == QUIET_TICKS, Ordering::SeqCst);
+                    self.woken.wait_for(&mut watched, SLOW_TICK);
+                }
             }
+            self.asleep.store(quiet >= QUIET_TICKS, Ordering::SeqCst);
             self.sleeping.store(false, Ordering::SeqCst);
         }
+    }
+}
+
+impl Watched {
+    /// Stops the calls of threads that are to end; tells whether any call is running.
+    fn check_threads(&mut self) -> bool {
+        let mut running = false;
+        self.threads.retain(|thread| {
+            running |= thread.check();
+            !thread.is_gone()
+        });
+        running
     }
 }
 

@@ -6,11 +6,13 @@ mod image;
 mod limits;
 mod startup;
 mod stats;
+mod threads;
 
 pub use image::{Image, ImageKey, ImageSlot};
 pub use limits::Interrupter;
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
+pub use threads::JsThread;
 
 use crate::emscripten::{Runtime, fs};
 use crate::engine::Unwind;

@@ -67,8 +67,8 @@ fn run(jobs: &Receiver<Job>) {
 }
 
 fn clean_one(Job { mut dirty, home }: Job) {
-    // A sandbox that has gone meanwhile needs no spare: dropping the region gives all back.
-    if Arc::strong_count(&home) > 1 && dirty.restore().is_ok() {
+    // A sandbox that has gone meanwhile, or has a spare, needs none: dropping the region gives all back.
+    if Arc::strong_count(&home) > 1 && home.lock().is_none() && dirty.restore().is_ok() {
         *home.lock() = Some(dirty);
     }
 }

@@ -1,6 +1,7 @@
 //! One linear memory of one sandbox: what compiled code reads, and the flip.
 
 use super::cleaner::{self, Spare};
+use super::leftover::Leftover;
 use super::{Error, Image, Region, WASM_PAGE, os};
 use parking_lot::Mutex;
 use std::cell::{RefCell, UnsafeCell};
@@ -42,7 +43,7 @@ pub fn refusals() -> u64 {
 /// A linear memory. wasmer owns one handle, the sandbox another.
 #[derive(Debug)]
 pub struct Linear {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// What compiled code reads: written only by this type, and only while no wasm frame is live (a recycle) or from
     /// within wasm itself (growth).
     definition: Definition,
@@ -54,8 +55,15 @@ pub struct Linear {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     active: Region,
+    /// Others may still read and write the active region (see [`Linear::hold`]): it is neither cleaned, hidden, unmapped
+    /// nor used again, but left as it is.
+    pub(super) held: bool,
+    /// Every byte was given back, and the address space too: there is no growth any more.
+    released: bool,
+    /// Held regions that were left, until somebody takes them.
+    left: Vec<Leftover>,
     /// Where a clean region over `image` waits; `None` until the first recycle that needs one, empty while the cleaner has it.
     spare: Option<Spare>,
     image: Option<Arc<Image>>,
@@ -104,6 +112,19 @@ pub fn collect_created<R>(cap: Option<u64>, make: impl FnOnce() -> R) -> (R, Vec
 }
 
 impl State {
+    /// Goes on with another region; the active one, which is held, stays as it is.
+    fn leave_for(&mut self, fresh: Region) {
+        let held = std::mem::replace(&mut self.active, fresh);
+        self.held = false;
+        self.left
+            .push(Leftover::region(held, self.spare.get_or_insert_default()));
+    }
+
+    /// The active region, of a memory that is not used any more.
+    pub(super) fn into_active(mut self) -> Region {
+        std::mem::replace(&mut self.active, Region::none())
+    }
+
     /// Whether the active region is back at its image, by copying.
     fn copy_back(&mut self) -> bool {
         if self.patience > 0 {
@@ -163,6 +184,9 @@ impl Linear {
         };
         let state = State {
             active,
+            held: false,
+            released: false,
+            left: Vec::new(),
             spare: None,
             image: None,
             patience: 0,
@@ -200,6 +224,11 @@ impl Linear {
         self.state.lock().active.base()
     }
 
+    /// Nothing is left of it, see [`Linear::release`].
+    pub fn is_released(&self) -> bool {
+        self.state.lock().released
+    }
+
     /// Bytes of linear memory.
     pub fn len(&self) -> usize {
         self.state.lock().len
@@ -224,7 +253,7 @@ impl Linear {
         let mut state = self.state.lock();
         let old = state.len;
         let new = old.saturating_add(delta as usize * WASM_PAGE);
-        if new > self.max || state.active.extend(new).is_err() {
+        if new > self.max || state.released || state.active.extend(new).is_err() {
             self.refused.store(new as u64, Ordering::Relaxed);
             REFUSALS.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -271,7 +300,15 @@ impl Linear {
     /// Continues on an image. No wasm frame may be live.
     pub fn adopt(&self, image: &Arc<Image>) -> Result<(), Error> {
         let mut state = self.state.lock();
-        state.active.adopt(image)?;
+        if state.held {
+            let fresh = Region::with_image(image)?;
+            state.leave_for(fresh);
+        } else if state.released {
+            state.active = Region::with_image(image)?;
+            state.released = false;
+        } else {
+            state.active.adopt(image)?;
+        }
         // Made by the first recycle that needs it: most generations write little.
         state.spare = None;
         state.patience = 0;
@@ -301,10 +338,17 @@ impl Linear {
     /// Goes back to the image. No wasm frame may be live, and views of the old bytes must have been detached.
     pub fn recycle(&self) -> Result<RecycleOutcome, Error> {
         let mut state = self.state.lock();
-        let Some(len) = state.image.as_ref().map(|image| image.len()) else {
+        let Some(image) = state.image.clone() else {
             return Ok(RecycleOutcome::NoImage);
         };
-        let outcome = if state.copy_back() {
+        let outcome = if state.held {
+            let fresh = match state.clean_region() {
+                Some(clean) => clean,
+                None => Region::with_image(&image)?,
+            };
+            state.leave_for(fresh);
+            RecycleOutcome::Flipped
+        } else if state.copy_back() {
             RecycleOutcome::CopiedBack
         } else if let Some(clean) = state.clean_region() {
             let dirty = std::mem::replace(&mut state.active, clean);
@@ -325,17 +369,44 @@ impl Linear {
             }
             RecycleOutcome::CleanedInPlace
         };
-        state.len = len;
+        state.len = image.len();
         self.write(&state);
         Ok(outcome)
     }
 
-    /// Gives every byte back; the memory has length 0 from then on. No wasm frame may be live.
+    /// Somebody outside may go on reading and writing the bytes that the memory shows now, whatever becomes of the memory:
+    /// a request that was given a view of them. Its region is left alone from here on: see [`Linear::take_left`].
+    pub fn hold(&self) {
+        self.state.lock().held = true;
+    }
+
+    /// The region was not left, and who holds it will be asked again.
+    pub fn let_go(&self) {
+        self.state.lock().held = false;
+    }
+
+    /// Regions that were left because they were held. Whoever takes them frees them when nobody has their bytes.
+    pub fn take_left(&self) -> Vec<Leftover> {
+        std::mem::take(&mut self.state.lock().left)
+    }
+
+    /// Private bytes of the active region: what it costs to leave it.
+    pub fn private_bytes(&self) -> usize {
+        let state = self.state.lock();
+        let accessible = state.active.accessible();
+        os::dirty_bytes(state.active.base(), accessible).map_or(accessible, |(_, private)| private)
+    }
+
+    /// Gives every byte back, and the address space; the memory has length 0 from then on. No wasm frame may be live.
     pub fn release(&self) -> Result<(), Error> {
         let mut state = self.state.lock();
-        state
-            .active
-            .adopt(&Arc::new(Image::take(&[], os::backend())?))?;
+        let nothing = Region::nothing()?;
+        if state.held {
+            state.leave_for(nothing);
+        } else {
+            state.active = nothing;
+        }
+        state.released = true;
         state.spare = None;
         state.image = None;
         state.len = 0;
@@ -347,7 +418,7 @@ impl Linear {
     /// are dirty ones. No wasm frame may be live, and nothing may refer to the bytes.
     pub fn retire(&self) {
         let mut state = self.state.lock();
-        if state.len < RETIRED_BYTES {
+        if state.held || state.len < RETIRED_BYTES {
             return;
         }
         // Without address space for another region this one goes with the memory.
@@ -367,6 +438,15 @@ impl Linear {
                 base: state.active.base(),
                 current_length: state.len,
             });
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.held {
+            // Nobody took it over: rather address space that is lost than bytes that somebody writes to.
+            self.active.abandon();
         }
     }
 }

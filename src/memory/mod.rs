@@ -14,10 +14,12 @@
 //! * [`Linear`]: a recycle (no wasm frame may be live) copies the image's bytes over the pages that were written. Where these
 //!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
 //!   dirty region to the cleaner: constant cost, whatever was leaked.
+//! * [`Leftover`]: a region that was left as it is, because requests of the system may still read and write it.
 //! * `os`: the same functions per platform; the portable backend is compiled everywhere.
 
 mod cleaner;
 mod image;
+mod leftover;
 mod linear;
 mod os;
 mod region;
@@ -25,6 +27,7 @@ mod residency;
 mod zeroed;
 
 pub use image::Image;
+pub use leftover::Leftover;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};
 pub use os::{Backend, backend, descriptor_limit};
 pub use region::Region;

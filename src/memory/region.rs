@@ -3,7 +3,7 @@
 use super::image::{Image, Source};
 use super::{Error, RESERVATION, os};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Address space for one linear memory.
 ///
@@ -16,10 +16,12 @@ use std::sync::Arc;
 /// is not to be had, the first part is ordinary memory that the image's pages were copied into.
 #[derive(Debug)]
 pub struct Region {
-    /// Start of the reservation; owned, released on drop.
+    /// Start of the reservation; owned, released on drop. Null where there is none.
     base: *mut u8,
     /// `[0, accessible)` may be read and written; the rest faults. Never above 4 GiB.
     accessible: usize,
+    /// The reservation is every such region's: it is not released on drop, and nothing of it ever becomes accessible.
+    shared: bool,
     /// What `restore` brings back. With a sealed image, `[0, image.filled)` is its private mapping.
     image: Option<Arc<Image>>,
 }
@@ -43,6 +45,7 @@ impl Region {
         let mut region = Self {
             base,
             accessible: 0,
+            shared: false,
             image: None,
         };
         region.prefer_large_pages(SMALL_PAGES_WITHOUT_IMAGE);
@@ -68,6 +71,7 @@ impl Region {
     /// Makes `[0, len)` accessible; new bytes are zero. Does nothing when it is already.
     pub fn extend(&mut self, len: usize) -> Result<(), Error> {
         assert!(len <= RESERVATION);
+        assert!(len == 0 || !self.shared);
         if len > self.accessible {
             let more = len - self.accessible;
             // SAFETY: the range lies in this reservation.
@@ -187,6 +191,44 @@ impl Region {
         true
     }
 
+    /// No address space at all.
+    pub(super) fn none() -> Self {
+        Self {
+            base: ptr::null_mut(),
+            accessible: 0,
+            shared: false,
+            image: None,
+        }
+    }
+
+    /// A region of which nothing is accessible, ever. All of them lie at the same place.
+    pub(super) fn nothing() -> Result<Self, Error> {
+        static PLACE: OnceLock<usize> = OnceLock::new();
+        let base = match PLACE.get() {
+            Some(base) => *base,
+            None => {
+                let mut own = Self::new(0)?;
+                let base = *PLACE.get_or_init(|| own.base as usize);
+                if base == own.base as usize {
+                    own.abandon();
+                }
+                base
+            }
+        };
+        Ok(Self {
+            base: base as *mut u8,
+            accessible: 0,
+            shared: true,
+            image: None,
+        })
+    }
+
+    /// The reservation stays mapped for ever: whoever has its address may go on using it.
+    pub(super) fn abandon(&mut self) {
+        self.base = ptr::null_mut();
+        self.accessible = 0;
+    }
+
     /// Lets what lies beyond the first `small` bytes be of large pages, if they are wanted: a picture's worth of memory is
     /// then there after a few faults, not thousands. A range that is mapped anew forgets it.
     fn prefer_large_pages(&mut self, small: usize) {
@@ -240,8 +282,10 @@ impl Default for Written {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: the region owns its reservation; whoever had its base has promised to be done with it.
-        unsafe { os::release(self.base, RESERVATION) };
+        if !self.base.is_null() && !self.shared {
+            // SAFETY: the region owns its reservation; whoever had its base has promised to be done with it.
+            unsafe { os::release(self.base, RESERVATION) };
+        }
     }
 }
 
@@ -309,6 +353,14 @@ mod tests {
                 "{backend:?}"
             );
         }
+    }
+
+    #[test]
+    fn regions_of_nothing_share_their_place() {
+        let first = Region::nothing().unwrap();
+        let base = first.base();
+        drop(first);
+        assert_eq!(Region::nothing().unwrap().base(), base);
     }
 
     #[test]

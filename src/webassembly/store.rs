@@ -4,7 +4,7 @@ use super::compiled::{Compiled, engine};
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
 use crate::engine::{Recorder, Site, state};
-use crate::memory::{LinearHandle, collect_created};
+use crate::memory::{Leftover, LinearHandle, collect_created};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +20,9 @@ use wasmer_vm::{
 
 /// A wasm function by identity.
 pub type FuncRef = VMFuncRef;
+
+/// Memories of one realm that are not disposed of. Another few threads should have address space for as many.
+const MEMORIES: usize = 4096;
 
 /// What the engine or the limits refused.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +180,23 @@ impl Store {
 
     // Memories.
 
+    /// Refuses one more memory where there are as many as may be.
+    pub fn check_memories(&self, what: &str) -> Result<(), StoreError> {
+        if self.linears.len() < MEMORIES {
+            return Ok(());
+        }
+        let live = self.linears.values().filter(|linear| !linear.is_released());
+        if live.count() < MEMORIES {
+            return Ok(());
+        }
+        Err(StoreError::Range(format!(
+            "{what}: this namespace has {MEMORIES} memories, and each keeps 8 GiB of address space until it is disposed of \
+             (memory.dispose()) or the namespace goes: wasm objects are not collected one by one. Open modules with open(), \
+             whose generations are given back"
+        )))
+    }
     pub fn new_memory(&mut self, limits: MemoryLimits) -> Result<usize, StoreError> {
+        self.check_memories("WebAssembly.Memory()")?;
         let ty = MemoryType::new(Pages(limits.min), limits.max.map(Pages), false);
         let tunables = engine().tunables();
         let (memory, linears) = collect_created(self.memory_cap, || {
@@ -230,12 +249,18 @@ impl Store {
             linear.retire();
         }
     }
-    /// Gives the pages of a memory back. Instances that use it see a memory of length 0.
-    pub fn dispose_memory(&mut self, key: usize) {
-        if let Some(linear) = self.linears.get(&key) {
-            // The address range stays reserved: wasm code relies on faults, not on checks.
-            let _ = linear.release();
+    /// Gives the pages of a memory back. Instances that use it see a memory of length 0. With `held`, others may still have
+    /// its bytes, which are given back here instead.
+    pub fn dispose_memory(&mut self, key: usize, held: bool) -> Vec<Leftover> {
+        let Some(linear) = self.linears.get(&key) else {
+            return Vec::new();
+        };
+        if held {
+            linear.hold();
         }
+        // The address range stays reserved: wasm code relies on faults, not on checks.
+        let _ = linear.release();
+        linear.take_left()
     }
     pub fn keep_linears(&mut self, linears: Vec<LinearHandle>) {
         for linear in linears {

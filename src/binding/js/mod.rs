@@ -3,9 +3,9 @@
 mod registers;
 mod values;
 
-use super::crossing;
 use super::node_api::{Env, Failed, Reference, Res, Value};
 use super::sandbox::SandboxCell;
+use super::{crossing, ending};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{Js, JsValue, Kind};
 use crate::engine::Unwind;
@@ -162,6 +162,14 @@ impl NapiJs {
     #[cold]
     pub fn unwind(&self, failed: Failed, otherwise: impl FnOnce() -> Unwind) -> Unwind {
         match failed {
+            Failed::Thrown if ending::has_ended() => {
+                // Nothing catches this one.
+                let interrupter = self.cell().look(|instance| instance.interrupter.clone());
+                if let Some(interrupter) = interrupter {
+                    interrupter.interrupt();
+                }
+                Unwind::Interrupted
+            }
             Failed::Thrown => {
                 let error = self.env.take_exception();
                 crossing::restored(self.env, self.cell(), error)

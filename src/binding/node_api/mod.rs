@@ -71,6 +71,14 @@ impl Env {
         self.0
     }
 
+    /// The event loop of libuv that runs this thread's JavaScript.
+    pub fn event_loop(self) -> Option<*const std::ffi::c_void> {
+        let mut uv = ptr::null_mut();
+        // SAFETY: writes one address.
+        let status = unsafe { sys::napi_get_uv_event_loop(self.0, &mut uv) };
+        (status == sys::Status::napi_ok && !uv.is_null()).then_some(uv.cast_const().cast())
+    }
+
     #[inline]
     fn check(self, status: sys::napi_status) -> Res<()> {
         if status == sys::Status::napi_ok {

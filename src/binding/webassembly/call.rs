@@ -2,6 +2,7 @@
 
 use super::realm::{ErrorKind, FunctionCell, Realm};
 use super::value::{to_js, to_wasm};
+use crate::binding::ending;
 use crate::binding::node_api::{Failed, Kind, Ref, Res, Scope, Value, with_padded};
 use crate::engine::Exit;
 use crate::engine::vm::{self, HostExit};
@@ -213,6 +214,10 @@ pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
     realm.sync_buffers();
     let _scope = Scope::open(realm.env);
     let outcome = call_out(realm, import, slots);
+    if outcome.is_err() && ending::has_ended() {
+        // Nothing catches this one.
+        realm.interrupter.interrupt();
+    }
     if import.thunked {
         let exnref = match outcome {
             Ok(()) => 0,

@@ -53,6 +53,12 @@ pub fn realm_release(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.undefined())
 }
 
+/// Whether the realm can be released now: requests under way may still have its memory, and so much waits for such already
+/// that this cannot.
+pub fn realm_can_leave(env: Env, a: &Arguments) -> Res<Value> {
+    Ok(env.boolean(Realm::of(env, a[0])?.can_leave()))
+}
+
 pub fn realm_is_live(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.boolean(Realm::of(env, a[0])?.is_live()))
 }
@@ -158,6 +164,10 @@ static FUNCTIONS: &[Entry] = &[
     Entry {
         name: "realmRelease",
         run: realm_release,
+    },
+    Entry {
+        name: "realmCanLeave",
+        run: realm_can_leave,
     },
     Entry {
         name: "realmIsLive",

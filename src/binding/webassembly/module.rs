@@ -180,6 +180,12 @@ pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
             "WebAssembly.Instance(): a table is larger than 10000000 elements",
         ));
     }
+    if module.info().memories.len() > module.info().num_imported_memories {
+        let room = realm.with(|store| store.check_memories("WebAssembly.Instance()"))?;
+        if let Err(error) = room {
+            return Err(realm.raise(ErrorKind::Range, &error.to_string()));
+        }
+    }
     let (objects, cap) = realm.with(|store| {
         store.keep_module(module);
         (store.objects_ptr(), store.memory_cap)

@@ -77,9 +77,7 @@ pub fn memory_dispose(env: Env, a: &Arguments) -> Res<Value> {
             "the module is still on the stack: dispose of its memory after the call returned",
         ));
     }
-    realm.drop_buffer(key);
-    realm.with(|store| store.dispose_memory(key))?;
-    realm.report();
+    realm.dispose_memory(key)?;
     Ok(env.undefined())
 }
 

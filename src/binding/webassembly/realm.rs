@@ -1,13 +1,14 @@
 //! One realm: a store of wasm objects and the JavaScript values tied to it.
 
 use crate::binding::gate::{Gate, Held};
-use crate::binding::node_api::{Env, Failed, Ref, Res, Value};
+use crate::binding::in_flight;
+use crate::binding::lent::{Claim, Lent};
+use crate::binding::node_api::{Env, Failed, Ref, Res, Scope, Value};
 use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
-use crate::memory::{self, RecycleOutcome};
+use crate::memory::{self, Leftover, RecycleOutcome};
 use crate::webassembly::{FuncRef, ImageError, Made, Store, StoreImage, ValueKind};
-use napi::sys;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -74,25 +75,15 @@ impl Drop for Realm {
     /// Nobody has anything of the realm any more, or its thread ends.
     fn drop(&mut self) {
         if self.is_live() {
+            // Buffers are collected on their own: their memory may still be in sight.
             for buffer in self.buffers.borrow_mut().drain(..) {
                 self.env.forget(buffer.js);
+                self.lent.lose();
             }
-            // Buffers are collected on their own: their memory may still be in sight.
-            self.escaped.set(Rc::strong_count(&self.shown) > 1);
             self.empty();
         }
         self.env.forget(self.helpers.error);
     }
-}
-
-/// Held by what lies behind each buffer, which outlives the buffer where somebody took it away
-/// (`ArrayBuffer.prototype.transfer`): the store, when the realm has gone before.
-#[derive(Default)]
-struct Shown(RefCell<Option<Store>>);
-
-unsafe extern "C" fn unshown(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
-    // SAFETY: the count that `external_buffer` gave away. Node calls this on the thread of the environment.
-    drop(unsafe { Rc::from_raw(hint.cast::<Shown>()) });
 }
 
 /// What the callback of an exported function needs. Owned by the realm, so it outlives every function object.
@@ -137,9 +128,8 @@ pub struct Realm {
     buffers: RefCell<SmallVec<[Buffer; 2]>>,
     /// Wasm exceptions that stand for a JavaScript object: exnref -> externref number.
     identities: RefCell<FxHashMap<u32, usize>>,
-    /// Set when somebody may have taken a buffer's memory away: it must stay mapped.
-    escaped: Cell<bool>,
-    shown: Rc<Shown>,
+    /// Buffers over the realm's memories.
+    lent: Lent,
     /// What `rewind` brings the store back to, and how often it was; 0 until there is an image.
     images: RefCell<Vec<Option<StoreImage>>>,
     generation: Cell<u64>,
@@ -182,8 +172,7 @@ impl Realm {
             imports: RefCell::default(),
             buffers: RefCell::default(),
             identities: RefCell::default(),
-            escaped: Cell::new(false),
-            shown: Rc::default(),
+            lent: Lent::default(),
             images: RefCell::default(),
             generation: Cell::new(0),
             late: RefCell::default(),
@@ -250,8 +239,9 @@ impl Realm {
             if self.refusals.replace(refusals) != refusals {
                 let _ = self.with(|store| store.forget_refusals());
             }
+            self.interrupter.enter();
             if !self.interrupter.is_idle() {
-                self.interrupter.begin();
+                self.interrupter.limit();
             }
         }
         Ok(held)
@@ -262,12 +252,15 @@ impl Realm {
         let outermost = held.is_outermost();
         drop(held);
         self.sync_buffers();
+        if outermost {
+            self.interrupter.leave();
+        }
         if self.interrupter.is_idle() {
             return None;
         }
         let ended = failed.then(Unwind::unreachable);
         let ended = match outermost {
-            true => self.interrupter.end(ended),
+            true => self.interrupter.unlimit(ended),
             false => self.interrupter.name(ended),
         };
         match ended {
@@ -439,18 +432,66 @@ impl Realm {
         if span.len == 0 {
             return self.env.array_buffer(&[]);
         }
-        let shown = Rc::into_raw(self.shown.clone());
-        // SAFETY: the memory stays mapped until `release`, which detaches the buffer first, or until `unshown`.
-        let made = unsafe {
-            let hint = shown.cast_mut().cast();
-            self.env
-                .external_buffer(span.base, span.len, Some(unshown), hint)
-        };
-        if made.is_err() {
-            // SAFETY: nobody else will.
-            drop(unsafe { Rc::from_raw(shown) });
+        match self.lent.buffer(self.env, span.base, span.len) {
+            Some(js) => Ok(js),
+            None => Err(self.raise(
+                ErrorKind::Range,
+                "this runtime made no buffer over the memory",
+            )),
         }
-        made
+    }
+    /// The buffers are left to those who claim their memory.
+    fn give_up_buffers(&self, which: impl Fn(&Buffer) -> bool) {
+        self.buffers.borrow_mut().retain(|buffer| {
+            let gone = which(buffer);
+            if gone {
+                self.env.forget(buffer.js);
+            }
+            !gone
+        });
+    }
+    /// A generation is over: its views have length 0, at once where nobody claims its memories.
+    fn give_up_all_buffers(&self) -> Option<Claim> {
+        let claim = self.claim(|_| true);
+        match &claim {
+            None => self.drop_buffers(|_| true),
+            Some(_) => self.give_up_buffers(|_| true),
+        }
+        self.lent.end();
+        claim
+    }
+    /// Who may have memories of the realm, besides those who hold a buffer.
+    fn claim(&self, which: impl Fn(&Buffer) -> bool) -> Option<Claim> {
+        let _scope = Scope::open(self.env);
+        let buffers = self.buffers.borrow();
+        let shown = buffers
+            .iter()
+            .filter(|buffer| buffer.seen.len > 0 && which(buffer));
+        let live = shown.filter_map(|buffer| self.env.deref(buffer.js).ok());
+        let live: SmallVec<[Value; 2]> = live.collect();
+        drop(buffers);
+        self.lent.claim(self.env, &live)
+    }
+    /// Whether the realm's memories can be left to those who claim them, if somebody does.
+    pub fn can_leave(&self) -> bool {
+        let sum = |store: &mut Store| store.linears().map(|linear| linear.private_bytes()).sum();
+        let bytes = || self.store.look(sum).unwrap_or(0);
+        self.claim(|_| true).is_none() || in_flight::has_room(bytes())
+    }
+    /// Gives the pages of one memory back; its length is 0 from then on.
+    pub fn dispose_memory(&self, key: usize) -> Res<()> {
+        let its = |buffer: &Buffer| buffer.place.key() == key;
+        let claim = self.claim(its);
+        match &claim {
+            None => self.drop_buffers(its),
+            Some(_) => self.give_up_buffers(its),
+        }
+        let left = self.with(|store| store.dispose_memory(key, claim.is_some()))?;
+        if let Some(claim) = claim {
+            in_flight::park(self.env, left, claim);
+        }
+        self.report();
+        Ok(())
     }
     /// Detaches the buffers of memories that have grown since.
     #[inline]
@@ -475,14 +516,10 @@ impl Realm {
                 return true;
             }
             match env.deref(buffer.js) {
-                Ok(js) if env.is_detached(js) == Ok(false) => {
-                    // Ours, so it can be detached; what was not is kept.
-                    if env.detach(js).is_err() {
-                        self.escaped.set(true);
-                    }
-                }
-                // Taken away, or collected, and with it who knows that it was taken away.
-                _ => self.escaped.set(true),
+                Ok(js) if buffer.seen.len > 0 => self.lent.detach(env, js),
+                Ok(_) => {}
+                // Collected, and with it who knows that it was taken away.
+                Err(_) => self.lent.lose(),
             }
             env.forget(buffer.js);
             false
@@ -527,10 +564,10 @@ impl Realm {
     pub fn take_image(&self) -> Res<usize> {
         self.at_rest("take its image")?;
         self.forget_exceptions();
-        let image = self.with(StoreImage::take)?;
-        let image = image.map_err(|error| self.no_image(&error))?;
+        let image = self.leave_memories(self.claim(|_| true), StoreImage::take)?;
         // What is shown of a memory that moved is shown no more.
         self.sync_buffers();
+        let image = image.map_err(|error| self.no_image(&error))?;
         self.generation.set(self.generation.get().max(1));
         let mut images = self.images.borrow_mut();
         images.push(Some(image));
@@ -548,13 +585,7 @@ impl Realm {
         let Some(image) = images.get(number).and_then(Option::as_ref) else {
             return Err(self.stale());
         };
-        self.drop_buffers(|_| true);
-        if self.escaped.get() {
-            return Err(self.raise(
-                ErrorKind::Runtime,
-                "a buffer of this instance's memory was transferred: what it shows cannot be taken back",
-            ));
-        }
+        let claim = self.give_up_all_buffers();
         self.forget_exceptions();
         self.generation.set(self.generation.get() + 1);
         for key in self.late.borrow_mut().drain(..) {
@@ -562,7 +593,7 @@ impl Realm {
                 self.env.forget(reference);
             }
         }
-        let outcome = self.with(|store| image.restore(store))?;
+        let outcome = self.leave_memories(claim, |store| image.restore(store))?;
         let outcome = outcome.map_err(|error| self.no_image(&error))?;
         self.report();
         Ok(outcome)
@@ -575,6 +606,33 @@ impl Realm {
         };
         let found = self.with(|store| image.differences(store))?;
         found.map_err(|error| self.no_image(&error))
+    }
+    /// Runs what may put other regions in place of those that the memories have, which are left to whoever claims them.
+    fn leave_memories<R>(
+        &self,
+        claim: Option<Claim>,
+        work: impl FnOnce(&mut Store) -> R,
+    ) -> Res<R> {
+        let Some(claim) = claim else {
+            return self.with(work);
+        };
+        let (done, left) = self.with(|store| {
+            let linears: Vec<_> = store.linears().cloned().collect();
+            linears.iter().for_each(|linear| linear.hold());
+            let done = work(store);
+            let left = linears.iter().flat_map(|linear| {
+                let left = linear.take_left();
+                linear.let_go();
+                left
+            });
+            (done, left.collect::<Vec<_>>())
+        })?;
+        if !left.is_empty() {
+            self.give_up_buffers(|_| true);
+            self.lent.end();
+            in_flight::park(self.env, left, claim);
+        }
+        Ok(done)
     }
     fn at_rest(&self, what: &str) -> Res<()> {
         if self.depth() == 0 {
@@ -616,24 +674,27 @@ impl Realm {
                 "the module is still on the stack: release it after the call returned",
             ));
         }
-        self.drop_buffers(|_| true);
         self.empty();
         Ok(())
     }
     fn empty(&self) {
+        let claim = self.give_up_all_buffers();
         self.interrupter.forget();
         if ptr::eq(LAST.get(), self) {
             LAST.set(ptr::null());
         }
         // Nobody holds it: `release` has looked, and who has the realm's last function is not in it.
         let store = self.store.replace(None).unwrap_or(None);
-        if self.escaped.get() {
-            *self.shown.0.borrow_mut() = store;
-        } else {
-            if let Some(store) = &store {
-                store.retire_memories();
+        if let Some(mut store) = store {
+            match claim {
+                Some(claim) => {
+                    let memories = store.take_linears();
+                    let left: Vec<_> = memories.into_iter().map(Leftover::memory).collect();
+                    drop(store);
+                    in_flight::park(self.env, left, claim);
+                }
+                None => store.retire_memories(),
             }
-            drop(store);
         }
         for (_, reference) in self.functions.borrow_mut().drain() {
             self.env.forget(reference);

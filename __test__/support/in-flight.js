@@ -1,0 +1,201 @@
+'use strict'
+
+// Requests that are under way when the memory they were given ends: each begins one, ends the generation, and looks at what
+// the request got and at what the next generations see. For scripts of `onBoth`.
+
+const assert = require('node:assert')
+const crypto = require('node:crypto')
+const fs = require('node:fs')
+const http = require('node:http')
+const net = require('node:net')
+const os = require('node:os')
+const path = require('node:path')
+const zlib = require('node:zlib')
+const { execFileSync } = require('node:child_process')
+const { once } = require('node:events')
+const { promisify } = require('node:util')
+
+const MB = 2 ** 20
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-in-flight-'))
+process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }))
+let files = 0
+const file = () => path.join(folder, String(++files))
+
+function fifo () {
+  const name = file()
+  execFileSync('mkfifo', [name])
+  return name
+}
+
+// So many bytes of the instance's memory, all of the same value.
+function lend (vm, size, value) {
+  const at = vm.exports._malloc(size)
+  assert.notStrictEqual(at, 0)
+  const view = Buffer.from(vm.exports.HEAPU8.buffer, at, size)
+  view.fill(value)
+  return view
+}
+
+const all = (bytes, value) => bytes.length > 0 && bytes.every((byte) => byte === value)
+
+// Each way for a generation to end. `later` is what its successor has of the same place, filled with another value.
+const ENDS = {
+  async recycle (vm, size) {
+    await vm.isReady()
+    await vm.isReady()
+    return lend(vm, size, 9)
+  },
+  async growth (vm, size) {
+    vm.exports._grow(3 * MB)
+    vm.exports._grow(3 * MB)
+    return ENDS.recycle(vm, size)
+  },
+  async dispose (vm) { vm.dispose() }
+}
+
+// `begin(view)` gives a promise for when the request is over, or `{ over, go }`: `go` lets it be.
+async function during (faults, end, size, begin) {
+  const { vm } = await faults()
+  const spare = await faults()
+  const view = lend(vm, size, 7)
+  const begun = begin(view)
+  const { over, go } = begun.over ? begun : { over: begun }
+  over.catch(() => {})
+  await sleep(0)
+  const later = await ENDS[end](vm, size)
+  const waited = spare.vm.stats().regionsInFlight
+  if (go) await go()
+  const result = await over
+  if (later) assert.ok(all(later, 9), 'a later generation was written to')
+  for (let i = 0; spare.vm.stats().regionsInFlight > 0; i++) {
+    assert.ok(i < 500, 'the region is not given back')
+    await sleep(10)
+  }
+  spare.vm.dispose()
+  if (end !== 'dispose') vm.dispose()
+  return { result, waited }
+}
+
+const requests = {
+  async read (faults, end) {
+    const name = fifo()
+    const fd = fs.openSync(name, 'r+')
+    const { result, waited } = await during(faults, end, MB, (view) => ({
+      over: new Promise((resolve, reject) => fs.read(fd, view, 0, 100, null, (error, count) => error ? reject(error) : resolve(count))),
+      go: () => fs.writeSync(fd, 'a secret')
+    }))
+    fs.closeSync(fd)
+    assert.deepStrictEqual([result, waited > 0], [8, true])
+  },
+
+  async promisedRead (faults, end) {
+    const name = fifo()
+    const handle = await fs.promises.open(name, 'r+')
+    const { result, waited } = await during(faults, end, MB, (view) => ({
+      over: handle.read(view, 0, 100, null),
+      go: () => fs.writeFileSync(name, 'a secret')
+    }))
+    await handle.close()
+    assert.deepStrictEqual([result.bytesRead, waited > 0], [8, true])
+  },
+
+  // Node writes it piece by piece.
+  async promisedWrite (faults, end) {
+    const name = file()
+    await during(faults, end, 4 * MB, (view) => fs.promises.writeFile(name, view))
+    const written = fs.readFileSync(name)
+    assert.ok(written.length === 4 * MB && all(written, 7), `${written.length} bytes`)
+  },
+
+  // The stream opens its file first.
+  async writeStream (faults, end) {
+    const name = file()
+    await during(faults, end, 4 * MB, (view) => {
+      const stream = fs.createWriteStream(name)
+      stream.write(view.subarray(0, MB))
+      stream.write(view.subarray(MB, 2 * MB))
+      stream.end(view.subarray(2 * MB))
+      return once(stream, 'close')
+    })
+    const written = fs.readFileSync(name)
+    assert.ok(written.length === 4 * MB && all(written, 7), `${written.length} bytes`)
+  },
+
+  async randomFill (faults, end) {
+    await during(faults, end, 24 * MB, promisify(crypto.randomFill))
+  },
+
+  async scrypt (faults, end) {
+    const { result } = await during(faults, end, 4 * MB, (view) => promisify(crypto.scrypt)(view, 'salt', 64))
+    assert.ok(result.equals(crypto.scryptSync(Buffer.alloc(4 * MB, 7), 'salt', 64)))
+  },
+
+  // Many steps, each with the same view.
+  async deflate (faults, end) {
+    const { result } = await during(faults, end, 24 * MB, promisify(zlib.deflate))
+    const inflated = zlib.inflateSync(result)
+    assert.ok(inflated.length === 24 * MB && all(inflated, 7))
+  },
+
+  async response (faults, end) {
+    const server = http.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address()
+    const asked = http.get({ port, host: '127.0.0.1' })
+    const answered = once(asked, 'response')
+    const [, response] = await once(server, 'request')
+    const { waited } = await during(faults, end, 12 * MB, (view) => {
+      response.end(view)
+      return {
+        over: new Promise((resolve) => response.once('close', resolve)),
+        // Nobody has read anything so far.
+        async go () {
+          await sleep(200)
+          const [answer] = await answered
+          let count = 0
+          for await (const chunk of answer) {
+            assert.ok(all(chunk, 7), 'the response is of another generation')
+            count += chunk.length
+            if (count % 5 === 0) await sleep(1)
+          }
+          assert.ok(answer.complete)
+          assert.strictEqual(count, 12 * MB)
+          asked.destroy()
+        }
+      }
+    })
+    server.closeAllConnections()
+    server.close()
+    assert.ok(waited > 0)
+  },
+
+  // What the stream has not given to the system yet.
+  async socketWrites (faults, end) {
+    const server = net.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = net.connect(server.address().port, '127.0.0.1').pause()
+    const [socket] = await once(server, 'connection')
+    const { waited } = await during(faults, end, 12 * MB, (view) => {
+      for (let i = 0; i < 12; i += 4) socket.write(view.subarray(i * MB, (i + 4) * MB))
+      socket.end('end')
+      return {
+        over: once(socket, 'close'),
+        async go () {
+          await sleep(200)
+          const chunks = []
+          for await (const chunk of client) chunks.push(chunk)
+          const got = Buffer.concat(chunks)
+          assert.strictEqual(got.length, 12 * MB + 3)
+          assert.ok(all(got.subarray(0, -3), 7))
+          assert.strictEqual(got.subarray(-3).toString(), 'end')
+        }
+      }
+    })
+    server.close()
+    assert.ok(waited > 0)
+  }
+}
+
+module.exports = { requests, lend, all, fifo, sleep, MB }

@@ -1,0 +1,142 @@
+'use strict'
+
+// Requests under way that may have views of memory whose generation is over. The addon keeps such memory as it is; what is
+// said here is when it need not any more: see src/binding/in_flight.rs.
+
+const { setInterval, clearInterval } = require('node:timers')
+const { performance } = require('node:perf_hooks')
+
+// Undocumented, but there in all versions of Node, in workers too: the requests of files and streams, as objects.
+const active = process._getActiveRequests
+const underWay = () => active === undefined ? [] : active.call(process)
+
+// Between two looks, in milliseconds; and while somebody waits for one.
+const SELDOM = 10
+const OFTEN = 1
+// While somebody waits, the collector is asked to look so often at most.
+const PRESS = 200
+
+// Requests that hold no memory of the caller's.
+const HARMLESS = new Set([
+  'ShutdownWrap', 'TCPConnectWrap', 'PipeConnectWrap', 'GetAddrInfoReqWrap', 'GetNameInfoReqWrap', 'QueryReqWrap'
+])
+
+// A write by JavaScript names its chunks; strings among them are copied. All other requests may have anything.
+function mayHold (request, shows) {
+  const { name } = request.constructor
+  if (HARMLESS.has(name)) return false
+  if (name !== 'WriteWrap' || request.handle === undefined || typeof request.oncomplete !== 'function') return true
+  // Until Node 23 several chunks are in `_chunks`.
+  const chunks = [request.buffer, request._chunks].flat().filter((chunk) => chunk !== undefined && chunk !== null)
+  return chunks.some((chunk) => typeof chunk !== 'string' && (!ArrayBuffer.isView(chunk) || shows(chunk)))
+}
+
+// What a stream has not given to the system yet waits behind what it has. It would be empty once the views are, and the
+// other end would get less than it was promised: the stream gets copies.
+function saveQueue (request, shows) {
+  const { handle } = request
+  if (handle === undefined || handle === null) return
+  for (const key of Object.getOwnPropertySymbols(handle)) {
+    const queue = key.description === 'owner_symbol' && handle[key]?._writableState?.getBuffer?.()
+    if (!queue) continue
+    for (const entry of queue) if (shows(entry.chunk)) entry.chunk = Buffer.copyBytesFrom(entry.chunk)
+  }
+}
+
+const over = (buffers) => (value) => ArrayBuffer.isView(value) && buffers.includes(value.buffer)
+const listed = () => new WeakSet(underWay())
+
+// `before`: requests that cannot have one of the buffers, since they were under way before there was one.
+function claim (before, ...buffers) {
+  const requests = underWay()
+  const shows = over(buffers)
+  const clear = requests.filter((request) => before?.has(request) || !mayHold(request, shows))
+  // Who has nothing of it now may get what waits behind: from here on the views may be empty.
+  if (clear.length === requests.length) for (const request of requests) saveQueue(request, shows)
+  return [requests.length, requests.length - clear.length, new WeakSet(clear)]
+}
+
+// Of each claim: the requests that cannot have its memory, and its buffers.
+function look (...claims) {
+  const requests = underWay()
+  const answer = [requests.length]
+  for (let i = 0; i < claims.length; i += 2) {
+    const clear = claims[i]
+    const shows = over(claims[i + 1])
+    const suspects = requests.filter((request) => !clear.has(request) && mayHold(request, shows))
+    if (suspects.length === 0) for (const request of requests) saveQueue(request, shows)
+    answer.push(suspects.length)
+  }
+  return answer
+}
+
+// `native`: the addon. Once per thread.
+function install (native) {
+  let timer
+  let waiting = []
+  let pressed = 0
+
+  function settle () {
+    // Who waits has just found no room, and finds out by trying whether there is some now.
+    if (waiting.length > 0) press()
+    const left = native.lookAtRegionsInFlight()
+    const woken = waiting
+    waiting = []
+    for (const wake of woken) wake()
+    if (woken.length > 0) watch()
+    if (left > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  // The thread may be so busy that the collector alone tells.
+  function press () {
+    if (performance.now() - pressed < PRESS) return
+    native.pressForRegions()
+    pressed = performance.now()
+  }
+
+  function watch () {
+    clearInterval(timer)
+    timer = setInterval(settle, waiting.length > 0 ? OFTEN : SELDOM)
+    if (waiting.length === 0) timer.unref()
+  }
+
+  native.setInFlightHooks(listed, claim, look, () => { if (timer === undefined) watch() })
+
+  return {
+    regions: () => native.regionsInFlight(),
+    hasRoom: () => native.hasRoomInFlight(),
+    // Resolves when it is worth another try.
+    wait () {
+      return new Promise((resolve) => {
+        waiting.push(resolve)
+        watch()
+      })
+    }
+  }
+}
+
+let installed
+
+module.exports = {
+  install (native) { installed ??= install(native) },
+  // Runs `work` when there is room for what it leaves, and again where there was not enough. `check` throws when nobody
+  // wants it any more.
+  async withRoom (work, check) {
+    for (;;) {
+      await installed.wait()
+      check()
+      try {
+        return await work()
+      } catch (error) {
+        if (error.inFlight !== true) throw error
+      }
+    }
+  },
+  // Waits until less than may be is waiting.
+  async room () {
+    while (!installed.hasRoom()) await installed.wait()
+  },
+  regionsInFlight: () => installed.regions()
+}

@@ -1,0 +1,163 @@
+//! What a generation's memory is lent to JavaScript as, and who may have it when the generation ends.
+//!
+//! libuv's reads and writes and the work of the thread pool go on using the address of a buffer that was detached, and
+//! Node's own JavaScript goes on with the views it was given: zlib ends the process when it finds one empty in between. And
+//! `ArrayBuffer.prototype.transfer` moves the memory into a buffer that nobody here knows. So what shows memory to
+//! JavaScript is made here and nowhere else, and who ends a generation asks for the [`Claim`] on its memory first.
+
+use super::in_flight;
+use super::node_api::{Env, Reference, Value};
+use napi::sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::rc::Rc;
+
+/// Counts the buffers whose memory is still in sight, one more for whoever asks.
+pub type Sight = Rc<()>;
+
+unsafe extern "C" fn out_of_sight(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
+    // SAFETY: the count that `Lent::buffer` gave away. Node calls this once, on the thread of the environment.
+    drop(unsafe { Rc::from_raw(hint.cast::<()>()) });
+}
+
+/// Buffers over one generation's memory.
+#[derive(Debug, Default)]
+pub struct Lent {
+    given: Cell<bool>,
+    /// A buffer was detached by somebody else, or given up while somebody may hold it: its memory may live on in another.
+    escaped: Cell<bool>,
+    sight: RefCell<Sight>,
+    /// Buffers of this generation that growth detached while requests were under way.
+    past: RefCell<Vec<Reference>>,
+    /// Requests that were under way before the first buffer was given: a `WeakSet`.
+    before: RefCell<Option<Reference>>,
+    /// Requests of an earlier generation may have the memory, too.
+    owed: Cell<bool>,
+}
+
+/// Somebody may have the memory that a generation leaves.
+#[derive(Debug)]
+pub struct Claim {
+    /// Requests that are under way may have it. Else it was taken away, and is in sight for as long as it is.
+    pub requests: bool,
+    /// Those of them that cannot have it, a `WeakSet`; `None` when that is not known.
+    pub clear: Option<Reference>,
+    /// The buffers that show it, not kept alive. Requests may go on using them, so they are detached when these are over.
+    pub buffers: Vec<Reference>,
+    /// Those that were detached before.
+    pub past: Vec<Reference>,
+    pub taken: bool,
+    /// The memory of all of `buffers`, and of what was taken away, is in sight until this is the last.
+    pub sight: Sight,
+    /// Nobody has the memory when it is out of sight and `past` is collected: all who may have it had it from these.
+    pub sight_tells: bool,
+}
+
+impl Lent {
+    /// A buffer over memory that stays mapped until the claim on it is settled. `None` where the runtime allows none.
+    pub fn buffer(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
+        if !self.given.replace(true) && in_flight::under_way() > 0 {
+            *self.before.borrow_mut() = in_flight::listed(env);
+        }
+        let sight = Rc::into_raw(self.sight.borrow().clone());
+        // SAFETY: whoever gives the memory up asks for the claim on it first.
+        let made =
+            unsafe { env.external_buffer(base, len, Some(out_of_sight), sight.cast_mut().cast()) };
+        if made.is_err() {
+            // SAFETY: nobody else will.
+            drop(unsafe { Rc::from_raw(sight) });
+        }
+        made.ok()
+    }
+
+    /// Gives every view of a buffer length 0.
+    pub fn detach(&self, env: Env, buffer: Value) {
+        if !detach(env, buffer) {
+            self.escaped.set(true);
+        } else if in_flight::under_way() > 0
+            && let Some(reference) = Reference::weak(env, buffer)
+        {
+            self.past.borrow_mut().push(reference);
+        }
+    }
+
+    /// A buffer of which nobody can say what becomes of it.
+    pub fn lose(&self) {
+        self.escaped.set(true);
+    }
+
+    /// Who may have the generation's memory now. `live` are the buffers that show it.
+    pub fn claim(&self, env: Env, live: &[Value]) -> Option<Claim> {
+        if !self.given.get() {
+            return None;
+        }
+        let taken = self.escaped.get() || live.iter().any(|buffer| is_detached(env, *buffer));
+        let requests = self.requests(env, live);
+        if !taken && requests.is_none() {
+            return None;
+        }
+        let buffers = live
+            .iter()
+            .filter_map(|buffer| Reference::weak(env, *buffer));
+        let past = self.past.borrow();
+        let past = past.iter().filter_map(Reference::value);
+        let past: Vec<_> = past
+            .filter_map(|buffer| Reference::weak(env, buffer))
+            .collect();
+        Some(Claim {
+            requests: requests.is_some(),
+            clear: requests.flatten(),
+            buffers: buffers.collect(),
+            taken,
+            sight: self.sight.borrow().clone(),
+            sight_tells: !self.owed.get(),
+            past,
+        })
+    }
+
+    /// Whether requests under way may have the memory, and which of them have not, where that is known.
+    fn requests(&self, env: Env, live: &[Value]) -> Option<Option<Reference>> {
+        if in_flight::under_way() == 0 {
+            return None;
+        }
+        if self.owed.get() {
+            return Some(None);
+        }
+        let past = self.past.borrow();
+        let past = past.iter().filter_map(Reference::value);
+        let before = self.before.borrow().as_ref().and_then(Reference::value);
+        in_flight::claim(env, before, live.iter().copied().chain(past))
+    }
+
+    /// The generation is over, and its memory is left to those who claim it. What is lent from here on is another
+    /// generation's.
+    pub fn end(&self) {
+        if !self.given.replace(false) {
+            return;
+        }
+        self.owed.set(false);
+        self.escaped.set(false);
+        self.past.borrow_mut().clear();
+        self.before.take();
+        // Those of a generation that ended without a claim are out of sight soon.
+        if Rc::strong_count(&self.sight.borrow()) > 1 {
+            self.sight.take();
+        }
+    }
+
+    /// The memory was to be left to those who claim it, but could not be: they have it still, whatever is lent besides.
+    pub fn owe(&self) {
+        self.given.set(true);
+        self.owed.set(true);
+    }
+}
+
+/// Detaches a buffer of emvm's, which is external, so that is allowed: its memory stays. False when somebody else has
+/// detached it before, and so has its memory.
+pub fn detach(env: Env, buffer: Value) -> bool {
+    !is_detached(env, buffer) && env.detach(buffer).is_ok()
+}
+
+pub fn is_detached(env: Env, buffer: Value) -> bool {
+    env.is_detached(buffer).unwrap_or(false)
+}
