@@ -28,7 +28,7 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
 }
 
 /// Calls of this thread are stopped when its JavaScript is to end. False where that cannot be told.
-#[napi]
+#[napi(catch_unwind)]
 pub fn watch_thread(env: &Env) -> bool {
     let watches = ending::watch();
     let _ = env.add_env_cleanup_hook((), |()| JsThread::forget());

@@ -74,7 +74,7 @@ fn owner() -> Option<Rc<Owner>> {
 }
 
 /// `lib/in-flight.js` gives each thread its functions.
-#[napi]
+#[napi(catch_unwind)]
 pub fn set_in_flight_hooks(
     env: &napi::Env,
     listed: Unknown,
@@ -194,19 +194,19 @@ pub fn park(env: Env, left: impl IntoIterator<Item = Leftover>, claim: Claim) {
 }
 
 /// How many regions of this thread wait.
-#[napi]
+#[napi(catch_unwind)]
 pub fn regions_in_flight() -> u32 {
     owner().map_or(0, |owner| owner.parked.borrow().len() as u32)
 }
 
 /// Whether more may wait.
-#[napi]
+#[napi(catch_unwind)]
 pub fn has_room_in_flight() -> bool {
     has_room(0)
 }
 
 /// Makes V8 collect what nobody has any more, where buffers that nobody has keep regions.
-#[napi]
+#[napi(catch_unwind)]
 pub fn press_for_regions(env: &napi::Env) {
     let env = Env::new(env.raw());
     env.adjust_external_memory(PRESSURE);
@@ -215,7 +215,7 @@ pub fn press_for_regions(env: &napi::Env) {
 
 /// Frees what nobody has any more, in a turn of the event loop of its own: within another's, the next step of what a
 /// request belongs to may be about to begin. Gives how many regions are left.
-#[napi]
+#[napi(catch_unwind)]
 pub fn look_at_regions_in_flight(env: &napi::Env) -> u32 {
     let Some(owner) = owner() else { return 0 };
     owner.look(Env::new(env.raw()));
