@@ -20,7 +20,7 @@ function copyOfPackage (t, files) {
   return folder
 }
 
-const FILES = ['lib/binding.js', 'lib/platform.js', 'scripts/install.js', 'scripts/build.js']
+const FILES = ['lib/binding.js', 'lib/in-flight.js', 'lib/platform.js', 'lib/platform-packages.js', 'scripts/install.js', 'scripts/build.js']
 
 function node (folder, args, env = {}) {
   return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, EMVM_BINDING: '', EMVM_SKIP_BUILD: '', ...env } })

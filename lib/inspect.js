@@ -38,7 +38,7 @@ async function inspect (source, given) {
       ? { minified: facts.minified, shape: facts.shape ?? null, uses: facts.uses, moduleKeys: facts.moduleKeys, emAsm: Object.keys(facts.emAsm).length }
       : null,
     rewind: options.rewind && !error ? host === 'native' ? { possible: true } : await trial(source, given) : null,
-    extras: facts.fragment ? { bytes: facts.fragment.source.length, pre: facts.fragment.hasPre, post: facts.fragment.hasExtras, freeNames: facts.fragment.freeNames.map(({ name }) => name) } : null,
+    extras: facts.fragment ? { bytes: facts.fragment.bytes, pre: facts.fragment.hasPre, post: facts.fragment.hasExtras, freeNames: facts.fragment.freeNames.map(({ name }) => name) } : null,
     compileMs: program.compileMs,
     fromCache: program.fromCache
   }

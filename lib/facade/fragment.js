@@ -98,12 +98,16 @@ function evaluate (facade) {
   return { roots: () => [], ...made, guard, isLate: isLate(facade.facts) }
 }
 
+const NO_ARGUMENTS = Object.freeze([])
+
 // The parameter `$emvm`, by the names that its calls have in the fragment.
 function tellerOf (changes, loop) {
   return {
     key: (object, key) => changes.key(object, key),
     whole: (object) => changes.whole(object),
     all: () => changes.all(),
+    // Among the arguments of a call, of which it gives none.
+    none: () => NO_ARGUMENTS,
     made: (target, object, key) => target !== undefined ? object : key === undefined ? changes.whole(object) : changes.key(object, key),
     wait: (value) => loop.wait(value)
   }

@@ -347,7 +347,7 @@ fn facts(program: &Program) -> Value {
     let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
         let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
         json!({
-            "source": f.source, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async, "keepsState": f.keeps_state, "replacesModule": f.replaces_module,
+            "source": f.source, "bytes": f.bytes, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async, "keepsState": f.keeps_state, "replacesModule": f.replaces_module,
         })
     });
     let memory = reading.facts.memories.first();

@@ -34,6 +34,8 @@ pub struct Fragment {
     pub source: String,
     pub free_names: Vec<FreeName>,
     pub has_pre: bool,
+    /// Bytes of the package's own JavaScript in it.
+    pub bytes: usize,
     pub has_extras: bool,
     /// `extras` is an async function.
     pub extras_async: bool,
@@ -147,6 +149,7 @@ pub fn cut(
     out.fragment = Some(Fragment {
         // What cannot tell of its writes is made anew.
         keeps_state: told.is_none() || state::keeps_state(&source),
+        bytes: source.len(),
         source: told.unwrap_or(source),
         free_names: cutter
             .free

@@ -114,7 +114,7 @@ pub fn tell(source: &str) -> Option<String> {
 /// Text before and after a piece of the source.
 struct Wrap {
     span: Span,
-    before: &'static str,
+    before: String,
     after: String,
 }
 
@@ -216,13 +216,58 @@ impl<'a, 'b> Teller<'a, 'b> {
             return;
         }
         let key = key.map(|key| format!(",{key:?}")).unwrap_or_default();
+        let before = self.telling(id, object, key.is_empty());
+        self.wrap(object.span(), before, format!("{key})"));
+    }
+
+    /// The call that tells of a write to `object`.
+    fn telling(&self, id: NodeId, object: &Expression<'a>, is_whole: bool) -> &'static str {
         // What a constructor makes is new.
-        let before = match (self.is_made_here(id, object), key.is_empty()) {
+        match (self.is_made_here(id, object), is_whole) {
             (true, _) => "$emvm.made(new.target,",
             (false, false) => "$emvm.key(",
             (false, true) => "$emvm.whole(",
+        }
+    }
+
+    /// A call of a method that changes its object. Where the object can be named twice it is told of among the arguments,
+    /// so that V8's message for a method that is not there names it as the source does.
+    fn mutation(&mut self, id: NodeId, object: &Expression<'a>, call: &CallExpression<'a>) {
+        let after = call.callee.span().end;
+        let gap = self.ast.slice(Span::new(after, call.span.end));
+        let is_plain = matches!(
+            object,
+            Expression::ThisExpression(_) | Expression::Identifier(_)
+        ) && !matches!(call.callee, Expression::ParenthesizedExpression(_));
+        let spaces = gap.len() - gap.trim_start().len();
+        if !is_plain || !gap[spaces..].starts_with('(') || self.is_new(id, object) {
+            return self.write(id, object, None);
+        }
+        let tell = format!(
+            "{}{})",
+            self.telling(id, object, true),
+            self.ast.slice(object.span())
+        );
+        let first = call.arguments.first().map(|first| match first {
+            Argument::SpreadElement(spread) => spread.argument.span(),
+            other => other.span(),
+        });
+        let (span, before, after) = match first {
+            Some(first) => (first, format!("({tell},"), ")".into()),
+            None => {
+                let at = after + spaces as u32 + 1;
+                (
+                    Span::new(at, at),
+                    String::new(),
+                    format!("...$emvm.none({tell})"),
+                )
+            }
         };
-        self.wrap(object.span(), before, format!("{key})"));
+        self.wraps.push(Wrap {
+            span,
+            before,
+            after,
+        });
     }
 
     /// `this` of a plain function: where that is called by `new`, it is new. In a class it may be what a base class gave.
@@ -291,7 +336,7 @@ impl<'a, 'b> Teller<'a, 'b> {
     fn wrap(&mut self, span: Span, before: &'static str, after: String) {
         self.wraps.push(Wrap {
             span,
-            before,
+            before: before.into(),
             after,
         });
     }
@@ -313,7 +358,7 @@ impl<'a, 'b> Teller<'a, 'b> {
             let text = format!("roots:()=>[{}],", names.join(","));
             self.wraps.push(Wrap {
                 span: Span::new(at, at),
-                before: "",
+                before: String::new(),
                 after: text,
             });
         }
@@ -338,7 +383,7 @@ impl<'a, 'b> Teller<'a, 'b> {
                 if chained || matches!(object, Expression::Super(_)) {
                     self.unknown(id);
                 } else {
-                    self.write(id, object, None);
+                    self.mutation(id, object, call);
                 }
             } else if matches!(name, "call" | "apply" | "bind")
                 && let Some((_, method)) = member(object)
@@ -531,7 +576,7 @@ impl<'a, 'b> Teller<'a, 'b> {
             let wrap = &mut self.wraps[i];
             match ends {
                 0 => out.push_str(&wrap.after),
-                _ => out.push_str(wrap.before),
+                _ => out.push_str(&wrap.before),
             }
         }
         out.push_str(&text[at as usize..]);
@@ -599,7 +644,11 @@ mod tests {
     fn what_is_new_is_nobody_s() {
         check(
             "function F(){this.x=1;this.push(2)}",
-            "function F(){$emvm.made(new.target,this,\"x\").x=1;$emvm.made(new.target,this).push(2)}",
+            "function F(){$emvm.made(new.target,this,\"x\").x=1;this.push(($emvm.made(new.target,this),2))}",
+        );
+        check(
+            "function f(){a.push(...b);a.pop()}",
+            "function f(){a.push(...($emvm.whole(a),b));a.pop(...$emvm.none($emvm.whole(a)))}",
         );
         check(
             "function f(){var a={},b=[];a.x=1;b.push(a)}",
