@@ -77,7 +77,7 @@ fn era_1_38_unminified_with_post_js() {
         "{source}"
     );
     assert!(
-        source.contains("var table={};") && source.contains("table.size=1;"),
+        source.contains("var table={};") && source.contains("$emvm.key(table,\"size\").size=1;"),
         "{source}"
     );
     assert!(source.contains("var count;"), "{source}");
@@ -231,7 +231,9 @@ fn post_js_after_an_awaited_run() {
         let fragment = fragment.unwrap_or_else(|| panic!("{run}"));
         assert!(fragment.has_extras && !fragment.replaces_module, "{run}");
         assert!(
-            fragment.source.contains(r#"Module["solve"]"#),
+            fragment
+                .source
+                .contains(r#"$emvm.key(Module,"solve")["solve"]=x=>_malloc(x)"#),
             "{}",
             fragment.source
         );
@@ -385,8 +387,14 @@ fn pre_js_that_declares_its_own_module_adds_to_the_facades() {
     let fragment = read_js(&text, &wasm).glue.unwrap().fragment.unwrap();
     assert!(fragment.has_pre && !fragment.replaces_module);
     let source = &fragment.source;
-    assert!(source.contains("Object.assign(Module,{parse:"), "{source}");
-    assert!(source.contains("Module.Own=Own"), "{source}");
+    assert!(
+        source.contains("Object.assign($emvm.whole(Module),{parse:"),
+        "{source}"
+    );
+    assert!(
+        source.contains("$emvm.key(Module,\"Own\").Own=Own"),
+        "{source}"
+    );
 }
 
 #[test]
@@ -405,7 +413,7 @@ fn pre_js_that_puts_defaults_under_its_module_adds_what_is_missing() {
         assert!(fragment.has_pre && !fragment.replaces_module);
         let source = &fragment.source;
         assert!(
-            source.contains("\n(function(a){for(var k in a)if(!(k in Module))Module[k]=a[k]})({noInitialRun:true,preRun:function(){}});"),
+            source.contains("\n(function(a){for(var k in a)if(!(k in Module))$emvm.whole(Module)[k]=a[k]})({noInitialRun:true,preRun:function(){}});"),
             "{source}"
         );
     }
