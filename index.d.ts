@@ -476,7 +476,7 @@ export interface Stats {
   heapPeakBytes: number
   /** Memory of this sandbox that is in RAM, as the operating system counts it. */
   residentBytes: number
-  /** Memory this generation has written, which the next recycle gives back. */
+  /** Memory that is private to this sandbox: what this generation has written, and up to 256 KiB that earlier ones have. */
   dirtyBytes: number
   /** Native host: recycles that found the spare region not clean yet, and cleaned the memory in place. */
   cleanedInPlace?: number

@@ -7,7 +7,7 @@ const { setInterval, clearInterval } = require('node:timers')
 const { performance } = require('node:perf_hooks')
 
 // Undocumented, but there in all versions of Node, in workers too: the requests of files and streams, as objects.
-const active = process._getActiveRequests
+const active = /** @type {any} */ (process)._getActiveRequests
 const underWay = () => active === undefined ? [] : active.call(process)
 
 // Between two looks, in milliseconds; and while somebody waits for one.

@@ -14,7 +14,7 @@ const SANDBOX = {
   timeouts: ['counter', '{timeout}', 'Calls that ran too long or were interrupted'],
   heapBytes: ['gauge', 'By', 'Linear memory of live instances'],
   residentBytes: ['gauge', 'By', 'Memory of sandboxes that is in RAM'],
-  dirtyBytes: ['gauge', 'By', 'Memory that live instances have written and the next recycle gives back'],
+  dirtyBytes: ['gauge', 'By', 'Memory that is private to live sandboxes: what their instances have written'],
   liveHandles: ['gauge', '{object}', 'C++ objects of live instances that were not deleted']
 }
 

@@ -16,6 +16,10 @@ const USED_MS = 5
 
 class Surroundings {
   // `rewinder`: where an image is to be taken; it has timers and shadows of its own.
+  /**
+   * @param {any} source
+   * @param {any} surroundings
+   */
   constructor (source, { WebAssembly, args, failures, print, printErr, rewinder }) {
     this.rewinder = rewinder
     this.source = source

@@ -22,7 +22,7 @@ function gather () {
   const skip = new Set([require.cache, process.mainModule, process.argv, process.env])
   const queue = [
     globalThis, process, require('node:module'), [][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator](),
-    ''.matchAll(/x/g), Object.getPrototypeOf(Int8Array), async () => {}, (function* () {})(), (async function* () {})(), setImmediate(() => {})
+    ''.matchAll(/x/g), Object.getPrototypeOf(Int8Array), async () => {}, (function * () {})(), (async function * () {})(), setImmediate(() => {})
   ]
   const timer = setTimeout(() => {}, 0)
   clearTimeout(timer)

@@ -41,7 +41,7 @@ function moveLarge (walk, store) {
   return moved
 }
 
-function* chunksOf (records) {
+function * chunksOf (records) {
   let parts = []
   let bytes = 0
   for (const record of records) {
