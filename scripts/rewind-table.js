@@ -22,7 +22,7 @@ const rows = names.map((name) => {
 console.log(`## Rewound
 
 A selection of the cases on the glue host with \`rewind: true\` ([rewind](rewind.md)): five generations with different work left behind in each, every one compared with plain Node.
-${rewound.length} of ${names.length} are rewound and equal. Microseconds, medians of one run on a busy machine: *after a job*: the recycle right after the job, with all that it changed and left to the
+${rewound.length} of ${names.length} are rewound and equal. Microseconds, medians of one run: *after a job*: the recycle right after the job, with all that it changed and left to the
 garbage collector; *idle*: one after another; *anew*: \`isReady()\` without \`rewind\` and without a standby, what the package loads included. Evaluating anew takes ${mean.toFixed(1)} times as long as rewinding right
 after a job (geometric mean).
 
