@@ -168,14 +168,15 @@ function seedRandom (helpers) {
   return () => { count = 1 }
 }
 
-function inProcess (name) {
+// One case in a process of its own, by the script that is given; its answer is the line that begins with the name.
+function inProcess (script, name, seconds) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [__filename, corpus, modules, '--one', name], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...process.execArgv, script, corpus, modules, '--one', name], { stdio: ['ignore', 'pipe', 'pipe'] })
     let out = ''
     let err = ''
     child.stdout.on('data', (chunk) => { out += chunk })
     child.stderr.on('data', (chunk) => { err += chunk })
-    const late = setTimeout(() => child.kill('SIGKILL'), 1000 * option('limit', 180))
+    const late = setTimeout(() => child.kill('SIGKILL'), 1000 * option('limit', seconds))
     child.on('close', (code, signal) => {
       clearTimeout(late)
       const line = out.split('\n').filter((text) => text.startsWith('{"name"'))[0]
@@ -192,7 +193,7 @@ async function all () {
   let equal = 0
   await Promise.all(Array.from({ length: Number(option('jobs', 2)) }, async () => {
     for (let name; (name = queue.shift()) !== undefined;) {
-      const got = await inProcess(name)
+      const got = await inProcess(__filename, name, 180)
       const { sha256 } = expected[name]
       const ok = got.sha256 === sha256 && got.again === sha256
       const why = ok ? 'equal' : got.error ? got.error.split('\n')[0] : got.sha256 !== sha256 ? 'another result' : 'another result after a recycle'
@@ -205,7 +206,7 @@ async function all () {
   console.log(`${equal} of ${Object.keys(results).length} equal`)
 }
 
-module.exports = { AHEAD, FILES, formOf, seedRandom }
+module.exports = { AHEAD, FILES, formOf, inProcess, seedRandom }
 
 if (require.main !== module) {
   // Its tables are for scripts/rewind-run.js as well.

@@ -8,8 +8,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { spawn } = require('node:child_process')
-const { AHEAD, FILES, formOf, seedRandom } = require('./compatibility-run')
+const { AHEAD, FILES, formOf, inProcess, seedRandom } = require('./compatibility-run')
 
 const [corpus, modules] = process.argv.slice(2, 4).map((folder) => folder && path.resolve(folder))
 const option = (name, otherwise) => {
@@ -179,22 +178,6 @@ async function one (name) {
   }
 }
 
-function inProcess (name) {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...process.execArgv, __filename, corpus, modules, '--one', name], { stdio: ['ignore', 'pipe', 'pipe'] })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (chunk) => { out += chunk })
-    child.stderr.on('data', (chunk) => { err += chunk })
-    const late = setTimeout(() => child.kill('SIGKILL'), 1000 * option('limit', 240))
-    child.on('close', (code, signal) => {
-      clearTimeout(late)
-      const line = out.split('\n').filter((text) => text.startsWith('{"name"'))[0]
-      resolve(line ? JSON.parse(line) : { name, error: `no result: exit ${code} ${signal ?? ''} ${err.slice(-300)}` })
-    })
-  })
-}
-
 async function all () {
   const expected = JSON.parse(fs.readFileSync(path.join(corpus, 'expected.json'), 'utf8'))
   const only = option('only')
@@ -203,7 +186,7 @@ async function all () {
   const ratios = []
   await Promise.all(Array.from({ length: Number(option('jobs', 1)) }, async () => {
     for (let name; (name = queue.shift()) !== undefined;) {
-      const got = await inProcess(name)
+      const got = await inProcess(__filename, name, 240)
       results[name] = got
       if (got.ok && got.anewMicros) ratios.push(got.anewMicros / got.rewoundMicros)
       const figures = got.ok ? `${Math.round(got.rewoundMicros)} us after a job, ${Math.round(got.idleMicros)} idle, anew ${Math.round(got.anewMicros)}` : `${got.error ? got.error.split('\n')[0] : `another result: ${got.digests.map((digest) => digest === got.expected ? '=' : '!').join('')}`}`

@@ -1,7 +1,7 @@
 //! A region that its memory left as it is, because somebody outside may still read and write it.
 
 use super::cleaner::{self, Spare};
-use super::{LinearHandle, Region, os};
+use super::{LinearHandle, Region};
 use std::sync::Arc;
 
 /// Memory of a past generation that requests under way, or buffers that were taken away, may still refer to. It stays
@@ -31,11 +31,7 @@ impl Leftover {
     /// Bytes that the system could have back.
     pub fn private_bytes(&self) -> usize {
         match &self.0 {
-            Some(Left::Region(region, _)) => {
-                let accessible = region.accessible();
-                os::dirty_bytes(region.base(), accessible)
-                    .map_or(accessible, |(_, private)| private)
-            }
+            Some(Left::Region(region, _)) => region.private_bytes(),
             Some(Left::Memory(linear)) => linear.private_bytes(),
             None => 0,
         }

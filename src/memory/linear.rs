@@ -392,9 +392,7 @@ impl Linear {
 
     /// Private bytes of the active region: what it costs to leave it.
     pub fn private_bytes(&self) -> usize {
-        let state = self.state.lock();
-        let accessible = state.active.accessible();
-        os::dirty_bytes(state.active.base(), accessible).map_or(accessible, |(_, private)| private)
+        self.state.lock().active.private_bytes()
     }
 
     /// Gives every byte back, and the address space; the memory has length 0 from then on. No wasm frame may be live.

@@ -68,6 +68,11 @@ impl Region {
         self.accessible
     }
 
+    /// Bytes that the system could have back; all that is accessible where it cannot tell.
+    pub fn private_bytes(&self) -> usize {
+        os::dirty_bytes(self.base, self.accessible).map_or(self.accessible, |(_, private)| private)
+    }
+
     /// Makes `[0, len)` accessible; new bytes are zero. Does nothing when it is already.
     pub fn extend(&mut self, len: usize) -> Result<(), Error> {
         assert!(len <= RESERVATION);

@@ -17,18 +17,7 @@ fn values(args: &[JsValue]) -> &[Value] {
 
 impl Js for NapiJs {
     fn kind(&self, value: JsValue) -> Kind {
-        match self.env.kind(value.into()) {
-            node_api::Kind::Undefined => Kind::Undefined,
-            node_api::Kind::Null => Kind::Null,
-            node_api::Kind::Boolean => Kind::Boolean,
-            node_api::Kind::Number => Kind::Number,
-            node_api::Kind::String => Kind::String,
-            node_api::Kind::Symbol => Kind::Symbol,
-            node_api::Kind::Object => Kind::Object,
-            node_api::Kind::Function => Kind::Function,
-            node_api::Kind::BigInt => Kind::BigInt,
-            node_api::Kind::External => Kind::External,
-        }
+        self.env.kind(value.into())
     }
     fn undefined(&self) -> JsValue {
         self.env.undefined().into()

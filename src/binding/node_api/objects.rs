@@ -5,20 +5,7 @@ use napi::sys;
 use std::ffi::{CStr, c_void};
 use std::ptr;
 
-/// What `typeof` says, with `null` told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Undefined,
-    Null,
-    Boolean,
-    Number,
-    String,
-    Symbol,
-    Object,
-    Function,
-    External,
-    BigInt,
-}
+pub use crate::emscripten::js::Kind;
 
 impl Env {
     pub fn kind(self, value: Value) -> Kind {
