@@ -688,6 +688,8 @@ export interface Capabilities {
   backend: string
   /** Whether that is by copy-on-write. */
   copyOnWrite: boolean
+  /** Why not, where it is not: the system has no memory files, forbids them, or a variable says so. */
+  backendReason: string | null
   /** WebAssembly features, and whether modules may use them. */
   features: Record<
     'simd' | 'relaxedSimd' | 'bulkMemory' | 'exceptions' | 'legacyExceptions' | 'threads' | 'memory64' | 'tailCalls',

@@ -6,12 +6,14 @@ const { nodeTooOld } = require('./lib/platform')
 
 if (nodeTooOld()) throw new errors.UnsupportedError(nodeTooOld())
 
-require('./lib/variables').checkVariables()
+const { checkVariables, checkBackend } = require('./lib/variables')
+checkVariables()
 
 load().setErrorFactory(fromNative)
 
 const { open } = require('./lib/open')
 const { inspect, capabilities } = require('./lib/inspect')
+checkBackend(capabilities)
 const { Sandbox } = require('./lib/sandbox')
 const { interrupt } = require('./lib/interrupt')
 

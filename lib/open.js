@@ -12,6 +12,7 @@ const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
 const { Allocations } = require('./leaks/allocations')
 const { room } = require('./in-flight')
+const { readThroughNode } = require('./nearby')
 const { translate } = require('./webassembly/translator')
 
 // Reads and compiles a source; the work happens off the main thread.
@@ -97,11 +98,16 @@ function withoutProgram (failure, path, bytes, bindgen) {
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
-async function compiled (spec, report) {
+async function compiled (given, report) {
   const native = load()
-  const program = await native.openProgram(spec, report)
+  let spec = given
+  let program = await native.openProgram(spec, report)
+  if (program.unread) {
+    spec = readThroughNode(spec) ?? spec
+    if (spec !== given) program = await native.openProgram(spec, report)
+  }
   if (program.code === undefined) return program
-  const { feature, ...failure } = program
+  const { feature, unread, ...failure } = program
   if (feature === undefined || !feature.includes('legacy_exceptions')) throw errors.fromNative(failure)
   // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
   const translated = await translate(await native.readWasm(spec), spec.path)

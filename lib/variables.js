@@ -32,4 +32,14 @@ function checkVariables (env = process.env) {
   }
 }
 
-module.exports = { VARIABLES, checkVariables }
+// Who asks for memory files by name does not get the other backend in their place.
+function checkBackend (capabilities, env = process.env) {
+  if (env.EMVM_MEMORY_BACKEND !== 'copy-on-write') return
+  const { backendReason } = capabilities()
+  if (backendReason === null) return
+  throw new OptionError(`The environment variable EMVM_MEMORY_BACKEND is 'copy-on-write', which is not possible here: ${backendReason}. Unset it to copy memory instead.`, {
+    option: 'EMVM_MEMORY_BACKEND', value: 'copy-on-write', accepted: "'portable'"
+  })
+}
+
+module.exports = { VARIABLES, checkVariables, checkBackend }

@@ -17,6 +17,7 @@ fn file(bytes: &[u8]) -> SourceFile {
     SourceFile {
         path: None,
         bytes: bytes.to_vec(),
+        beside: None,
     }
 }
 

@@ -40,7 +40,7 @@ function binary () {
 
 function backend (found) {
   const status = found.copyOnWrite ? 'ok' : 'warn'
-  return { name: 'memory', status, found: found.backend, advice: found.copyOnWrite ? undefined : 'recycles copy the image here: they cost more the larger it is' }
+  return { name: 'memory', status, found: found.backend, advice: found.copyOnWrite ? undefined : `${found.backendReason}: recycles copy the image, which takes longer the larger it is` }
 }
 
 function maps () {

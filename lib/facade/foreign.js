@@ -52,7 +52,7 @@ function bring (value) {
 
 function isForeign (value) {
   known ??= ofRealm()
-  return known.has(value) || brought.has(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || types.isProxy(value) || types.isExternal(value)
+  return known.has(value) || brought.has(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || types.isProxy(value) || Boolean(types.isExternal?.(value))
 }
 
 const isOfNode = (id) => typeof id === 'string' && (id.startsWith('node:') || builtinModules.includes(id))

@@ -7,6 +7,7 @@ const path = require('node:path')
 const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { StartError, StaleHandleError } = require('../errors')
+const { functionOf } = require('../evaluate')
 const { bring, isOfNode } = require('./foreign')
 const { ownTimers } = require('../realm/loop')
 
@@ -30,7 +31,7 @@ function compile (facade, fragment) {
   try {
     // Its declarations may have names of what is shadowed: they have a scope of their own.
     const names = fragment.freeNames.map(({ name }) => name).join(', ')
-    make = new Function(...SHADOWED, `return function (${names}) {\n${fragment.source}\n}`)
+    make = functionOf(SHADOWED, `return function (${names}) {\n${fragment.source}\n}`)
   } catch (cause) {
     throw new StartError(`the JavaScript that the package adds to its module does not compile: ${cause.message}`, { cause })
   }

@@ -6,6 +6,7 @@ const vm = require('node:vm')
 const { clearTimeout, now, setTimeout } = require('../clock')
 const { createNamespace } = require('../webassembly')
 const { StartError, UnsupportedError } = require('../errors')
+const { isForbidden } = require('../evaluate')
 const { environment } = require('./environment')
 const { Failures } = require('./failures')
 const { Loader } = require('./loader')
@@ -215,6 +216,11 @@ class Generation {
       const message = cause && cause.message !== undefined ? cause.message : String(cause)
       if (JSPI.test(message)) {
         throw new UnsupportedError(`this module uses JSPI (${message}), which emvm does not have: use the package's build with Asyncify, or one that does not suspend`, { cause })
+      }
+      if (isForbidden(cause)) {
+        throw new UnsupportedError(
+          'the package\'s own JavaScript makes functions from text, which this process forbids: ' +
+          'start Node.js without --disallow-code-generation-from-strings', { cause })
       }
       throw new StartError(`the module's start-up failed: ${message}`, { cause })
     }

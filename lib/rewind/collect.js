@@ -8,8 +8,14 @@ const { runInNewContext } = require('node:vm')
 let collect
 
 function collectGarbage () {
-  collect ??= typeof globalThis.gc === 'function' ? globalThis.gc : exposed()
+  collect ??= found()
   collect()
+}
+
+function found () {
+  const { gc, Bun } = /** @type {any} */ (globalThis)
+  if (typeof gc === 'function') return gc
+  return Bun ? () => Bun.gc(true) : exposed()
 }
 
 // V8 gives the function to contexts that are made while the flag is set.

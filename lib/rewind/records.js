@@ -3,6 +3,7 @@
 // What the image keeps of an object, and how that is put back: one class for each kind. Each compares before it writes: most
 // objects are as they were, and a write costs more than a read. `restore()` gives how much had to be put back.
 
+const { functionOf } = require('../evaluate')
 const { Unrestorable } = require('./steps')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownKeys, defineProperty } = Reflect
@@ -458,7 +459,7 @@ function comparatorOf (keys) {
   if (keys.length > 120 || keys.some((key) => typeof key === 'symbol')) return undefined
   if (keys.length === 0) return () => true
   const terms = keys.map((key, at) => `is(o[${JSON.stringify(key)}],v[${at}])`)
-  return new Function('is', `return (o, v) => ${terms.join('&&')}`)(is)
+  return functionOf(['is'], `return (o, v) => ${terms.join('&&')}`)(is)
 }
 
 module.exports = { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, ExtrasRecord, BufferRecord, comparatorOf, nameOf, afterElements }

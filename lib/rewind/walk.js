@@ -137,7 +137,7 @@ class Walk {
       return this.refuse('suspended', 'a generator', object)
     } else if (types.isMapIterator(object) || types.isSetIterator(object)) {
       return this.refuse('suspended', 'an iterator', object)
-    } else if (types.isExternal(object)) {
+    } else if (types.isExternal?.(object)) { // Deno has no such function.
       return this.refuse('host-object', 'a value of an addon\'s', object)
     } else if (types.isDate(object)) {
       this.records.push(new CellRecord(object, (date) => dateTime.call(date), (date, time) => dateSet.call(date, time)))

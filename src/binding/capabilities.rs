@@ -1,7 +1,7 @@
 //! What this build can do on this machine.
 
 use crate::engine;
-use crate::memory::backend;
+use crate::memory::{backend, backend_refusal};
 use napi::Env;
 use napi_derive::napi;
 use serde_json::json;
@@ -18,6 +18,7 @@ pub fn native_capabilities() -> String {
         "cpuFeatures": target.cpu_features().iter().map(|feature| format!("{feature:?}")).collect::<Vec<_>>(),
         "backend": backend().name(),
         "copyOnWrite": backend() == crate::memory::Backend::CopyOnWrite,
+        "backendReason": backend_refusal(),
         "features": {
             "simd": true, "relaxedSimd": true, "bulkMemory": true, "exceptions": true, "legacyExceptions": false,
             "threads": false, "memory64": false, "tailCalls": false,

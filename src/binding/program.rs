@@ -4,7 +4,7 @@ use crate::emscripten;
 use crate::engine::{Cache, Progress};
 use crate::program::files::{self, Stamp};
 use crate::program::{
-    self, Generated, NameState, OpenError, Program, ReadError, Reading, SourceFile,
+    self, Beside, Generated, NameState, OpenError, Program, ReadError, Reading, SourceFile,
 };
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -21,6 +21,8 @@ pub struct SourceSpec {
     pub bytes: Option<Uint8Array>,
     pub wasm_path: Option<String>,
     pub wasm_bytes: Option<Uint8Array>,
+    /// The files around the source, where only Node.js can see them.
+    pub beside: Option<Vec<NearbyFile>>,
     /// The wasm in an encoding that the engine takes, where its own is not.
     pub translated: Option<Uint8Array>,
     /// Its code is to tell of allocations.
@@ -31,6 +33,13 @@ pub struct SourceSpec {
     pub cache: Option<String>,
 }
 
+/// A file that was read through Node.js.
+#[napi(object)]
+pub struct NearbyFile {
+    pub path: String,
+    pub bytes: Uint8Array,
+}
+
 /// A failure, for `lib/errors.js` to make an error of.
 #[napi(object)]
 pub struct Failure {
@@ -38,6 +47,8 @@ pub struct Failure {
     pub message: String,
     /// The WebAssembly features that the engine lacks, when that is the failure.
     pub feature: Option<String>,
+    /// A file of the source's is not to be had from the disk.
+    pub unread: bool,
 }
 
 /// A script of `lib/facade/embind/factories.js` with V8's code for it.
@@ -77,7 +88,11 @@ impl Given {
 
     fn load(self) -> std::result::Result<SourceFile, ReadError> {
         match (self.path, self.bytes) {
-            (path, Some(bytes)) => Ok(SourceFile { path, bytes }),
+            (path, Some(bytes)) => Ok(SourceFile {
+                path,
+                bytes,
+                beside: None,
+            }),
             (Some(path), None) => SourceFile::load(&path),
             (None, None) => Err(ReadError::Empty),
         }
@@ -87,6 +102,7 @@ impl Given {
 struct Request {
     source: Option<Given>,
     wasm: Option<Given>,
+    beside: Option<Beside>,
     translated: Option<Vec<u8>>,
     watched: bool,
     runs: bool,
@@ -98,6 +114,12 @@ impl From<SourceSpec> for Request {
         Self {
             source: Given::new(spec.path, spec.bytes),
             wasm: Given::new(spec.wasm_path, spec.wasm_bytes),
+            beside: spec.beside.map(|files| {
+                files
+                    .into_iter()
+                    .map(|file| (file.path.into(), file.bytes.to_vec()))
+                    .collect()
+            }),
             translated: spec.translated.map(|bytes| bytes.to_vec()),
             watched: spec.watched.unwrap_or(false),
             runs: spec.runs.unwrap_or(false),
@@ -121,7 +143,8 @@ impl Request {
     }
 
     fn read(self) -> std::result::Result<Reading, ReadError> {
-        let source = self.source.ok_or(ReadError::Empty)?.load()?;
+        let mut source = self.source.ok_or(ReadError::Empty)?.load()?;
+        source.beside = self.beside;
         let wasm = self.wasm.map(Given::load).transpose()?;
         let host = program::Host {
             is_native: &|name| emscripten::answer(name).is_some(),
@@ -172,10 +195,15 @@ impl From<OpenError> for Failure {
             OpenError::Read(_) => ("EMVM_ERR_SOURCE", None),
             OpenError::NoAllocator | OpenError::Refused(_) => ("EMVM_ERR_UNSUPPORTED", None),
         };
+        let unread = matches!(
+            &error,
+            OpenError::Read(ReadError::NotFound { .. } | ReadError::Unreadable { .. })
+        );
         Failure {
             code: code.into(),
             message: error.to_string(),
             feature,
+            unread,
         }
     }
 }
@@ -214,6 +242,7 @@ impl Task for OpenTask {
                 code: "EMVM_ERR_INVALID_WASM".into(),
                 message: format!("emvm failed on this file, please report it: {text}"),
                 feature: None,
+                unread: false,
             })
         }))
     }

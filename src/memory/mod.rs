@@ -29,7 +29,7 @@ mod zeroed;
 pub use image::Image;
 pub use leftover::Leftover;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};
-pub use os::{Backend, backend, descriptor_limit};
+pub use os::{Backend, backend, backend_refusal, descriptor_limit};
 pub use region::Region;
 pub use residency::Residency;
 pub use zeroed::zeroed;

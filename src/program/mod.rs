@@ -20,7 +20,7 @@ pub mod wasm_facts;
 
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
-pub use locate::Kind;
+pub use locate::{Beside, Kind};
 pub use registry::{Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
@@ -34,6 +34,8 @@ use std::path::PathBuf;
 pub struct SourceFile {
     pub path: Option<PathBuf>,
     pub bytes: Vec<u8>,
+    /// The files around it, where only the caller can see them (in an archive); else they are on the disk.
+    pub beside: Option<Beside>,
 }
 
 /// What was read from a source.
@@ -199,8 +201,9 @@ fn read_glue(
             let text = String::from_utf8_lossy(&source.bytes);
             let siblings = text.contains("WebAssembly") || !text.contains("use asm");
             let names = glue::wasm_file_names(ast);
-            for place in locate::candidates(path, &names, siblings, &mut looked_at) {
-                if let Ok(bytes) = std::fs::read(&place) {
+            let around = locate::Around::of(source);
+            for place in around.candidates(path, &names, siblings, &mut looked_at) {
+                if let Some(bytes) = around.read(&place) {
                     choices.push((bytes, WasmOrigin::Beside(place)));
                 }
             }
@@ -208,7 +211,7 @@ fn read_glue(
             if choices.is_empty()
                 && glue::looks_like_emscripten(ast)
                 && let Some((place, wasm)) =
-                    locate::in_required_files(path, &glue::relative_requires(ast))
+                    around.in_required_files(path, &glue::relative_requires(ast))
             {
                 choices.push((wasm, WasmOrigin::Beside(place)));
             }

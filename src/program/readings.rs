@@ -81,6 +81,7 @@ fn damaged_sources() {
             let source = SourceFile {
                 path: Some(path.into()),
                 bytes,
+                beside: None,
             };
             if let Ok(reading) = read(&source, None, host) {
                 readings += 1;

@@ -50,16 +50,41 @@ impl Backend {
 
 /// The backend of this process. `EMVM_MEMORY_BACKEND=portable` chooses the portable one.
 pub fn backend() -> Backend {
+    match backend_refusal() {
+        None => Backend::CopyOnWrite,
+        Some(_) => Backend::Portable,
+    }
+}
+
+/// Why this process copies memory instead of mapping it copy-on-write. Found out once: sandboxes that forbid memory files
+/// (seccomp) are put around a process before it starts.
+pub fn backend_refusal() -> Option<&'static str> {
     use std::sync::OnceLock;
-    static BACKEND: OnceLock<Backend> = OnceLock::new();
-    *BACKEND.get_or_init(|| {
-        let portable = std::env::var_os("EMVM_MEMORY_BACKEND").is_some_and(|v| v == "portable");
-        if cfg!(target_os = "linux") && !portable {
-            Backend::CopyOnWrite
+    static REFUSAL: OnceLock<Option<String>> = OnceLock::new();
+    let refusal = REFUSAL.get_or_init(|| {
+        if std::env::var_os("EMVM_MEMORY_BACKEND").is_some_and(|v| v == "portable") {
+            Some("EMVM_MEMORY_BACKEND=portable".into())
+        } else if cfg!(not(target_os = "linux")) {
+            Some(format!("{} has no memory files", std::env::consts::OS))
         } else {
-            Backend::Portable
+            tried()
+                .err()
+                .map(|error| format!("memory files cannot be used: {error}"))
         }
-    })
+    });
+    refusal.as_deref()
+}
+
+/// Goes through all that an image needs, with one page.
+fn tried() -> std::io::Result<()> {
+    let len = page_size();
+    let sealed = seal(len, &[(0, &[1])])?;
+    match Window::over(&sealed, len)?.bytes() {
+        [1, ..] => Ok(()),
+        _ => Err(std::io::Error::other(
+            "what was written to one is not in it",
+        )),
+    }
 }
 
 /// Copy-on-write is not to be had: `Sealed` has no values, so nothing that needs one can be reached.

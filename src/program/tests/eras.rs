@@ -437,6 +437,7 @@ fn abi_from_signatures_alone() {
         let source = SourceFile {
             path: None,
             bytes: wasm(imports, &["malloc"]),
+            beside: None,
         };
         read(&source, None, host()).unwrap()
     };

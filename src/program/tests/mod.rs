@@ -92,6 +92,7 @@ fn read_js(text: &str, wasm: &[u8]) -> Reading {
     let source = SourceFile {
         path: None,
         bytes: text.into_bytes(),
+        beside: None,
     };
     read(&source, None, host()).expect("the glue reads")
 }

@@ -6,6 +6,7 @@ fn fails(bytes: &[u8]) -> ReadError {
     let source = SourceFile {
         path: None,
         bytes: bytes.to_vec(),
+        beside: None,
     };
     read(&source, None, host()).expect_err("no module")
 }
@@ -87,6 +88,7 @@ fn truncated_glue_never_panics() {
         let source = SourceFile {
             path: None,
             bytes: text.as_bytes()[..end].to_vec(),
+            beside: None,
         };
         let _ = read(&source, None, host());
     }
