@@ -133,7 +133,7 @@ function rawEntries () {
         kind: takesInfo ? 'callback' : 'finalizer or work',
         from: takesInfo ? 'JavaScript' : 'Node',
         gate: /\binvoke\(|entry\.run/.test(body) ? 'entry' : gateOf(body),
-        panics: /\bguard\(|with_arguments\(|with_padded\(|catch_unwind/.test(body) ? 'caught' : 'none',
+        panics: /\bguard\(|with_arguments\(|with_data\(|with_padded\(|catch_unwind/.test(body) ? 'caught' : 'none',
         at: `${relative(file)}:${lineAt(text, found.index)}`
       })
     }

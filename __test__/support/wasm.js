@@ -79,4 +79,4 @@ function exportsOf (module) {
   return new Proxy({}, { get: (_, key) => module[`_${String(key)}`] || module[key] })
 }
 
-module.exports = { assemble, exportsOf, MACHINE, OP }
+module.exports = { assemble, exportsOf, leb, list, name, section, uleb, MACHINE, OP }

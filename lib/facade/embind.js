@@ -73,7 +73,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
   const { factory, keep: keepFactories } = factoriesFor(description, program)
-  const context = { factory, native: native.call, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
+  const context = { factory, native: native.call, numbers: native.callWithNumbers, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
   const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
   keepFactories()
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))

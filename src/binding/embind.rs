@@ -1,19 +1,22 @@
 //! embind's functions as JavaScript sees them: raw callbacks, each with its own data.
 
 use super::js::NapiJs;
-use super::node_api::{Env, Res, Value, with_arguments};
+use super::node_api::{Env, Res, Value, with_arguments, with_data};
 use super::sandbox::{Entering, SandboxCell, enter};
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::invoke::{Passed, Returned, invoke};
+use crate::emscripten::embind::invoke::{Passed, Returned, invoke, invoke_plain};
+use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::{Constant, Registry};
-use crate::emscripten::embind::{Out, describe, handles};
+use crate::emscripten::embind::short::Plain;
+use crate::emscripten::embind::{Out, describe, handles, short};
 use crate::emscripten::emval::coroutines;
 use crate::emscripten::js::{HandleRef, Js, JsValue};
-use crate::engine::Unwind;
+use crate::engine::{Raw, Unwind};
 use napi::sys;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
+use wasmer_types::Type;
 
 /// What one native function needs to know.
 struct CallData {
@@ -28,6 +31,7 @@ struct CallData {
 struct Installed {
     reg: Arc<Registry>,
     js: Rc<NapiJs>,
+    /// Of `call` and `call_with_numbers`.
     calls: Box<[CallData]>,
     operations: Box<[CallData]>,
 }
@@ -46,6 +50,50 @@ impl Passed for Raws<'_> {
     #[inline]
     fn as_number(&self, at: usize) -> Option<f64> {
         self.args.get(at).and_then(|value| self.env.as_f64(*value))
+    }
+    #[inline]
+    fn as_raw(&self, at: usize, ty: Type) -> Option<Raw> {
+        let value = *self.args.get(at)?;
+        match ty {
+            // As ToInt32 does.
+            Type::I32 => self.env.as_i32(value).map(Raw::from_i32),
+            _ => self
+                .env
+                .as_f64(value)
+                .map(|number| Wire::Number(number).raw(ty)),
+        }
+    }
+}
+
+/// Arguments that are in the registers, behind the number of the function.
+struct InRegisters<'a>(&'a NapiJs);
+
+impl Passed for InRegisters<'_> {
+    fn value(&self, at: usize) -> JsValue {
+        self.0.number(self.0.read_register(at + 1))
+    }
+    #[inline]
+    fn as_number(&self, at: usize) -> Option<f64> {
+        Some(self.0.read_register(at + 1))
+    }
+}
+
+/// The same, taken out: what wasm calls may use the registers.
+struct Numbers<'a> {
+    js: &'a NapiJs,
+    numbers: [f64; MOST_NUMBERS],
+}
+
+/// As many numbers as any plain function takes.
+const MOST_NUMBERS: usize = 12;
+
+impl Passed for Numbers<'_> {
+    fn value(&self, at: usize) -> JsValue {
+        self.js.number(self.number(at))
+    }
+    #[inline]
+    fn as_number(&self, at: usize) -> Option<f64> {
+        self.numbers.get(at).copied()
     }
 }
 
@@ -81,6 +129,18 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let index = args.first().and_then(|value| env.as_u32(*value));
         let args = args.get(1..).unwrap_or_default();
         let passed = Raws { env, args };
+        // SAFETY: the sandbox is alive, since the facade's owner holds it.
+        let cell = unsafe { &*data.cell };
+        let short = index
+            .and_then(|index| cell.short_call(|rt| short::invoke(rt, &shared.reg, index, &passed)));
+        if let Some(result) = short {
+            return Ok(match result {
+                Plain::Nothing => env.undefined(),
+                Plain::Int(value) => env.int(value),
+                Plain::Number(value) => shared.js.number(value).into(),
+                Plain::Bool(value) => env.boolean(value),
+            });
+        }
         let call = |rt: &mut Runtime| {
             let callable = index
                 .and_then(|index| shared.reg.callables.get(index as usize))
@@ -111,9 +171,57 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
                 }
             }
         };
-        // SAFETY: the sandbox is alive, since the facade's owner holds it.
-        let called = enter(unsafe { &*data.cell }, Entering::Module, call)?;
+        let called = enter(cell, Entering::Module, call)?;
         Ok(called.map_or_else(|| env.undefined(), Value::from))
+    })
+}
+
+/// A call of a function that takes and gives numbers, for whom registers are the cheapest way: its number and arguments are in the
+/// registers, and the result will be in the first. Gives `true` when there is none, since the program goes on later.
+unsafe extern "C" fn call_with_numbers(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    with_data(env, info, |env, data| {
+        // SAFETY: as in `call`.
+        let (data, shared) = unsafe {
+            let data = &*data.cast::<CallData>();
+            (data, &*data.shared)
+        };
+        // SAFETY: as in `call`.
+        let cell = unsafe { &*data.cell };
+        let js = &*shared.js;
+        let index = js.read_register(0) as u32;
+        let short = cell.short_call(|rt| short::invoke(rt, &shared.reg, index, &InRegisters(js)));
+        let result = match short {
+            Some(result) => result,
+            None => {
+                let passed = Numbers {
+                    js,
+                    numbers: std::array::from_fn(|at| js.read_register(at + 1)),
+                };
+                let called = enter(cell, Entering::Module, |rt| {
+                    let callable = shared.reg.callables.get(index as usize);
+                    let callable =
+                        callable.ok_or_else(|| Unwind::Bug("a call without a callable".into()))?;
+                    invoke_plain(rt, &shared.reg, callable, &passed)
+                })?;
+                match called {
+                    Some(result) => result,
+                    None => return Ok(Some(env.boolean(true))),
+                }
+            }
+        };
+        js.write_register(
+            0,
+            match result {
+                Plain::Nothing => 0.0,
+                Plain::Int(value) => value.into(),
+                Plain::Number(value) => value,
+                Plain::Bool(value) => u8::from(value).into(),
+            },
+        );
+        Ok(None)
     })
 }
 
@@ -321,15 +429,19 @@ pub unsafe fn install(
             })
             .collect()
     };
-    installed.calls = data(1);
+    installed.calls = data(2);
     installed.operations = data(OPERATIONS.len() as u32);
 
     let object = env.object();
     if let Some(description) = description {
         env.define(object, "description", env.string(&description)?)?;
     }
-    for data in &installed.calls {
-        env.define(object, "call", function(env, Some(call), data)?)?;
+    let entries: [(&str, sys::napi_callback); 2] = [
+        ("call", Some(call)),
+        ("callWithNumbers", Some(call_with_numbers)),
+    ];
+    for ((name, callback), data) in entries.into_iter().zip(&installed.calls) {
+        env.define(object, name, function(env, callback, data)?)?;
     }
     let operations = env.object();
     for ((name, _), data) in OPERATIONS.iter().zip(&installed.operations) {

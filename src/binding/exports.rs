@@ -2,10 +2,11 @@
 
 use super::node_api::{Env, Res, Value, with_arguments};
 use super::sandbox::{Entering, SandboxCell, enter};
-use crate::emscripten::{Runtime, from_js, to_int32, to_js};
-use crate::engine::{Func, Raw, Unwind};
+use crate::emscripten::{Runtime, from_js, to_js};
+use crate::engine::{Func, Raw, Shortcut, Unwind};
 use napi::sys;
 use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
 use wasmer_types::Type;
 
 /// The data of one function: owned by its sandbox, alive as long as it.
@@ -19,8 +20,12 @@ pub struct ExportSite {
     /// Parameters or results, whichever are more; at least 1.
     slots: usize,
     /// The function in the wasm instance of that epoch.
-    found: std::cell::Cell<Option<(u32, Func)>>,
+    found: Cell<Option<(u32, Func)>>,
+    shortcut: RefCell<Shortcut>,
 }
+
+/// Functions with more parameters are not called the short way.
+const MOST: usize = 8;
 
 struct Entry {
     index: u32,
@@ -65,7 +70,8 @@ impl ExportSite {
             params: ty.params().iter().copied().collect(),
             result: ty.results().first().copied(),
             slots: ty.params().len().max(1),
-            found: std::cell::Cell::new(Some((runtime.wasm.epoch(), func))),
+            found: Cell::new(Some((runtime.wasm.epoch(), func))),
+            shortcut: RefCell::default(),
         }))
     }
 
@@ -112,8 +118,44 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
             let site = &*data.cast::<ExportSite>();
             (site, &*site.cell)
         };
+        if let Some(result) = cell.short_call(|rt| short(env, rt, site, given)) {
+            return Ok(result);
+        }
         let called = enter(cell, Entering::Module, |rt| run(env, rt, site, given))?;
         Ok(called.unwrap_or_else(|| env.undefined()))
+    })
+}
+
+/// The call, when it is one of a short function with numbers.
+#[inline]
+fn short(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Option<Value> {
+    let (epoch, func) = site.found.get()?;
+    if site.entry.is_some() || epoch != rt.wasm.epoch() || site.params.len() > MOST {
+        return None;
+    }
+    let mut shortcut = site.shortcut.borrow_mut();
+    if !shortcut.is_open(&mut rt.wasm, func) {
+        return None;
+    }
+    let mut arguments = [0u64; MOST];
+    for ((bits, ty), value) in arguments.iter_mut().zip(&site.params).zip(given) {
+        *bits = match ty {
+            Type::I64 => return None,
+            // As ToInt32 does.
+            Type::I32 => Raw::from_i32(env.as_i32(*value)?),
+            _ => number(env.as_f64(*value)?, *ty),
+        }
+        .u64();
+    }
+    let arguments = arguments.get(..site.params.len())?;
+    if given.len() < arguments.len() {
+        return None;
+    }
+    let result = Raw::from_u64(shortcut.take(&mut rt.wasm, arguments)?);
+    Some(match site.result {
+        None => env.undefined(),
+        Some(Type::I32) => env.int(result.i32()),
+        Some(ty) => to_js(&*rt.js, ty, result).into(),
     })
 }
 
@@ -165,14 +207,22 @@ fn run(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Result
 
 /// A number as wasm takes it; anything else goes the long way.
 fn scalar(env: Env, rt: &mut Runtime, ty: Type, value: Value) -> Result<Raw, Unwind> {
-    if ty != Type::I64
-        && let Some(number) = env.as_f64(value)
-    {
-        return Ok(match ty {
-            Type::F32 => Raw::from_f32(number as f32),
-            Type::F64 => Raw::from_f64(number),
-            _ => Raw::from_i32(to_int32(number)),
-        });
+    let plain = match ty {
+        Type::I64 => None,
+        // As ToInt32 does.
+        Type::I32 => env.as_i32(value).map(Raw::from_i32),
+        _ => env.as_f64(value).map(|value| number(value, ty)),
+    };
+    if let Some(plain) = plain {
+        return Ok(plain);
     }
     from_js(rt, ty, value.into())
+}
+
+#[inline]
+fn number(number: f64, ty: Type) -> Raw {
+    match ty {
+        Type::F32 => Raw::from_f32(number as f32),
+        _ => Raw::from_f64(number),
+    }
 }

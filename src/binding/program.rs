@@ -278,7 +278,7 @@ impl Task for ReadWasmTask {
         // As when it is opened: no file takes the process down.
         match catch_unwind(AssertUnwindSafe(|| request.read())) {
             Ok(reading) => reading
-                .map(|reading| reading.wasm)
+                .map(|reading| Arc::unwrap_or_clone(reading.wasm))
                 .map_err(|e| Error::from_reason(e.to_string())),
             Err(_) => Err(Error::from_reason(
                 "emvm failed on this file, please report it",
@@ -345,7 +345,7 @@ impl ProgramHandle {
     /// The bytes of the wasm.
     #[napi(catch_unwind)]
     pub fn wasm(&self) -> Buffer {
-        self.program.reading().wasm.clone().into()
+        self.program.reading().wasm.to_vec().into()
     }
 }
 

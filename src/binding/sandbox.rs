@@ -75,6 +75,20 @@ impl SandboxCell {
         self.gate.look(look)
     }
 
+    /// A call of the module that runs no wasm: see [`crate::engine::Shortcut`]. `None` when it was none, or may not be one now.
+    #[inline]
+    pub fn short_call<R>(&self, call: impl FnOnce(&mut Runtime) -> Option<R>) -> Option<R> {
+        // Within a call that is being stopped none begins: that is looked at on the ordinary way.
+        if self.gate.entered() > 0 {
+            return None;
+        }
+        self.gate.look(|instance| {
+            let done = call(&mut instance.runtime);
+            instance.stats.calls += u64::from(done.is_some());
+            done
+        })?
+    }
+
     /// The same for what cannot be done without an instance.
     pub fn look_live<R>(&self, look: impl FnOnce(&mut Instance) -> R) -> Res<R> {
         self.gate
@@ -396,42 +410,57 @@ fn run<R>(
     // It goes before the instance may.
     let paced = instance.runtime.wasm.paced();
     // What never enters wasm, or stays in host code for long, would not see that it is being stopped.
+    // An unwinding is large: boxed at once, it is not moved about on the way of those that return.
     let called = if !outermost && instance.interrupter.is_raised() {
-        Err(Unwind::unreachable())
+        Err(Box::new(Unwind::unreachable()))
     } else {
-        call(&mut instance.runtime)
+        call(&mut instance.runtime).map_err(Box::new)
     };
     let instance = held.state();
     let told = paced.is_some_and(|paced| paced.was_told());
-    let (value, unwind) = match called {
-        // Work of the host's that was told to stop.
-        Ok(_) if told => (None, Some(Unwind::Interrupted)),
-        Ok(value) => (Some(value), None),
-        Err(unwind) => (None, Some(unwind)),
-    };
-    let unwind = if outermost {
-        instance.interrupter.end(unwind)
-    } else if unwind.is_some() {
-        instance.interrupter.name(unwind)
-    } else {
-        None
-    };
-    let memory = instance.runtime.wasm.memory();
-    cell.buffer.follow(cell.env, memory.as_ptr(), memory.len());
-    match unwind {
-        None => {
+    let unwind = match called {
+        Ok(value) if !told => {
+            if outermost {
+                instance.interrupter.end_well();
+            }
+            let memory = instance.runtime.wasm.memory();
+            cell.buffer.follow(cell.env, memory.as_ptr(), memory.len());
             if outermost {
                 cell.drop_errors();
             }
-            Ok(value)
+            return Ok(Some(value));
         }
-        Some(Unwind::KeepAlive) => Ok(None),
-        Some(unwind) => {
-            instance.note(&unwind);
-            let unwind = instance.runtime.explain(unwind);
-            Err(surface(cell, unwind, outermost))
-        }
+        // Work of the host's that was told to stop.
+        Ok(_) => Box::new(Unwind::Interrupted),
+        Err(unwind) => unwind,
+    };
+    match unwound(cell, instance, *unwind, outermost) {
+        None => Ok(None),
+        Some(failed) => Err(failed),
     }
+}
+
+/// What an unwinding is for JavaScript; `None` when it is no error.
+#[cold]
+fn unwound(
+    cell: &SandboxCell,
+    instance: &mut Instance,
+    unwind: Unwind,
+    outermost: bool,
+) -> Option<Failed> {
+    let unwind = match outermost {
+        true => instance.interrupter.end(Some(unwind)),
+        false => instance.interrupter.name(Some(unwind)),
+    };
+    let memory = instance.runtime.wasm.memory();
+    cell.buffer.follow(cell.env, memory.as_ptr(), memory.len());
+    let unwind = match unwind {
+        None | Some(Unwind::KeepAlive) => return None,
+        Some(unwind) => unwind,
+    };
+    instance.note(&unwind);
+    let unwind = instance.runtime.explain(unwind);
+    Some(surface(cell, unwind, outermost))
 }
 
 /// Throws in JavaScript what ended a call.

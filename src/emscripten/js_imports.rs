@@ -101,11 +101,24 @@ pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<Raw, Unwind
 }
 
 /// ECMAScript's ToInt32.
+#[inline]
 pub fn to_int32(number: f64) -> i32 {
-    let fast = number as i32;
-    if f64::from(fast) == number {
-        return fast;
+    match exact_int(number) {
+        Some(int) => int,
+        None => wrapped_int(number),
     }
+}
+
+/// The integer of 32 bits that a number is, if it is one; 0 for -0.
+#[inline]
+pub fn exact_int(number: f64) -> Option<i32> {
+    // Its bits end in those of the integer nearest to the number: quicker than a cast, which looks for what is no integer.
+    let int = (number + 6_755_399_441_055_744.0).to_bits() as i32;
+    (f64::from(int) == number).then_some(int)
+}
+
+#[cold]
+fn wrapped_int(number: f64) -> i32 {
     if !number.is_finite() {
         return 0;
     }
@@ -125,6 +138,10 @@ mod tests {
             (4294967297.0, 1),
             (-4294967297.0, -1),
             (1e20, 1661992960),
+            (-0.0, 0),
+            (2147483647.0, i32::MAX),
+            (-2147483648.0, i32::MIN),
+            (-2147483649.0, i32::MAX),
         ];
         for (number, int) in cases {
             assert_eq!(to_int32(number), int, "{number}");

@@ -39,7 +39,7 @@ use abi::Abi;
 pub use imports::answer;
 #[cfg(any(test, fuzzing))]
 pub use imports::names as import_names;
-pub use js_imports::{from_js, js_import, missing_import, to_int32, to_js};
+pub use js_imports::{exact_int, from_js, js_import, missing_import, to_int32, to_js};
 pub use process::Process;
 pub use state::StateImage;
 use std::marker::PhantomPinned;

@@ -1,5 +1,6 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
+use super::Bodies;
 use super::allocations::{AllocationHooks, Watched, with_table};
 use super::interruption::InterruptionPoints;
 use super::points::Points;
@@ -20,6 +21,8 @@ pub struct Code {
     pub(super) trampolines: Arc<Trampolines>,
     /// Thunks for its imports, when the module can catch exceptions.
     pub(super) thunks: Arc<OnceLock<Module>>,
+    /// Where they are known.
+    pub(super) bodies: Option<Arc<Bodies>>,
 }
 
 /// Why there is no compiled code.
@@ -128,6 +131,7 @@ impl Code {
             module,
             trampolines: Arc::default(),
             thunks: Arc::default(),
+            bodies: None,
         })
     }
 
@@ -156,7 +160,13 @@ impl Code {
             module,
             trampolines: Arc::default(),
             thunks: Arc::default(),
+            bodies: None,
         })
+    }
+
+    /// The code is that of just these functions. It must tell of nothing that they do.
+    pub fn set_bodies(&mut self, bodies: Bodies) {
+        self.bodies = Some(Arc::new(bodies));
     }
 
     pub fn module(&self) -> &Module {

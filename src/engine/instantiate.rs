@@ -199,6 +199,7 @@ unsafe fn instantiate<T: 'static>(
             wasm_stack_size: setup.stack,
         },
         trampolines: setup.code.trampolines.clone(),
+        bodies: setup.code.bodies.clone(),
         pace: pace.clone(),
         ..Wasm::default()
     };

@@ -2,6 +2,7 @@
 
 use super::exceptions::Thrower;
 use super::pace::{PIECE, Pace, Paced};
+use super::short::{self, Bodies, Known, Steps};
 use super::trampolines::Trampolines;
 use super::{Owner, Raw, Recorder, Site, Unwind};
 use crate::memory::{self, LinearHandle};
@@ -20,6 +21,7 @@ use wasmer_vm::{
 
 /// A function that can be called: an export or a table entry. Valid as long as the wasm instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
 pub struct Func(pub(super) NonNull<VMCallerCheckedAnyfunc>);
 
 impl Func {
@@ -48,6 +50,9 @@ pub struct Wasm {
     pub(super) config: VMConfig,
     /// Shared by the sandboxes of the program.
     pub(super) trampolines: Arc<Trampolines>,
+    /// What functions are made of, for those that are short.
+    pub(super) bodies: Option<Arc<Bodies>>,
+    pub(super) known: Known,
     /// The most parameters or results that any function of the module has.
     pub(super) widest: usize,
     /// How many calls into wasm are on the stack.
@@ -98,6 +103,8 @@ impl Default for Wasm {
                 wasm_stack_size: None,
             },
             trampolines: Arc::default(),
+            bodies: None,
+            known: Known::default(),
             widest: 1,
             depth: 0,
             epoch: 0,
@@ -285,6 +292,46 @@ impl Wasm {
             .lookup_signature(hash)
     }
 
+    /// What a function does, when it is short.
+    pub(super) fn steps_of(&mut self, func: Func) -> Option<Rc<Steps>> {
+        if let Some(known) = self.known.get(&func) {
+            return known.clone();
+        }
+        let module = self.instance.as_ref()?.module();
+        let steps = self.bodies.as_ref()?.read(module, func).map(Rc::new);
+        self.known.insert(func, steps.clone());
+        steps
+    }
+    pub(super) fn take_steps(&mut self, steps: &Steps, arguments: &[u64]) -> Option<u64> {
+        // SAFETY: the definitions are valid as long as the store, and name accessible bytes and entries, which are nullable
+        // pointers to records that live as long as it. Nothing else runs meanwhile.
+        let (memory, table) = unsafe {
+            let memory = self.memory.read();
+            let table = self.table.as_ref().map(|table| table.definition.read());
+            (
+                std::slice::from_raw_parts_mut(memory.base, memory.current_length),
+                table.map_or(&[][..], |table| {
+                    std::slice::from_raw_parts(
+                        table.base.cast::<Option<Func>>(),
+                        table.current_elements as usize,
+                    )
+                }),
+            )
+        };
+        let mut place = short::Place {
+            memory,
+            table,
+            known: &self.known,
+            unknown: None,
+            depth: short::DEPTH,
+        };
+        let result = short::take(steps, arguments, &mut place);
+        if let Some(callee) = place.unknown {
+            self.steps_of(callee);
+        }
+        result
+    }
+
     /// See [`enter`].
     fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
         // Each call that nests takes a wasm stack of its own, and a piece of the host's.
@@ -321,27 +368,36 @@ impl Wasm {
         }));
         self.depth -= 1;
         drop(paced);
-        let Ok(called) = called else {
-            return Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0)));
+        let ended = match called {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(trap)) => Err(self.ended(trap, stack_pointer)),
+            Err(_) => Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0))),
         };
-        let called = called.map_err(|trap| {
-            if let Some((mut global, value)) = stack_pointer {
-                // SAFETY: as above.
-                unsafe { global.as_mut().val.u32 = value };
-            }
-            match (trap, &self.throws) {
-                (wasmer_vm::Trap::UncaughtException { exnref, .. }, Some(thrower)) => {
-                    // SAFETY: the store is alive, and nothing runs on it.
-                    unsafe { thrower.uncaught(&exnref) }
-                }
-                (trap, _) => Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module)),
-            }
-        });
         if let Some(thrower) = self.throws.as_ref().filter(|_| self.depth == 0) {
             // SAFETY: as above; the outermost call is over.
             unsafe { thrower.forget() };
         }
-        called
+        ended
+    }
+
+    /// What a call ended with, and the stack pointer it began with.
+    #[cold]
+    fn ended(
+        &self,
+        trap: wasmer_vm::Trap,
+        stack_pointer: Option<(NonNull<VMGlobalDefinition>, u32)>,
+    ) -> Unwind {
+        if let Some((mut global, value)) = stack_pointer {
+            // SAFETY: globals live as long as the store.
+            unsafe { global.as_mut().val.u32 = value };
+        }
+        match (trap, &self.throws) {
+            (wasmer_vm::Trap::UncaughtException { exnref, .. }, Some(thrower)) => {
+                // SAFETY: the store is alive, and nothing runs on it.
+                unsafe { thrower.uncaught(&exnref) }
+            }
+            (trap, _) => Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module)),
+        }
     }
 
     /// Whether the running call is being stopped.

@@ -105,6 +105,7 @@ impl Interrupter {
     }
 
     /// Nothing to do when a call begins or ends.
+    #[inline]
     pub fn is_idle(&self) -> bool {
         self.timeout.is_none()
             && !self.asked.load(Ordering::Relaxed)
@@ -122,7 +123,9 @@ impl Interrupter {
     #[inline]
     pub fn begin(&self) {
         self.enter();
-        self.limit();
+        if !self.is_idle() {
+            self.limit();
+        }
     }
 
     /// The same, for those who look by themselves whether there is a limit.
@@ -163,6 +166,15 @@ impl Interrupter {
     pub fn end(&self, unwind: Option<Unwind>) -> Option<Unwind> {
         self.leave();
         self.unlimit(unwind)
+    }
+
+    /// It has returned.
+    #[inline]
+    pub fn end_well(&self) {
+        self.leave();
+        if !self.is_idle() {
+            self.unlimit(None);
+        }
     }
 
     /// The limit has ended.

@@ -28,6 +28,7 @@ use crate::emscripten::abi::Abi;
 use crate::engine::refused;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A source as it was given.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +42,7 @@ pub struct SourceFile {
 /// What was read from a source.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    pub wasm: Vec<u8>,
+    pub wasm: Arc<Vec<u8>>,
     pub wasm_origin: WasmOrigin,
     pub facts: WasmFacts,
     pub glue: Option<GlueFacts>,
@@ -325,7 +326,7 @@ fn finish(
     Reading {
         key: *hasher.finalize().as_bytes(),
         digest,
-        wasm,
+        wasm: Arc::new(wasm),
         wasm_origin,
         facts,
         glue,

@@ -4,7 +4,7 @@ use super::allocators::Allocators;
 use super::glue::Layout;
 use super::{ReadError, Reading, wasm_code, wasm_facts};
 use crate::emscripten::abi::Abi;
-use crate::engine::{Cache, Code, CompileError, Progress};
+use crate::engine::{Bodies, Cache, Code, CompileError, Progress};
 use crate::instance::{Image, ImageKey, ImageSlot};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -93,6 +93,7 @@ impl Program {
     ) -> Result<Self, OpenError> {
         let started = Instant::now();
         let wasm = translated.unwrap_or(&reading.wasm);
+        let as_read = translated.is_none() && !watched;
         let mut allocators = None;
         let mut watch = Vec::new();
         let mut key = Cache::key(&reading.digest);
@@ -115,7 +116,7 @@ impl Program {
             cached = cache.load(&key);
         }
         let from_cache = cached.is_some();
-        let (code, notes) = match cached {
+        let (mut code, notes) = match cached {
             Some(cached) if cached.notes == Cache::NOT_NOTED => {
                 let notes = restorable(&reading).err().unwrap_or_default();
                 if let Some(cache) = cache {
@@ -140,6 +141,9 @@ impl Program {
             }
         };
         drop(claim);
+        if as_read {
+            code.set_bodies(Bodies::new(Arc::clone(&reading.wasm)));
+        }
         let restorable = if notes.is_empty() { Ok(()) } else { Err(notes) };
         let abi = Arc::new(reading.abi.clone());
         Ok(Self {

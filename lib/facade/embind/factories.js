@@ -14,7 +14,19 @@ const SETTER = 4
 
 const takesThis = (role) => role === METHOD || role === GETTER || role === SETTER
 
-const PARAMETERS = ['name', 'index', 'native', 'state', 'NONE', 'wrap', 'wrong', 'required', 'registers']
+const PARAMETERS = ['name', 'index', 'native', 'state', 'NONE', 'wrap', 'wrong', 'required', 'registers', 'numbers']
+
+// What a result that is no more than a number is made of it.
+const NUMBERS = { u: 'undefined', i: 'registers[0] | 0', n: 'registers[0]', b: 'registers[0] !== 0' }
+
+// Numbers cross in the registers, in a fifth of the time that Node-API takes to read and make them.
+function numbersText (role, passed, names, result) {
+  const tests = names.map((name) => `typeof ${name} === 'number'`)
+  if (takesThis(role)) tests.push('s !== NONE')
+  const writes = passed.map((value, at) => `registers[${at}] = ${value === 's === NONE ? this : s.key' ? 's.key' : value}`)
+  const body = `${writes.join('\n')}\nreturn numbers() === undefined ? ${NUMBERS[result]} : undefined`
+  return tests.length === 0 ? `${body}\n` : `if (${tests.join(' && ')}) {\n${body}\n}\n`
+}
 
 function factoryText ({ role, params, check, result }, records) {
   const names = params.map((_, i) => `a${i}`)
@@ -27,7 +39,7 @@ function factoryText ({ role, params, check, result }, records) {
   }
   names.forEach((name, i) => {
     const kind = params[i]
-    if (kind === 'v') {
+    if (kind === 'v' || kind === 'n') {
       passed.push(name)
     } else if (kind === 'h') {
       lines += `const s${i} = state(${name})\n`
@@ -39,7 +51,8 @@ function factoryText ({ role, params, check, result }, records) {
     }
   })
   const call = `native(${passed.join(', ')})`
-  if (result === 'v') lines += `return ${call}`
+  if (result in NUMBERS) lines += numbersText(role, passed, names, result)
+  if (result === 'v' || result in NUMBERS) lines += `return ${call}`
   else if (result === 'h') lines += `const r = ${call}\nreturn typeof r === 'number' ? wrap(r) : r`
   else if (result === 'e') lines += `const r = ${call}\nreturn r === registers ? wrap(registers[2]) : r`
   else lines += `${call}\nreturn ${makeText(records, result)}`

@@ -140,13 +140,15 @@ impl NapiJs {
         self.registers()?.array()
     }
 
+    #[inline]
     pub fn write_register(&self, index: usize, value: f64) {
         if let Ok(registers) = self.registers() {
             registers.write(index, value);
         }
     }
 
-    fn read_register(&self, index: usize) -> f64 {
+    #[inline]
+    pub fn read_register(&self, index: usize) -> f64 {
         self.registers()
             .map_or(-1.0, |registers| registers.read(index))
     }

@@ -3,10 +3,10 @@
 use super::{Hook, NapiJs, OPERATORS};
 use crate::binding::node_api::{self, Reference, Value, ViewType};
 use crate::binding::{crossing, errors};
-use crate::emscripten::Runtime;
 use crate::emscripten::js::{
     HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
 };
+use crate::emscripten::{Runtime, exact_int};
 use crate::engine::Unwind;
 
 /// The same values for Node-API.
@@ -29,12 +29,10 @@ impl Js for NapiJs {
         self.env.boolean(value).into()
     }
     fn number(&self, value: f64) -> JsValue {
-        let int = value as i32;
         // Small integers are cheaper to make, and for V8 to work with; -0 is not one.
-        if f64::from(int) == value && (int != 0 || value.is_sign_positive()) {
-            self.env.int(int).into()
-        } else {
-            self.env.number(value).into()
+        match exact_int(value) {
+            Some(int) if int != 0 || value.is_sign_positive() => self.env.int(int).into(),
+            _ => self.env.number(value).into(),
         }
     }
     fn bigint_i64(&self, value: i64) -> JsValue {

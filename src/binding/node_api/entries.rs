@@ -68,6 +68,26 @@ pub fn with_arguments(
     env.answer(outcome())
 }
 
+/// Reads the data of a callback, which takes no arguments; `None` is `undefined`. `run` lets no panic through.
+#[inline]
+pub fn with_data(
+    raw: sys::napi_env,
+    info: sys::napi_callback_info,
+    run: impl FnOnce(Env, *mut c_void) -> Res<Option<Value>>,
+) -> sys::napi_value {
+    let env = Env::new(raw);
+    let (none, mut data) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: writes the data, and nothing else.
+    let status = unsafe {
+        sys::napi_get_cb_info(raw, info, none, ptr::null_mut(), ptr::null_mut(), &mut data)
+    };
+    match env.check(status).and_then(|()| run(env, data)) {
+        Ok(Some(value)) => value.raw(),
+        Ok(None) => ptr::null_mut(),
+        Err(failed) => env.answer(Err(failed)),
+    }
+}
+
 /// Node-API gives no null for an argument; were there one, nothing would be called.
 #[inline]
 fn values(raw: &[sys::napi_value]) -> Res<&[Value]> {

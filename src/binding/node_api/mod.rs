@@ -10,7 +10,7 @@ mod references;
 mod values;
 mod work;
 
-pub use entries::{Arguments, Entry, with_arguments, with_padded};
+pub use entries::{Arguments, Entry, with_arguments, with_data, with_padded};
 pub use objects::Kind;
 pub use references::{Ref, Reference, Scope};
 pub use values::ViewType;

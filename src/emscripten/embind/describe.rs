@@ -1,6 +1,7 @@
 //! What the facade is made from, as JSON: read once per sandbox.
 
 use super::registry::*;
+use super::short;
 use crate::emscripten::abi::Abi;
 use std::fmt::Write;
 
@@ -62,7 +63,8 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
 }
 
 /// `[human, role, argc, required, parameters, result]`. A parameter or result: `h` for class handles, a record's index for
-/// value objects taken apart, `e` for results that may be a handle or anything else, `v` for other values.
+/// value objects taken apart, `e` for results that may be a handle or anything else, `v` for other values. Where all are
+/// numbers, parameters are `n` and the result is what [`short::kind`] says.
 fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
     json.0.push('[');
     json.text(&callable.human);
@@ -81,6 +83,7 @@ fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
         _ => "\"v\"".into(),
     };
     json.list(plan.args.iter(), |json, param| match param.passing {
+        Passing::Number if plan.plain => json.0.push_str("\"n\""),
         Passing::Value | Passing::Number => json.0.push_str("\"v\""),
         Passing::Handle => json.0.push_str("\"h\""),
         Passing::Leaves(_) => json.0.push_str(&record(param.ty)),
@@ -88,7 +91,9 @@ fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
     json.0.push_str("],");
     let handle =
         plan.result_wasm.is_some() && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
-    if callable.gives_val(reg) {
+    if let Some(kind) = short::kind(reg, plan).filter(|_| plan.plain) {
+        let _ = write!(json.0, "\"{kind}\"");
+    } else if callable.gives_val(reg) {
         json.0.push_str("\"e\"");
     } else if handle {
         json.0.push_str("\"h\"");

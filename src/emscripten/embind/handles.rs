@@ -65,13 +65,19 @@ fn class_name(reg: &Registry, handle: HandleRef) -> &str {
         .map_or("object", |c| c.name.as_str())
 }
 
+/// What a handle stands for, if it is live.
+#[inline]
+pub fn live(rt: &Runtime, handle: HandleRef) -> Option<&Handle> {
+    let held = rt.embind.handles.get(slot_of(handle))?;
+    (held.key == handle.key as u64 && held.key != 0).then_some(held)
+}
+
 /// The slot of a live handle.
 #[inline]
 pub fn find(rt: &Runtime, handle: HandleRef) -> Result<u32, Gone> {
-    let slot = slot_of(handle);
-    match rt.embind.handles.get(slot) {
-        Some(h) if h.key == handle.key as u64 && h.key != 0 => Ok(slot),
-        _ => Err(gone(rt, handle)),
+    match live(rt, handle) {
+        Some(_) => Ok(slot_of(handle)),
+        None => Err(gone(rt, handle)),
     }
 }
 

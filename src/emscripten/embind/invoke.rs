@@ -5,6 +5,7 @@ use super::funcs::unknown_function;
 use super::numbers::Wire;
 use super::records::{Leaves, leaves_from_wire, record_from_leaves};
 use super::registry::{Callable, Passing, Plan, Registry, Role, State, This, TypeKind};
+use super::short::Plain;
 use super::{Out, names, pointers};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
@@ -18,19 +19,28 @@ pub trait Passed {
     fn value(&self, at: usize) -> JsValue;
     /// `None` for what is no number.
     fn as_number(&self, at: usize) -> Option<f64>;
+    /// A number as wasm takes it.
+    #[inline]
+    fn as_raw(&self, at: usize, ty: Type) -> Option<Raw> {
+        Some(Wire::Number(self.as_number(at)?).raw(ty))
+    }
     #[inline]
     fn number(&self, at: usize) -> f64 {
         self.as_number(at).unwrap_or(-1.0)
     }
-    fn handle(&self, at: usize) -> Arg {
+    /// `None` when it is none of this sandbox's.
+    #[inline]
+    fn handle_ref(&self, at: usize) -> Option<HandleRef> {
         let id = self.number(at);
-        if id < 0.0 {
-            Arg::Value(self.value(at + 1))
-        } else {
-            Arg::Handle(HandleRef {
-                id,
-                key: self.number(at + 1),
-            })
+        (id >= 0.0).then(|| HandleRef {
+            id,
+            key: self.number(at + 1),
+        })
+    }
+    fn handle(&self, at: usize) -> Arg {
+        match self.handle_ref(at) {
+            Some(handle) => Arg::Handle(handle),
+            None => Arg::Value(self.value(at + 1)),
         }
     }
 }
@@ -42,19 +52,23 @@ pub enum Returned {
     Leaves(Leaves),
 }
 
-/// Calls one of the module's functions.
-pub fn invoke<P: Passed>(
+/// The plan of a function whose types are known.
+fn plan<'a>(rt: &mut Runtime, callable: &'a Callable) -> Result<&'a Plan, Unwind> {
+    match &callable.state {
+        State::Bound(plan) => Ok(plan),
+        State::Unbound { message, types } => Err(names::throw_unbound(rt, message, types)),
+    }
+}
+
+/// Calls one of the module's functions; gives what wasm gave.
+#[inline]
+fn run<P: Passed>(
     rt: &mut Runtime,
     reg: &Registry,
     callable: &Callable,
+    plan: &Plan,
     passed: &P,
-) -> Result<Returned, Unwind> {
-    let plan = match &callable.state {
-        State::Bound(plan) => plan,
-        State::Unbound { message, types } => {
-            return Err(names::throw_unbound(rt, message, types));
-        }
-    };
+) -> Result<Raw, Unwind> {
     let Some((func, pointer)) = rt.embind.resolved(plan.func).map(|r| (r.func, r.pointer)) else {
         return Err(unknown_function(rt, plan.func));
     };
@@ -76,6 +90,30 @@ pub fn invoke<P: Passed>(
             }
         }
     }
+    Ok(result)
+}
+
+/// Calls a function whose plan is [plain](Plan::plain).
+pub fn invoke_plain<P: Passed>(
+    rt: &mut Runtime,
+    reg: &Registry,
+    callable: &Callable,
+    passed: &P,
+) -> Result<Plain, Unwind> {
+    let plan = plan(rt, callable)?;
+    let result = run(rt, reg, callable, plan, passed)?;
+    Ok(Plain::of(reg, plan, result))
+}
+
+/// Calls one of the module's functions.
+pub fn invoke<P: Passed>(
+    rt: &mut Runtime,
+    reg: &Registry,
+    callable: &Callable,
+    passed: &P,
+) -> Result<Returned, Unwind> {
+    let plan = plan(rt, callable)?;
+    let result = run(rt, reg, callable, plan, passed)?;
     match plan.result_wasm {
         Some(_) if plan.leaves.is_some() => {
             let TypeKind::Record(record) = reg.ty(plan.result).kind else {
@@ -130,8 +168,8 @@ fn arguments<P: Passed>(
         let arg = match param.passing {
             Passing::Number => {
                 at += 1;
-                if let Some(number) = passed.as_number(at - 1) {
-                    raws.push(Wire::Number(number).raw(param.wasm));
+                if let Some(raw) = passed.as_raw(at - 1, param.wasm) {
+                    raws.push(raw);
                     continue;
                 }
                 Arg::Value(passed.value(at - 1))

@@ -18,6 +18,7 @@ pub mod records;
 mod register;
 pub mod registry;
 mod resolve;
+pub mod short;
 pub mod signatures;
 mod strings;
 
@@ -26,7 +27,7 @@ pub use register::IMPORTS;
 use super::Runtime;
 use super::js::{HandleRef, Js, JsRef, JsValue};
 use super::pool::{Pool, PoolImage};
-use crate::engine::{Func, Raw, Unwind, Wasm};
+use crate::engine::{Func, Raw, Shortcut, Unwind, Wasm};
 use funcs::Resolved;
 use handles::{Handle, Inherited};
 use registry::{Constant, FuncId, Registry, TypeIdx};
@@ -64,6 +65,8 @@ pub struct Embind {
     builder: resolve::Builder,
     /// `reg.funcs` in this instance.
     funcs: Vec<Option<Resolved>>,
+    /// By callable.
+    shortcuts: Vec<Shortcut>,
     /// Function pointer and signature to the entry in `funcs`, while registering.
     func_index: FxHashMap<(u32, String), FuncId>,
     malloc: Option<Func>,

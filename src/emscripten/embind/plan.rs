@@ -2,6 +2,7 @@
 
 use super::registry::*;
 use super::resolve::type_index;
+use super::short::is_plain;
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
 use wasmer_types::Type;
@@ -114,7 +115,7 @@ fn plan(
         .rev()
         .take_while(|ty| matches!(reg.ty(**ty).kind, TypeKind::Emval { optional: true }))
         .count();
-    State::Bound(Plan {
+    let mut plan = Plan {
         func,
         context,
         this,
@@ -130,7 +131,10 @@ fn plan(
         lifo: destroyed
             .iter()
             .any(|ty| reg.static_destructor(*ty).is_none()),
-    })
+        plain: false,
+    };
+    plan.plain = is_plain(reg, &plan);
+    State::Bound(plan)
 }
 
 fn passing(reg: &Registry, ty: TypeIdx, checks: bool) -> Passing {

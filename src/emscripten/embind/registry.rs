@@ -244,6 +244,8 @@ pub struct Plan {
     pub required: u32,
     /// The result is a value object of that many numbers and booleans, which cross without JavaScript objects.
     pub leaves: Option<u32>,
+    /// Arguments and result are numbers, and a call needs nothing beside the function itself.
+    pub plain: bool,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -41,7 +41,7 @@ fn era_1_38_unminified_with_post_js() {
     .concat();
     let reading = read_js(&text, &wasm);
     let glue = reading.glue.as_ref().unwrap();
-    assert_eq!(reading.wasm, wasm);
+    assert_eq!(*reading.wasm, wasm);
     assert_eq!(glue.names, NameState::Recoverable);
     assert_eq!(
         names(&reading),
@@ -337,7 +337,7 @@ fn closure_output_is_told_apart() {
     let glue = reading.glue.as_ref().unwrap();
     assert!(matches!(glue.names, NameState::Minified { .. }));
     assert_eq!(glue.fragment, None);
-    assert_eq!(reading.wasm, wasm);
+    assert_eq!(*reading.wasm, wasm);
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn finds_the_wasm_beside_the_glue() {
         reading.wasm_origin,
         WasmOrigin::Beside(folder.path().join("impl.wasm"))
     );
-    assert_eq!(reading.wasm, small);
+    assert_eq!(*reading.wasm, small);
     assert!(matches!(
         SourceFile::load(folder.path()),
         Err(ReadError::IsDirectory { .. })

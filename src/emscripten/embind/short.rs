@@ -1,0 +1,126 @@
+//! Functions that take and give numbers, and calls of the short ones among them, which enter no wasm: see
+//! [`crate::engine::Shortcut`].
+
+use super::handles;
+use super::invoke::Passed;
+use super::numbers::{number_from_wire, number_of};
+use super::registry::{CallableId, Passing, Plan, Registry, State, This, TypeKind};
+use crate::emscripten::Runtime;
+use crate::engine::{Raw, Shortcut};
+use wasmer_types::Type;
+
+/// More parameters than this are passed the ordinary way.
+const MOST: usize = 10;
+
+/// A result that is no more than a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Plain {
+    Nothing,
+    Int(i32),
+    Number(f64),
+    Bool(bool),
+}
+
+/// Whether a plan's arguments and result are numbers, which neither run JavaScript nor need memory.
+pub fn is_plain(reg: &Registry, plan: &Plan) -> bool {
+    let takes_number = |passing| passing == Passing::Number;
+    plan.args.iter().all(|param| takes_number(param.passing))
+        && plan.args.len() + 3 <= MOST
+        && kind(reg, plan).is_some()
+}
+
+/// How a plain result is told to the facade: `u` for nothing, `i` for integers of 32 bits with a sign, `n` for other numbers, `b`
+/// for booleans.
+pub fn kind(reg: &Registry, plan: &Plan) -> Option<char> {
+    let Some(wasm) = plan.result_wasm else {
+        return Some('u');
+    };
+    match reg.ty(plan.result).kind {
+        TypeKind::Int { size, signed, .. } if wasm == Type::I32 && (signed || size < 4) => {
+            Some('i')
+        }
+        TypeKind::Int { .. } | TypeKind::Float { .. } => Some('n'),
+        TypeKind::Bool { .. } => Some('b'),
+        _ => None,
+    }
+}
+
+impl Plain {
+    /// What a function with a plain plan gave.
+    #[inline]
+    pub fn of(reg: &Registry, plan: &Plan, raw: Raw) -> Self {
+        let Some(wasm) = plan.result_wasm else {
+            return Plain::Nothing;
+        };
+        match &reg.ty(plan.result).kind {
+            TypeKind::Int { signed: true, .. } if wasm == Type::I32 => Plain::Int(raw.i32()),
+            TypeKind::Bool { .. } => Plain::Bool(number_of(raw, wasm) != 0.0),
+            kind @ TypeKind::Int { .. } => Plain::Number(number_from_wire(kind, raw, wasm)),
+            _ => Plain::Number(number_of(raw, wasm)),
+        }
+    }
+}
+
+/// The call, when it is one of a short function. `None`: nothing has happened, and it is to be made the ordinary way.
+#[inline]
+pub fn invoke<P: Passed>(
+    rt: &mut Runtime,
+    reg: &Registry,
+    id: CallableId,
+    passed: &P,
+) -> Option<Plain> {
+    let State::Bound(plan) = &reg.callables.get(id as usize)?.state else {
+        return None;
+    };
+    if !plan.plain {
+        return None;
+    }
+    let resolved = rt.embind.funcs.get(plan.func as usize)?.as_ref()?;
+    let (func, pointer) = (resolved.func, resolved.pointer);
+    let Some(shortcut) = rt.embind.shortcuts.get_mut(id as usize) else {
+        let count = reg.callables.len();
+        rt.embind.shortcuts.resize(count, Shortcut::default());
+        return None;
+    };
+    if !shortcut.is_open(&mut rt.wasm, func) {
+        return None;
+    }
+    let mut arguments = [0u64; MOST];
+    let mut count = 0;
+    let mut push = |bits: u64| {
+        arguments[count] = bits;
+        count += 1;
+    };
+    if let Some(pointer) = pointer {
+        push(pointer.into());
+    }
+    push(plan.context.into());
+    let wanted = match plan.this {
+        This::None => None,
+        This::Class(class) => Some((class, true)),
+        This::Pointer(pointer) => {
+            let pointer = reg.pointer(pointer);
+            if pointer.smart.is_some() {
+                return None;
+            }
+            Some((pointer.class, pointer.is_const))
+        }
+    };
+    let mut at = 0;
+    if let Some((class, constant)) = wanted {
+        let held = handles::live(rt, passed.handle_ref(0)?)?;
+        let of = reg.pointer(held.pointer);
+        if held.ptr == 0 || of.class != class || (of.is_const && !constant) {
+            return None;
+        }
+        push(held.ptr.into());
+        at = 2;
+    }
+    for param in &plan.args {
+        push(passed.as_raw(at, param.wasm)?.u64());
+        at += 1;
+    }
+    let shortcut = rt.embind.shortcuts.get_mut(id as usize)?;
+    let result = shortcut.take(&mut rt.wasm, &arguments[..count])?;
+    Some(Plain::of(reg, plan, Raw::from_u64(result)))
+}
