@@ -10,7 +10,7 @@ const { HOSTS, faultsOn, onBoth } = require('./support/hosts')
 const SKIPS = {
   // Growth empties the views at once, as in V8: Node's own JavaScript, which takes what it was given piece by piece, then
   // fails, and zlib ends the process.
-  growth: ['promisedWrite', 'writeStream', 'deflate', 'socketWrites']
+  growth: ['promisedWrite', 'writeStream', 'deflate', 'socketWrites', 'http2']
 }
 
 for (const backend of ['', 'portable']) {
@@ -77,6 +77,14 @@ onBoth('at the bound recycle() is refused, isReady() and open() wait', async () 
   fs.closeSync(fd)
   vm.dispose()
 }, { env: { EMVM_IN_FLIGHT_MB: '1' } })
+
+onBoth('a response that is written in the turn in which its generation ends', async () => {
+  const { writtenInTheTurn } = require('./__test__/support/in-flight')
+  const { vm } = await faults()
+  await writtenInTheTurn(vm, async (write) => { write(); await vm.isReady() })
+  await writtenInTheTurn(vm, (write) => vm.run((module) => { write() }))
+  vm.dispose()
+}, { worker: true })
 
 onBoth('a worker that ends under its requests', async () => {
   const { Worker } = require('node:worker_threads')

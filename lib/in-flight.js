@@ -5,10 +5,13 @@
 
 const { setInterval, clearInterval } = require('node:timers')
 const { performance } = require('node:perf_hooks')
+const { holdsBytes, openStreams, onStreams } = require('./http2-streams')
 
 // Undocumented, but there in all versions of Node, in workers too: the requests of files and streams, as objects.
 const active = /** @type {any} */ (process)._getActiveRequests
-const underWay = () => active === undefined ? [] : active.call(process)
+const requestsNow = () => active === undefined ? [] : active.call(process)
+// Open streams are given more while they are: what is known of one now says nothing of later.
+const underWay = () => [...requestsNow(), ...openStreams()]
 
 // Between two looks, in milliseconds; and while somebody waits for one.
 const SELDOM = 10
@@ -23,6 +26,7 @@ const HARMLESS = new Set([
 
 // A write by JavaScript names its chunks; strings among them are copied. All other requests may have anything.
 function mayHold (request, shows) {
+  if (openStreams().has(request)) return holdsBytes(request)
   const { name } = request.constructor
   if (HARMLESS.has(name)) return false
   if (name !== 'WriteWrap' || request.handle === undefined || typeof request.oncomplete !== 'function') return true
@@ -44,7 +48,7 @@ function saveQueue (request, shows) {
 }
 
 const over = (buffers) => (value) => ArrayBuffer.isView(value) && buffers.includes(value.buffer)
-const listed = () => new WeakSet(underWay())
+const listed = () => new WeakSet(requestsNow())
 
 // `before`: requests that cannot have one of the buffers, since they were under way before there was one.
 function claim (before, ...buffers) {
@@ -53,7 +57,7 @@ function claim (before, ...buffers) {
   const clear = requests.filter((request) => before?.has(request) || !mayHold(request, shows))
   // Who has nothing of it now may get what waits behind: from here on the views may be empty.
   if (clear.length === requests.length) for (const request of requests) saveQueue(request, shows)
-  return [requests.length, requests.length - clear.length, new WeakSet(clear)]
+  return [requests.length, requests.length - clear.length, new WeakSet(clear.filter((request) => !openStreams().has(request)))]
 }
 
 // Of each claim: the requests that cannot have its memory, and its buffers.
@@ -102,6 +106,7 @@ function install (native) {
     if (waiting.length === 0) timer.unref()
   }
 
+  onStreams((count) => native.setStreamsInFlight(count))
   native.setInFlightHooks(listed, claim, look, () => { if (timer === undefined) watch() })
 
   return {

@@ -27,6 +27,8 @@ class NativeHost {
   }
 
   get generation () { return this.sandbox.generation }
+  // Whether JavaScript was given views of the instance's memory.
+  get lends () { return this.sandbox.lends }
   get busy () { return this.sandbox.busyNow }
   get heapBytes () { return this.sandbox.heapBytes }
   // With the files and strings that the addon keeps for it.

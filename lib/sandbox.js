@@ -166,7 +166,20 @@ class Sandbox {
     return module
   }
 
+  // What a stream of Node's was given in this turn it gives to the system at the end of it: from then on it is a request
+  // under way, whose memory is left to it. Only where JavaScript has views of the memory.
   #next () {
+    return this.#host.lends ? this.#nextTurn() : this.#replace()
+  }
+
+  async #nextTurn () {
+    const stillWanted = this.#wanted()
+    await new Promise((resolve) => process.nextTick(resolve))
+    stillWanted()
+    return this.#replace()
+  }
+
+  #replace () {
     try {
       const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
       return made instanceof Promise ? made.catch((error) => this.#later(error)) : made
@@ -178,11 +191,16 @@ class Sandbox {
   // Requests under way may have the memory of past generations, and as much of it waits for them as may.
   #later (error) {
     if (error.inFlight !== true) throw error
+    return withRoom(() => this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle(), this.#wanted())
+  }
+
+  // Throws where what was asked for now must not happen any more.
+  #wanted () {
     const lease = this.#lease
-    return withRoom(() => this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle(), () => {
+    return () => {
       this.#check()
       if (this.#lease !== lease) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
-    })
+    }
   }
 
   #isDue () {

@@ -17,7 +17,7 @@ const of = (owner) => entries.filter((entry) => entry.of === owner)
 const names = (list) => list.map(({ name }) => name).sort()
 
 // These do not touch the state of an instance: hooks of the JavaScript side, and questions about the gate or a buffer.
-const WITHOUT_STATE = ['new', 'setFaultHook', 'setExplainer', 'setTimers', 'setScriptError', 'setErrnoError', 'ownsBuffer']
+const WITHOUT_STATE = ['new', 'setFaultHook', 'setExplainer', 'setTimers', 'setScriptError', 'setErrnoError', 'ownsBuffer', 'lends']
 
 test('the list is the addon\'s own', () => {
   const methods = (Class) => Reflect.ownKeys(Class.prototype).filter((key) => key !== 'constructor').sort()

@@ -7,6 +7,7 @@ const assert = require('node:assert')
 const crypto = require('node:crypto')
 const fs = require('node:fs')
 const http = require('node:http')
+const http2 = require('node:http2')
 const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
@@ -76,6 +77,25 @@ async function during (faults, end, size, begin) {
   spare.vm.dispose()
   if (end !== 'dispose') vm.dispose()
   return { result, waited }
+}
+
+// A response of which a first part was written in the turn in which the generation ends. `over` ends it.
+async function writtenInTheTurn (vm, over) {
+  const server = http.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const asked = http.get({ port: server.address().port, host: '127.0.0.1' })
+  const answered = once(asked, 'response')
+  const [, response] = await once(server, 'request')
+  await over(() => response.write(lend(vm, MB, 7)))
+  const later = lend(vm, MB, 9)
+  response.end('end')
+  const [answer] = await answered
+  const chunks = []
+  for await (const chunk of answer) chunks.push(chunk)
+  const got = Buffer.concat(chunks)
+  assert.ok(got.length === MB + 3 && all(got.subarray(0, MB), 7) && all(later, 9), `${got.length} bytes`)
+  server.closeAllConnections()
+  server.close()
 }
 
 const requests = {
@@ -171,6 +191,35 @@ const requests = {
     assert.ok(waited > 0)
   },
 
+  // Nothing is a request of libuv's while the other side wants no more.
+  async http2 (faults, end) {
+    const server = http2.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const session = http2.connect(`http://127.0.0.1:${server.address().port}`)
+    const asked = session.request({ ':path': '/' }).pause()
+    const [stream] = await once(server, 'stream')
+    const { waited } = await during(faults, end, 4 * MB, (view) => {
+      stream.respond({ ':status': 200 })
+      stream.write(view.subarray(0, MB))
+      stream.end(view.subarray(MB))
+      return {
+        over: once(stream, 'close'),
+        async go () {
+          await sleep(100)
+          let count = 0
+          for await (const chunk of asked) {
+            assert.ok(all(chunk, 7), 'the response is of another generation')
+            count += chunk.length
+          }
+          assert.strictEqual(count, 4 * MB)
+          session.close()
+        }
+      }
+    })
+    server.close()
+    assert.ok(waited > 0)
+  },
+
   // What the stream has not given to the system yet.
   async socketWrites (faults, end) {
     const server = net.createServer().listen(0, '127.0.0.1')
@@ -198,4 +247,4 @@ const requests = {
   }
 }
 
-module.exports = { requests, lend, all, fifo, sleep, MB }
+module.exports = { requests, writtenInTheTurn, lend, all, fifo, sleep, MB }

@@ -96,6 +96,8 @@ class GlueHost {
     return this.current.module
   }
 
+  // Its JavaScript has views of its memory from the beginning.
+  get lends () { return true }
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }

@@ -306,6 +306,12 @@ impl SandboxObject {
         self.cell.is_busy()
     }
 
+    /// Whether JavaScript was given a buffer over the memory since the generation began.
+    #[napi(getter, catch_unwind)]
+    pub fn lends(&self) -> bool {
+        self.cell.is_lent()
+    }
+
     /// Bytes of linear memory.
     #[napi(getter, catch_unwind)]
     pub fn heap_bytes(&self) -> f64 {

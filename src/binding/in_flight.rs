@@ -1,12 +1,14 @@
 //! Regions of past generations that requests under way may still read and write: one owner per thread.
 //!
 //! libuv keeps raw addresses, so the memory behind a buffer that a request was given must stay as it is until the request
-//! is over. Three things tell.
+//! is over. Four things tell.
 //! * `uv_loop_t.active_reqs` counts all requests of a thread: between two turns of the event loop, zero means that nobody
 //!   has anything.
 //! * `process._getActiveRequests()` lists the requests of files and streams as objects. The thread pool's work for crypto,
 //!   zlib and addons is counted only. When all that is counted is listed, and nothing that is listed may have the memory,
 //!   nobody has it.
+//! * Streams of HTTP/2 are no requests: what they were given waits, by its address, until the other side wants more.
+//!   `lib/in-flight.js` knows the streams that are open.
 //! * Who uses a buffer keeps it, as Node asks of everybody. When V8 has collected the buffers of a generation, nobody has
 //!   its memory, however busy the thread is.
 
@@ -64,6 +66,8 @@ struct Owner {
 thread_local! {
     static OWNER: RefCell<Option<Rc<Owner>>> = const { RefCell::new(None) };
     static LOOP: Cell<*const LoopHead> = const { Cell::new(std::ptr::null()) };
+    /// Streams that hold memory without a request.
+    static STREAMS: Cell<u32> = const { Cell::new(0) };
 }
 
 fn owner() -> Option<Rc<Owner>> {
@@ -123,7 +127,7 @@ fn end() {
     }
 }
 
-/// How many requests of this thread are under way.
+/// How many requests of this thread are under way, with the streams that may hold memory without one.
 #[inline]
 pub fn under_way() -> u32 {
     let uv = LOOP.get();
@@ -131,7 +135,13 @@ pub fn under_way() -> u32 {
         return 0;
     }
     // SAFETY: the loop lives as long as the environment, and only its thread gets here.
-    unsafe { (*uv).active_reqs }
+    unsafe { (*uv).active_reqs }.saturating_add(STREAMS.get())
+}
+
+/// How many streams that may hold memory without a request are open now.
+#[napi(catch_unwind)]
+pub fn set_streams_in_flight(count: u32) {
+    STREAMS.set(count);
 }
 
 /// The requests that are under way, as a `WeakSet`.

@@ -54,6 +54,11 @@ pub struct Claim {
 }
 
 impl Lent {
+    /// Whether JavaScript was given a buffer over the generation's memory.
+    pub fn is_given(&self) -> bool {
+        self.given.get()
+    }
+
     /// A buffer over memory that stays mapped until the claim on it is settled. `None` where the runtime allows none.
     pub fn buffer(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
         if !self.given.replace(true) && in_flight::under_way() > 0 {

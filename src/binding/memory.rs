@@ -52,6 +52,11 @@ impl MemoryBuffer {
         known(env, &self.window).or_else(|| self.make(env, &self.window, base, len, WINDOW))
     }
 
+    /// Whether JavaScript was given a buffer since the generation began.
+    pub fn is_lent(&self) -> bool {
+        self.lent.is_given()
+    }
+
     /// Whether a value is one of the buffers. Makes none.
     pub fn is_own(&self, env: Env, value: Value) -> bool {
         [&self.whole, &self.window]

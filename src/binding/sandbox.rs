@@ -65,6 +65,11 @@ impl SandboxCell {
     }
 
     /// A native call of the sandbox is on the stack: nothing may be replaced under it.
+    /// Whether JavaScript was given a buffer over the generation's memory.
+    pub fn is_lent(&self) -> bool {
+        self.buffer.is_lent()
+    }
+
     pub fn is_busy(&self) -> bool {
         self.gate.is_busy()
     }
