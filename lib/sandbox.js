@@ -167,9 +167,9 @@ class Sandbox {
   }
 
   // What a stream of Node's was given in this turn it gives to the system at the end of it: from then on it is a request
-  // under way, whose memory is left to it. Only where JavaScript has views of the memory.
+  // under way, whose memory is left to it. Only where JavaScript has views of the memory, and nothing is to be refused now.
   #next () {
-    return this.#host.lends ? this.#nextTurn() : this.#replace()
+    return this.#host.lends && !this.#host.busy ? this.#nextTurn() : this.#replace()
   }
 
   async #nextTurn () {
