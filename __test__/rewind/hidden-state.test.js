@@ -91,6 +91,8 @@ const CASES = [
   ['a Proxy', 'const t = { n: 0 }; const p = new Proxy(t, { get: (t, k) => t[k], set: (t, k, v) => { t[k] = v; return true } }); exports.step = () => p.n++'],
   ['a Proxy that is revoked', 'const { proxy, revoke } = Proxy.revocable({ n: 0 }, {}); exports.step = () => { let r; try { r = proxy.n++ } catch { r = "revoked" } revoke(); return r }', 'restore'],
   ['a bound function', 'function f () { return this.n++ } exports.step = f.bind({ n: 0 })'],
+  ['bound where there is something to bind', 'const o = { n: 0, a: { f () { return this.n++ } } }, none = null, k = "a"; const b = [o?.a.f.bind(o), o?.[k].f.bind(o), o?.a?.f.bind(o), none?.a.f.bind(o.n++), o.none?.a.b.bind(o.n++)]; exports.step = () => b.map((f) => f?.())'],
+  ['bound where there is something, within arguments', 'const o = { n: 0, f (g) { return g ?? this.n++ } }; const b = o?.f.bind(o, o?.none?.f.bind(o)); exports.step = () => { let e; try { o?.none.bind(o) } catch (x) { e = x.constructor.name } return [b(), e] }'],
   ['bound by a helper', 'const b = Function.prototype.call.bind(Function.prototype.bind); exports.step = b(function () { return this.n++ }, { n: 0 })', 'foreign'],
   ['direct eval', 'exports.step = (function () { let n = 0; return eval("let m = 5; () => [n++, m++]") })()'],
   ['direct eval that declares', 'exports.step = (function () { eval("var q = 1"); return () => q++ })()'],
@@ -102,6 +104,7 @@ const CASES = [
   ['module.exports put in another\'s place', 'module.exports = { step () { const r = module.exports.v; module.exports.v = 1; return r } }'],
   ['an Intl object', 'const f = new Intl.NumberFormat("en"); let n = 0; exports.step = () => f.format(++n)'],
   ['a TextDecoder within a stream', 'const d = new TextDecoder(); exports.step = () => [d.decode(new Uint8Array([0xe2, 0x82]), { stream: true }), d.decode(new Uint8Array([0xac]), { stream: true }), d.decode(new Uint8Array([0xe2]), { stream: true })]'],
+  ['a TextDecoder of the module util', 'const { TextDecoder, TextEncoder } = require("util"); const d = new TextDecoder("utf-8", { fatal: true }); let n = 0; exports.step = () => [d.decode(new TextEncoder().encode("x" + n++)), d instanceof TextDecoder, d instanceof globalThis.TextDecoder, require("node:util").TextDecoder === TextDecoder, typeof require("util").inspect]'],
   ['a URL and its parameters', 'const u = new URL("http://a/?x=1"), q = new URLSearchParams("a=1"); exports.step = () => { u.searchParams.append("y", 1); q.append("b", 2); u.hash = "z"; return [u.href, String(q)] }'],
   ['a finished generator', 'function * g () { yield 1 } const it = g(); [...it]; let n = 0; exports.step = () => [it.next().done, n++]', 'suspended'],
   ['a suspended generator', 'function * g () { let n = 0; for (;;) yield n++ } const it = g(); it.next(); exports.step = () => it.next().value', 'suspended'],
@@ -115,7 +118,9 @@ const CASES = [
   ['frozen later', 'const o = { a: 1 }; exports.step = () => { o.a++; const r = [o.a, Object.isFrozen(o)]; Object.freeze(o); return r }', 'restore'],
   ['frozen later, and nothing else', 'const o = { a: 1 }; exports.step = () => { const r = Object.isFrozen(o); Object.freeze(o); return r }', 'restore'],
   ['a function that is frozen later', 'const f = () => 1; exports.step = () => { const r = Object.isFrozen(f); Object.freeze(f); return r }', 'restore'],
-  ['a property that cannot be deleted', 'const o = {}; exports.step = () => { const r = Object.hasOwn(o, "z"); Object.defineProperty(o, "z", { value: 1, enumerable: true }); return r }', 'restore'],
+  ['a property that cannot be deleted', 'const o = {}; exports.step = () => { const r = Object.hasOwn(o, "z"); Object.defineProperty(o, "z", { value: 1, enumerable: true }); return r }'],
+  ['constants on a function, and how they show', 'const f = () => 1, k = Symbol("k"); exports.step = () => { const r = [Object.hasOwn(f, "z"), k in f]; Object.defineProperties(f, { z: { value: 1 }, y: { get: () => 2 }, [k]: { value: 3, configurable: true } }); r.push(JSON.stringify(["z", "y", k].map((key) => Object.getOwnPropertyDescriptor(f, key)))); const again = (d) => { try { Object.defineProperty(f, "z", d); return 1 } catch (e) { return e.message } }; return r.concat(again({ value: 1 }), again({ value: 2 }), again({ configurable: true }), Reflect.defineProperty(f, "y", { value: 3 }), f.z, f.y) }'],
+  ['a property that is made constant', 'const o = { a: 1 }; exports.step = () => { const r = JSON.stringify(Object.getOwnPropertyDescriptor(o, "a")); Object.defineProperty(o, "a", { writable: false, configurable: false }); let e = 0; try { (() => { "use strict"; o.a = 2 })() } catch (x) { e = x.message } return [r, e, Reflect.defineProperty(o, "a", { writable: true })] }'],
   ['an ArrayBuffer that is transferred', 'const b = new ArrayBuffer(8); exports.step = () => { const r = b.byteLength; structuredClone(b, { transfer: [b] }); return r }', 'restore'],
   ['an AbortController', 'const c = new AbortController(); exports.step = () => { const r = c.signal.aborted; c.abort(); return r }'],
   // Time.
@@ -128,6 +133,8 @@ const CASES = [
   ['for await over a recycle', 'let n = 0; async function * g () { for (;;) yield new Promise((resolve) => setImmediate(resolve)) } exports.step = () => { const was = n; (async () => { for await (const x of g()) n++ })(); return was }'],
   // Node.
   ['an EventEmitter', 'const e = new (require("events"))(); exports.step = () => { const n = e.listenerCount("x"); e.on("x", () => {}); return n }'],
+  ['an EventTarget, and classes that extend it', 'class P extends EventTarget { n = 0; #m = 0; up () { return [this.n++, this.#m++] } } const t = new EventTarget(), p = new P(); let n = 0; p.addEventListener("x", () => { n++ }); exports.step = () => { p.dispatchEvent(new Event("x")); t.dispatchEvent(new Event("x")); p.addEventListener("x", () => { n += 10 }); t.addEventListener("x", () => { n += 100 }); return [n, ...p.up()] }'],
+  ['classes that extend Node\'s, without objects of theirs', 'class S extends ReadableStream { n = 1 } class U extends URL { static n = 0 } class W extends require("stream").Writable {} exports.step = () => { W.prototype.k = (W.prototype.k || 0) + 1; return [U.n++, W.prototype.k, new S().n, new U("http://a").host] }'],
   ['listeners of process', 'exports.step = () => { const n = process.listenerCount("exit"); process.on("exit", () => {}); process.exitCode = 3; return n }'],
   ['a hash', 'const h = require("crypto").createHash("sha1"); exports.step = () => { h.update("x"); return h.copy().digest("hex") }', 'host-object'],
   ['a stream', 'const s = new (require("stream").PassThrough)(); exports.step = () => { s.write("x"); return s.readableLength }', 'host-object'],
@@ -135,7 +142,10 @@ const CASES = [
   ['a callback given to Node before', 'let n = 0; require("child_process").exec("sleep 4", () => { n = 7 }); exports.step = () => n++', 'pending'],
   ['shared memory', 'const s = new Int32Array(new SharedArrayBuffer(8)); exports.step = () => s[0]++', 'shared-memory'],
   ['WebAssembly.Global, Memory and Table', 'const g = new WebAssembly.Global({ value: "i32", mutable: true }, 0), m = new WebAssembly.Memory({ initial: 1 }), t = new WebAssembly.Table({ initial: 1, element: "anyfunc" }); exports.step = () => { const r = [g.value++, new Uint8Array(m.buffer)[5]++, m.buffer.byteLength, t.length]; m.grow(1); t.grow(1); return r }'],
-  ['a constant view of wasm memory', 'const m = new WebAssembly.Memory({ initial: 1 }); const v = new Uint8Array(m.buffer); exports.step = () => v[1]++', 'memory-view'],
+  ['a constant view of wasm memory', 'const m = new WebAssembly.Memory({ initial: 1 }); const v = new Uint8Array(m.buffer), [w] = [v], { x } = { x: new Int8Array(m.buffer, 8, 4) }; for (const y of [v]) exports.y = () => y[2]++; exports.step = () => [v[1]++, w[1]++, x[0]++, exports.y()]'],
+  ['views of wasm memory that nothing assigns again', 'const m = new WebAssembly.Memory({ initial: 1 }); let v = new Uint8Array(m.buffer); function f (p, [q], { r = p } = {}) { return () => [p[1]++, q[2]++, r[3]++] } exports.step = ((g) => () => [v[1]++, ...g()])(f(v, [v]))'],
+  ['a constant that something would assign', 'const m = new WebAssembly.Memory({ initial: 1 }); const n = m.buffer.byteLength, o = new Map(); exports.step = () => { let r = o.size; try { o = 1 } catch (e) { r += e.message } o.set(1); return r + n }'],
+  ['a view of wasm memory in a frozen object', 'const m = new WebAssembly.Memory({ initial: 1 }); const o = Object.freeze({ v: new Uint8Array(m.buffer) }); exports.step = () => o.v[1]++', 'memory-view'],
   ['a WeakMap of somebody else', 'const w = structuredClone(new Map()); w.constructor; const s = new (Object.getPrototypeOf(new WeakMap()).constructor === WeakMap ? WeakMap : WeakMap)(); exports.step = () => { const r = s.has(exports); s.add?.(exports); s.set?.(exports, 1); return r }']
 ]
 

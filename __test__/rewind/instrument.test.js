@@ -68,6 +68,8 @@ const SAME = {
   'arrow functions that give objects': 'const f = (a) => ({ a, g: () => a++ }); const o = f(1); log(o.g(), o.g(), o.a)\nconst h = a => /* c */ (b) => // d\n  ({ a, b, s: () => ++a })\nlog(h(1)(2).s())',
   'arrow functions at the end of a line': 'const f = a => () => a++\nconst g = a => b => a + b\nlog(f(1)(), g(1)(2))\nconst t = true ? a => () => a : 0\nlog(t(3)())',
   'optional chains': 'const p = Promise.resolve(1), n = null, f = function () { return this.k }; return Promise.all([p?.then((x) => x + 1), n?.then(log), n?.a.then(log).catch(log), p?.["then"]((x) => x + 2), (p.then)((x) => x + 3), f?.bind({ k: 1 })(), n?.bind(1), n?.a.bind(1), ({ f })?.f.bind({ k: 2 })(), ({ f }).f?.bind({ k: 4 })().toFixed(1)])',
+  'what is bound at the end of an optional chain': 'const o = { n: 3, a: { f (...x) { return [this?.n, ...x] } }, g () { return this } }, k = "a", none = null; log(o?.a.f.bind(o)(), o?.[k].f.bind(o, 1)(2), o?.g().a?.f.bind(null, ...[1, 2])(), o /* ?. */ ?. /* a */ a . f\n.bind /* ( */ (o)(), none?.a.b.bind(log(1)), o?.none?.a.b.bind(log(2)), (o?.a.f.bind)(o)(), o?.a.f?.bind(o)(), o?.a["f"].bind(o)(), o?.g?.().a.f.bind(o)()); for (const f of [() => o?.none.bind(1), () => o?.a.none.bind(1), () => missing?.a.bind(1)]) try { f() } catch (e) { log(e.name, e.message) }; async function q () { return o?.a.f.bind(await o)(await 1) } return q()',
+  'constants that become variables': 'try { a; } catch (e) { log(e.message) } const mk = () => new Uint8Array(2); const a = mk(), [b, ...c] = [mk(), mk()], { d, e: { f = mk() } = {} } = { d: mk() }; const g = mk(), h = mk(); try { h = 1 } catch (e) { log(e.message, h.length) } for (const i of [mk(), mk()]) log((() => i)().length); for (const j = mk(), k = () => j; log(k() === j), k().length < 0;); for (const l in { x: 1 }) log((() => l)()); switch (1) { case 1: const m = mk(); log((() => m)()) } { const a = mk(); log((() => a)() !== a) } exports.step = () => [a[0]++, b[0]++, c[0][0]++, d[0]++, f[1]++, g[0]++, h[0]++]; const /* a */ n /* b */ = mk()\nconst\no = mk(); exports.n = () => [n, o]',
   'a chain over lines, with comments': 'return Promise.resolve(1)\n  // one .then(\n  .then((x) => x + 1) // two (\n  /* .catch( */ . catch /* ( */ (() => 0)\n  .finally(() => log("f"),)\n  .then()',
   'calls of methods with these names that are no promises': 'const o = { then (...a) { return a.length }, catch (a) { return this === o }, finally () { return arguments.length }, bind (a, b) { return b } }; log(o.then(1, 2, 3), o.catch(1), o.finally(), o.bind(1, 2), o.then(...[1, 2]))',
   'errors of calls without an object': 'try { let u; u.a.then(log) } catch (e) { log(e.name, e.message) } try { ({}).x.bind(1) } catch (e) { log(e.name, e.message) }',
@@ -252,7 +254,7 @@ test('what cannot be covered is named, with its place', () => {
   assert.deepStrictEqual(facts('function * f (x, g = () => x++) { yield g }'), ['generator-parameters,true,,1,1'])
   assert.deepStrictEqual(facts('eval(...[1])'), ['eval,false,,1,1', 'eval-spread,true,,1,1'])
   assert.deepStrictEqual(facts('function f () { count = 1 }'), ['undeclared,false,count,1,1'])
-  assert.deepStrictEqual(facts('let a = b?.c.bind(1)'), ['optional-bind,false,,1,9'])
+  assert.deepStrictEqual(facts('let a = b?.c.bind(1).d + b?.(1).bind(2)'), ['optional-bind,false,,1,9', 'optional-bind,false,,1,26'])
   assert.deepStrictEqual(facts('let a = 1; exports.f = () => a++'), [])
 })
 

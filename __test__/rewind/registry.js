@@ -12,6 +12,7 @@ function registry ({ kind = 'function', made = true } = {}) {
     told.facts.push(...JSON.parse(out.facts))
     return out
   }
+  const taken = []
   const $rw = {
     on: true,
     generation: 0,
@@ -29,6 +30,8 @@ function registry ({ kind = 'function', made = true } = {}) {
     finally: (p, ...fs) => p.finally(...fs),
     guarded: (f) => { told.guarded++; return f },
     bind: (f, ...args) => { const b = f.bind(...args); told.bound.push([b, f, ...args]); return b },
+    some: (o) => { if (o === undefined || o === null) return false; taken.push(o); return true },
+    take: () => taken.pop(),
     bindIf: (f, ...args) => f === undefined || f === null ? undefined : $rw.bind(f, ...args),
     made: (o) => { told.made.push(o); return o },
     Object,

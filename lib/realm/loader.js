@@ -9,11 +9,13 @@ const { importedFile, isRelative, urlOf } = require('./resolve')
 const { fileURLToPath } = require('node:url')
 const path = require('node:path')
 const timers = require('node:timers')
+const util = require('node:util')
 const { ownTimers } = require('./loop')
 
 const PROCESS = /^(node:)?process$/
 const TIMERS = /^(node:)?timers$/
 const MODULE = /^(node:)?module$/
+const UTIL = /^(node:)?util$/
 
 class Loader {
   // `overrides`: what the files see in place of the caller's globals; `own`: the same for the main file alone;
@@ -29,6 +31,7 @@ class Loader {
     this.records = new Map()
     this.module = undefined
     this.timers = undefined
+    this.util = undefined
   }
 
   // Runs the main file; `said` is told what is waited for.
@@ -162,6 +165,7 @@ class Loader {
   #builtin (id) {
     if (PROCESS.test(id)) return this.overrides.process
     if (TIMERS.test(id)) return (this.timers ??= ownTimers(id, timers, this.overrides))
+    if (this.rewinder && UTIL.test(id)) return (this.util ??= { ...util, TextDecoder: this.overrides.TextDecoder })
     if (MODULE.test(id)) return (this.module ??= this.#moduleModule())
     return undefined
   }

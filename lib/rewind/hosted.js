@@ -68,7 +68,7 @@ const KNOWN_GLOBALS = new Set(['global', 'globalThis', 'console', 'process', 'Bu
 const CONSTANT = /^(TextEncoder|Performance|Crypto|SubtleCrypto|CryptoKey|Console|console|Navigator|Blob|File|KeyObject|SecretKeyObject|PublicKeyObject|PrivateKeyObject|DOMException|Intl\.(?!Segmenter).*|Segmenter|Intl\.Segmenter|Collator|NumberFormat|DateTimeFormat|PluralRules|ListFormat|RelativeTimeFormat|DisplayNames|Locale|Temporal\..*)$/
 // Instances whose state is properties, which the walk sees. What merely inherits from a class whose instances are told by other
 // means (an object before Array.prototype that is no array) has no state but these, either.
-const OPEN = new RegExp('^(EventEmitter|process|Stats|Dirent|BigIntStats|Module|Require|Object|(Async)?(Generator)?(Function)?|Array|(Weak)?(Map|Set)|Date|RegExp|Promise|' +
+const OPEN = new RegExp('^(EventEmitter|EventTarget|process|Stats|Dirent|BigIntStats|Module|Require|Object|(Async)?(Generator)?(Function)?|Array|(Weak)?(Map|Set)|Date|RegExp|Promise|' +
   'String|Number|Boolean|Symbol|BigInt|\\w*Error|ArrayBuffer|DataView|TypedArray|\\w+Array|Buffer|Iterator|Reflect|Math|JSON|Atomics|Intl)$')
 
 // By the prototype: 'open', 'constant', or the name of the class.

@@ -21,6 +21,7 @@ class Image {
     this.files = realm.files.image()
     this.scopes = walk.scopes.filter(({ values }) => values.length > 0)
     this.allScopes = walk.scopes
+    this.constants = constantsOf(walk)
     this.records = walk.records
     this.bytes = 0
     /** Made when first needed. @type {Map<object, any> | undefined} */
@@ -67,11 +68,13 @@ class Image {
     realm.next()
     realm.weak.rewind()
     realm.decoders.rewind()
+    realm.reflection.rewind()
     // V8 keeps what was matched last (`RegExp.lastMatch`).
     NOTHING.exec('')
     realm.files.restore(this.files)
     this.views.renew()
     for (let at = 0; at < scopes.length; at++) restoreScope(scopes[at])
+    for (const { site, list, at } of this.constants) site.setOne(site.count + at, list[at])
     for (let at = 0; at < shapes.length; at++) {
       const { records, same } = shapes[at]
       for (let each = 0; each < records.length; each++) count += records[each].restore(left, same)
@@ -108,6 +111,13 @@ class Image {
 function restoreScope ({ site, values, dead }) {
   if (dead.size === 0) return site.set(values)
   for (let at = 0; at < values.length; at++) if (!dead.has(at)) site.setOne(at, values[at])
+}
+
+// Variables that nothing assigns, but that hold a view or a buffer that is not the same in each generation.
+function constantsOf ({ scopes, references }) {
+  const found = []
+  for (const { site, constants: list } of scopes) list.forEach((value, at) => { if (references.has(value)) found.push({ site, list, at }) })
+  return found
 }
 
 module.exports = { Image }

@@ -61,7 +61,13 @@ class Rewinder {
     this.foreign = new Map()
     // Objects whose descriptors, prototype or extensibility this generation may have changed.
     this.touched = new Set()
-    Object.assign(this.registry.$rw, reflection((object) => { if (this.image !== undefined) this.touched.add(object) }))
+    this.reflection = reflection((object) => {
+      if (this.image === undefined) return false
+      this.touched.add(object)
+      return this.image.seen.has(object)
+    })
+    this.registry.$rw.Object = this.reflection.Object
+    this.registry.$rw.Reflect = this.reflection.Reflect
     this.stale = new Stale(() => this.current())
     this.requests = new Requests(isOurs)
     this.files = undefined

@@ -148,14 +148,16 @@ class Registry {
 
   #contract () {
     const registry = this
+    // From `some` to the `take` that follows at once.
+    let taken
     return {
       on: true,
-      add (id, count, get, set, one, setOne) {
-        const site = { id, count, get, set, one, setOne }
+      add (id, count, get, set, one, setOne, settable = count) {
+        const site = { id, count, get, set, one, setOne, settable }
         registry.sites.push(new WeakRef(site))
         return site
       },
-      hold (id, count, get, set, one, setOne) { registry.strong.push({ id, count, get, set, one, setOne }) },
+      hold (id, count, get, set, one, setOne, settable = count) { registry.strong.push({ id, count, get, set, one, setOne, settable }) },
       root (object) { registry.roots.push(new WeakRef(object)) },
       keep (value) {
         if (this.on && isObject(value)) registry.roots.push(new WeakRef(value))
@@ -193,6 +195,16 @@ class Registry {
         const bound = fn.bind(...args)
         if (this.on && typeof fn === 'function' && typeof bound === 'function') registry.bound.set(bound, [fn, ...args])
         return bound
+      },
+      some (object) {
+        if (object === undefined || object === null) return false
+        taken = object
+        return true
+      },
+      take () {
+        const object = taken
+        taken = undefined
+        return object
       },
       bindIf (fn, ...args) { return fn === undefined || fn === null ? undefined : this.bind(fn, ...args) }
     }

@@ -43,7 +43,9 @@ function verify (image, values) {
   for (const { site, all } of walk.scopes) {
     const known = scopes.get(site)
     if (known === undefined) continue
-    all.forEach((value, at) => { if (!alike(value, at < known.values.length ? known.values[at] : known.all[at])) say(`variable ${at} of scope ${site.id}`, 'its value') })
+    // The first are those that a rewind sets.
+    const now = [...known.values, ...known.constants]
+    all.forEach((value, at) => { if (!alike(value, at < now.length ? now[at] : known.all[at])) say(`variable ${at} of scope ${site.id}`, 'its value') })
   }
   for (const buffer of image.buffers) if (!buffer.same) say('a buffer', 'its bytes')
   for (const what of realm.store.differences()) say('the wasm', what)

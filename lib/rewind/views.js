@@ -19,7 +19,10 @@ function placesOf ({ records, scopes, references }) {
     if (record.hidden !== undefined) for (const field of record.hidden) look(field, 2)
     if (record.defined !== undefined) for (const [, descriptor] of record.defined) look(descriptor, 'value')
   }
-  for (const { values } of scopes) all(values)
+  for (const { values, constants } of scopes) {
+    all(values)
+    all(constants)
+  }
   return places
 }
 

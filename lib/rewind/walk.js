@@ -16,6 +16,7 @@ const FUNCTION_KEYS = new Set(['length', 'name', 'arguments', 'caller', 'prototy
 const MAX_BINDINGS = 5000
 const MAX_LISTED = 512
 const NODE_POOL = 8192
+const NONE = Object.freeze([])
 // From here on a buffer may be moved: see vault.js.
 const LARGE = 64 * 1024
 
@@ -65,7 +66,9 @@ class Walk {
     }
     const self = values.indexOf(site)
     if (self >= 0) values.length = self
-    this.scopes.push({ site, values: values.slice(0, site.count), all: values, dead })
+    // `constants`: those that change only when the memory does that they are views of.
+    const constants = site.settable > site.count ? values.slice(site.count, site.settable) : NONE
+    this.scopes.push({ site, values: values.slice(0, site.count), constants, all: values, dead })
     values.forEach((value, at) => this.add(value, undefined, `variable ${at} of scope ${site.id}`))
   }
 
@@ -164,7 +167,7 @@ class Walk {
 
   // Whether it is an instance of one of Node's classes that is not looked into.
   #isHosts (object) {
-    if (types.isNativeError(object) || types.isBoxedPrimitive(object) || types.isArgumentsObject(object) || Array.isArray(object)) return false
+    if (types.isNativeError(object) || types.isBoxedPrimitive(object) || types.isArgumentsObject(object) || Array.isArray(object) || isClassPrototype(object)) return false
     for (let proto = getPrototypeOf(object); proto !== null && proto !== Object.prototype; proto = getPrototypeOf(proto)) {
       if (!this.host.has(proto)) {
         const owner = this.realm.foreign.get(proto)
@@ -331,6 +334,14 @@ function targetOf (ref) {
   } catch {
     return undefined
   }
+}
+
+// What `class` made for the objects of a class: it is no object of the class that it extends.
+function isClassPrototype (object) {
+  const made = describe(object, 'constructor')
+  if (made === undefined || typeof made.value !== 'function') return false
+  const own = describe(made.value, 'prototype')
+  return own !== undefined && own.value === object && own.writable === false
 }
 
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)

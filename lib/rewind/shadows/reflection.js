@@ -1,29 +1,93 @@
 'use strict'
 
 // `Object` and `Reflect` as files see them where they take a function of theirs: those that change what a comparison of values
-// does not show (descriptors, prototypes, extensibility) tell which object of the image they were used on.
+// does not show (descriptors, prototypes, extensibility) tell which object of the image they were used on. A property that is
+// made constant there could not be taken away again: it stays configurable, and is shown and treated as if it were not.
 
-const CHANGING = ['defineProperty', 'defineProperties', 'freeze', 'seal', 'preventExtensions', 'setPrototypeOf']
+const { getOwnPropertyDescriptor: describe, defineProperty, ownKeys } = Reflect
+const CHANGING = ['freeze', 'seal', 'preventExtensions', 'setPrototypeOf']
+const FIELDS = ['enumerable', 'configurable', 'value', 'writable', 'get', 'set']
+const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 
-// `touched(object)` is told.
+// `touched(object)` is told, and says whether it is of the image.
 function reflection (touched) {
-  const told = (real) => {
-    const tell = {
-      [real.name]: function (object, ...rest) {
-        touched(object)
-        return Reflect.apply(real, this, [object, ...rest])
-      }
-    }[real.name]
-    return Object.defineProperty(tell, 'length', { value: real.length, configurable: true })
+  // By object, the keys of properties that the present generation made constant.
+  let constants = new WeakMap()
+  const isConstant = (object, key) => constants.get(object)?.has(key) === true
+
+  const told = (real) => function (object, ...rest) {
+    touched(object)
+    return Reflect.apply(real, this, [object, ...rest])
   }
-  const over = (base) => {
+  // Whether it could be defined.
+  const define = (object, key, given) => {
+    if (!isObject(object) || !isObject(given) || !touched(object)) return undefined
+    const was = describe(object, key)
+    const constant = was !== undefined && isConstant(object, key)
+    if (was !== undefined && !was.configurable) return undefined
+    const descriptor = fieldsOf(given)
+    if (constant && !allows(was, descriptor)) return false
+    if (descriptor.configurable === true || (!('configurable' in descriptor) && was !== undefined && !constant)) return undefined
+    const done = defineProperty(object, key, { ...descriptor, configurable: true })
+    if (done) constants.set(object, (constants.get(object) ?? new Set()).add(key))
+    return done
+  }
+  const shown = (object, key) => {
+    const descriptor = describe(object, key)
+    return descriptor !== undefined && isConstant(object, key) ? { ...descriptor, configurable: false } : descriptor
+  }
+  const keyOf = (key) => typeof key === 'symbol' ? key : `${key}`
+
+  const ofObject = {
+    defineProperty (object, key, given) {
+      const name = isObject(object) ? keyOf(key) : key
+      const done = define(object, name, given)
+      if (done === undefined) return Object.defineProperty(object, name, given)
+      if (!done) throw new TypeError(`Cannot redefine property: ${String(name)}`)
+      return object
+    },
+    defineProperties (object, properties) {
+      if (!isObject(object) || !touched(object)) return Object.defineProperties(object, properties)
+      const from = Object(properties)
+      const list = ownKeys(from).filter((key) => describe(from, key)?.enumerable).map((key) => [key, from[key]])
+      for (const [key, given] of list) ofObject.defineProperty(object, key, given)
+      return object
+    },
+    getOwnPropertyDescriptor: (object, key) => isObject(object) ? shown(object, keyOf(key)) : Object.getOwnPropertyDescriptor(object, key)
+  }
+  const ofReflect = {
+    defineProperty (object, key, given) {
+      const name = isObject(object) ? keyOf(key) : key
+      return define(object, name, given) ?? defineProperty(object, name, given)
+    },
+    getOwnPropertyDescriptor: (object, key) => isObject(object) ? shown(object, keyOf(key)) : describe(object, key)
+  }
+  const over = (base, own) => {
     const facade = Object.create(base)
-    for (const name of CHANGING) {
-      if (typeof base[name] === 'function') Object.defineProperty(facade, name, { value: told(base[name]), writable: true, configurable: true })
+    const put = (name, made) => {
+      const same = (key, value) => Object.defineProperty(made, key, { value, configurable: true })
+      same('name', name)
+      same('length', base[name].length)
+      Object.defineProperty(facade, name, { value: made, writable: true, configurable: true })
     }
+    for (const name of CHANGING) if (typeof base[name] === 'function') put(name, told(base[name]))
+    for (const [name, made] of Object.entries(own)) put(name, made)
     return facade
   }
-  return { Object: over(Object), Reflect: over(Reflect) }
+  return { Object: over(Object, ofObject), Reflect: over(Reflect, ofReflect), rewind: () => { constants = new WeakMap() } }
+}
+
+function fieldsOf (given) {
+  const descriptor = {}
+  for (const field of FIELDS) if (field in given) descriptor[field] = given[field]
+  return descriptor
+}
+
+// Whether a constant property may be defined so once more.
+function allows (was, descriptor) {
+  const probe = {}
+  defineProperty(probe, 'it', { ...was, configurable: false })
+  return defineProperty(probe, 'it', descriptor)
 }
 
 module.exports = { reflection }

@@ -41,6 +41,25 @@ fn has_optional(mut expression: &Expression<'_>) -> bool {
     }
 }
 
+/// What stands before the last `?.` of a chain, and whether a name follows; none where a call does.
+fn last_optional<'e, 'a>(mut expression: &'e Expression<'a>) -> Option<(&'e Expression<'a>, bool)> {
+    loop {
+        let (optional, named, next) = match expression {
+            Expression::CallExpression(call) if !call.optional => (false, false, &call.callee),
+            Expression::StaticMemberExpression(member) => (member.optional, true, &member.object),
+            Expression::ComputedMemberExpression(member) => {
+                (member.optional, false, &member.object)
+            }
+            Expression::PrivateFieldExpression(member) => (member.optional, true, &member.object),
+            _ => return None,
+        };
+        if optional {
+            return Some((next, named));
+        }
+        expression = next;
+    }
+}
+
 impl<'a> Walker<'_, 'a> {
     /// Whether the file gives a name of the language another meaning.
     fn is_own(&self, name: &str) -> bool {
@@ -126,6 +145,8 @@ impl<'a> Walker<'_, 'a> {
                 self.visit_expression(&it.callee);
                 self.guarded_arguments(it);
             }
+            Some(Told::Bind)
+                if whole && !from_super && !it.optional && self.bound_if(it, member) => {}
             Some(Told::Bind) => {
                 if !from_super {
                     self.fact(What::OptionalBind, it.span.start);
@@ -155,6 +176,32 @@ impl<'a> Walker<'_, 'a> {
         let comma = if it.arguments.is_empty() { "" } else { "," };
         self.edits.replace(object.end, open + 1, comma);
         self.visit_arguments(&it.arguments);
+    }
+
+    /// `A?.b.bind(...)`, with whatever `A`: its last `?.` becomes a question. False where that is within a call.
+    fn bound_if(&mut self, it: &CallExpression<'a>, member: &StaticMemberExpression<'a>) -> bool {
+        let Some((optional, named)) = last_optional(&member.object) else {
+            return false;
+        };
+        let mark = self.token_from(optional.span().end);
+        let open = self.token_from(member.property.span.end);
+        if !self.is_at(mark, "?.") || !self.is_at(open, "(") {
+            return false;
+        }
+        let object = member.object.span();
+        self.edits.open(object.start, "($rw.some(");
+        self.visit_expression(&member.object);
+        let dot = if named { "." } else { "" };
+        self.edits.replace(
+            optional.span().end,
+            mark + 2,
+            format!(")?$rw.bind($rw.take(){dot}"),
+        );
+        let comma = if it.arguments.is_empty() { "" } else { "," };
+        self.edits.replace(object.end, open + 1, comma);
+        self.visit_arguments(&it.arguments);
+        self.edits.close(it.span.end, ":void 0)");
+        true
     }
 
     /// Who is called stays as it is: callbacks are told instead.

@@ -10,7 +10,7 @@
 //! | | |
 //! | --- | --- |
 //! | `$rw.on` | whether scopes are to be told; false from the moment the image is taken |
-//! | `$rw.add(site, n, get, set, one, setOne)` | a scope. `get()` gives its bindings and, last, what `add` returned; `set(values)` puts the first `n` back. `one(i)` and `setOne(i, value)`, where given, do the same for one of them: others may not be initialised. What `add` returns is kept by the scope itself, so the registry holds it weakly |
+//! | `$rw.add(site, n, get, set, one, setOne, m)` | a scope. `get()` gives its bindings and, last, what `add` returned; `set(values)` puts the first `n` back. `one(i)` and `setOne(i, value)`, where given, do the same for one of them: others may not be initialised. `setOne` takes the first `m` of them, where that is given: those from `n` on change only with the memory that they are views of. What `add` returns is kept by the scope itself, so the registry holds it weakly |
 //! | `$rw.hold(...)` | the same for a scope whose closures do not keep what `hold` returns: to be held until the image; `get()` gives the bindings alone |
 //! | `$rw.root(o)` | an object to walk from, weakly; returns nothing of use |
 //! | `$rw.keep(v)` | the same for any value, which it returns: the object of a `with`, objects whose methods use `super` |
@@ -23,6 +23,7 @@
 //! | `$rw.guarded(f)` | a callback of the same where `p` is not known before (`p?.then(f)`, `p['then'](f)`) |
 //! | `$rw.bind(f, ...args)` | `f.bind(...args)`; `f` may be no function |
 //! | `$rw.bindIf(f, ...args)` | `f?.bind(...args)` |
+//! | `$rw.some(o)`, `$rw.take()` | `o?.f.bind(...args)` is `$rw.some(o)?$rw.bind($rw.take().f,...args):void 0` |
 //! | `$rw.Object`, `$rw.Reflect` | where `Object.freeze`, `Reflect.defineProperty` and their kin are taken, in calls or not, and in `const { freeze } = Object` |
 //! | `$rwImport(specifier, options)` | `import(specifier, options)` |
 //!
@@ -44,6 +45,9 @@
 //! image: none of it is on the stack then, and what is suspended makes a package unfit. Besides bindings: `this`, `arguments`
 //! and `new.target` where arrow functions use them, the name of a function expression, the class where its own code names
 //! it, the objects of `super` and `with`.
+//!
+//! A constant that may hold a view of the wasm memory, and that nothing assigns, is declared by `let`: such views are made anew at
+//! each rewind.
 //!
 //! Nothing is captured that was not captured before, so no variable moves from the stack to the heap, and nothing that gets
 //! its name from the place where it is written (`let f = () => {}`) is moved away from there. What is not covered is told as
@@ -261,6 +265,7 @@ fn file<'a>(
     // Others can see what a script declares, and what `eval` declares in its caller.
     let shared = matches!(options.kind, Kind::Script | Kind::Eval);
     scope.evil |= shared;
+    walker.free(&scope);
     if let Some(matter) = Matter::of(&scope, &[], |_| false) {
         walker.register_first(start, separator, &matter, !shared);
     }

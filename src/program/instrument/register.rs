@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 /// What of a scope an image has to know.
 pub struct Matter<'a> {
-    /// Those to put back first.
+    /// Those to put back first, then those that can be set where they hold a view of the wasm memory.
     names: Vec<&'a str>,
     restored: usize,
+    settable: usize,
     /// Some may be read too early.
     lexical: bool,
     /// A function that was made in the head refers to one of them.
@@ -20,12 +21,15 @@ enum Fate {
     Ignored,
     /// The walk begins there.
     Root,
+    /// The same, and it can be set.
+    Settable,
     /// A function inside assigns it: it is put back, too.
     Restored,
 }
 
-fn fate(binding: &Binding<'_>, evil: bool) -> Fate {
+fn fate<'a>(scope: &Scope<'a>, binding: &Binding<'a>) -> Fate {
     let uses = binding.uses;
+    let evil = scope.evil;
     // Names of functions and classes within themselves are told in another way.
     if binding.how == How::Own || !(uses.captured || evil) {
         return Fate::Ignored;
@@ -39,6 +43,10 @@ fn fate(binding: &Binding<'_>, evil: bool) -> Fate {
     if !evil && (primitive || called) {
         return Fate::Ignored;
     }
+    let variable = matches!(binding.how, How::Var | How::Param | How::Let) && !evil;
+    if (variable && uses.value & value::OTHER != 0) || scope.freed(binding).is_some() {
+        return Fate::Settable;
+    }
     Fate::Root
 }
 
@@ -48,16 +56,19 @@ impl<'a> Matter<'a> {
         let mut matter = Self {
             names: Vec::new(),
             restored: 0,
+            settable: 0,
             lexical: also.contains(&THIS),
             head: false,
             test: false,
         };
+        let mut settable = Vec::new();
         let mut roots = Vec::new();
         for binding in &scope.bindings {
-            match fate(binding, scope.evil) {
+            match fate(scope, binding) {
                 Fate::Ignored => continue,
                 _ if without(binding.name) => continue,
                 Fate::Restored => matter.names.push(binding.name),
+                Fate::Settable => settable.push(binding.name),
                 Fate::Root => roots.push(binding.name),
             }
             matter.lexical |= binding.how.is_lexical();
@@ -65,6 +76,8 @@ impl<'a> Matter<'a> {
             matter.test |= binding.uses.test;
         }
         matter.restored = matter.names.len();
+        matter.names.extend(settable);
+        matter.settable = matter.names.len();
         matter.names.extend(roots);
         for name in also {
             if !matter.names.contains(name) {
@@ -75,10 +88,14 @@ impl<'a> Matter<'a> {
     }
 
     pub fn join(&mut self, other: Matter<'a>) {
-        let (restored, roots) = other.names.split_at(other.restored);
+        let (settable, roots) = other.names.split_at(other.settable);
+        let (restored, settable) = settable.split_at(other.restored);
+        self.names
+            .splice(self.settable..self.settable, settable.iter().copied());
         self.names
             .splice(self.restored..self.restored, restored.iter().copied());
         self.restored += restored.len();
+        self.settable += other.settable;
         self.names.extend(roots);
         self.lexical |= other.lexical;
     }
@@ -112,11 +129,19 @@ impl<'a> Matter<'a> {
             for (at, name) in self.names.iter().enumerate() {
                 let _ = write!(out, "case {at}:return {name};");
             }
-            out.push_str("}},($rwi,$rwv)=>{switch($rwi){");
-            for (at, name) in restored.iter().enumerate() {
+            out.push_str("}}");
+        }
+        let settable = self.names.get(..self.settable).unwrap_or_default();
+        if self.lexical || self.settable > self.restored {
+            let one = if self.lexical { "" } else { ",0" };
+            let _ = write!(out, "{one},($rwi,$rwv)=>{{switch($rwi){{");
+            for (at, name) in settable.iter().enumerate() {
                 let _ = write!(out, "case {at}:{name}=$rwv;break;");
             }
             out.push_str("}}");
+        }
+        if self.settable > self.restored {
+            let _ = write!(out, ",{}", self.settable);
         }
         out.push(')');
         out

@@ -11,6 +11,8 @@ pub mod value {
     /// A function without a name of its own, whose object nobody but its binding has.
     pub const FUNCTION: u8 = 2;
     pub const OTHER: u8 = 4;
+    /// An object that the text shows to be no view of a buffer.
+    pub const PLAIN: u8 = 8;
 }
 
 pub const THIS: &str = "this";
@@ -83,6 +85,8 @@ pub struct Binding<'a> {
     pub name: &'a str,
     pub how: How,
     pub uses: Use,
+    /// Of a constant: where the keyword of its declaration is.
+    pub keyword: Option<u32>,
 }
 
 /// What a scope is to the names that leave it.
@@ -171,13 +175,40 @@ impl<'a> Scope<'a> {
             value,
             ..Use::default()
         };
-        self.bindings.push(Binding { name, how, uses });
+        self.bindings.push(Binding {
+            name,
+            how,
+            uses,
+            keyword: None,
+        });
         if at == FEW {
             let known = self.bindings.iter().zip(0..);
             self.index = known.map(|(binding, at)| (binding.name, at)).collect();
         } else if at > FEW {
             self.index.insert(name, at as u32);
         }
+    }
+
+    /// Its declaration, which begins with `const` at `at`, may begin with `let` as well.
+    pub fn constant(&mut self, name: &str, at: u32) {
+        if let Some(binding) = self.find(name).and_then(|at| self.bindings.get_mut(at)) {
+            binding.keyword = Some(at);
+        }
+    }
+
+    /// The keyword of a constant that nothing assigns, nor any other of its declaration, and that may hold a view of a buffer:
+    /// declared by `let` it means the same, and can be set.
+    pub fn freed(&self, binding: &Binding<'a>) -> Option<u32> {
+        let uses = binding.uses;
+        if self.evil || !uses.captured || uses.value & value::OTHER == 0 {
+            return None;
+        }
+        let assigned = |other: &Binding<'_>| {
+            other.keyword == binding.keyword && (other.uses.write || other.uses.inner_write)
+        };
+        binding
+            .keyword
+            .filter(|_| !self.bindings.iter().any(assigned))
     }
 
     pub fn note(&mut self, name: &'a str, uses: Use) {

@@ -18,6 +18,20 @@ pub fn of(expression: &Expression<'_>) -> u8 {
         | Expression::PrivateInExpression(_) => value::PRIMITIVE,
         // It is called a function when nothing but a call can reach it: no name of its own, and no `arguments.callee`.
         Expression::ArrowFunctionExpression(_) => value::FUNCTION,
+        Expression::ObjectExpression(_)
+        | Expression::ArrayExpression(_)
+        | Expression::FunctionExpression(_)
+        | Expression::ClassExpression(_)
+        | Expression::RegExpLiteral(_)
+        | Expression::ImportExpression(_) => value::PLAIN,
+        Expression::AwaitExpression(it)
+            if matches!(it.argument, Expression::ImportExpression(_)) =>
+        {
+            value::PLAIN
+        }
+        Expression::CallExpression(call) if matches!(&call.callee, Expression::Identifier(id) if id.name == "require") => {
+            value::PLAIN
+        }
         Expression::ParenthesizedExpression(inner) => of(&inner.expression),
         Expression::ConditionalExpression(both) => of(&both.consequent) | of(&both.alternate),
         Expression::LogicalExpression(both) => of(&both.left) | of(&both.right),

@@ -33,8 +33,9 @@ pub(super) struct Walker<'t, 'a> {
     pub shadowed: Vec<&'static str>,
 }
 
-/// Functions that change what a comparison of values does not show.
-pub(super) const REFLECTING: [&str; 6] = [
+/// Functions that change what a comparison of values does not show, and the one that shows it.
+pub(super) const REFLECTING: [&str; 7] = [
+    "getOwnPropertyDescriptor",
     "defineProperty",
     "defineProperties",
     "freeze",
@@ -93,7 +94,20 @@ impl<'t, 'a> Walker<'t, 'a> {
             .pop()
             .unwrap_or_else(|| Scope::new(Boundary::None, true));
         scope.close(self.scopes.last_mut());
+        self.free(&scope);
         scope
+    }
+    /// Constants that must be set at a rewind become variables.
+    pub fn free(&mut self, scope: &Scope<'a>) {
+        let mut keywords: Vec<u32> = scope
+            .bindings
+            .iter()
+            .filter_map(|b| scope.freed(b))
+            .collect();
+        keywords.dedup();
+        for at in keywords {
+            self.edits.replace(at, at + "const".len() as u32, "let");
+        }
     }
     pub fn declare(&mut self, name: &'a str, how: How, value: u8) {
         if let Some(known) = RELIED_ON.iter().find(|known| **known == name)
@@ -557,12 +571,20 @@ impl<'t, 'a> Walker<'t, 'a> {
             }
             _ => How::Const,
         };
+        // The variables that the head of a loop makes are none of those that its rounds have.
+        let free = it.kind == VariableDeclarationKind::Const
+            && (looped.is_some() || self.top().phase == Phase::Body);
         for declarator in &it.declarations {
             match &declarator.id {
                 BindingPattern::BindingIdentifier(id) => {
                     let name = id.name.as_str();
                     self.declare(name, how, 0);
                     match (&declarator.init, looped) {
+                        // What gives a constant its value is no assignment.
+                        (Some(init), _) if how == How::Const => {
+                            self.declare(name, how, values::of(init))
+                        }
+                        (None, Some(value)) if how == How::Const => self.declare(name, how, value),
                         (Some(init), _) => self.written(name, values::of(init)),
                         (None, Some(value)) => self.written(name, value),
                         (None, None) if how == How::Var => {}
@@ -573,6 +595,11 @@ impl<'t, 'a> Walker<'t, 'a> {
                     let outer = std::mem::replace(&mut self.declaring, how);
                     self.visit_binding_pattern(pattern);
                     self.declaring = outer;
+                }
+            }
+            if free {
+                for id in declarator.id.get_binding_identifiers() {
+                    self.top().constant(id.name.as_str(), it.span.start);
                 }
             }
             if let Some(init) = &declarator.init {
@@ -747,8 +774,12 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
     fn visit_binding_identifier(&mut self, it: &BindingIdentifier<'a>) {
         let name = it.name.as_str();
         let how = self.declaring;
-        self.declare(name, how, 0);
-        self.written(name, value::OTHER);
+        if how == How::Const {
+            self.declare(name, how, value::OTHER);
+        } else {
+            self.declare(name, how, 0);
+            self.written(name, value::OTHER);
+        }
     }
     fn visit_this_expression(&mut self, _: &ThisExpression) {
         self.read(THIS);
