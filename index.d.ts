@@ -153,7 +153,7 @@ export class Sandbox<T = any> {
    * const cv = await isReady()
    * @since 0.1.0
    */
-  isReady (options?: SignalOptions): Promise<T>
+  isReady (options?: RecycleOptions & SignalOptions): Promise<T>
 
   /**
    * The same, synchronously and whatever the `recycle` option says.
@@ -163,7 +163,25 @@ export class Sandbox<T = any> {
    * const cv = vm.recycle()
    * @since 0.1.0
    */
-  recycle (): T
+  recycle (options?: RecycleOptions): T
+
+  /**
+   * Takes an image of the instance as it is now, which goes on as it is. `isReady({ from })`, `recycle({ from })` and `run(fn, { from })`
+   * begin a generation there: memory, files, descriptors, timers and C++ objects are as they were, and handles and streams that were
+   * good at the checkpoint are good again. There may be many, in any order. What they have in common with each other is kept once.
+   *
+   * Files of `mounts` are no part of it, and neither is what your own code remembers.
+   * @throws {@link BusyError} while the module is on the stack, a coroutine of C++ is suspended, or the package's own JavaScript waits
+   * for a promise
+   * @throws {@link UnsupportedError} on the glue host; and on the native host for programs that are started anew by each recycle, or
+   * whose own JavaScript keeps state in variables
+   * @example
+   * vm.exports._load_model()
+   * const loaded = vm.checkpoint()
+   * await vm.isReady({ from: loaded })
+   * @since 0.1.0
+   */
+  checkpoint (): Checkpoint
 
   /**
    * A lease: takes a fresh instance, runs `fn` on it, and recycles whatever happens. Leases of one sandbox wait for each other, so
@@ -179,7 +197,7 @@ export class Sandbox<T = any> {
    * const area = await vm.run((cv) => cv.contourArea(points))
    * @since 0.1.0
    */
-  run<R> (fn: (module: T) => R | Promise<R>, options?: SignalOptions): Promise<R>
+  run<R> (fn: (module: T) => R | Promise<R>, options?: RecycleOptions & SignalOptions): Promise<R>
 
   /**
    * Figures of this sandbox at this moment.
@@ -248,6 +266,56 @@ export class Sandbox<T = any> {
    * @since 0.1.0
    */
   [Symbol.asyncDispose] (): Promise<void>
+}
+
+/**
+ * An image of a sandbox's instance, made by {@link Sandbox.checkpoint}. One that nobody has any more is given back when the garbage
+ * collector finds it.
+ * @example
+ * const point = vm.checkpoint()
+ * const cv = await vm.isReady({ from: point })
+ * @since 0.1.0
+ */
+export class Checkpoint {
+  private constructor ()
+
+  /**
+   * Bytes that are kept for it alone: memory that had changed since the checkpoint or start that its generation descends from.
+   * 0 after `dispose`.
+   * @example
+   * console.log(point.bytes)
+   * @since 0.1.0
+   */
+  readonly bytes: number
+
+  /**
+   * Gives its memory back, but for what other checkpoints and the running generation have of it. A generation that began there goes
+   * on. Twice is once.
+   * @example
+   * point.dispose()
+   * @since 0.1.0
+   */
+  dispose (): void
+
+  /**
+   * The same, for `using`.
+   * @example
+   * using point = vm.checkpoint()
+   * @since 0.1.0
+   */
+  [Symbol.dispose] (): void
+}
+
+/**
+ * Options of calls that begin a generation.
+ * @since 0.1.0
+ */
+export interface RecycleOptions {
+  /**
+   * A checkpoint of this sandbox that the generation begins with. Without it, generations begin as after `open`. `isReady` then
+   * recycles whatever the `recycle` option says.
+   */
+  from?: Checkpoint
 }
 
 /**
@@ -480,6 +548,8 @@ export interface Stats {
   dirtyBytes: number
   /** Native host: recycles that found the spare region not clean yet, and cleaned the memory in place. */
   cleanedInPlace?: number
+  /** Checkpoints of this sandbox that were neither disposed nor collected. */
+  checkpoints: number
   /** C++ objects of this generation that were not deleted. */
   liveHandles: number
   /** Generations of this thread whose memory waits for requests under way: files, sockets, crypto, zlib. */

@@ -15,6 +15,7 @@ const { open } = require('./lib/open')
 const { inspect, capabilities } = require('./lib/inspect')
 checkBackend(capabilities)
 const { Sandbox } = require('./lib/sandbox')
+const { Checkpoint } = require('./lib/checkpoint')
 const { interrupt } = require('./lib/interrupt')
 
 module.exports = {
@@ -22,6 +23,7 @@ module.exports = {
   inspect,
   capabilities,
   Sandbox,
+  Checkpoint,
   interrupt,
   ...errors
 }
@@ -36,7 +38,7 @@ Object.defineProperties(module.exports, {
 // WebAssembly is not among them, since importing it would make its store: `import emvm from 'emvm'`, then `emvm.WebAssembly`.
 /* eslint-disable no-undef, no-constant-binary-expression */
 0 && (module.exports = {
-  open, inspect, capabilities, interrupt, Sandbox, Pool,
+  open, inspect, capabilities, interrupt, Sandbox, Checkpoint, Pool,
   EmvmError, SourceError, InvalidWasmError, MissingImportError, OptionError, StartError, TrapError, AbortError, ExitError,
   MemoryLimitError, TimeoutError, CppException, StaleHandleError, BusyError, NotReadyError, DisposedError, UnsupportedError,
   QueueFullError, WorkerError

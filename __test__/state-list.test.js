@@ -38,9 +38,9 @@ test('owners on the list are in the code', () => {
 test('the fields of the native image are on the list', () => {
   const text = fs.readFileSync(path.join(ROOT, 'src', 'emscripten', 'state.rs'), 'utf8')
   const fields = [.../pub struct StateImage \{([^}]*)\}/.exec(text)[1].matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name)
-  const known = { exceptions: 'exceptions in flight', embind: 'embind handles', emval: 'emval handles', has_functions: 'table entries', fs: 'files', process: 'atexit', timers: 'timers' }
+  const known = { exceptions: 'exceptions in flight', embind: 'embind handles', emval: 'emval handles', functions: 'table entries', fs: 'files', process: 'atexit', timers: 'timers' }
   // What it says of itself rather than holds.
-  const facts = ['fs_needs_host', 'is_seen']
+  const facts = ['fs_needs_host', 'fs_is_real', 'ran_javascript', 'is_seen']
   for (const field of fields.filter((name) => !facts.includes(name))) {
     assert.ok(known[field] !== undefined, `${field} is not on the list`)
     assert.ok(stateList().some(({ name }) => name.includes(known[field])), field)

@@ -6,7 +6,7 @@ const { load } = require('./binding')
 const { Facade } = require('./facade')
 const { isLate } = require('./facade/fragment')
 const { drop, keep, forget } = require('./facade/keep')
-const { StartError } = require('./errors')
+const { BusyError, StartError, UnsupportedError } = require('./errors')
 const { Failures } = require('./realm/failures')
 const { warmUp } = require('./warm-up')
 const { notNative, userImports } = require('./choose')
@@ -39,14 +39,28 @@ class NativeHost {
   ownsBuffer (buffer) { return this.sandbox.ownsBuffer(buffer) }
 
   // The standby is always there: a recycle is synchronous.
-  recycle () {
+  recycle (point) {
     const { sandbox } = this
     if (this.#restarts) return this.#restart()
-    sandbox.recycle()
+    if (point !== undefined) point.check(this.facade)
+    sandbox.recycle(point?.native)
     this.facade.heap.forget()
-    if (this.facade.leave()) this.facade.enter()
-    else this.#makeAnew()
+    if (this.facade.leave(point?.javascript)) this.facade.enter()
+    else this.#makeAnew(point)
     return this.exports
+  }
+
+  checkpoint () {
+    const { sandbox, facade } = this
+    const { restorable } = facade.facts
+    if (this.#restarts) throw new UnsupportedError(`checkpoint(): nobody can come back to a moment of this program: ${restorable}`)
+    if (facade.keepsState) {
+      throw new UnsupportedError("checkpoint(): the JavaScript that the package adds to its module keeps state in variables, which cannot be read: open it with host: 'glue' and rewind: true")
+    }
+    const { suspended } = facade
+    if (suspended !== undefined) throw new BusyError(`checkpoint() while ${suspended}`)
+    const native = sandbox.checkpoint()
+    return new NativePoint(sandbox, facade, native)
   }
 
   // Start-up runs again, and with it JavaScript, which must find nothing of the last generation.
@@ -60,8 +74,10 @@ class NativeHost {
   }
 
   // Something of the module object was frozen, so that it cannot be put back in place.
-  #makeAnew () {
+  #makeAnew (point) {
     const { sandbox } = this
+    // What was saved is of the object that could not be put back.
+    if (point !== undefined) sandbox.recycle()
     drop(sandbox)
     this.facade = this.facade.again()
     this.exports = this.facade.module
@@ -90,7 +106,7 @@ class NativeHost {
   get states () { return this.facade.generations.names }
 
   // For tests: what a recycle would have left behind.
-  compareWithImage () { return this.sandbox.compareWithImage() }
+  compareWithImage (point) { return this.sandbox.compareWithImage(point?.native) }
 
   // A value that would be dead after the next recycle.
   owns (value) { return this.facade.runtime.owns(value) }
@@ -101,6 +117,30 @@ class NativeHost {
     facade.end()
     forget(sandbox)
     this.sandbox = this.facade = this.exports = this.onFault = undefined
+  }
+}
+
+// An image of a native instance, with what JavaScript kept beside it.
+class NativePoint {
+  #sandbox
+  #facade
+
+  constructor (sandbox, facade, native) {
+    this.#sandbox = sandbox
+    this.#facade = facade
+    this.native = native
+    this.javascript = facade.save()
+    this.bytes = native.bytes
+  }
+
+  check (facade) {
+    if (facade === this.#facade) return
+    throw new UnsupportedError('from: the checkpoint is of a module object that was made anew since, because something of it was frozen')
+  }
+
+  dispose () {
+    this.#sandbox.dropPoint(this.native)
+    this.#sandbox = this.#facade = this.native = this.javascript = undefined
   }
 }
 

@@ -261,10 +261,10 @@ function sourceOf (source) {
   return given ? { bytes: given } : refuse('source', source, 'the path or file: URL of a .js or .wasm file, or its bytes (Uint8Array)')
 }
 
-// Of `isReady` and `run`.
-function checkCallOptions (options) {
+// Of `isReady`, `run` and `recycle`.
+function checkCallOptions (options, known = ['signal', 'from']) {
   if (typeof options !== 'object') refuse('options', options, 'an object')
-  checkKeys(options, ['signal'])
+  checkKeys(options, known)
 }
 
 module.exports = { checkCallOptions, openOptions, inspectOptions, sourceOf, parseSize }

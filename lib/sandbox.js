@@ -5,6 +5,7 @@ const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')
 const { checkCallOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
+const { makeCheckpoint, pointOf } = require('./checkpoint')
 const { regionsInFlight, withRoom } = require('./in-flight')
 const { Leases } = require('./leases')
 const { findLive, nameOf } = require('./live-values')
@@ -34,6 +35,8 @@ class Sandbox {
   #lease = null
   #trapsSeen = 0
   #disposed = false
+  // How many checkpoints of it there are.
+  #points = { count: 0 }
   #allocations
   #openTwin
   #twin
@@ -80,11 +83,13 @@ class Sandbox {
     try {
       this.#check()
       const signal = signalOf(options)
+      const from = fromOf(options)
+      this.#point(from)
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
-      if (!this.#isDue()) return Promise.resolve(this.#host.keep())
+      if (from === undefined && !this.#isDue()) return Promise.resolve(this.#host.keep())
       watch()?.ends(this)
-      const made = this.#next()
+      const made = this.#next(from)
       if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })
       this.#recycled()
       return Promise.resolve(made)
@@ -94,30 +99,46 @@ class Sandbox {
   }
 
   // The same, now.
-  recycle () {
+  recycle (options) {
     this.#check()
+    if (options !== undefined && options !== null) checkCallOptions(options, ['from'])
+    const point = this.#point(fromOf(options))
     if (this.#lease !== null) throw new BusyError('recycle() while a run() holds the sandbox: the instance is replaced when the run has ended')
     watch()?.ends(this)
-    const module = this.#host.recycle()
+    const module = this.#host.recycle(point)
     this.#recycled()
     return module
   }
+
+  // An image of the instance as it is now, for generations to begin with.
+  checkpoint () {
+    this.#check()
+    if (this.#host.checkpoint === undefined) {
+      throw new UnsupportedError("checkpoint(): the glue host cannot take one of what this package's JavaScript is now")
+    }
+    if (this.#host.busy) throw new BusyError('checkpoint() while the module is on the stack: do it after the running call has returned')
+    return makeCheckpoint(this, this.#host.checkpoint(), this.#points)
+  }
+
+  #point (from) { return from === undefined ? undefined : pointOf(from, this) }
 
   // A lease: a fresh instance for `fn` alone, replaced when `fn` is done, however it ends. Leases queue up.
   // `signal`: a lease that waits is given up at once; one whose `fn` has begun ends when `fn` does, since nothing else may
   // have the instance before. A call that the module makes into JavaScript may abort: the module is stopped on return.
   run (fn, options) {
     if (typeof fn !== 'function') return Promise.reject(new TypeError('run(fn): fn must be a function that takes the module'))
-    let signal
+    let signal, from
     try {
       signal = signalOf(options)
+      from = fromOf(options)
+      this.#point(from)
     } catch (error) {
       return Promise.reject(error)
     }
     if (this.#isInside()) {
       return Promise.reject(new BusyError('run() inside run() of the same sandbox would wait for itself: use the module you were given, or another sandbox'))
     }
-    return this.#leases.add(() => this.#hold(fn, signal), signal)
+    return this.#leases.add(() => this.#hold(fn, signal, from), signal)
   }
 
   // The caller is part of what a lease runs.
@@ -127,14 +148,14 @@ class Sandbox {
     return false
   }
 
-  async #hold (fn, signal) {
+  async #hold (fn, signal, from) {
     if (signal !== undefined) signal.throwIfAborted()
     this.#check()
     const lease = this.#lease = {}
     const host = this.#host
     let given
     try {
-      const module = await this.#fresh()
+      const module = await this.#fresh(from)
       const stop = signal === undefined ? nothing : abortable(signal, host)
       try {
         given = await holder.run({ lease, outer: holder.getStore() }, () => fn(module))
@@ -159,39 +180,44 @@ class Sandbox {
     }
   }
 
-  async #fresh () {
+  async #fresh (from) {
     watch()?.ends(this)
-    const module = await this.#next()
+    const module = await this.#next(from)
     this.#recycled()
     return module
   }
 
   // What a stream of Node's was given in this turn it gives to the system at the end of it: from then on it is a request
   // under way, whose memory is left to it. Only where JavaScript has views of the memory, and nothing is to be refused now.
-  #next () {
-    return this.#host.lends && !this.#host.busy ? this.#nextTurn() : this.#replace()
+  #next (from) {
+    return this.#host.lends && !this.#host.busy ? this.#nextTurn(from) : this.#replace(from)
   }
 
-  async #nextTurn () {
+  async #nextTurn (from) {
     const stillWanted = this.#wanted()
     await new Promise((resolve) => process.nextTick(resolve))
     stillWanted()
-    return this.#replace()
+    return this.#replace(from)
   }
 
-  #replace () {
+  #replace (from) {
     try {
-      const made = this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle()
-      return made instanceof Promise ? made.catch((error) => this.#later(error)) : made
+      const made = this.#recycleNow(from)
+      return made instanceof Promise ? made.catch((error) => this.#later(error, from)) : made
     } catch (error) {
-      return this.#later(error)
+      return this.#later(error, from)
     }
   }
 
+  #recycleNow (from) {
+    const point = this.#point(from)
+    return this.#host.recycleAsync ? this.#host.recycleAsync(point) : this.#host.recycle(point)
+  }
+
   // Requests under way may have the memory of past generations, and as much of it waits for them as may.
-  #later (error) {
+  #later (error, from) {
     if (error.inFlight !== true) throw error
-    return withRoom(() => this.#host.recycleAsync ? this.#host.recycleAsync() : this.#host.recycle(), this.#wanted())
+    return withRoom(() => this.#recycleNow(from), this.#wanted())
   }
 
   // Throws where what was asked for now must not happen any more.
@@ -228,6 +254,7 @@ class Sandbox {
     return {
       ...rest,
       liveHandles: this.#host.leaks().reduce((sum, { count }) => sum + count, 0),
+      checkpoints: this.#points.count,
       regionsInFlight: regionsInFlight(),
       recycleMicros: { last, p50, p99, max },
       compileMs: program.compileMs,
@@ -292,10 +319,10 @@ class Sandbox {
   // Names of what JavaScript keeps for a generation; empty on the glue host, where all of it is made anew. For tests.
   get [Symbol.for('emvm.states')] () { return this.#host.states ?? [] }
 
-  // What differs from the state right after start-up; null where nothing can be compared. Slow, for tests.
-  [Symbol.for('emvm.compareWithImage')] () {
+  // What differs from the state right after start-up, or from a checkpoint; null where nothing can be compared. Slow, for tests.
+  [Symbol.for('emvm.compareWithImage')] (from) {
     this.#check()
-    return this.#host.compareWithImage ? this.#host.compareWithImage() : null
+    return this.#host.compareWithImage ? this.#host.compareWithImage(this.#point(from)) : null
   }
 
   dispose () {
@@ -346,6 +373,8 @@ function signalOf (options) {
   if (signal === undefined || signal instanceof AbortSignal) return signal
   throw new OptionError('signal: expected an AbortSignal', { option: 'signal', value: signal, accepted: 'an AbortSignal' })
 }
+
+function fromOf (options) { return options === undefined || options === null ? undefined : options.from }
 
 function abortable (signal, host) {
   const stop = () => host.interrupt()

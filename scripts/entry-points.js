@@ -51,7 +51,7 @@ const GATES = [
   // Runs wasm or JavaScript while the gate is held.
   ['enter', /\benter\(|\bself\.(enter|fs|run)\(|\brealm\.enter\(|\.describe_exception\(/],
   // Works on the whole instance while nobody else does.
-  ['alone', /\.alone\(|\.(replace|change)_memory\(|\bself\.start_part\(|\.release\(|\.put\(/],
+  ['alone', /\.alone\(|\.(replace|change|keep)_memory\(|\bself\.start_part\(|\.release\(|\.put\(/],
   // Reads or sets what is there; neither wasm nor JavaScript runs meanwhile.
   ['look', /\.look(_live)?\(|\bself\.look\(|\brealm\b.*\.with\(|\.with\(|\bcell\.array_buffer|\brealm\.(buffer|drop_buffer|dispose_memory|can_leave|depth|is_live|report)\(|\.can_leave\(\)|\.depth\(\)|\.is_live\(\)|\.is_busy\(\)/],
   // The flag that stops calls, and counts: made for other threads, or plain numbers.

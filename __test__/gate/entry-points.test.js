@@ -23,7 +23,8 @@ test('the list is the addon\'s own', () => {
   const methods = (Class) => Reflect.ownKeys(Class.prototype).filter((key) => key !== 'constructor').sort()
   assert.deepStrictEqual(names(of('Sandbox').filter(({ kind }) => kind !== 'constructor')), methods(native.Sandbox))
   assert.deepStrictEqual(names(of('Program')), methods(native.Program))
-  assert.deepStrictEqual(names(of('binding')), Object.keys(native).filter((key) => !['Sandbox', 'Program'].includes(key)).sort())
+  assert.deepStrictEqual(names(of('Point')), methods(native.Point))
+  assert.deepStrictEqual(names(of('binding')), Object.keys(native).filter((key) => !['Sandbox', 'Program', 'Point'].includes(key)).sort())
   assert.deepStrictEqual(names(of('webassembly')), Object.keys(native.webassembly()).sort())
 })
 

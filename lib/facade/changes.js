@@ -124,10 +124,42 @@ class Changes {
     return done
   }
 
+  // What is changed now, for `goTo`. What the log leads to that was made since is saved whole.
+  save () {
+    if (this.#log.length === 0) return undefined
+    const changed = [...this.#known].flatMap(([object, keys]) => keys === ALL
+      ? [{ object, image: imageOf(object) }]
+      : [...keys].map((key) => ({ object, key, descriptor: Reflect.getOwnPropertyDescriptor(object, key) })))
+    const values = changed.flatMap(({ object, key, descriptor }) => key === undefined
+      ? [...keysOf(object).map((key) => valueOf(object, key)), ...entriesOf(object)]
+      : [descriptor?.value, descriptor?.get, descriptor?.set])
+    const made = this.#tracked === undefined ? [] : [...reachable(values, this.#tracked)]
+    return { changed, made: made.map((object) => ArrayBuffer.isView(object) ? { object, bytes: bytesOf(object).slice() } : { object, image: imageOf(object) }) }
+  }
+
+  // Brings back what was saved; everything has been undone before.
+  goTo (saved) {
+    if (saved === undefined) return
+    for (const { object, key, descriptor, image } of saved.changed) {
+      if (image === undefined) {
+        this.#noteKey(object, key)
+        putBack(object, key, descriptor)
+      } else {
+        this.#noteWhole(object)
+        restore(object, image)
+      }
+    }
+    for (const { object, image, bytes } of saved.made) {
+      if (bytes === undefined) restore(object, image)
+      else if (object.byteLength === bytes.byteLength) bytesOf(object).set(bytes)
+    }
+  }
+
   // Keys of an object that were added and cannot be taken away.
   stuckTo (object) { return this.#stuck.get(object) ?? new Set() }
 }
 
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 const valueOf = (object, key) => Reflect.getOwnPropertyDescriptor(object, key)?.value
 
 // All objects and functions that `roots` lead to by their properties, prototypes and entries; `known` ones are left out.
@@ -142,6 +174,8 @@ function reachable (roots, known = new WeakSet()) {
   for (const root of left.splice(0)) see(root)
   while (left.length > 0) {
     const object = left.pop()
+    // Its elements are numbers.
+    if (ArrayBuffer.isView(object)) continue
     for (const key of keysOf(object)) {
       const { value, get, set } = Reflect.getOwnPropertyDescriptor(object, key)
       see(value)

@@ -3,11 +3,18 @@
 // What JavaScript of the native host keeps for one generation. It has one owner, which makes it when it is first asked for and
 // drops it at the recycle, so that nothing is forgotten. Nothing else in this folder looks at the number of the generation.
 
+const { isDeepStrictEqual } = require('node:util')
+const { Eras } = require('./eras')
+
 class State {
   #owner
   #make
   #imageOf
   #end
+  #suspended
+  // What start-up made of it.
+  #start
+  // What the running generation began with.
   #image
   #value
   #isMade = false
@@ -16,15 +23,18 @@ class State {
    * @param {Generations} owner
    * @param {string} name
    * @param {(image?: any) => any} make
-   * @param {{ image?: (value: any) => any, end?: (value: any) => void, isEager?: boolean, isShared?: boolean }} options
+   * @param {StateOptions} options
    */
-  constructor (owner, name, make, { image, end, isEager = false }) {
+  constructor (owner, name, make, { image, end, suspended, isEager = false, stays = true, isCache = false }) {
     this.#owner = owner
     this.name = name
     this.#make = make
     this.#imageOf = image
     this.#end = end
+    this.#suspended = suspended
     this.isEager = isEager
+    this.stays = stays
+    this.isCache = isCache
   }
 
   // The running generation's.
@@ -39,11 +49,25 @@ class State {
 
   // What start-up made of it is what each generation begins with.
   seal () {
-    if (this.#isMade && this.#imageOf !== undefined) this.#image = this.#imageOf(this.#value)
+    if (this.#isMade && this.#imageOf !== undefined && this.stays) this.#start = this.#image = this.#imageOf(this.#value)
   }
 
+  // What it is now, for a checkpoint.
+  save () { return this.#isMade && this.#imageOf !== undefined ? this.#imageOf(this.#value) : this.#image }
+
+  // It is as start-up left it.
+  isStart (saved) {
+    return isDeepStrictEqual(saved, this.#start !== undefined || this.#imageOf === undefined ? this.#start : this.#imageOf(this.#make()))
+  }
+
+  // Why it cannot be saved now.
+  get suspended () { return this.#isMade && this.#suspended !== undefined ? this.#suspended(this.#value) : undefined }
+
+  // The next generation begins with what was saved, or with start-up's.
+  begin (saved) { this.#image = saved === undefined ? this.#start : saved }
+
   adopt (other) {
-    if (other !== undefined) this.#image = other.#image
+    if (other !== undefined) this.#start = this.#image = other.#start
     if (this.#isMade) this.#value = this.#make(this.#image)
   }
 
@@ -55,23 +79,36 @@ class State {
   }
 }
 
+/**
+ * `image(value)`: what the value at the end of start-up, or at a checkpoint, leaves for generations that begin there; with
+ * `stays: false`, at a checkpoint only. `end(value)` is told that it is dropped. `suspended(value)`: why no checkpoint can be
+ * taken now. `isEager`: module code has the value without asking for it here, so `make` has to bring it back at once.
+ * `isShared`: who asks for the same name has the same state. `isCache`: it can be found out anew.
+ * @typedef {{ image?: (value: any) => any, end?: (value: any) => void, suspended?: (value: any) => string | undefined, isEager?: boolean, isShared?: boolean, stays?: boolean, isCache?: boolean }} StateOptions
+ */
+
 class Generations {
-  // The running one's number, for handles and messages. Start-up is part of the first.
+  // The running one's number, for messages. Start-up is part of the first.
   number = 1
+  eras = new Eras()
   #ids = 0
   isSealed = false
   // The sandbox was disposed of.
   isOver = false
   #states = new Map()
   #made = []
+  // What the generation began with; `undefined`: what start-up left.
+  #at
+  // The states that module code has then.
+  #eager = []
+  // The past of start-up.
+  #start
 
-  // A state by its name. `make(image)` gives its value; `image(value)` what the value at the end of start-up leaves for all
-  // generations, for those in which start-up counts; `end(value)` is told that it is dropped. `isEager`: module code has the value
-  // without asking for it here, so `make` has to bring it back at once. `isShared`: who asks for the same name has the same state.
+  // A state by its name. `make(image)` gives its value from what start-up or a checkpoint left.
   /**
    * @param {string} name
    * @param {(image?: any) => any} make
-   * @param {{ image?: (value: any) => any, end?: (value: any) => void, isEager?: boolean, isShared?: boolean }} [options]
+   * @param {StateOptions} [options]
    */
   perGeneration (name, make, options = {}) {
     const known = this.#states.get(name)
@@ -92,27 +129,68 @@ class Generations {
   seal () {
     this.isSealed = true
     for (const state of this.#states.values()) state.seal()
+    this.#start = this.eras.checkpoint()
   }
 
-  // The instance was replaced.
-  next () {
+  // Why no checkpoint can be taken now.
+  get suspended () {
+    for (const state of this.#made) if (state.suspended !== undefined) return state.suspended
+    return undefined
+  }
+
+  // All as it is now, for `next`.
+  save () {
+    const states = new Map()
+    for (const state of this.#states.values()) {
+      const saved = state.save()
+      if (saved !== undefined) states.set(state.name, saved)
+    }
+    return { states, past: this.eras.checkpoint() }
+  }
+
+  // The name of a state that is not as start-up left it, among what was saved.
+  changed ({ states }) {
+    for (const [name, saved] of states) {
+      const state = this.#states.get(name)
+      if (!state.isCache && !state.isStart(saved)) return name
+    }
+    return undefined
+  }
+
+  // The instance was replaced: by what it was when `point` was saved, or after start-up.
+  next (point) {
     this.number++
-    if (this.#made.length > 0) this.end()
+    this.eras.goBack(point === undefined ? this.#start : point.past)
+    if (point === this.#at) {
+      if (this.#made.length > 0) this.end()
+    } else {
+      const eager = this.#drop()
+      for (const state of this.#states.values()) state.begin(point?.states.get(state.name))
+      this.#at = point
+      this.#eager = [...this.#states.values()].filter(({ name, isEager }) => isEager && point !== undefined && point.states.has(name))
+      for (const state of eager) void state.value
+    }
+    for (const state of this.#eager) void state.value
   }
 
   // All is dropped.
-  end () {
+  end () { for (const state of this.#drop()) void state.value }
+
+  // Those of them that module code has.
+  #drop () {
     const made = this.#made
     this.#made = []
     for (const state of made) state.drop()
-    for (const state of made) if (state.isEager) void state.value
+    return new Set(made.filter(({ isEager }) => isEager))
   }
 
   // What start-up made of another's states is what these begin with.
   continue (other) {
     this.number = other.number
+    this.eras = other.eras
     this.#ids = other.#ids
     this.isSealed = other.isSealed
+    this.#start = other.#start
     for (const [name, state] of this.#states) state.adopt(other.#states.get(name))
     other.end()
   }

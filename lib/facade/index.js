@@ -54,8 +54,15 @@ class Facade {
       WebAssembly, args: options.args, failures: () => this.#failures(), print: undefined, printErr: undefined
     })
     // What stands in the place of what is read anew each time.
-    this.#replaced = this.generations.perGeneration('replaced views and variables', () => new Map(), {
-      end: (replaced) => { for (const [name, get] of replaced) this.define(name, get) }
+    this.#replaced = this.generations.perGeneration('replaced views and variables', (image = []) => new Map(image.map(([name, get, now]) => {
+      if (now === undefined) delete this.module[name]
+      else Object.defineProperty(this.module, name, now)
+      return [name, get]
+    })), {
+      end: (replaced) => { for (const [name, get] of replaced) this.define(name, get) },
+      image: (replaced) => [...replaced].map(([name, get]) => [name, get, Object.getOwnPropertyDescriptor(this.module, name)]),
+      isEager: true,
+      stays: false
     })
     this.changes = new Changes(() => [this.surroundings.overrides.process, ...this.runtime.roots()], () => this.fragment.roots())
     this.heap = new Heap(sandbox)
@@ -101,13 +108,32 @@ class Facade {
   }
 
   // A generation has ended: all that JavaScript kept of it goes. False: something was frozen, so that the facade has to be made anew.
-  leave () {
+  leave (point) {
     // First: among what it puts back may be what a state brings back.
     const isWhole = this.changes.undo()
-    this.generations.next()
-    this.surroundings.next()
+    this.generations.next(point?.generations)
+    this.surroundings.next(point?.surroundings)
+    if (isWhole) this.changes.goTo(point?.changes)
     this.#endStart()
     return isWhole
+  }
+
+  // Why nobody can come back to what JavaScript is now.
+  get suspended () {
+    return this.generations.suspended ?? this.surroundings.suspended
+  }
+
+  // What JavaScript is now, for `leave`.
+  save () {
+    return { generations: this.generations.save(), changes: this.changes.save(), surroundings: this.surroundings.save() }
+  }
+
+  // What of it only this facade has, in words.
+  boundBy ({ generations, changes, surroundings }) {
+    const name = this.generations.changed(generations)
+    if (name !== undefined) return `JavaScript keeps something (${name})`
+    if (changes !== undefined) return 'the JavaScript of the package changed its module object'
+    return surroundings === undefined ? undefined : 'the JavaScript of the package waits for timers, or changed its globals'
   }
 
   #endStart () {

@@ -47,7 +47,7 @@ function makeLifecycle ({ facade }) {
   const copyDependencies = (image) => ({ names: new Set(image?.names), count: image?.count ?? 0 })
   const dependencies = generations.perGeneration('run dependencies', copyDependencies, { image: copyDependencies })
   // What JavaScript counts to keep the runtime alive. It ends with its process anyway.
-  const holds = generations.perGeneration('holds on the runtime', () => ({ count: 0 }))
+  const holds = generations.perGeneration('holds on the runtime', (image) => ({ count: 0, ...image }), { image: (now) => ({ ...now }), stays: false })
   const given = JSON.stringify(makeEnvironment(options))
 
   function abort (what) {

@@ -11,7 +11,7 @@ const LETTERS = /^[vijfdp][ijfdp]*$/
 function makeTable ({ facade, nameOf }) {
   const { sandbox } = facade
   // Functions of table entries by index.
-  const entries = facade.generations.perGeneration('functions of table entries', () => new Map())
+  const entries = facade.generations.perGeneration('functions of table entries', (image) => new Map(image), { image: (map) => new Map(map), stays: false, isCache: true })
   // The index that a function was given last, in whatever generation.
   const given = new WeakMap()
 

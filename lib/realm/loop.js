@@ -10,6 +10,8 @@ class Era {
   isAlive = true
   // By what the module was given for each.
   timers = new Map()
+  // Promises that the module's code waits for.
+  waits = 0
 
   constructor (failures) {
     this.failures = failures
@@ -77,22 +79,42 @@ class Loop {
   wait (value) {
     if (!types.isPromise(value)) return value
     const era = this.#era
+    era.waits++
     return new Promise((resolve, reject) => {
-      value.then((result) => { if (era.isAlive) resolve(result) }, (error) => { if (era.isAlive) reject(error) })
+      const settled = (settle) => (result) => {
+        era.waits--
+        if (era.isAlive) settle(result)
+      }
+      value.then(settled(resolve), settled(reject))
     })
   }
 
   // Where one loop serves all generations: start-up is over.
   seal () {
     this.#isSealed = true
-    this.#image = [...this.#era.timers].map(([given, { arm }]) => ({ given, arm, keepsAlive: given.hasRef() }))
+    this.#image = this.#timers()
   }
 
-  next () {
-    if (this.#current === undefined) return
-    this.#current.end()
+  #timers () { return [...this.#era.timers].map(([given, { arm }]) => ({ given, arm, keepsAlive: given.hasRef() })) }
+
+  // The module's code waits for something.
+  get isWaiting () { return this.#current !== undefined && this.#current.waits > 0 }
+
+  // Start-up left timers.
+  get hasImage () { return this.#image.length > 0 }
+
+  // The timers that are set now, for `next`; `undefined`: none.
+  save () {
+    const timers = this.#current === undefined ? [] : this.#timers()
+    return timers.length > 0 ? timers : undefined
+  }
+
+  // `timers`: those that were saved, where the generation does not begin with those of start-up.
+  next (timers = this.#image) {
+    if (this.#current === undefined && timers.length === 0) return
+    this.#current?.end()
     this.#current = undefined
-    for (const { given, arm, keepsAlive } of this.#image) arm(this.#era, given, keepsAlive)
+    for (const { given, arm, keepsAlive } of timers) arm(this.#era, given, keepsAlive)
   }
 
   end () {

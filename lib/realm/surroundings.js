@@ -48,14 +48,40 @@ class Surroundings {
     this.loop.seal()
   }
 
-  // The next generation's.
-  next () {
-    this.loop.next()
-    if (!this.isWritten) return
-    this.isWritten = false
-    this.events.removeAllListeners()
-    for (const key of Reflect.ownKeys(this.overrides)) if (!Object.hasOwn(this.image, key)) delete this.overrides[key]
-    Object.defineProperties(this.overrides, this.image)
+  // The next generation's: as it was saved, or as start-up left it.
+  next (saved) {
+    this.loop.next(saved === undefined ? undefined : saved.timers ?? [])
+    if (this.isWritten) {
+      this.isWritten = false
+      this.events.removeAllListeners()
+      this.#define(this.image)
+    }
+    if (saved?.written === undefined) return
+    this.isWritten = true
+    this.#define(saved.written)
+    for (const [name, listeners] of saved.listeners) {
+      // What is to be called once is wrapped.
+      for (const listener of listeners) listener.listener === undefined ? this.events.on(name, listener) : this.events.once(name, listener.listener)
+    }
+  }
+
+  #define (image) {
+    for (const key of Reflect.ownKeys(this.overrides)) if (!Object.hasOwn(image, key)) delete this.overrides[key]
+    Object.defineProperties(this.overrides, image)
+  }
+
+  // Why nobody can come back to what runs now.
+  get suspended () {
+    if (this.loading > 0) return 'the JavaScript of the package reads a file'
+    return this.loop.isWaiting ? 'the JavaScript of the package waits for a promise' : undefined
+  }
+
+  // What is set now, for `next`; `undefined`: nothing that start-up did not leave.
+  save () {
+    const timers = this.loop.save()
+    const written = this.isWritten ? Object.getOwnPropertyDescriptors(this.overrides) : undefined
+    if (timers === undefined && written === undefined) return this.loop.hasImage ? {} : undefined
+    return { timers, written, listeners: written && this.events.eventNames().map((name) => [name, this.events.rawListeners(name)]) }
   }
 
   // Nothing of this generation runs any more.

@@ -1,5 +1,6 @@
 //! The sandbox as a JavaScript object, for `lib/sandbox.js`.
 
+use super::checkpoints::PointHandle;
 use super::exports::{self, ExportSite};
 use super::node_api::{self, Res, Value};
 use super::program::ProgramHandle;
@@ -192,8 +193,17 @@ impl SandboxObject {
     /// Runs the module's start-up as far as `main`, which [`Sandbox::run_main`] runs unless it is told to wait; with these
     /// arguments in place of the settings'.
     #[napi(catch_unwind)]
-    pub fn start(&self, no_initial_run: Option<bool>, args: Option<Vec<String>>) -> Result<()> {
+    pub fn start(
+        &self,
+        no_initial_run: Option<bool>,
+        args: Option<Vec<String>>,
+        from: Option<&PointHandle>,
+    ) -> Result<()> {
+        let image = from.map(PointHandle::image).transpose()?;
         self.start_part(|instance| {
+            if let Some(image) = image {
+                instance.start_from(image);
+            }
             if no_initial_run == Some(true) {
                 instance.hold_main();
             }
@@ -235,17 +245,22 @@ impl SandboxObject {
         self.started(taken)
     }
 
-    /// For tests: what differs from the state right after start-up; null when the program is started anew instead.
+    /// For tests: what differs from the state right after start-up, or from a checkpoint; null when the program is started anew
+    /// instead.
     #[napi(catch_unwind)]
-    pub fn compare_with_image(&self) -> Result<Option<Vec<String>>> {
-        self.look(|instance| instance.differences())
+    pub fn compare_with_image(&self, point: Option<&PointHandle>) -> Result<Option<Vec<String>>> {
+        let image = point.map(PointHandle::image).transpose()?;
+        self.look(|instance| instance.differences(image.as_ref()))
     }
 
-    /// Replaces the instance by a fresh one.
+    /// Replaces the instance by a fresh one: as it was at a checkpoint of this sandbox, or after its start.
     #[napi(catch_unwind)]
-    pub fn recycle(&self) -> Result<()> {
+    pub fn recycle(&self, from: Option<&PointHandle>) -> Result<()> {
+        let image = from.map(PointHandle::image).transpose()?;
         // Start-up may run JavaScript, where the program is started anew.
-        let recycled = self.cell.replace_memory("recycle", Instance::recycle);
+        let recycled = self
+            .cell
+            .replace_memory("recycle", |instance| instance.recycle(image.as_ref()));
         match self.done(recycled)? {
             Ok(()) => Ok(()),
             Err(RecycleError::Busy) => {
@@ -509,7 +524,7 @@ impl SandboxObject {
         done.ok_or_else(|| Error::from_reason("the module left to the event loop"))
     }
 
-    fn started<T>(&self, outcome: std::result::Result<T, StartError>) -> Result<T> {
+    pub(super) fn started<T>(&self, outcome: std::result::Result<T, StartError>) -> Result<T> {
         outcome.map_err(|error| {
             let error = errors::of_start(&self.cell, error);
             self.cell.env.throw(error);

@@ -337,6 +337,7 @@ pub fn of_start(cell: &SandboxCell, error: StartError) -> Value {
             ];
             make(env, "EMVM_ERR_OPTION", &text, &fields)
         }
+        StartError::Image(reason) => super::checkpoints::misfit(env, &reason),
         StartError::Link(text) => make(env, "EMVM_ERR_START", &text, &[]),
         StartError::Memory {
             text,

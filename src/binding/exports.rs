@@ -29,8 +29,8 @@ const MOST: usize = 8;
 
 struct Entry {
     index: u32,
-    /// Set when it is a JavaScript function of that generation.
-    generation: Option<u64>,
+    /// Set when it is a JavaScript function: since when, and the generation.
+    since: Option<(u64, u64)>,
 }
 
 impl ExportSite {
@@ -43,11 +43,11 @@ impl ExportSite {
     /// Describes an entry of the function table.
     pub fn of_entry(cell: &SandboxCell, runtime: &Runtime, index: u32) -> Option<Box<Self>> {
         let func = runtime.wasm.table_get(index)?;
-        let generation = runtime
+        let since = runtime
             .functions
             .contains(func)
-            .then_some(runtime.generation);
-        let entry = Entry { index, generation };
+            .then(|| (runtime.eras.current(), runtime.generation));
+        let entry = Entry { index, since };
         Self::new(cell, runtime, index.to_string(), func, Some(entry))
     }
 
@@ -161,10 +161,10 @@ fn short(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Opti
 
 fn run(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Result<Value, Unwind> {
     if let Some(Entry {
-        generation: Some(generation),
+        since: Some((era, generation)),
         ..
     }) = site.entry
-        && generation != rt.generation
+        && !rt.eras.has(era)
     {
         return Err(Unwind::Stale {
             class: "function".into(),

@@ -3,6 +3,7 @@
 mod addon;
 mod allocations;
 mod capabilities;
+mod checkpoints;
 mod crossing;
 mod embind;
 mod ending;

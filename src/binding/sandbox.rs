@@ -267,6 +267,21 @@ impl SandboxCell {
         done
     }
 
+    /// The same for what only looks at the memory, as a whole: whoever may have it goes on as before.
+    pub fn keep_memory<R>(&self, what: &str, work: impl FnOnce(&mut Instance) -> R) -> Res<R> {
+        if self.is_busy() {
+            return Err(errors::busy(self.env, what));
+        }
+        let claim = self.buffer.claim(self.env);
+        let Some(linear) = claim.and_then(|_| self.linear()) else {
+            return self.alone(what, work);
+        };
+        linear.hold();
+        let done = self.alone(what, work);
+        linear.let_go();
+        done
+    }
+
     fn park(&self, left: Vec<Leftover>, claim: Claim, failed: bool) {
         // JavaScript runs while nothing is thrown.
         let thrown = failed.then(|| self.env.take_exception());

@@ -2,11 +2,13 @@
 //!
 //! A store never frees a host function, so those that no longer stand for anything are used again.
 
+use super::embind::keep_again;
 use super::js::{Js, JsRef, JsValue};
 use super::{Runtime, from_js, to_js};
 use crate::engine::{self, Args, Func, Unwind};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wasmer_types::{FunctionType, Type};
 
 /// The JavaScript functions of one sandbox's table.
@@ -19,9 +21,9 @@ pub struct TableFunctions {
     idle: FxHashMap<FunctionType, Vec<u32>>,
     /// Table indices that were given back, used again last in first out.
     free: Vec<u32>,
-    sealed_free: Vec<u32>,
-    /// Slots changed since the image was taken.
-    touched: Vec<u32>,
+    /// Something changed since the image `base`.
+    changed: bool,
+    base: u64,
 }
 
 struct Slot {
@@ -30,18 +32,38 @@ struct Slot {
     /// Where it is in the table.
     index: u32,
     function: Option<JsRef>,
-    /// What it stood for when the image was taken.
-    sealed: Option<JsRef>,
+}
+
+/// What [`TableFunctions::restore`] goes back to. JavaScript functions in it are its own: see [`Image::release`].
+#[derive(Debug, Default)]
+pub struct Image {
+    id: u64,
+    /// Slot, index in the table, function.
+    functions: Vec<(u32, u32, JsRef)>,
+    free: Vec<u32>,
+}
+
+impl Image {
+    /// Whether it holds JavaScript functions.
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.functions.len()
+    }
+
+    /// Nothing goes back to it any more.
+    pub fn release(&self, js: &dyn Js) {
+        for (_, _, function) in &self.functions {
+            js.release(*function);
+        }
+    }
 }
 
 const NO_ROOM: &str = "Unable to grow wasm table. Set ALLOW_TABLE_GROWTH.";
 
 impl TableFunctions {
-    /// Whether the image that is about to be taken holds JavaScript functions.
-    pub fn is_empty(&self) -> bool {
-        self.slots.iter().all(|slot| slot.function.is_none())
-    }
-
     /// Whether a table entry is one of these functions.
     pub fn contains(&self, func: Func) -> bool {
         self.by_func.contains_key(&func)
@@ -52,43 +74,62 @@ impl TableFunctions {
         self.slots[at].function.is_some().then_some(at)
     }
 
-    /// What is there now is what [`TableFunctions::restore`] brings back.
-    pub fn seal(&mut self) {
-        for slot in &mut self.slots {
-            slot.sealed = slot.function;
-        }
-        self.sealed_free.clone_from(&self.free);
-        self.touched.clear();
+    /// The slot of a function of the table.
+    pub fn slot(&self, func: Func) -> Option<u32> {
+        self.by_func.get(&func).copied()
     }
 
-    pub fn restore(&mut self, js: &dyn Js) {
-        for at in std::mem::take(&mut self.touched) {
-            let slot = &mut self.slots[at as usize];
-            if slot.function == slot.sealed {
-                continue;
-            }
+    /// The function of a slot.
+    pub fn func(&self, slot: u32) -> Option<Func> {
+        Some(self.slots.get(slot as usize)?.func)
+    }
+
+    pub fn snapshot(&mut self, js: &dyn Js) -> Image {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        self.base = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.changed = false;
+        let slots = self.slots.iter().zip(0..);
+        let live = slots.filter_map(|(slot, at)| Some((at, slot.index, slot.function?)));
+        Image {
+            id: self.base,
+            functions: live
+                .map(|(at, index, function)| (at, index, keep_again(js, function)))
+                .collect(),
+            free: self.free.clone(),
+        }
+    }
+
+    /// Goes back to an image of this sandbox.
+    pub fn restore(&mut self, image: &Image, js: &dyn Js) {
+        if !std::mem::take(&mut self.changed) && self.base == image.id {
+            return;
+        }
+        self.base = image.id;
+        for slot in &mut self.slots {
             if let Some(function) = slot.function.take() {
                 js.release(function);
             }
-            slot.function = slot.sealed;
-            if slot.sealed.is_none() {
-                self.idle.entry(slot.ty.clone()).or_default().push(at);
+        }
+        for (at, index, function) in &image.functions {
+            let slot = &mut self.slots[*at as usize];
+            slot.index = *index;
+            slot.function = Some(keep_again(js, *function));
+        }
+        self.idle.clear();
+        for (at, slot) in self.slots.iter().enumerate().rev() {
+            if slot.function.is_none() {
+                let idle = self.idle.entry(slot.ty.clone()).or_default();
+                idle.push(at as u32);
             }
         }
-        if self.free != self.sealed_free {
-            self.free.clone_from(&self.sealed_free);
-        }
+        self.free.clone_from(&image.free);
     }
 
     /// The wasm instance goes, and all functions with it.
     pub fn reset(&mut self, js: &dyn Js) {
         for slot in std::mem::take(self).slots {
-            for function in slot
-                .function
-                .iter()
-                .chain(slot.sealed.iter().filter(|s| slot.function != Some(**s)))
-            {
-                js.release(*function);
+            if let Some(function) = slot.function {
+                js.release(function);
             }
         }
     }
@@ -98,15 +139,12 @@ impl TableFunctions {
         let Some(function) = slot.function.take() else {
             return;
         };
-        self.touched.push(at as u32);
-        // A function of the image comes back with the next generation, in this very slot.
-        if slot.sealed.is_none() {
-            js.release(function);
-            self.idle
-                .entry(slot.ty.clone())
-                .or_default()
-                .push(at as u32);
-        }
+        self.changed = true;
+        js.release(function);
+        self.idle
+            .entry(slot.ty.clone())
+            .or_default()
+            .push(at as u32);
     }
 }
 
@@ -167,8 +205,9 @@ impl Runtime {
         {
             return Some(last);
         }
-        let mut of_image = self.functions.slots.iter().filter(|s| s.sealed.is_some());
-        of_image.find(|slot| same(slot)).map(|slot| slot.index)
+        // It is where it was when the image was taken that the generation began with.
+        let mut slots = self.functions.slots.iter();
+        slots.find(|slot| same(slot)).map(|slot| slot.index)
     }
 
     /// Puts an exported function into the table: the index it has already, if any.
@@ -202,7 +241,7 @@ impl Runtime {
         slot.function = Some(kept);
         slot.index = index;
         let func = slot.func;
-        self.functions.touched.push(at);
+        self.functions.changed = true;
         if !self.wasm.table_set(index, Some(func)) {
             let js = self.js();
             self.functions.vacate(at as usize, &*js);
@@ -225,6 +264,7 @@ impl Runtime {
     /// Takes a function out of the table; its index may be used again.
     pub fn remove_function(&mut self, index: u32) -> Result<(), Unwind> {
         self.put_exported(index, None)?;
+        self.functions.changed = true;
         self.functions.free.push(index);
         Ok(())
     }
@@ -242,6 +282,7 @@ impl Runtime {
 
     fn empty_entry(&mut self) -> Result<u32, Unwind> {
         if let Some(index) = self.functions.free.pop() {
+            self.functions.changed = true;
             return Ok(index);
         }
         self.wasm
@@ -258,7 +299,6 @@ impl Runtime {
             ty: ty.clone(),
             index: 0,
             function: None,
-            sealed: None,
         };
         let numbered = made.iter().zip(first..).map(|(func, at)| (*func, at));
         self.functions.by_func.extend(numbered);

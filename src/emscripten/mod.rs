@@ -21,6 +21,7 @@ pub mod js;
 mod js_imports;
 mod leftovers;
 mod lifecycle;
+mod lineage;
 mod main_loop;
 mod math;
 pub mod pool;
@@ -40,6 +41,7 @@ pub use imports::answer;
 #[cfg(any(test, fuzzing))]
 pub use imports::names as import_names;
 pub use js_imports::{exact_int, from_js, js_import, missing_import, to_int32, to_js};
+pub use lineage::{Eras, Lineage};
 pub use process::Process;
 pub use state::StateImage;
 use std::marker::PhantomPinned;
@@ -75,6 +77,8 @@ pub struct Runtime {
     pub missing: Vec<(String, String, String)>,
     /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
     pub generation: u64,
+    /// What is good in it of what was made before.
+    pub eras: Eras,
     /// Host functions get here by an address of their own while a call further out waits, and so do calls that come back
     /// from JavaScript: the compiler must not take a reference for the only way here.
     _shared: PhantomPinned,
@@ -105,6 +109,7 @@ impl Runtime {
             ran_javascript: false,
             missing: Vec::new(),
             generation: 0,
+            eras: Eras::default(),
             _shared: PhantomPinned,
         }
     }

@@ -1,8 +1,12 @@
-//! Numbered entries that an image can put back, for the price of what changed.
+//! Numbered entries that images can put back; going back to the same one again costs what changed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The state of a [`Pool`] when the image was taken.
 #[derive(Clone, Debug)]
 pub struct PoolImage<T> {
+    /// 0 is the empty one.
+    id: u64,
     items: Vec<T>,
     free: Vec<u32>,
 }
@@ -11,11 +15,15 @@ impl<T> PoolImage<T> {
     pub fn items(&self) -> &[T] {
         &self.items
     }
+    pub fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 impl<T> Default for PoolImage<T> {
     fn default() -> Self {
         Self {
+            id: 0,
             items: Vec::new(),
             free: Vec::new(),
         }
@@ -24,12 +32,15 @@ impl<T> Default for PoolImage<T> {
 
 /// Numbered entries with a last-in-first-out free list.
 ///
-/// Entries below `imaged` are the image's: a change to one is noted in `touched`, so that [`Pool::restore`] copies
-/// those back and cuts off the rest.
+/// Entries below `imaged` are those of the image that it was at last: a change to one is noted in `touched`, so that
+/// [`Pool::restore`] copies those back and cuts off the rest. Another image replaces everything. What entries hold is theirs
+/// alone: whoever copies one says how.
 #[derive(Clone, Debug)]
 pub struct Pool<T> {
     items: Vec<T>,
     free: Vec<u32>,
+    /// The id of that image.
+    base: u64,
     imaged: usize,
     touched: Vec<u32>,
     /// One per imaged entry: it is in `touched` already.
@@ -42,6 +53,7 @@ impl<T> Default for Pool<T> {
         Self {
             items: Vec::new(),
             free: Vec::new(),
+            base: 0,
             imaged: 0,
             touched: Vec::new(),
             marks: Vec::new(),
@@ -109,23 +121,34 @@ impl<T: Clone> Pool<T> {
         }
     }
     /// The state now; from here on changes are noted.
-    pub fn snapshot(&mut self) -> PoolImage<T> {
-        self.note_changes_from_here();
+    pub fn snapshot(&mut self, copy: impl FnMut(&T) -> T) -> PoolImage<T> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.note_changes_from_here(id);
         PoolImage {
-            items: self.items.clone(),
+            id,
+            items: self.items.iter().map(copy).collect(),
             free: self.free.clone(),
         }
     }
     /// The image's state again. `dropped` receives each entry that goes, so that what it holds can be given back.
-    pub fn restore(&mut self, image: &PoolImage<T>, mut dropped: impl FnMut(T)) {
-        if self.imaged != image.items.len() {
-            self.adopt(image, dropped);
+    pub fn restore(
+        &mut self,
+        image: &PoolImage<T>,
+        mut copy: impl FnMut(&T) -> T,
+        mut dropped: impl FnMut(T),
+    ) {
+        if self.base != image.id {
+            self.items.drain(..).for_each(dropped);
+            self.items.extend(image.items.iter().map(copy));
+            self.free.clone_from(&image.free);
+            self.note_changes_from_here(image.id);
             return;
         }
         self.items.drain(self.imaged..).for_each(&mut dropped);
         for index in self.touched.drain(..) {
             self.marks[index as usize] = false;
-            let before = image.items[index as usize].clone();
+            let before = copy(&image.items[index as usize]);
             dropped(std::mem::replace(&mut self.items[index as usize], before));
         }
         if self.free_changed || self.free.len() != image.free.len() {
@@ -133,14 +156,8 @@ impl<T: Clone> Pool<T> {
             self.free_changed = false;
         }
     }
-    /// Takes over an image that another pool made.
-    fn adopt(&mut self, image: &PoolImage<T>, dropped: impl FnMut(T)) {
-        self.items.drain(..).for_each(dropped);
-        self.items.clone_from(&image.items);
-        self.free.clone_from(&image.free);
-        self.note_changes_from_here();
-    }
-    fn note_changes_from_here(&mut self) {
+    fn note_changes_from_here(&mut self, base: u64) {
+        self.base = base;
         self.imaged = self.items.len();
         self.touched.clear();
         self.marks.clear();
@@ -158,14 +175,14 @@ mod tests {
         let mut pool = Pool::default();
         let (a, b, c) = (pool.insert(1), pool.insert(2), pool.insert(3));
         pool.remove(b, 0);
-        let image = pool.snapshot();
+        let image = pool.snapshot(Clone::clone);
         assert_eq!(pool.insert(20), b);
         *pool.get_mut(a).unwrap() = 10;
         pool.remove(c, 0);
         pool.insert(30);
         pool.insert(40);
         let mut gone = Vec::new();
-        pool.restore(&image, |v| gone.push(v));
+        pool.restore(&image, Clone::clone, |v| gone.push(v));
         assert_eq!(pool.iter().map(|(_, v)| *v).collect::<Vec<_>>(), [1, 0, 3]);
         assert_eq!(pool.insert(5), b);
         gone.sort_unstable();
@@ -176,12 +193,31 @@ mod tests {
     fn another_pools_image_is_taken_over_whole() {
         let mut first = Pool::default();
         first.insert("a");
-        let image = first.snapshot();
+        let image = first.snapshot(Clone::clone);
         let mut second = Pool::default();
-        second.restore(&image, |_| ());
+        second.restore(&image, Clone::clone, |_| ());
         second.insert("b");
-        second.restore(&image, |_| ());
+        second.restore(&image, Clone::clone, |_| ());
         assert_eq!(second.len(), 1);
         assert_eq!(second.get(0), Some(&"a"));
+    }
+
+    #[test]
+    fn images_in_any_order() {
+        let mut pool = Pool::default();
+        let a = pool.insert(1);
+        let first = pool.snapshot(Clone::clone);
+        *pool.get_mut(a).unwrap() = 2;
+        let second = pool.snapshot(Clone::clone);
+        pool.remove(a, 0);
+        for (image, value) in [(&first, 1), (&second, 2), (&second, 2), (&first, 1)] {
+            pool.restore(image, Clone::clone, drop);
+            assert_eq!(
+                (pool.len(), pool.get(0), pool.free_len()),
+                (1, Some(&value), 0)
+            );
+            *pool.get_mut(a).unwrap() = 9;
+            pool.insert(3);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | state | put back by | test |
 //! | --- | --- | --- |
-//! | memory bytes, memory length | `memory::Linear::recycle` | `memory::region::tests`, `__test__/recycle` |
+//! | memory bytes, memory length | `memory::Linear::go_back` | `memory::region::tests`, `__test__/recycle` |
 //! | globals, exported or not | `instance::Image` | `__test__/recycle` |
 //! | table entries, table length, `addFunction` slots | `instance::Image` | `__test__/recycle` |
 //! | emval handles | [`StateImage`] | `emscripten::pool::tests`, `__test__/recycle` |
@@ -52,19 +52,26 @@
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).
 
-use super::{Process, Runtime, embind, emval, exceptions::Exceptions, fs, timers::Timers};
+use super::js::Js;
+use super::{
+    Process, Runtime, embind, emval, exceptions::Exceptions, fs, functions, timers::Timers,
+};
+use crate::engine::TableImage;
 use std::sync::Arc;
 
-/// The host's own state right after start-up.
+/// The host's own state right after start-up, or at a checkpoint.
 pub struct StateImage {
     exceptions: Exceptions,
     embind: embind::Image,
     emval: emval::Image,
-    /// The function table holds JavaScript functions, which belong to one sandbox.
-    has_functions: bool,
+    functions: functions::Image,
     fs: Arc<fs::Image>,
     /// Its files or devices are JavaScript functions.
     fs_needs_host: bool,
+    /// Descriptors of real files are open.
+    fs_is_real: bool,
+    /// JavaScript of the package's own answered a call.
+    ran_javascript: bool,
     /// Start-up called JavaScript, printed, or looked at real files: another sandbox has to do that too.
     is_seen: bool,
     process: Process,
@@ -78,43 +85,90 @@ impl std::fmt::Debug for StateImage {
 }
 
 impl StateImage {
-    /// Holds nothing that belongs to one JavaScript thread or sandbox.
+    /// Another sandbox that starts in the same way can start from it and nobody notices.
     pub fn is_shareable(&self) -> bool {
-        !self.is_seen
-            && !self.fs_needs_host
-            && !self.has_functions
-            && self.embind.is_portable()
-            && self.emval.is_portable()
+        !self.is_seen && self.bound_by().is_none()
+    }
+
+    /// What ties it to its sandbox, in words; `None`: any sandbox of the program, on any thread, can start from it.
+    pub fn bound_by(&self) -> Option<String> {
+        if self.fs_needs_host {
+            return Some("files or devices are JavaScript functions".into());
+        }
+        if self.fs_is_real {
+            return Some("files of a mount are open".into());
+        }
+        match self.functions.len() {
+            0 => {}
+            1 => return Some("a JavaScript function is in the table (addFunction)".into()),
+            n => {
+                return Some(format!(
+                    "{n} JavaScript functions are in the table (addFunction)"
+                ));
+            }
+        }
+        self.embind.bound_by().or_else(|| self.emval.bound_by())
+    }
+
+    /// The package's own JavaScript has run, which may keep something.
+    pub fn ran_javascript(&self) -> bool {
+        self.ran_javascript
+    }
+
+    /// Nothing goes back to it any more: lets go of its JavaScript values.
+    pub fn release(&self, js: &dyn Js) {
+        self.functions.release(js);
+        self.embind.release(js);
+        self.emval.release(js);
+    }
+
+    /// Bytes that it takes, without the contents of files, which it shares.
+    pub fn bytes(&self) -> usize {
+        self.embind.bytes() + self.emval.bytes()
     }
 }
 
 impl Runtime {
+    /// The state after start-up, which later generations and other sandboxes begin with.
     pub fn snapshot_state(&mut self) -> StateImage {
-        self.functions.seal();
+        let fs = self.fs.snapshot();
+        self.state_with(fs)
+    }
+
+    /// The state now, for this sandbox to come back to: it goes on as it is.
+    pub fn checkpoint_state(&mut self) -> StateImage {
+        let fs = self.fs.checkpoint();
+        self.state_with(fs)
+    }
+
+    fn state_with(&mut self, fs: Arc<fs::Image>) -> StateImage {
+        let js = self.js();
         StateImage {
             exceptions: self.exceptions.clone(),
-            fs: self.fs.snapshot(),
+            fs,
             fs_needs_host: self.fs.needs_host(),
+            fs_is_real: self.fs.has_real_files(),
+            ran_javascript: self.ran_javascript,
             is_seen: self.ran_javascript || self.fs.has_printed() || self.fs.used_mounts(),
-            embind: self.embind.snapshot(),
-            emval: self.emval.snapshot(),
-            has_functions: !self.functions.is_empty(),
+            embind: self.embind.snapshot(&*js),
+            emval: self.emval.snapshot(&*js),
+            functions: self.functions.snapshot(&*js),
             process: self.process.clone(),
             timers: self.timers.clone(),
         }
     }
 
-    /// Puts the host's state back: the price is that of what changed.
+    /// Puts the host's state back. Going to the same image again costs what changed since.
     pub fn restore_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
         let js = self.js();
-        self.functions.restore(&*js);
+        self.functions.restore(&image.functions, &*js);
         self.embind.restore(&image.embind, &*js);
         self.emval.restore(&image.emval, &*js);
         self.restore_system(image);
     }
 
-    /// Continues on the state of another sandbox's start-up.
+    /// Continues on the state of another sandbox.
     pub fn adopt_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);
         self.embind
@@ -130,5 +184,22 @@ impl Runtime {
         if !self.timers.is_untouched() || !image.timers.is_untouched() {
             self.restore_timers(&image.timers);
         }
+    }
+
+    /// What the function table is now.
+    pub fn table_image(&mut self) -> TableImage {
+        let functions = &self.functions;
+        self.wasm.table_image(|func| functions.slot(func))
+    }
+
+    /// False when the table could not grow.
+    pub fn restore_table(&mut self, image: &TableImage) -> bool {
+        let functions = &self.functions;
+        self.wasm.restore_table(image, |slot| functions.func(slot))
+    }
+
+    pub fn table_differences(&self, image: &TableImage) -> Vec<u32> {
+        let func = |slot| self.functions.func(slot);
+        self.wasm.table_differences(image, func)
     }
 }

@@ -4,7 +4,7 @@ use super::exceptions::{self, Thrower};
 use super::host_function::{HostFn, host_function};
 use super::interruption::{FLAGS, START};
 use super::tunables::collect_tables;
-use super::wasm::{FuncTable, Wasm};
+use super::wasm::{FuncTable, TableImage, Wasm};
 use super::{Code, Func, Heap, Pace, Recorder, Unwind, allocations};
 use crate::memory::collect_created;
 use rustc_hash::FxHashMap;
@@ -259,9 +259,14 @@ unsafe fn instantiate<T: 'static>(
         .map(|(_, definition)| FuncTable {
             definition,
             table: growable.next().or(exported),
-            sealed: Vec::new(),
+            born: Vec::new(),
+            image: TableImage::default(),
             touched: Vec::new(),
         });
+    let born = (0..wasm.table_len()).map(|i| wasm.table_get(i)).collect();
+    if let Some(table) = &mut wasm.table {
+        table.born = born;
+    }
     let objects = store.objects_mut().as_sys_mut();
     // The interruption flags were added last.
     let mut globals: Vec<_> = objects

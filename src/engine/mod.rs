@@ -40,7 +40,7 @@ pub use raw::Raw;
 pub use short::{Bodies, Shortcut};
 pub use trampolines::{BATCH, table_functions};
 pub use unwind::{Frame, TrapKind, Unwind};
-pub use wasm::{Func, Wasm, enter};
+pub use wasm::{Func, TableImage, Wasm, enter};
 
 /// Bytes of native stack for wasm where nobody asks for another size.
 pub const STACK_BYTES: usize = 1 << 20;

@@ -75,10 +75,45 @@ pub(super) struct FuncTable {
     pub(super) definition: NonNull<VMTableDefinition>,
     /// For growing it; a table that is neither imported nor exported cannot be grown from outside.
     pub(super) table: Option<Table>,
-    /// The entries right after start-up.
-    pub(super) sealed: Vec<Option<Func>>,
+    /// The entries that instantiation made.
+    pub(super) born: Vec<Option<Func>>,
+    /// What it was at last.
+    pub(super) image: TableImage,
     /// Entries set since.
     pub(super) touched: Vec<u32>,
+}
+
+/// The function table at one moment, as what differs from the one that instantiation made: good for any instance of the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableImage(Arc<Entries>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Entries {
+    len: u32,
+    /// In order of the index.
+    set: Vec<(u32, Entry)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Entry {
+    Null,
+    Export(String),
+    /// What instantiation put into another place.
+    Born(u32),
+    /// A function of the host's, by a number of its own.
+    Host(u32),
+}
+
+impl TableImage {
+    pub fn len(&self) -> u32 {
+        self.0.len
+    }
+
+    /// Whether functions of the host's are in it.
+    pub fn has_hosts(&self) -> bool {
+        let mut entries = self.0.set.iter();
+        entries.any(|(_, entry)| matches!(entry, Entry::Host(_)))
+    }
 }
 
 static mut NO_MEMORY: VMMemoryDefinition = VMMemoryDefinition {
@@ -232,43 +267,108 @@ impl Wasm {
             .map_or(0, |t| unsafe { t.definition.as_ref().current_elements })
     }
 
-    /// Remembers the function table as what [`Wasm::restore_table`] brings back.
-    pub(crate) fn seal_table(&mut self) {
-        let entries = (0..self.table_len()).map(|i| self.table_get(i)).collect();
+    /// What the function table is now. `host`: the number of a function of the host's.
+    pub(crate) fn table_image(&mut self, host: impl Fn(Func) -> Option<u32>) -> TableImage {
+        let len = self.table_len();
+        let mut set = Vec::new();
+        for index in 0..len {
+            let is = self.table_get(index);
+            if is != self.born_entry(index) {
+                set.push((index, self.entry_of(is, &host)));
+            }
+        }
+        let image = TableImage(Arc::new(Entries { len, set }));
         if let Some(table) = &mut self.table {
-            table.sealed = entries;
+            table.image = image.clone();
             table.touched.clear();
         }
+        image
     }
-    /// Entries that are not as they were sealed.
-    pub(crate) fn table_differences(&self) -> impl Iterator<Item = u32> {
-        let sealed = self
-            .table
-            .iter()
-            .flat_map(|table| table.sealed.iter().enumerate());
-        sealed
-            .map(|(i, was)| (i as u32, *was))
-            .filter(|(i, was)| self.table_get(*i) != *was)
-            .map(|(i, _)| i)
+    fn born_entry(&self, index: u32) -> Option<Func> {
+        let born = &self.table.as_ref()?.born;
+        born.get(index as usize).copied().flatten()
+    }
+    fn entry_of(&self, is: Option<Func>, host: impl Fn(Func) -> Option<u32>) -> Entry {
+        let Some(func) = is else { return Entry::Null };
+        if let Some(number) = host(func) {
+            return Entry::Host(number);
+        }
+        let born = self.table.iter().flat_map(|table| table.born.iter());
+        if let Some(at) = born.clone().position(|entry| *entry == is) {
+            return Entry::Born(at as u32);
+        }
+        // Nothing but exports, JavaScript functions and entries can be put there.
+        let mut exports = self.exports();
+        let named = exports.find(|(_, export)| *export == func);
+        named.map_or(Entry::Null, |(name, _)| Entry::Export(name.to_owned()))
+    }
+    fn func_of(&self, entry: &Entry, host: impl Fn(u32) -> Option<Func>) -> Option<Func> {
+        match entry {
+            Entry::Null => None,
+            Entry::Export(name) => self.export(name),
+            Entry::Born(at) => self.born_entry(*at),
+            Entry::Host(number) => host(*number),
+        }
+    }
+    /// Entries that are not as in `image`.
+    pub(crate) fn table_differences(
+        &self,
+        image: &TableImage,
+        host: impl Fn(u32) -> Option<Func>,
+    ) -> Vec<u32> {
+        (0..self.table_len().min(image.len()))
+            .filter(|index| self.table_get(*index) != self.in_image(image, *index, &host))
+            .collect()
+    }
+    fn in_image(
+        &self,
+        image: &TableImage,
+        index: u32,
+        host: impl Fn(u32) -> Option<Func>,
+    ) -> Option<Func> {
+        let set = &image.0.set;
+        match set.binary_search_by_key(&index, |(at, _)| *at) {
+            Ok(at) => self.func_of(&set[at].1, host),
+            Err(_) if index < image.len() => self.born_entry(index),
+            Err(_) => None,
+        }
     }
     /// Brings entries and length of the function table back. Only what was set through [`Wasm::table_set`] and grown
     /// through [`Wasm::table_grow`] can have changed: programs that write tables by themselves are started anew instead.
-    pub(crate) fn restore_table(&mut self) {
-        let Some(table) = &mut self.table else { return };
+    /// False when it could not grow.
+    pub(crate) fn restore_table(
+        &mut self,
+        image: &TableImage,
+        host: impl Fn(u32) -> Option<Func>,
+    ) -> bool {
+        let Some(table) = &mut self.table else {
+            return true;
+        };
         let touched = std::mem::take(&mut table.touched);
-        let sealed = table.sealed.len() as u32;
-        for index in touched {
-            let entry = self
-                .table
-                .as_ref()
-                .and_then(|t| t.sealed.get(index as usize).copied().flatten());
-            self.write_entry(index, entry);
+        let same = Arc::ptr_eq(&table.image.0, &image.0);
+        let len = image.len();
+        if same {
+            for index in touched {
+                let entry = self.in_image(image, index, &host);
+                self.write_entry(index, entry);
+            }
+        } else {
+            while self.table_len() < len {
+                if self.table_grow().is_none() {
+                    return false;
+                }
+            }
+            for index in 0..self.table_len() {
+                let entry = self.in_image(image, index, &host);
+                self.write_entry(index, entry);
+            }
         }
         if let Some(table) = &mut self.table {
             // SAFETY: as in `table_get`. Entries above are null now, so growing again shows null.
-            unsafe { table.definition.as_mut().current_elements = sealed };
-            table.touched.clear();
+            unsafe { table.definition.as_mut().current_elements = len };
+            table.image = image.clone();
         }
+        true
     }
 
     /// With that many slots any function of the module can be entered, whatever its type is.

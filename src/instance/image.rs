@@ -1,7 +1,8 @@
-//! The state of an instance right after start-up: what a recycle restores.
+//! The state of an instance right after start-up, or at a checkpoint: what a recycle restores.
 
 use super::StartError;
-use crate::emscripten::{Runtime, StateImage};
+use crate::emscripten::{Eras, Lineage, Runtime, StateImage};
+use crate::engine::TableImage;
 use crate::memory::{self, RecycleOutcome};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -13,9 +14,38 @@ pub struct Image {
     memory: Option<Arc<memory::Image>>,
     /// Every mutable global, exported or not, in index order.
     globals: Vec<u128>,
-    /// Length of the function table. Its entries are those of instantiation: see [`Image::take`].
-    table_len: u32,
+    table: TableImage,
     state: StateImage,
+    /// What was made before it.
+    lineage: Lineage,
+    origin: Origin,
+}
+
+/// Where an image can be put: into instances of this very program that were started with these options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Hash of what was read.
+    pub program: [u8; 32],
+    /// Its code tells of allocations.
+    pub watched: bool,
+    /// A hash for each thing that start-up could see, by its name.
+    pub seen: Vec<(&'static str, [u8; 32])>,
+}
+
+impl Origin {
+    /// Why an image of this origin cannot be put into an instance of another one.
+    pub fn differs_from(&self, other: &Origin) -> Option<String> {
+        if self.watched != other.watched {
+            return Some("only one of the two was opened with trackLeaks: 'allocations'".into());
+        }
+        if self.program != other.program {
+            return Some("it is of another source".into());
+        }
+        let both = self.seen.iter().zip(&other.seen);
+        both.clone()
+            .find(|(a, b)| a != b)
+            .map(|((name, _), _)| format!("it was taken with another {name}"))
+    }
 }
 
 /// What start-up can see besides the program: sandboxes that agree on it have the same image.
@@ -41,24 +71,58 @@ impl ImageSlot {
 }
 
 impl Image {
-    /// Takes the image of what `runtime` is now, and lets it continue on it.
-    pub fn take(runtime: &mut Runtime) -> Result<Self, StartError> {
+    /// Takes the image of what `runtime` is after start-up, and lets it continue on it.
+    pub fn take(runtime: &mut Runtime, origin: Origin) -> Result<Self, StartError> {
         let memory = match runtime.wasm.linear().cloned() {
             Some(linear) => Some(linear.take_image().map_err(StartError::System)?),
             None => None,
         };
-        runtime.wasm.seal_table();
-        Ok(Self {
-            memory,
-            globals: runtime.wasm.globals(),
-            table_len: runtime.wasm.table_len(),
-            state: runtime.snapshot_state(),
-        })
+        let state = runtime.snapshot_state();
+        Ok(Self::of(runtime, memory, state, origin))
     }
 
-    /// Whether sandboxes of other threads can start from it.
+    /// Takes the image of what `runtime` is now, which goes on as it is.
+    pub fn checkpoint(runtime: &mut Runtime, origin: Origin) -> Result<Self, StartError> {
+        let memory = match runtime.wasm.linear().cloned() {
+            Some(linear) => Some(linear.checkpoint().map_err(StartError::System)?),
+            None => None,
+        };
+        let state = runtime.checkpoint_state();
+        Ok(Self::of(runtime, memory, state, origin))
+    }
+
+    fn of(
+        runtime: &mut Runtime,
+        memory: Option<Arc<memory::Image>>,
+        state: StateImage,
+        origin: Origin,
+    ) -> Self {
+        Self {
+            memory,
+            globals: runtime.wasm.globals(),
+            table: runtime.table_image(),
+            state,
+            lineage: runtime.eras.checkpoint(),
+            origin,
+        }
+    }
+
+    /// Whether sandboxes that start in the same way, also of other threads, can start from it.
     pub fn is_shareable(&self) -> bool {
         self.state.is_shareable()
+    }
+
+    /// What ties it to its sandbox, in words.
+    pub fn bound_by(&self) -> Option<String> {
+        self.state.bound_by()
+    }
+
+    pub fn ran_javascript(&self) -> bool {
+        self.state.ran_javascript()
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Bytes of linear memory.
@@ -66,15 +130,34 @@ impl Image {
         self.memory.as_ref().map_or(0, |m| m.len())
     }
 
+    /// Bytes that are kept for it alone.
+    pub fn own_bytes(&self) -> usize {
+        self.memory.as_ref().map_or(0, |m| m.own_bytes())
+            + self.state.bytes()
+            + self.globals.len() * size_of::<u128>()
+    }
+
+    /// What was made before it, in the sandbox that it was taken of.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Nothing goes back to it any more: lets go of its JavaScript values.
+    pub fn release(&self, runtime: &Runtime) {
+        self.state.release(&*runtime.js());
+    }
+
     /// Puts a freshly instantiated runtime into this state: no constructor runs.
     pub fn apply(&self, runtime: &mut Runtime) -> Result<(), StartError> {
         if let (Some(image), Some(linear)) = (&self.memory, runtime.wasm.linear()) {
             linear.adopt(image).map_err(StartError::System)?;
         }
-        while runtime.wasm.table_len() < self.table_len && runtime.wasm.table_grow().is_some() {}
-        runtime.wasm.seal_table();
+        if !runtime.restore_table(&self.table) {
+            return Err(table_refused());
+        }
         runtime.wasm.set_globals(&self.globals);
         runtime.adopt_state(&self.state);
+        runtime.eras = Eras::default();
         Ok(())
     }
 
@@ -82,11 +165,13 @@ impl Image {
     pub fn restore(&self, runtime: &mut Runtime) -> Result<RecycleOutcome, StartError> {
         // The host's state first: releasing what C++ held does not touch wasm.
         runtime.restore_state(&self.state);
-        let outcome = match runtime.wasm.linear() {
-            Some(linear) => linear.recycle().map_err(StartError::System)?,
-            None => RecycleOutcome::Flipped,
+        let outcome = match (runtime.wasm.linear(), &self.memory) {
+            (Some(linear), Some(image)) => linear.go_back(image).map_err(StartError::System)?,
+            _ => RecycleOutcome::Flipped,
         };
-        runtime.wasm.restore_table();
+        if !runtime.restore_table(&self.table) {
+            return Err(table_refused());
+        }
         runtime.wasm.set_globals(&self.globals);
         Ok(outcome)
     }
@@ -115,17 +200,19 @@ impl Image {
                 self.globals.len()
             ));
         }
-        if wasm.table_len() != self.table_len {
+        if wasm.table_len() != self.table.len() {
             found.push(format!(
                 "the table has {} entries, had {}",
                 wasm.table_len(),
-                self.table_len
+                self.table.len()
             ));
         }
-        found.extend(
-            wasm.table_differences()
-                .map(|i| format!("entry {i} of the table differs")),
-        );
+        let differing = runtime.table_differences(&self.table).into_iter();
+        found.extend(differing.map(|i| format!("entry {i} of the table differs")));
         found
     }
+}
+
+fn table_refused() -> StartError {
+    StartError::Link("the function table could not grow to what it was".into())
 }

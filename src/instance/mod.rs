@@ -8,13 +8,13 @@ mod startup;
 mod stats;
 mod threads;
 
-pub use image::{Image, ImageKey, ImageSlot};
+pub use image::{Image, ImageKey, ImageSlot, Origin};
 pub use limits::Interrupter;
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
 pub use threads::JsThread;
 
-use crate::emscripten::{Runtime, fs};
+use crate::emscripten::{Lineage, Runtime, fs};
 use crate::engine::Unwind;
 use crate::memory::RecycleOutcome;
 use crate::program::Program;
@@ -30,6 +30,8 @@ pub struct Instance {
     program: Arc<Program>,
     settings: Settings,
     image: Option<Arc<Image>>,
+    /// It starts from this, not from the program's own start-up.
+    from: Option<Arc<Image>>,
     /// Constructors have run, `main` is still to come.
     main_due: bool,
     /// Files as they were before constructors ran, for programs that are started anew each time.
@@ -61,6 +63,7 @@ impl Instance {
             program,
             settings,
             image: None,
+            from: None,
             main_due: false,
             files: None,
         })
@@ -69,6 +72,19 @@ impl Instance {
     /// `main` does not run at start. To be said before [`Instance::start`].
     pub fn hold_main(&mut self) {
         self.settings.no_initial_run = true;
+    }
+
+    /// It starts from this image. To be said before [`Instance::start`].
+    pub fn start_from(&mut self, image: Arc<Image>) {
+        self.from = Some(image);
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            program: self.program.reading().key,
+            watched: self.runtime.wasm.recorder().is_some(),
+            seen: self.settings.seen(),
+        }
     }
 
     /// Arguments of the program. To be said before [`Instance::start`].
@@ -80,6 +96,14 @@ impl Instance {
     /// Brings it to the state after start-up: from the program's image where one fits, else by running constructors.
     /// Then [`Instance::run_main`] is due.
     pub fn start(&mut self) -> Result<(), StartError> {
+        if let Some(from) = self.from.clone() {
+            if let Some(reason) = from.origin().differs_from(&self.origin()) {
+                return Err(StartError::Image(reason));
+            }
+            from.apply(&mut self.runtime)?;
+            self.image = Some(from);
+            return Ok(());
+        }
         self.image = self.program.image(&self.settings.image_key());
         match &self.image {
             Some(image) => image.apply(&mut self.runtime),
@@ -148,36 +172,57 @@ impl Instance {
     /// With `private`, the image is this sandbox's own (a warm-up ran); else other sandboxes of the program share it.
     pub fn take_image(&mut self, private: bool) -> Result<(), StartError> {
         if (private || self.image.is_none()) && self.program.restorable().is_ok() {
-            let image = Arc::new(Image::take(&mut self.runtime)?);
+            let origin = self.origin();
+            let image = Arc::new(Image::take(&mut self.runtime, origin)?);
             if !private && image.is_shareable() {
                 self.program.share_image(self.settings.image_key(), &image);
             }
             self.image = Some(image);
+        } else if let Some(image) = &self.image {
+            if self.from.is_some() {
+                // Whatever JavaScript did that begins with each module object.
+                image.restore(&mut self.runtime)?;
+            }
+            self.runtime.eras.checkpoint();
         }
         self.runtime.generation = 1;
         Ok(())
     }
 
-    /// What differs from the state right after start-up, in words; `None` without an image.
-    pub fn differences(&self) -> Option<Vec<String>> {
-        self.image
-            .as_ref()
+    /// Takes the image of what the instance is now, which goes on as it is.
+    pub fn checkpoint(&mut self) -> Result<Arc<Image>, StartError> {
+        let origin = self.origin();
+        Image::checkpoint(&mut self.runtime, origin).map(Arc::new)
+    }
+
+    /// Nothing goes back to an image any more that was taken of this instance.
+    pub fn release(&self, image: &Image) {
+        image.release(&self.runtime);
+    }
+
+    /// What differs from the state right after start-up, or from an image, in words; `None` without one.
+    pub fn differences(&self, from: Option<&Arc<Image>>) -> Option<Vec<String>> {
+        from.or(self.image.as_ref())
             .map(|image| image.differences(&self.runtime))
     }
 
-    /// Replaces the instance by a fresh one.
-    pub fn recycle(&mut self) -> Result<(), RecycleError> {
+    /// Replaces the instance by a fresh one, from an image that was taken of it, or else from its start's.
+    pub fn recycle(&mut self, from: Option<&Arc<Image>>) -> Result<(), RecycleError> {
         if self.is_busy() {
             return Err(RecycleError::Busy);
         }
         let started = Instant::now();
         // First, so that whatever start-up makes anew belongs to the new generation.
         self.runtime.generation += 1;
-        match &self.image {
+        match from.or(self.image.as_ref()) {
             Some(image) => {
                 let outcome = image
                     .restore(&mut self.runtime)
                     .map_err(RecycleError::Failed)?;
+                match from {
+                    Some(from) => self.runtime.eras.go_back(from.lineage()),
+                    None => self.runtime.eras.go_back(&Lineage::start()),
+                }
                 self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
             }
             None => {

@@ -66,6 +66,8 @@ pub enum StartError {
         limit: Option<u64>,
     },
     System(memory::Error),
+    /// The image that it was to start from is not of such an instance: why.
+    Image(String),
     /// A folder that cannot be mounted.
     Mount {
         at: String,
@@ -83,22 +85,35 @@ impl From<Unwind> for StartError {
 }
 
 impl Settings {
-    /// What start-up can see.
+    /// A hash of each thing that start-up can see, by the name that users have for it.
+    pub fn seen(&self) -> Vec<(&'static str, [u8; 32])> {
+        let hash = |text: String| *blake3::hash(text.as_bytes()).as_bytes();
+        vec![
+            ("env", hash(format!("{:?}", self.env))),
+            ("args", hash(format!("{:?}", self.args))),
+            ("mounts", hash(format!("{:?}", self.mounts))),
+            ("stdin", hash(format!("{:?}", self.stdin))),
+            (
+                "language (navigator.language)",
+                hash(format!("{:?}", self.language)),
+            ),
+            ("noInitialRun", hash(format!("{:?}", self.no_initial_run))),
+            ("imports", hash(format!("{:?}", self.user_imports))),
+            ("memory.max", hash(format!("{:?}", self.memory_max))),
+            // Which a program may change between two sandboxes.
+            (
+                "time zone (TZ)",
+                hash(format!("{:?}", std::env::var_os("TZ"))),
+            ),
+        ]
+    }
+
+    /// All of it.
     pub fn image_key(&self) -> ImageKey {
         let mut hasher = blake3::Hasher::new();
-        let seen = (
-            &self.env,
-            &self.args,
-            &self.mounts,
-            &self.stdin,
-            &self.language,
-            self.no_initial_run,
-            &self.user_imports,
-            self.memory_max,
-            // The time zone, which a program may change between two sandboxes.
-            std::env::var_os("TZ"),
-        );
-        hasher.update(format!("{seen:?}").as_bytes());
+        for (_, hash) in self.seen() {
+            hasher.update(&hash);
+        }
         ImageKey(*hasher.finalize().as_bytes())
     }
 }

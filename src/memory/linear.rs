@@ -318,13 +318,63 @@ impl Linear {
         Ok(())
     }
 
+    /// Takes the image of what the memory holds now; only what changed since the last image is stored. The memory continues as it
+    /// is: views of it stay good. No wasm frame may be live.
+    pub fn checkpoint(&self) -> Result<Arc<Image>, Error> {
+        let mut state = self.state.lock();
+        let Some(parent) = state.image.clone() else {
+            drop(state);
+            return self.take_image();
+        };
+        // SAFETY: `[0, len)` is accessible and nobody writes to it meanwhile: no wasm frame is live.
+        let bytes = unsafe { std::slice::from_raw_parts(state.active.base(), state.len) };
+        let mut written = state.active.written();
+        // What lies behind the memory's length is none of it.
+        written.retain(|(at, _)| *at < state.len);
+        let image = Image::take_changes(&parent, bytes, &written, os::backend())?;
+        let image = Arc::new(image);
+        // What others may be writing to stays where it is: the next checkpoint stores it again.
+        if !state.held {
+            if let Err(error) = state.active.rebase(&image) {
+                state.len = 0;
+                self.write(&state);
+                return Err(error);
+            }
+            state.spare = None;
+            state.patience = 0;
+            state.image = Some(image.clone());
+        }
+        Ok(image)
+    }
+
     /// Goes back to `image`, whichever the memory continued on last. The same holds as for [`Linear::recycle`].
     pub fn go_back(&self, image: &Arc<Image>) -> Result<RecycleOutcome, Error> {
-        let last = self.state.lock().image.clone();
-        if last.is_some_and(|last| Arc::ptr_eq(&last, image)) {
+        let mut state = self.state.lock();
+        if state
+            .image
+            .as_ref()
+            .is_some_and(|last| Arc::ptr_eq(last, image))
+        {
+            drop(state);
             return self.recycle();
         }
-        self.adopt(image)?;
+        if state.held || state.released {
+            drop(state);
+            self.adopt(image)?;
+            return Ok(RecycleOutcome::CleanedInPlace);
+        }
+        if let Err(error) = state.active.switch(image) {
+            // Half of one image and half of another: it must not be touched again.
+            state.len = 0;
+            self.write(&state);
+            return Err(error);
+        }
+        state.spare = None;
+        state.patience = 0;
+        state.len = image.len();
+        state.peak = state.peak.max(state.len);
+        state.image = Some(image.clone());
+        self.write(&state);
         Ok(RecycleOutcome::CleanedInPlace)
     }
 

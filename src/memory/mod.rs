@@ -4,12 +4,13 @@
 //!  Linear ──────────── what wasmer and emvm see as "the memory"; owns the definition that compiled code reads
 //!    │ active ─▶ Region    8 GiB + guard of address space; [0, accessible) may be touched
 //!    │ spare  ─▶ Region    a second one over the same image, clean, or on its way from the cleaner; made when needed
-//!    └ image  ─▶ Image     the bytes right after start-up, sealed, shared by all sandboxes of the process
+//!    └ image  ─▶ Image     the bytes right after start-up or at a checkpoint, shared by all sandboxes of the process
 //!                  ▲
 //!  Cleaner ────────┘       one background thread per process: gives dirty pages back to the system
 //! ```
 //!
-//! * [`Image`]: immutable bytes; a sealed memfd where the system maps it copy-on-write, else the non-zero pages.
+//! * [`Image`]: immutable bytes; a sealed memfd where the system maps it copy-on-write, else the non-zero pages. That of a
+//!   checkpoint has the pages that changed, and shares the others with its parent.
 //! * [`Region`]: address space. `restore` brings it back to its image and returns every other page.
 //! * [`Linear`]: a recycle (no wasm frame may be live) copies the image's bytes over the pages that were written. Where these
 //!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
@@ -22,6 +23,7 @@ mod image;
 mod leftover;
 mod linear;
 mod os;
+mod pages;
 mod region;
 mod residency;
 mod zeroed;

@@ -1,6 +1,6 @@
 //! One reservation of address space that shows an image and what was written since.
 
-use super::image::{Image, Source};
+use super::image::{Image, Part};
 use super::{Error, RESERVATION, os};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +12,9 @@ use std::sync::{Arc, OnceLock};
 ///   ├── image, private ─────┼── zeroes, private ──────────┼── faults when touched ─────────┤
 /// ```
 ///
-/// `image.len` lies between the second mark and the third. Without an image the first part is empty. Where copy-on-write
-/// is not to be had, the first part is ordinary memory that the image's pages were copied into.
+/// `image.len` lies between the second mark and the third. Without an image the first part is empty. That of a checkpoint is
+/// mapped from several places. Where copy-on-write is not to be had, the first part is ordinary memory that the image's pages
+/// were copied into.
 #[derive(Debug)]
 pub struct Region {
     /// Start of the reservation; owned, released on drop. Null where there is none.
@@ -22,7 +23,7 @@ pub struct Region {
     accessible: usize,
     /// The reservation is every such region's: it is not released on drop, and nothing of it ever becomes accessible.
     shared: bool,
-    /// What `restore` brings back. With a sealed image, `[0, image.filled)` is its private mapping.
+    /// What `restore` brings back. Where it is mapped, each of its parts is a private mapping. It is dropped after these are gone.
     image: Option<Arc<Image>>,
 }
 
@@ -91,36 +92,124 @@ impl Region {
     }
 
     /// Replaces everything by `image`. Nothing may refer to the bytes.
+    ///
+    /// On an error the region shows nothing.
     pub fn adopt(&mut self, image: &Arc<Image>) -> Result<(), Error> {
-        let refused = |source| Error {
-            what: "a mapping of the image",
-            bytes: image.len(),
-            source,
-        };
-        self.image = None;
         if self.accessible > 0 {
             // SAFETY: the range lies in this reservation and, by the caller's promise, nothing refers to it.
-            unsafe { os::hide(self.base, self.accessible) }.map_err(refused)?;
+            unsafe { os::hide(self.base, self.accessible) }.map_err(|e| refused(image, e))?;
             self.accessible = 0;
         }
-        match image.source() {
-            Source::Sealed(sealed, _) => {
-                if image.filled() > 0 {
-                    // SAFETY: as above.
-                    unsafe { os::map_private(self.base, image.filled(), sealed) }
-                        .map_err(refused)?;
-                }
-                self.accessible = image.filled();
-                self.extend(image.len())?;
-            }
-            Source::Pages(_) => {
-                self.extend(image.len())?;
-                self.copy_pages(image);
-            }
+        self.image = None;
+        self.extend(image.len())?;
+        for part in image.parts() {
+            self.show_part(part).map_err(|e| refused(image, e))?;
         }
         self.prefer_large_pages(image.filled() + SMALL_PAGES);
         self.image = Some(image.clone());
         Ok(())
+    }
+
+    fn show_part(&mut self, part: &Part) -> std::io::Result<()> {
+        debug_assert!(part.end() <= self.accessible);
+        // SAFETY: the part lies in the accessible range, to which nothing refers by the promise of whoever calls this; what
+        // is copied is elsewhere.
+        unsafe {
+            let to = self.base.add(part.at);
+            match (part.bytes.mapped(part.offset), part.bytes.heap()) {
+                (Some((file, offset)), _) => os::map_private(to, part.len, file, offset)?,
+                (None, Some(bytes)) => {
+                    let bytes = &bytes[part.offset..part.offset + part.len];
+                    ptr::copy_nonoverlapping(bytes.as_ptr(), to, part.len);
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The region shows `image` byte for byte, but over another one, of which `image` was taken: now it is over `image`. Views
+    /// of its bytes stay good.
+    pub fn rebase(&mut self, image: &Arc<Image>) -> Result<(), Error> {
+        debug_assert!(self.accessible == image.len());
+        if !image.is_copied() {
+            for part in image.parts() {
+                if !self.shows(part) {
+                    self.show_part(part).map_err(|e| refused(image, e))?;
+                }
+            }
+        }
+        self.image = Some(image.clone());
+        Ok(())
+    }
+
+    fn shows(&self, part: &Part) -> bool {
+        self.image.as_ref().is_some_and(|own| own.has_part(part))
+    }
+
+    /// As [`Region::adopt`], in the time that the difference between the two images takes, and what was written since.
+    pub fn switch(&mut self, image: &Arc<Image>) -> Result<(), Error> {
+        let last = match &self.image {
+            Some(last) if !last.is_copied() && !image.is_copied() => last.clone(),
+            _ => return self.adopt(image),
+        };
+        self.extend(image.len())?;
+        if self.accessible > image.len() {
+            let more = self.accessible - image.len();
+            // SAFETY: the range lies in this reservation and, by the caller's promise, nothing refers to it.
+            unsafe { os::hide(self.base.add(image.len()), more) }.map_err(|e| refused(image, e))?;
+            self.accessible = image.len();
+        }
+        for (at, len) in only_in(&last, image) {
+            // SAFETY: as above.
+            unsafe {
+                let place = self.base.add(at);
+                os::hide(place, len)
+                    .and_then(|()| os::show(place, len))
+                    .map_err(|e| refused(image, e))?;
+            }
+        }
+        for part in image.parts() {
+            if !last.has_part(part) {
+                self.show_part(part).map_err(|e| refused(image, e))?;
+            }
+        }
+        self.image = Some(image.clone());
+        if !self.copy_back(Written::MOST) {
+            self.restore()?;
+        }
+        Ok(())
+    }
+
+    /// Ranges (offset, length) of pages that may differ from the image, in order.
+    pub fn written(&self) -> Vec<(usize, usize)> {
+        let Some(image) = self.image.as_ref().filter(|image| !image.is_copied()) else {
+            return self.touched();
+        };
+        let mut ranges = Vec::new();
+        let told = os::written_pages(self.base, self.accessible, usize::MAX, |at, len| {
+            ranges.push((at, len));
+        });
+        if told {
+            return ranges;
+        }
+        if image.parts().is_empty() {
+            return self.touched();
+        }
+        os::written_slowly(self.base, self.accessible).unwrap_or_else(|| self.touched())
+    }
+
+    /// The same for a region that is ordinary memory.
+    fn touched(&self) -> Vec<(usize, usize)> {
+        let page = os::page_size();
+        match os::touched_pages(self.base, self.accessible) {
+            Some(touched) => {
+                let pages = touched.iter().enumerate().filter(|(_, touched)| **touched);
+                pages.map(|(at, _)| (at * page, page)).collect()
+            }
+            None if self.accessible > 0 => vec![(0, self.accessible)],
+            None => Vec::new(),
+        }
     }
 
     /// Brings the region back to its image and gives every other page back to the system. Nothing may refer to the bytes.
@@ -130,25 +219,30 @@ impl Region {
         let Some(image) = self.image.clone() else {
             return Ok(());
         };
-        let refused = |source| Error {
+        let accessible = self.accessible;
+        let unreleased = |source| Error {
             what: "a recycle's page release",
-            bytes: self.accessible,
+            bytes: accessible,
             source,
         };
         // SAFETY: the ranges lie in this reservation and, by the caller's promise, nothing refers to them. What had
         // grown is hidden, so a load past the image's length faults as in a new instance.
         unsafe {
             if !image.is_empty() {
-                os::decommit(self.base, image.len()).map_err(refused)?;
+                os::decommit(self.base, image.len()).map_err(unreleased)?;
             }
             if self.accessible > image.len() {
                 os::hide(self.base.add(image.len()), self.accessible - image.len())
-                    .map_err(refused)?;
+                    .map_err(unreleased)?;
                 self.prefer_large_pages(image.filled() + SMALL_PAGES);
             }
         }
         self.accessible = image.len();
-        self.copy_pages(&image);
+        if image.is_copied() {
+            for part in image.parts() {
+                self.show_part(part).map_err(|e| refused(&image, e))?;
+            }
+        }
         Ok(())
     }
 
@@ -161,10 +255,7 @@ impl Region {
         let Some(image) = self.image.clone() else {
             return false;
         };
-        let Source::Sealed(_, copies) = image.source() else {
-            return false;
-        };
-        if self.accessible > image.len() {
+        if image.is_copied() || self.accessible > image.len() {
             return false;
         }
         let mut written = Written::default();
@@ -187,7 +278,7 @@ impl Region {
             // nothing refers to; the image is another mapping.
             unsafe {
                 let to = self.base.add(at);
-                match copies.page(at) {
+                match image.page(at) {
                     Some(bytes) => ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()),
                     None => ptr::write_bytes(to, 0, page),
                 }
@@ -230,6 +321,8 @@ impl Region {
 
     /// The reservation stays mapped for ever: whoever has its address may go on using it.
     pub(super) fn abandon(&mut self) {
+        // What it is mapped from stays as well.
+        std::mem::forget(self.image.take());
         self.base = ptr::null_mut();
         self.accessible = 0;
     }
@@ -243,18 +336,36 @@ impl Region {
             unsafe { os::prefer_large_pages(self.base.add(from), RESERVATION - from) };
         }
     }
+}
 
-    fn copy_pages(&mut self, image: &Image) {
-        if let Source::Pages(pages) = image.source() {
-            for (at, bytes) in pages {
-                debug_assert!(at + bytes.len() <= self.accessible);
-                // SAFETY: the image's pages lie below its length, which is accessible, and the two do not overlap.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(*at), bytes.len());
-                };
+fn refused(image: &Image, source: std::io::Error) -> Error {
+    Error {
+        what: "a mapping of the image",
+        bytes: image.len(),
+        source,
+    }
+}
+
+/// Ranges (offset, length) below both lengths where `last` has bytes and `image` has zeroes.
+fn only_in(last: &Image, image: &Image) -> Vec<(usize, usize)> {
+    let mut ranges = Vec::new();
+    for part in last.parts() {
+        let (mut from, end) = (part.at, part.end().min(image.len()));
+        let first = image.parts().partition_point(|other| other.end() <= from);
+        for other in &image.parts()[first..] {
+            if other.at >= end {
+                break;
             }
+            if other.at > from {
+                ranges.push((from, other.at - from));
+            }
+            from = other.end();
+        }
+        if from < end {
+            ranges.push((from, end - from));
         }
     }
+    ranges
 }
 
 /// Ranges of written pages, without an allocation.
@@ -420,6 +531,47 @@ mod tests {
             !region.copy_back(Written::MOST),
             "what has grown is to be hidden"
         );
+    }
+
+    #[test]
+    fn a_region_goes_from_image_to_image_and_shows_each() {
+        for backend in backends() {
+            let first = Arc::new(Image::take(&sample(), backend).unwrap());
+            let mut region = Region::with_image(&first).unwrap();
+            let mut points = vec![(first, sample())];
+            for round in 0..6u8 {
+                poke(&region, 7, round);
+                poke(&region, usize::from(round) * 9000, 50 + round);
+                if round % 2 == 0 {
+                    let more = region.accessible() + WASM_PAGE;
+                    region.extend(more).unwrap();
+                    poke(&region, more - 3, 5);
+                }
+                let written = region.written();
+                let last = region.image.clone().unwrap();
+                let now = bytes(&region).to_vec();
+                let image = Image::take_changes(&last, &now, &written, backend).unwrap();
+                assert!(backend == Backend::Portable || image.own_bytes() <= 3 * os::page_size());
+                let image = Arc::new(image);
+                region.rebase(&image).unwrap();
+                assert_eq!(bytes(&region), now);
+                points.push((image, now));
+                let to = &points[usize::from(round * 5 % (round + 2))];
+                poke(&region, WASM_PAGE, 77);
+                region.switch(&to.0).unwrap();
+                assert_eq!(bytes(&region), to.1, "{backend:?}");
+            }
+            for from in 0..points.len() {
+                for (image, was) in &points {
+                    region.switch(image).unwrap();
+                    assert_eq!(bytes(&region), was);
+                    region.extend(region.accessible() + WASM_PAGE).unwrap();
+                    assert_eq!(bytes(&region).last(), Some(&0));
+                    region.switch(&points[from].0).unwrap();
+                    assert_eq!(bytes(&region), points[from].1);
+                }
+            }
+        }
     }
 
     #[test]

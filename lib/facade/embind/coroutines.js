@@ -11,11 +11,16 @@ const FAULTS = new Set(['EMVM_ERR_TRAP', 'EMVM_ERR_ABORT', 'EMVM_ERR_EXIT', 'EMV
 // host takes the exception being handled.
 function makeCoroutines ({ generations, operations, makesErrorValues, onUncaught }) {
   // Promises of C++ that are open. What is not settled when its generation ends never will be by C++.
-  const eras = generations.perGeneration('promises of coroutines', () => ({ generation: generations.number, open: new Map() }), { isShared: true })
+  const eras = generations.perGeneration('promises of coroutines', () => ({ generation: generations.number, open: new Map(), waiting: 0 }), {
+    isShared: true,
+    suspended: ({ open, waiting }) => open.size > 0 || waiting > 0 ? 'a coroutine of C++ is suspended: wait for its promise' : undefined
+  })
 
   function suspend (promise, awaiter) {
     const began = eras.value
+    began.waiting++
     const settled = (rejected) => (value) => {
+      began.waiting--
       if (!generations.isOver && began !== eras.value) return giveUp(began, stale(began.generation, generations.number))
       try {
         operations.resumeCoroutine(awaiter, value, rejected)

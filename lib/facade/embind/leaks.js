@@ -7,7 +7,7 @@ const MOST_PLACES = 1 << 16
 
 function makeLeaks (operations, generations, trackLeaks) {
   // Of start-up's handles as well, which every generation has.
-  const states = generations.perGeneration('places of handles', (image) => new Map(image), { image: (places) => new Map(places), isShared: true })
+  const states = generations.perGeneration('places of handles', (image) => new Map(image), { image: (places) => new Map(places), isShared: true, isCache: true })
   const place = (id, key) => `${id} ${key}`
 
   // `className, id, key`, in a row, for each live handle of this generation.

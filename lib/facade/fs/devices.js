@@ -17,7 +17,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
   const devices = generations.perGeneration('devices', copy, { image: copy })
   const files = generations.perGeneration('lazy files', copy, { image: copy })
   // What a device's functions are called with, from its opening to its closing: they may keep things on it.
-  const streams = generations.perGeneration('streams of devices', () => new Map())
+  const streams = generations.perGeneration('streams of devices', copy, { image: copy, stays: false })
 
   function add (map, entry) {
     const id = generations.newId()

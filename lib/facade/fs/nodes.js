@@ -64,6 +64,9 @@ function makeNodes (sandbox, generations) {
       /** @type {number} */
       this.generation = generations.number
       Object.defineProperty(this, 'generation', { enumerable: false, writable: false, configurable: false })
+      /** @type {number} */
+      this.era = generations.eras.current
+      Object.defineProperty(this, 'era', { enumerable: false, writable: false, configurable: false })
     }
 
     #info () { return sandbox.fsInfo(openFd(this)) }
@@ -83,7 +86,7 @@ function makeNodes (sandbox, generations) {
 
   // The descriptor of a stream; -1, which no call accepts, once it is closed.
   function openFd (stream) {
-    if (stream instanceof FSStream && stream.generation !== generations.number) {
+    if (stream instanceof FSStream && !generations.eras.has(stream.era)) {
       throw new StaleHandleError(
         `this FSStream belongs to generation ${stream.generation}, the sandbox is at ${generations.number}: open the file anew after isReady()`,
         { class: 'FSStream', generation: stream.generation, current: generations.number })

@@ -19,7 +19,15 @@ function region (buffer, offset, length) {
 
 function makeStreams ({ sandbox, generations, nodes, strings, fail, pathOf }) {
   const { FSStream, openFd } = nodes
-  const streamsByFd = generations.perGeneration('streams by descriptor', () => new Map())
+  const streamsByFd = generations.perGeneration('streams by descriptor', (image = []) => new Map(image.map(([fd, stream, ungotten]) => {
+    // It may have been closed since.
+    Object.assign(stream, { fd, ungotten: [...ungotten] })
+    return [fd, stream]
+  })), {
+    image: (streams) => [...streams].filter(([fd, stream]) => stream.fd === fd).map(([fd, stream]) => [fd, stream, [...stream.ungotten ?? []]]),
+    isEager: true,
+    stays: false
+  })
 
   function getStream (fd) {
     const known = streamsByFd.value

@@ -308,9 +308,8 @@ pub fn flush_pending_deletes(rt: &mut Runtime) -> Result<(), Unwind> {
 pub fn set_delay(rt: &mut Runtime, function: Option<JsValue>) -> Result<(), Unwind> {
     let js = rt.js();
     let kept = function.map(|f| js.keep(f));
-    if let Some(old) = std::mem::replace(&mut rt.embind.delay, kept)
-        && rt.embind.image_delay != Some(old)
-    {
+    rt.embind.values_changed = true;
+    if let Some(old) = std::mem::replace(&mut rt.embind.delay, kept) {
         js.release(old);
     }
     if rt.embind.queue.is_empty() {
@@ -385,6 +384,16 @@ pub struct Inherited {
     pub handle: HandleRef,
 }
 
+impl Inherited {
+    /// With a reference of its own.
+    pub fn again(&self, js: &dyn crate::emscripten::js::Js) -> Self {
+        Self {
+            object: super::keep_again(js, self.object),
+            ..*self
+        }
+    }
+}
+
 /// Makes `object` the JavaScript side of what `handle` points to.
 pub fn register_inherited(
     rt: &mut Runtime,
@@ -410,7 +419,7 @@ pub fn register_inherited(
     rt.embind
         .inherited
         .insert(ptr, Inherited { object, handle });
-    rt.embind.inherited_changed = true;
+    rt.embind.values_changed = true;
     Ok(())
 }
 
@@ -420,15 +429,8 @@ pub fn unregister_inherited(rt: &mut Runtime, class: u32, handle: HandleRef) -> 
     let (ptr, _) = super::pointers::basest(rt, class, ptr)?;
     match rt.embind.inherited.remove(&ptr) {
         Some(instance) => {
-            rt.embind.inherited_changed = true;
-            if !rt
-                .embind
-                .image_inherited
-                .iter()
-                .any(|(_, i)| i.object == instance.object)
-            {
-                rt.js().release(instance.object);
-            }
+            rt.embind.values_changed = true;
+            rt.js().release(instance.object);
             Ok(())
         }
         None => Err(Unwind::binding(format!(

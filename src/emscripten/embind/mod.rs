@@ -79,15 +79,16 @@ pub struct Embind {
     queue: Vec<HandleRef>,
     delay: Option<JsRef>,
     inherited: FxHashMap<u32, Inherited>,
-    inherited_changed: bool,
+    /// `delay` or `inherited` are not those of the image that it was at last.
+    values_changed: bool,
 
     /// The image is taken: nothing can be registered any more.
     closed: bool,
-    image_delay: Option<JsRef>,
-    image_inherited: Vec<(u32, Inherited)>,
+    /// Which image it was at last.
+    base: u64,
 }
 
-/// What [`Embind::restore`] goes back to.
+/// What [`Embind::restore`] goes back to. JavaScript values in it are its own: see [`Image::release`].
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     reg: Arc<Registry>,
@@ -100,16 +101,45 @@ pub struct Image {
 }
 
 impl Image {
-    /// Whether another sandbox or thread may take it over: no JavaScript value is part of it.
-    pub fn is_portable(&self) -> bool {
-        self.delay.is_none()
-            && self.inherited.is_empty()
-            && self.live == 0
-            && !self
-                .reg
-                .constants
-                .iter()
-                .any(|c| matches!(c, Constant::Js(_)))
+    /// What keeps another sandbox or thread from taking it over, in words: JavaScript values.
+    pub fn bound_by(&self) -> Option<String> {
+        if let Some((_, handle)) = self.live_handles().next() {
+            let class = self.reg.pointer(handle.pointer).class;
+            let name = &self.reg.class(class).name;
+            return Some(match self.live {
+                1 => format!("JavaScript holds a C++ object ({name})"),
+                n => format!("JavaScript holds {n} C++ objects (a {name} among them)"),
+            });
+        }
+        if self.delay.is_some() {
+            return Some("setDelayFunction was given a JavaScript function".into());
+        }
+        if !self.inherited.is_empty() {
+            return Some("there are instances of JavaScript subclasses".into());
+        }
+        let constants = self.reg.constants.iter();
+        constants
+            .clone()
+            .any(|c| matches!(c, Constant::Js(_)))
+            .then(|| "a constant of the module is a JavaScript value".into())
+    }
+
+    fn live_handles(&self) -> impl Iterator<Item = (usize, &Handle)> {
+        let all = self.handles.items().iter().enumerate();
+        all.filter(|(_, handle)| handle.key != 0)
+    }
+
+    /// Nothing goes back to it any more.
+    pub fn release(&self, js: &dyn Js) {
+        self.delay.into_iter().for_each(|delay| js.release(delay));
+        for (_, instance) in &self.inherited {
+            js.release(instance.object);
+        }
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.handles.items().len() * size_of::<Handle>() + self.inherited.len() * 32
     }
 }
 
@@ -184,51 +214,45 @@ impl Embind {
     }
 
     /// The state now, which ends registration. Later changes are noted, so that going back costs what they cost.
-    pub fn snapshot(&mut self) -> Image {
+    pub fn snapshot(&mut self, js: &dyn Js) -> Image {
         self.closed = true;
         self.builder = resolve::Builder::default();
         self.func_index = FxHashMap::default();
-        self.image_delay = self.delay;
-        self.image_inherited = self.inherited.iter().map(|(ptr, i)| (*ptr, *i)).collect();
-        self.inherited_changed = false;
+        let handles = self.handles.snapshot(Clone::clone);
+        self.base = handles.id();
+        self.values_changed = false;
+        let inherited = self.inherited.iter();
         Image {
             reg: Arc::clone(&self.reg),
-            handles: self.handles.snapshot(),
-            counts: self.counts.snapshot(),
+            handles,
+            counts: self.counts.snapshot(Clone::clone),
             live: self.live,
             queue: self.queue.clone(),
-            delay: self.delay,
-            inherited: self.image_inherited.clone(),
+            delay: self.delay.map(|delay| keep_again(js, delay)),
+            inherited: inherited.map(|(ptr, i)| (*ptr, i.again(js))).collect(),
         }
     }
 
     /// Goes back to the image. JavaScript values kept since are released.
     pub fn restore(&mut self, image: &Image, js: &dyn Js) {
-        self.handles.restore(&image.handles, drop);
-        self.counts.restore(&image.counts, drop);
+        self.handles.restore(&image.handles, Clone::clone, drop);
+        self.counts.restore(&image.counts, Clone::clone, drop);
         self.live = image.live;
         if !self.queue.is_empty() || !image.queue.is_empty() {
             self.queue.clone_from(&image.queue);
         }
-        if self.delay != image.delay
-            && let Some(delay) = std::mem::replace(&mut self.delay, image.delay)
-        {
-            js.release(delay);
+        if !std::mem::take(&mut self.values_changed) && self.base == image.handles.id() {
+            return;
         }
-        if self.inherited_changed {
-            self.inherited_changed = false;
-            let kept: FxHashMap<u32, Inherited> = image.inherited.iter().copied().collect();
-            for (_, instance) in self.inherited.drain() {
-                if !image
-                    .inherited
-                    .iter()
-                    .any(|(_, i)| i.object == instance.object)
-                {
-                    js.release(instance.object);
-                }
-            }
-            self.inherited = kept;
+        self.base = image.handles.id();
+        self.delay.into_iter().for_each(|delay| js.release(delay));
+        self.delay = image.delay.map(|delay| keep_again(js, delay));
+        for (_, instance) in self.inherited.drain() {
+            js.release(instance.object);
         }
+        let inherited = image.inherited.iter();
+        self.inherited
+            .extend(inherited.map(|(ptr, i)| (*ptr, i.again(js))));
     }
 
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
@@ -256,11 +280,20 @@ impl Embind {
             .iter()
             .map(|(index, signature)| Resolved::of(wasm, by_dyncall, *index, signature))
             .collect();
-        self.handles.restore(&image.handles, drop);
-        self.counts.restore(&image.counts, drop);
+        self.handles.restore(&image.handles, Clone::clone, drop);
+        self.counts.restore(&image.counts, Clone::clone, drop);
         self.live = image.live;
         self.queue.clone_from(&image.queue);
+        self.base = image.handles.id();
     }
+}
+
+/// Another reference to the same value.
+pub(super) fn keep_again(js: &dyn Js, reference: JsRef) -> JsRef {
+    let scope = js.open_scope();
+    let again = js.keep(js.value(reference));
+    js.close_scope(scope);
+    again
 }
 
 /// The type with that id, or embind's error about who asked for it.

@@ -11,13 +11,12 @@ mod imports;
 pub use imports::IMPORTS;
 
 use super::embind::convert::Destructor;
-use super::embind::{Out, handles};
+use super::embind::{Out, handles, keep_again};
 use super::js::{HandleRef, Js, JsRef, JsValue, Kind, ViewKind, throw};
 use super::pool::{Pool, PoolImage};
 use super::{Runtime, bounds};
 use crate::engine::Unwind;
 use callers::Caller;
-use rustc_hash::FxHashSet;
 use std::rc::Rc;
 
 #[derive(Clone, Debug, Default)]
@@ -55,35 +54,68 @@ struct Entry {
     value: Value,
 }
 
+impl Entry {
+    /// With a reference of its own.
+    fn again(&self, js: &dyn Js) -> Self {
+        match self.value {
+            Value::Js(reference) => Self {
+                refs: self.refs,
+                value: Value::Js(keep_again(js, reference)),
+            },
+            _ => self.clone(),
+        }
+    }
+
+    fn release(self, js: &dyn Js) {
+        if let Value::Js(reference) = self.value {
+            js.release(reference);
+        }
+    }
+}
+
 /// The handle table.
 #[derive(Default)]
 pub struct Emval {
     entries: Pool<Entry>,
     callers: Vec<Caller>,
-    /// How many of `callers` are the image's.
-    imaged_callers: usize,
     /// Bytes of the text behind all handles.
     texts: usize,
-    imaged_texts: usize,
-    /// JavaScript values that the image holds on to.
-    image_refs: FxHashSet<JsRef>,
+    /// Which image it was at last.
+    base: u64,
 }
 
-/// What [`Emval::restore`] goes back to.
+/// What [`Emval::restore`] goes back to. JavaScript values in it are its own: see [`Image::release`].
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     entries: PoolImage<Entry>,
     callers: Vec<Caller>,
+    texts: usize,
 }
 
 impl Image {
-    /// Whether another sandbox or thread may take it over: no JavaScript value is part of it.
-    pub fn is_portable(&self) -> bool {
-        !self
-            .entries
-            .items()
-            .iter()
-            .any(|e| matches!(e.value, Value::Js(_)))
+    /// What keeps another sandbox or thread from taking it over, in words: JavaScript values.
+    pub fn bound_by(&self) -> Option<String> {
+        let values = self.entries.items().iter();
+        let bound = values.filter(|e| matches!(e.value, Value::Js(_) | Value::Handle(..)));
+        match bound.count() {
+            0 => None,
+            1 => Some("C++ holds a JavaScript value".into()),
+            n => Some(format!("C++ holds {n} JavaScript values")),
+        }
+    }
+
+    /// Nothing goes back to it any more.
+    pub fn release(&self, js: &dyn Js) {
+        for entry in self.entries.items() {
+            if let Value::Js(reference) = entry.value {
+                js.release(reference);
+            }
+        }
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.texts + self.entries.items().len() * size_of::<Entry>()
     }
 }
 
@@ -98,41 +130,31 @@ impl Emval {
         self.texts
     }
 
-    pub fn snapshot(&mut self) -> Image {
-        let image = Image {
-            entries: self.entries.snapshot(),
+    pub fn snapshot(&mut self, js: &dyn Js) -> Image {
+        let entries = self.entries.snapshot(|entry| entry.again(js));
+        self.base = entries.id();
+        Image {
+            entries,
             callers: self.callers.clone(),
-        };
-        self.imaged_callers = self.callers.len();
-        self.imaged_texts = self.texts;
-        self.image_refs = image
-            .entries
-            .items()
-            .iter()
-            .filter_map(|e| match e.value {
-                Value::Js(reference) => Some(reference),
-                _ => None,
-            })
-            .collect();
-        image
+            texts: self.texts,
+        }
     }
 
     /// Goes back to the image. JavaScript values kept since are released.
     pub fn restore(&mut self, image: &Image, js: &dyn Js) {
-        let Emval {
-            entries,
-            image_refs,
-            ..
-        } = self;
-        entries.restore(&image.entries, |entry| {
-            if let Value::Js(reference) = entry.value
-                && !image_refs.contains(&reference)
-            {
-                js.release(reference);
-            }
-        });
-        self.callers.truncate(self.imaged_callers);
-        self.texts = self.imaged_texts;
+        let entries = &mut self.entries;
+        entries.restore(&image.entries, |e| e.again(js), |e| e.release(js));
+        self.restore_rest(image);
+    }
+
+    fn restore_rest(&mut self, image: &Image) {
+        // They are only ever added.
+        if std::mem::replace(&mut self.base, image.entries.id()) == image.entries.id() {
+            self.callers.truncate(image.callers.len());
+        } else {
+            self.callers.clone_from(&image.callers);
+        }
+        self.texts = image.texts;
     }
 
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again.
@@ -147,12 +169,8 @@ impl Emval {
 
     /// Makes a new sandbox's table from the portable image of another of the same program.
     pub fn adopt(&mut self, image: &Image) {
-        self.entries.restore(&image.entries, drop);
-        self.callers.clone_from(&image.callers);
-        self.imaged_callers = self.callers.len();
-        let items = image.entries.items().iter();
-        self.texts = items.map(|entry| entry.value.text_bytes()).sum();
-        self.imaged_texts = self.texts;
+        self.entries.restore(&image.entries, Clone::clone, drop);
+        self.restore_rest(image);
     }
 }
 
@@ -341,9 +359,7 @@ impl Runtime {
                 let gone = self.emval.entries.remove(index, Entry::default());
                 self.emval.texts -= gone.value.text_bytes();
                 match gone.value {
-                    Value::Js(reference) if !self.emval.image_refs.contains(&reference) => {
-                        self.js.release(reference);
-                    }
+                    Value::Js(reference) => self.js.release(reference),
                     // What the collector would do with an object that nobody has any more.
                     Value::Handle(object, true) => handles::finalize(self, object)?,
                     _ => {}

@@ -190,6 +190,10 @@ impl FileSystem {
     /// Descriptors of real files under mounts are closed first: an image is shared by sandboxes that have other mounts.
     pub fn snapshot(&mut self) -> Arc<Image> {
         self.close_real();
+        self.checkpoint()
+    }
+    /// The state as it is now, descriptors of real files among it, for this file system to come back to.
+    pub fn checkpoint(&mut self) -> Arc<Image> {
         let image = Arc::new(self.state.image());
         self.state.set_clean();
         self.base = Some(Base {
@@ -197,6 +201,10 @@ impl FileSystem {
             image: image.clone(),
         });
         image
+    }
+    /// Descriptors of files on the real disk are open.
+    pub fn has_real_files(&self) -> bool {
+        self.state.rest.streams.real_files() > 0
     }
     /// Goes back to `image`. The second and later times cost what was changed since; nothing when nothing was.
     pub fn restore(&mut self, image: &Image) {

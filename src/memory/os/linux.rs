@@ -37,6 +37,40 @@ pub fn seal(len: usize, pages: &[(usize, &[u8])]) -> Result<Sealed> {
     Ok(Sealed(file))
 }
 
+/// A memory file of `len` bytes of zeroes for [`write`] to fill and [`punch`] to empty.
+pub fn memory_file(len: usize) -> Result<Sealed> {
+    // SAFETY: the name is a C string; the flags are the call's own.
+    let fd = unsafe {
+        libc::memfd_create(
+            c"emvm-checkpoints".as_ptr(),
+            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
+        )
+    };
+    if fd < 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: `fd` was just opened and nobody else has it.
+    let file = unsafe { File::from_raw_fd(fd) };
+    file.set_len(len as u64)?;
+    let seals = libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL;
+    // SAFETY: F_ADD_SEALS takes an int and touches only the file.
+    if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } < 0 {
+        return Err(Error::last_os_error());
+    }
+    Ok(Sealed(file))
+}
+
+pub fn write(file: &Sealed, at: usize, bytes: &[u8]) -> Result<()> {
+    file.0.write_all_at(bytes, at as u64)
+}
+
+/// Gives pages of a memory file back; they read as zero afterwards.
+pub fn punch(file: &Sealed, at: usize, len: usize) {
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: the call touches only the file. An error would leave bytes that nobody shows.
+    unsafe { libc::fallocate(file.0.as_raw_fd(), mode, at as i64, len as i64) };
+}
+
 /// The bytes of a sealed file, for reading.
 #[derive(Debug)]
 pub struct Window {
@@ -44,13 +78,24 @@ pub struct Window {
     len: usize,
 }
 
-// SAFETY: nobody can write to what it shows, from any thread.
+// SAFETY: nobody writes to what is read through it, from any thread.
 unsafe impl Send for Window {}
 // SAFETY: as above.
 unsafe impl Sync for Window {}
 
 impl Window {
+    /// Of a sealed file.
     pub fn over(sealed: &Sealed, len: usize) -> Result<Self> {
+        // Not shared: until 6.7 the kernel took any shared mapping for one that could be written to.
+        Self::map(sealed, len, libc::MAP_PRIVATE)
+    }
+
+    /// Of a file that is still written to, elsewhere than where this is read.
+    pub fn shared(file: &Sealed, len: usize) -> Result<Self> {
+        Self::map(file, len, libc::MAP_SHARED)
+    }
+
+    fn map(sealed: &Sealed, len: usize, flags: libc::c_int) -> Result<Self> {
         let fd = sealed.0.as_raw_fd();
         // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
         let base = unsafe {
@@ -58,8 +103,7 @@ impl Window {
                 std::ptr::null_mut(),
                 len,
                 libc::PROT_READ,
-                // Not shared: until 6.7 the kernel took any shared mapping for one that could be written to.
-                libc::MAP_PRIVATE,
+                flags | libc::MAP_NORESERVE,
                 fd,
                 0,
             )
@@ -72,7 +116,7 @@ impl Window {
     }
 
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the mapping is as long as this; the file is sealed, so its bytes neither change nor go.
+        // SAFETY: the mapping is as long as this; the file never shrinks, and where it is read its bytes do not change.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.len) }
     }
 }
@@ -84,15 +128,24 @@ impl Drop for Window {
     }
 }
 
-/// Maps the file privately at `base`, in place of what was there.
+/// Maps the file privately from `offset` on at `base`, in place of what was there.
 ///
 /// # Safety
 /// `[base, base + len)` lies in a reservation of the caller's and nothing refers to it.
-pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed) -> Result<()> {
+pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed, offset: usize) -> Result<()> {
     let rw = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: by the caller's promise; the file is sealed, so the mapping can never fault for want of bytes.
-    let mapped = unsafe { libc::mmap(base.cast(), len, rw, flags, sealed.0.as_raw_fd(), 0) };
+    let mapped = unsafe {
+        libc::mmap(
+            base.cast(),
+            len,
+            rw,
+            flags,
+            sealed.0.as_raw_fd(),
+            offset as i64,
+        )
+    };
     if mapped == libc::MAP_FAILED {
         Err(Error::last_os_error())
     } else {
@@ -142,6 +195,23 @@ pub fn touched_pages(base: *const u8, len: usize) -> Option<Vec<bool>> {
         touched.push(entry & (PRESENT | SWAPPED) != 0);
     })?;
     Some(touched)
+}
+
+/// The same ranges as [`written_pages`](super::written_pages) tells, of any number, on systems that have no such call.
+pub fn written_slowly(base: *const u8, len: usize) -> Option<Vec<(usize, usize)>> {
+    touched_pages(base, super::page_size())?;
+    let page = super::page_size();
+    let (mut at, mut ranges) = (0, Vec::<(usize, usize)>::new());
+    page_map(base, len, |entry| {
+        if entry & (PRESENT | SWAPPED) != 0 && entry & FILE_OR_SHARED == 0 {
+            match ranges.last_mut() {
+                Some((start, len)) if *start + *len == at => *len += page,
+                _ => ranges.push((at, page)),
+            }
+        }
+        at += page;
+    })?;
+    Some(ranges)
 }
 
 fn page_map(base: *const u8, len: usize, mut each: impl FnMut(u64)) -> Option<()> {

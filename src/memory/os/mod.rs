@@ -13,7 +13,8 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages,
+    Sealed, Window, dirty_bytes, map_private, memory_file, prefer_large_pages, punch, seal,
+    touched_pages, write, written_slowly,
 };
 #[cfg(target_os = "linux")]
 pub use page_scan::written_pages;
@@ -23,8 +24,8 @@ pub use unix::{decommit, descriptor_limit, hide, page_size, release, reserve, sh
 pub use windows::{decommit, descriptor_limit, hide, page_size, release, reserve, show};
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, dirty_bytes, map_private, prefer_large_pages, seal, touched_pages,
-    written_pages,
+    Sealed, Window, dirty_bytes, map_private, memory_file, prefer_large_pages, punch, seal,
+    touched_pages, write, written_pages, written_slowly,
 };
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
@@ -98,8 +99,25 @@ mod without_cow {
     }
     /// # Safety
     /// Cannot be called: `Sealed` has no values.
-    pub unsafe fn map_private(_base: *mut u8, _len: usize, sealed: &Sealed) -> std::io::Result<()> {
+    pub unsafe fn map_private(
+        _base: *mut u8,
+        _len: usize,
+        sealed: &Sealed,
+        _offset: usize,
+    ) -> std::io::Result<()> {
         match *sealed {}
+    }
+    pub fn memory_file(_len: usize) -> std::io::Result<Sealed> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+    pub fn write(file: &Sealed, _at: usize, _bytes: &[u8]) -> std::io::Result<()> {
+        match *file {}
+    }
+    pub fn punch(file: &Sealed, _at: usize, _len: usize) {
+        match *file {}
+    }
+    pub fn written_slowly(_base: *const u8, _len: usize) -> Option<Vec<(usize, usize)>> {
+        None
     }
     /// # Safety
     /// Nothing to promise: elsewhere the system chooses by itself.
@@ -120,6 +138,9 @@ mod without_cow {
     impl Window {
         pub fn over(sealed: &Sealed, _len: usize) -> std::io::Result<Self> {
             match *sealed {}
+        }
+        pub fn shared(file: &Sealed, _len: usize) -> std::io::Result<Self> {
+            match *file {}
         }
         pub fn bytes(&self) -> &[u8] {
             match *self {}

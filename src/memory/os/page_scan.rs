@@ -87,7 +87,7 @@ fn scan(
             vec: found.as_mut_ptr() as u64,
             vec_len: RANGES as u64,
             // One more than may be: the walk ends as soon as there are too many.
-            max_pages: left as u64 + 1,
+            max_pages: (left as u64).saturating_add(1),
             category_inverted: IS_FILE | IS_PFNZERO,
             category_mask: IS_FILE | IS_PFNZERO,
             category_anyof_mask: IS_PRESENT | IS_SWAPPED,
@@ -127,7 +127,7 @@ fn is_honest(file: &File) -> bool {
     let mut told = Vec::new();
     // SAFETY: the reservation is ours and of four pages; each access lies in what was mapped just before.
     unsafe {
-        if super::map_private(base, 4 * page, &sealed).is_ok() {
+        if super::map_private(base, 4 * page, &sealed, 0).is_ok() {
             ptr::read_volatile(base);
             ptr::write_volatile(base.add(page), 2);
             ptr::read_volatile(base.add(2 * page));

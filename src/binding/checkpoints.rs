@@ -1,0 +1,135 @@
+//! Checkpoints as JavaScript objects, and the list of those that other threads can open.
+
+use super::addon::SandboxObject;
+use super::{errors, node_api};
+use crate::instance::{Image, Instance};
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
+
+/// Those that were given a number.
+static NUMBERED: LazyLock<Mutex<FxHashMap<u64, Weak<Image>>>> = LazyLock::new(Mutex::default);
+
+/// An image of a sandbox's instance, for `lib/checkpoint.js`.
+#[napi(js_name = "Point")]
+pub struct PointHandle {
+    image: RefCell<Option<Arc<Image>>>,
+    number: Cell<Option<u64>>,
+    /// What was reported to V8 as external memory.
+    reported: Cell<i64>,
+}
+
+impl PointHandle {
+    fn new(image: Arc<Image>) -> Self {
+        Self {
+            image: RefCell::new(Some(image)),
+            number: Cell::default(),
+            reported: Cell::default(),
+        }
+    }
+
+    /// The image; fails once it was given up.
+    pub(super) fn image(&self) -> Result<Arc<Image>> {
+        let image = self.image.borrow().clone();
+        image.ok_or_else(|| Error::from_reason("the checkpoint was disposed"))
+    }
+
+    fn forget(&self) -> Option<Arc<Image>> {
+        if let Some(number) = self.number.take() {
+            NUMBERED.lock().remove(&number);
+        }
+        self.image.borrow_mut().take()
+    }
+}
+
+impl Drop for PointHandle {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+#[napi]
+impl PointHandle {
+    /// Bytes that are kept for it alone.
+    #[napi(getter, catch_unwind)]
+    pub fn bytes(&self) -> f64 {
+        let image = self.image.borrow();
+        image.as_ref().map_or(0.0, |image| image.own_bytes() as f64)
+    }
+
+    /// What ties it to its sandbox, in words; null when any sandbox of the program can start from it.
+    #[napi(catch_unwind)]
+    pub fn bound_by(&self) -> Result<Option<String>> {
+        Ok(self.image()?.bound_by())
+    }
+
+    /// The package's own JavaScript had answered a call of the module.
+    #[napi(catch_unwind)]
+    pub fn ran_javascript(&self) -> Result<bool> {
+        Ok(self.image()?.ran_javascript())
+    }
+
+    /// A number for `pointOf` in any thread of the process, good until the checkpoint is given up.
+    #[napi(catch_unwind)]
+    pub fn handle(&self) -> Result<f64> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let image = self.image()?;
+        let number = self.number.get().unwrap_or_else(|| {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            NUMBERED.lock().insert(number, Arc::downgrade(&image));
+            self.number.set(Some(number));
+            number
+        });
+        Ok(number as f64)
+    }
+}
+
+/// The checkpoint of a number, of whatever thread; null when there is none any more.
+#[napi(catch_unwind)]
+pub fn point_of(number: f64) -> Option<PointHandle> {
+    let found = NUMBERED.lock().get(&(number as u64))?.upgrade();
+    found.map(PointHandle::new)
+}
+
+#[napi]
+impl SandboxObject {
+    /// Takes an image of the instance, which goes on as it is.
+    #[napi(catch_unwind)]
+    pub fn checkpoint(&self) -> Result<PointHandle> {
+        let taken = self.done(self.cell.keep_memory("checkpoint", Instance::checkpoint))?;
+        let point = PointHandle::new(self.started(taken)?);
+        let bytes = point.bytes() as i64;
+        point.reported.set(bytes);
+        self.cell.env.adjust_external_memory(bytes);
+        Ok(point)
+    }
+
+    /// Gives a checkpoint up: nothing goes back to it any more. One of another sandbox is only let go of.
+    #[napi(catch_unwind)]
+    pub fn drop_point(&self, point: &PointHandle) {
+        self.cell
+            .env
+            .adjust_external_memory(-point.reported.replace(0));
+        if let Some(image) = point.forget() {
+            // Without an instance its values have gone already.
+            self.cell.look(|instance| instance.release(&image));
+        }
+    }
+}
+
+/// Why an image cannot be had there.
+pub(super) fn misfit(env: node_api::Env, reason: &str) -> node_api::Value {
+    let text = format!("the image does not fit: {reason}");
+    let fields = [
+        ("option", env.message("from")),
+        (
+            "accepted",
+            env.message("an image of the same source, opened with the same options"),
+        ),
+    ];
+    errors::make(env, "EMVM_ERR_OPTION", &text, &fields)
+}
