@@ -124,7 +124,7 @@ class Changes {
     return done
   }
 
-  // What is changed now, for `goTo`. What the log leads to that was made since is saved whole.
+  // What is changed now, for `goTo`. What the log leads to that was made since is saved whole, but for the bytes of buffers.
   save () {
     if (this.#log.length === 0) return undefined
     const changed = [...this.#known].flatMap(([object, keys]) => keys === ALL
@@ -134,7 +134,7 @@ class Changes {
       ? [...keysOf(object).map((key) => valueOf(object, key)), ...entriesOf(object)]
       : [descriptor?.value, descriptor?.get, descriptor?.set])
     const made = this.#tracked === undefined ? [] : [...reachable(values, this.#tracked)]
-    return { changed, made: made.map((object) => ArrayBuffer.isView(object) ? { object, bytes: bytesOf(object).slice() } : { object, image: imageOf(object) }) }
+    return { changed, made: made.map((object) => ({ object, image: imageOf(object) })) }
   }
 
   // Brings back what was saved; everything has been undone before.
@@ -149,17 +149,13 @@ class Changes {
         restore(object, image)
       }
     }
-    for (const { object, image, bytes } of saved.made) {
-      if (bytes === undefined) restore(object, image)
-      else if (object.byteLength === bytes.byteLength) bytesOf(object).set(bytes)
-    }
+    for (const { object, image } of saved.made) restore(object, image)
   }
 
   // Keys of an object that were added and cannot be taken away.
   stuckTo (object) { return this.#stuck.get(object) ?? new Set() }
 }
 
-const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 const valueOf = (object, key) => Reflect.getOwnPropertyDescriptor(object, key)?.value
 
 // All objects and functions that `roots` lead to by their properties, prototypes and entries; `known` ones are left out.
@@ -174,8 +170,6 @@ function reachable (roots, known = new WeakSet()) {
   for (const root of left.splice(0)) see(root)
   while (left.length > 0) {
     const object = left.pop()
-    // Its elements are numbers.
-    if (ArrayBuffer.isView(object)) continue
     for (const key of keysOf(object)) {
       const { value, get, set } = Reflect.getOwnPropertyDescriptor(object, key)
       see(value)
