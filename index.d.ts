@@ -414,7 +414,7 @@ export interface OpenOptions<T = any> {
   /**
    * Names of dependencies that run inside, together with the package: recycled and limited with it. What leads to them runs inside as
    * well; other dependencies are loaded by Node, once. By default those that carry WebAssembly of their own, told from their files. An
-   * empty list: none. A list with names takes the glue host.
+   * empty list: none. A list with names takes the glue host. With `rewind` all do, but for the package's `peerDependencies`.
    */
   packages?: string[]
 

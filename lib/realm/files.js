@@ -15,7 +15,7 @@ class PackageFiles {
   constructor (main, makeSource, names) {
     this.main = main
     this.makeSource = makeSource
-    this.packages = new Packages(main, names)
+    this.packages = new Packages(main, names, main.rewound)
     this.sources = new Map()
     this.Globals = globalsClass()
     this.#add(main)

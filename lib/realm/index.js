@@ -96,8 +96,12 @@ class GlueHost {
     return this.current.module
   }
 
-  // Its JavaScript has views of its memory from the beginning.
-  get lends () { return true }
+  // Its JavaScript has views of its memory from the beginning. What asks from within that JavaScript is refused now, not in
+  // a later turn, where that would not show.
+  get lends () {
+    const { rewinder } = this.current
+    return rewinder?.image === undefined || !rewinder.onStack
+  }
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }

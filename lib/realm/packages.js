@@ -1,7 +1,8 @@
 'use strict'
 
 // Which packages run in the realm: that of the main file, and of its dependencies those that carry WebAssembly, or that
-// the `packages` option names; and those on the way to them, since what Node loads, it loads into V8.
+// the `packages` option names; and those on the way to them, since what Node loads, it loads into V8. Of a package that is
+// rewound all dependencies do, since they may keep what it gave them; but for those that it shares with whoever uses it.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -13,14 +14,15 @@ const MAX_FILES = 20000
 const MAX_BYTES = 256 * 2 ** 20
 
 class Packages {
-  // `names`: of the option; undefined: found out.
-  constructor (main, names) {
+  // `names`: of the option; undefined: found out. `rewound`: whether an image of their state is taken.
+  constructor (main, names, rewound) {
     this.root = packageFolder(main.folder) ?? main.folder
     this.main = main
     this.names = names
     this.decided = new Map()
     // The folders of dependencies that Node loaded.
     this.outside = new Set()
+    this.shared = rewound && names?.length !== 0 ? peersOf(this.root) : undefined
     if (names !== undefined) this.#check()
   }
 
@@ -41,6 +43,7 @@ class Packages {
 
   // A package is inside when it, or anything that it depends on, is to be.
   #decide (folder) {
+    if (this.shared !== undefined && !this.shared.has(folder)) return true
     return this.#reach(folder, (one) => this.names === undefined ? carries(one) : this.names.includes(nameOf(one)))
   }
 
@@ -72,6 +75,13 @@ function nameOf (folder) {
   const named = manifestOf(folder)?.name
   if (!folder.includes(`${path.sep}node_modules${path.sep}`)) return named ?? last
   return above.startsWith('@') ? `${above}/${last}` : last
+}
+
+// The folders of what a package wants its user to bring.
+function peersOf (folder) {
+  const { peerDependencies: peers } = manifestOf(folder) ?? {}
+  const at = path.join(folder, 'package.json')
+  return new Set(peers !== null && typeof peers === 'object' ? Object.keys(peers).map((name) => folderOf(name, at)) : [])
 }
 
 const dependencies = new Map()

@@ -150,6 +150,7 @@ class Rewinder {
     loop.seal()
     this.next()
     this.weak.seal()
+    this.decoders.seal()
     this.image = image
     return undefined
   }

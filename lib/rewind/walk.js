@@ -196,7 +196,7 @@ class Walk {
       case 'URL': return new CellRecord(object, (url) => url.href, (url, href) => { url.href = href })
       case 'URLSearchParams': return new CellRecord(object, (list) => list.toString(), fillAgain)
       case 'TextDecoder':
-        if (decoders.owns(object) && !decoders.inStream(object)) return new CellRecord(object, () => 0, () => {})
+        if (decoders.owns(object) && !decoders.isFull(object)) return new CellRecord(object, () => 0, () => {})
         return undefined
       case 'AbortSignal': return new CellRecord(object, (signal) => signal.aborted, cannot)
       case 'AbortController':
@@ -336,12 +336,14 @@ function targetOf (ref) {
   }
 }
 
-// What `class` made for the objects of a class: it is no object of the class that it extends.
+// What was made for the objects of a class: it is no object of the class that it extends.
 function isClassPrototype (object) {
   const made = describe(object, 'constructor')
   if (made === undefined || typeof made.value !== 'function') return false
   const own = describe(made.value, 'prototype')
-  return own !== undefined && own.value === object && own.writable === false
+  if (own === undefined || own.value !== object) return false
+  // By `class`; or by a function, where nothing shows that it was constructed itself.
+  return own.writable === false || ownKeys(object).every((key) => typeof key === 'string' && typeof (describe(object, key)?.value ?? isObject) === 'function')
 }
 
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
