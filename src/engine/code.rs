@@ -1,26 +1,25 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
-use super::Bodies;
 use super::allocations::{AllocationHooks, Watched, with_table};
 use super::interruption::InterruptionPoints;
 use super::points::Points;
-use super::trampolines::Trampolines;
 use super::tunables::RecyclableTunables;
+use super::{Bodies, Compiled};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use shared_buffer::OwnedBuffer;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
 use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
 
 /// A compiled module with the engine it belongs to. Shared by all sandboxes and threads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Code {
     engine: Engine,
     module: Module,
-    pub(super) trampolines: Arc<Trampolines>,
-    /// Thunks for its imports, when the module can catch exceptions.
-    pub(super) thunks: Arc<OnceLock<Module>>,
+    /// The thunks of its function imports, when the module can catch exceptions, by which of them are host functions.
+    pub(super) thunks: Arc<Mutex<Option<(Vec<usize>, Arc<Compiled>)>>>,
     /// Where they are known.
     pub(super) bodies: Option<Arc<Bodies>>,
 }
@@ -129,7 +128,6 @@ impl Code {
         Ok(Self {
             engine,
             module,
-            trampolines: Arc::default(),
             thunks: Arc::default(),
             bodies: None,
         })
@@ -158,7 +156,6 @@ impl Code {
         Ok(Self {
             engine,
             module,
-            trampolines: Arc::default(),
             thunks: Arc::default(),
             bodies: None,
         })

@@ -1,21 +1,15 @@
 //! From compiled code to running wasm.
 
-use super::exceptions::{self, Thrower};
-use super::host_function::{HostFn, host_function};
-use super::interruption::{FLAGS, START};
-use super::tunables::collect_tables;
+use super::exceptions::Thrower;
+use super::host_function::{HostFn, Hosts, host_function};
+use super::interruption::START;
+use super::store::{self, Store, shown};
+use super::vm::CallConfig;
 use super::wasm::{FuncTable, TableImage, Wasm};
-use super::{Code, Func, Heap, Pace, Recorder, Unwind, allocations};
-use crate::memory::collect_created;
-use rustc_hash::FxHashMap;
-use std::rc::Rc;
+use super::{Code, Func, Pace, Raw, Unwind, allocations};
 use std::sync::atomic::{AtomicU32, Ordering};
-use wasmer::{
-    AsStoreMut, Extern, ExternType, FunctionType, Global, GlobalType, Imports, Instance, Memory,
-    MemoryType, Store, Table, TableType, Type, Value,
-};
-use wasmer_types::{ExportIndex, ImportType};
-use wasmer_vm::VMConfig;
+use wasmer_types::{ExternType, MemoryType, RawValue, TableType, Type};
+use wasmer_vm::VMExtern;
 
 /// The answer to one import.
 pub enum Answer<T> {
@@ -81,250 +75,140 @@ pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), Instan
 ///
 /// # Safety
 /// As for [`host_function`]: `data` stays valid and in place as long as the result.
-unsafe fn instantiate<T: 'static>(
+unsafe fn instantiate<T: Owner>(
     setup: &Setup<T>,
     pace: &Pace,
     data: *mut T,
 ) -> Result<Wasm, InstantiateError> {
-    let mut store = Box::new(Store::new(setup.code.engine().clone()));
     let module = setup.code.module();
-    let watched = allocations::is_watched(module.info());
-    let mut imports = Imports::new();
-    let mut missing = Vec::new();
-    let name = |import: &ImportType| (import.module().to_owned(), import.name().to_owned());
-    // An import that is there twice is answered once: by the last.
-    let mut answered = FxHashMap::default();
-    let throws = Thrower::new(&mut store, module, setup.rename);
-    let mut behind_thunks = Vec::new();
-    // Globals that thunks brought into the store.
-    let mut foreign = 0..0;
-    let ((built, memories), mut tables) = collect_tables(|| {
-        collect_created(
-            setup.memory_cap,
-            || -> Result<Instance, InstantiateError> {
-                for import in module.imports() {
-                    let Some(answer) = (setup.answer)(import.module(), import.name(), import.ty())
-                    else {
-                        missing.push((
-                            import.module().to_owned(),
-                            import.name().to_owned(),
-                            signature(import.ty()),
-                        ));
-                        continue;
-                    };
-                    let external = match (answer, import.ty()) {
-                        (Answer::Function(function, index), ExternType::Function(ty)) => {
-                            // SAFETY: handed on as promised.
-                            let (external, func) = unsafe {
-                                host_function(
-                                    store.as_mut(),
-                                    ty,
-                                    function,
-                                    index,
-                                    throws.clone(),
-                                    pace.clone(),
-                                    data,
-                                    watched,
-                                )
-                            };
-                            if throws.is_some() {
-                                behind_thunks.push((name(&import), ty.clone(), external));
-                                continue;
-                            }
-                            answered.insert(name(&import), func);
-                            external
-                        }
-                        (Answer::Memory { min_pages }, ExternType::Memory(ty)) => {
-                            let min = min_pages.unwrap_or(0).max(ty.minimum.0);
-                            let ty = MemoryType::new(min, ty.maximum.map(|max| max.0), ty.shared);
-                            Memory::new(store.as_mut(), ty)
-                                .map_err(|e| InstantiateError::Memory(e.to_string()))?
-                                .into()
-                        }
-                        (Answer::Table { min }, ExternType::Table(ty)) => {
-                            let ty =
-                                TableType::new(ty.ty, min.unwrap_or(0).max(ty.minimum), ty.maximum);
-                            Table::new(store.as_mut(), ty, Value::FuncRef(None))
-                                .map_err(|e| InstantiateError::Link(e.to_string()))?
-                                .into()
-                        }
-                        (Answer::Global(value), ExternType::Global(ty)) => {
-                            global(store.as_mut(), *ty, value)
-                        }
-                        _ => {
-                            missing.push((
-                                import.module().to_owned(),
-                                import.name().to_owned(),
-                                signature(import.ty()),
-                            ));
-                            continue;
-                        }
-                    };
-                    imports.define(import.module(), import.name(), external);
+    let info = module.info();
+    let mut store = Store::default();
+    store.keep(setup.code);
+    let hosts = Hosts {
+        data,
+        throws: Thrower::new(&mut store, info),
+        pace: pace.clone(),
+        watched: allocations::is_watched(info),
+    };
+    let config = CallConfig::with_stack(setup.stack.unwrap_or(super::STACK_BYTES));
+    let (mut imports, mut thunked, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut linears, mut growable) = (Vec::new(), false);
+    for import in module.imports() {
+        let (from, name) = (import.module(), import.name());
+        let external = match ((setup.answer)(from, name, import.ty()), import.ty()) {
+            (Some(Answer::Function(function, index)), ExternType::Function(ty)) => {
+                if hosts.throws.is_some() {
+                    thunked.push((imports.len(), ty.clone()));
                 }
-                if !missing.is_empty() {
-                    return Err(InstantiateError::Missing(std::mem::take(&mut missing)));
-                }
-                if throws.is_some() {
-                    let before = globals_in(&mut store);
-                    for (name, (external, func)) in thunks(setup.code, &mut store, &behind_thunks)
-                        .map_err(InstantiateError::Link)?
-                    {
-                        imports.define(&name.0, &name.1, external);
-                        answered.insert(name, func);
-                    }
-                    foreign = before..globals_in(&mut store);
-                }
-                Instance::new(store.as_mut(), module, &imports).map_err(|e| match e {
-                    wasmer::InstantiationError::Start(e) => {
-                        InstantiateError::Unwound(Unwind::from_runtime_error(e))
-                    }
-                    wasmer::InstantiationError::Link(e) => {
-                        let text = e.to_string();
-                        if text.contains("memory") {
-                            InstantiateError::Memory(text)
-                        } else {
-                            InstantiateError::Link(text)
-                        }
-                    }
-                    other => InstantiateError::Link(other.to_string()),
-                })
-            },
-        )
-    });
-    let instance = built?;
+                // SAFETY: handed on as promised.
+                let host = unsafe { host_function(&mut store, ty, function, index, &hosts) };
+                VMExtern::Function(host)
+            }
+            (Some(Answer::Memory { min_pages }), ExternType::Memory(ty)) => {
+                let minimum = min_pages.unwrap_or(0).max(ty.minimum.0);
+                let ty = MemoryType::new(minimum, ty.maximum.map(|max| max.0), ty.shared);
+                let (memory, linear) = store
+                    .new_memory(ty, setup.memory_cap)
+                    .map_err(|e| InstantiateError::Memory(e.to_string()))?;
+                linears.extend(linear);
+                VMExtern::Memory(memory)
+            }
+            (Some(Answer::Table { min }), ExternType::Table(ty)) => {
+                growable = true;
+                let minimum = min.unwrap_or(0).max(ty.minimum);
+                let table = store.new_table(TableType::new(ty.ty, minimum, ty.maximum));
+                VMExtern::Table(table.map_err(InstantiateError::Link)?)
+            }
+            (Some(Answer::Global(value)), ExternType::Global(ty)) => {
+                VMExtern::Global(store.new_global(*ty, global(ty.ty, value)))
+            }
+            _ => {
+                missing.push((from.to_owned(), name.to_owned(), signature(import.ty())));
+                continue;
+            }
+        };
+        imports.push(external);
+    }
+    if !missing.is_empty() {
+        return Err(InstantiateError::Missing(missing));
+    }
+    store
+        .put_thunks(setup.code, &mut imports, &thunked)
+        .map_err(InstantiateError::Link)?;
+    // SAFETY: the code is kept.
+    let made = unsafe { store.instantiate(setup.code, &imports, &config, setup.memory_cap) };
+    let made = made.map_err(|error| match error {
+        store::InstantiateError::Link(why) => InstantiateError::Link(why),
+        store::InstantiateError::Resource(why) => InstantiateError::Memory(why),
+        store::InstantiateError::Start(trap) => {
+            InstantiateError::Unwound(Unwind::from_trap(trap, store.modules()))
+        }
+    })?;
+    if let Some(thrower) = &hosts.throws {
+        thrower.know(&made, info, setup.rename);
+    }
 
     let mut wasm = Wasm {
-        config: VMConfig {
-            wasm_stack_size: setup.stack,
-        },
-        trampolines: setup.code.trampolines.clone(),
+        config,
         bodies: setup.code.bodies.clone(),
-        pace: pace.clone(),
+        pace: hosts.pace,
+        throws: hosts.throws,
+        interrupt: made.flags,
         ..Wasm::default()
     };
-    if let Some(linear) = memories.into_iter().next() {
+    linears.extend(made.linears);
+    if let Some(linear) = linears.into_iter().next() {
         wasm.memory = linear.definition();
         wasm.linear = Some(linear);
     }
-    for ty in module.info().signatures.values() {
+    for ty in info.signatures.values() {
         wasm.widen(ty);
     }
-    let mut growable = module.imports().filter_map(|import| {
-        match imports.get_export(import.module(), import.name()) {
-            Some(Extern::Table(table)) => Some(table),
-            _ => None,
-        }
-    });
-    // The table of hooks was added last.
-    let hooks = watched.then(|| tables.pop()).flatten();
-    let functions = module
-        .imports()
-        .filter(|import| matches!(import.ty(), ExternType::Function(_)));
-    let imported: Vec<_> = functions.map(|import| name(&import)).collect();
-    let mut exported = None;
-    for (export, external) in instance.exports.iter() {
+    for (export, external) in shown(info).zip(&made.exports) {
         match external {
-            Extern::Function(function) => {
-                // wasmer makes no funcref of an import that is exported again.
-                let again = match module.info().exports.get(export) {
-                    Some(ExportIndex::Function(index)) => imported
-                        .get(index.as_u32() as usize)
-                        .and_then(|name| answered.get(name)),
-                    _ => None,
-                };
-                let func = again.copied().or_else(|| {
-                    let funcref = Value::FuncRef(Some(function.clone()));
-                    Func::from_raw(funcref.as_raw(store.as_mut()))
-                });
-                if let Some(func) = func {
-                    let canonical = if export == START {
-                        export.clone()
-                    } else {
-                        (setup.rename)(export)
-                    };
-                    wasm.exports.insert(canonical, func);
-                }
+            VMExtern::Function(function) => {
+                let func = store.func(*function);
+                wasm.exports.insert((setup.rename)(export), func);
             }
-            Extern::Table(_) if export == allocations::HOOK => {}
-            Extern::Table(table) if table.ty(store.as_mut()).ty == Type::FuncRef => {
-                exported = exported.or(Some(table.clone()));
+            VMExtern::Table(table) => {
+                growable |= table.get(store.objects()).ty().ty == Type::FuncRef;
             }
             _ => {}
         }
     }
-    wasm.table = tables
-        .into_iter()
-        .find(|(ty, _)| *ty == Type::FuncRef)
-        .map(|(_, definition)| FuncTable {
-            definition,
-            table: growable.next().or(exported),
-            born: Vec::new(),
-            image: TableImage::default(),
-            touched: Vec::new(),
-        });
+    if let Some(start) = made.start {
+        wasm.exports.insert(START.into(), start);
+    }
+    // The table of hooks was added last.
+    let tables = made.tables.len() - usize::from(hosts.watched);
+    let mut tables = made.tables[..tables].iter();
+    let table = tables.find(|table| table.get(store.objects()).ty().ty == Type::FuncRef);
+    wasm.table = table.map(|table| FuncTable {
+        definition: table.get(store.objects()).vmtable(),
+        table: growable.then_some(*table),
+        born: Vec::new(),
+        image: TableImage::default(),
+        touched: Vec::new(),
+    });
     let born = (0..wasm.table_len()).map(|i| wasm.table_get(i)).collect();
     if let Some(table) = &mut wasm.table {
         table.born = born;
     }
-    let objects = store.objects_mut().as_sys_mut();
-    // The interruption flags were added last.
-    let mut globals: Vec<_> = objects
-        .iter_globals()
-        .map(|g| (g.ty().ty, g.ty().mutability.is_mutable(), g.vmglobal()))
-        .collect();
-    globals.drain(foreign);
-    let flags = globals.split_off(globals.len().saturating_sub(FLAGS as usize));
-    wasm.interrupt = flags.into_iter().map(|(_, _, flag)| flag).collect();
-    let mutable = || globals.iter().filter(|(_, mutable, _)| *mutable);
-    wasm.stack_pointer = mutable()
-        .next()
-        .filter(|(ty, ..)| *ty == Type::I32)
-        .map(|(.., global)| *global);
-    wasm.globals = mutable().map(|(.., global)| *global).collect();
-    if let Some((_, table)) = hooks {
-        let memory = wasm.linear.is_some().then_some(wasm.memory);
-        // SAFETY: the memory is the store's, which goes with `Wasm` too.
-        let heap = unsafe { Heap::new(memory) };
-        let recorder = Rc::new(Recorder::new(setup.code, heap));
-        // SAFETY: the table is the instance's own, and the site goes with its `Wasm`.
-        wasm.site = Some(unsafe { allocations::attach(setup.code.engine(), table, recorder) });
-    }
+    let globals = made
+        .globals
+        .iter()
+        .map(|global| global.get(store.objects()));
+    let mutable = globals.filter(|global| global.ty().mutability.is_mutable());
+    let mutable: Vec<_> = mutable.collect();
+    wasm.stack_pointer = mutable
+        .first()
+        .filter(|global| global.ty().ty == Type::I32)
+        .map(|global| global.vmglobal());
+    wasm.globals = mutable.iter().map(|global| global.vmglobal()).collect();
     static EPOCH: AtomicU32 = AtomicU32::new(1);
     wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
-    wasm.throws = throws;
-    wasm.instance = Some(instance);
     wasm.store = Some(store);
     Ok(wasm)
-}
-
-type ImportName = (String, String);
-
-/// Thunks for host functions: import, type, function.
-fn thunks(
-    code: &Code,
-    store: &mut Store,
-    hosts: &[(ImportName, FunctionType, Extern)],
-) -> Result<Vec<(ImportName, (Extern, Func))>, String> {
-    let module = match code.thunks.get() {
-        Some(module) => module.clone(),
-        None => {
-            let types: Vec<_> = hosts.iter().map(|(_, ty, _)| ty.clone()).collect();
-            let made = exceptions::compile(code.engine(), &types)?;
-            code.thunks.get_or_init(|| made).clone()
-        }
-    };
-    let externals: Vec<_> = hosts
-        .iter()
-        .map(|(.., external)| external.clone())
-        .collect();
-    let linked = exceptions::link(store, &module, &externals)?;
-    let names = hosts.iter().map(|(name, ..)| name.clone());
-    Ok(names.zip(linked).collect())
-}
-
-fn globals_in(store: &mut Store) -> usize {
-    store.objects_mut().as_sys_mut().iter_globals().count()
 }
 
 impl Wasm {
@@ -334,18 +218,15 @@ impl Wasm {
     }
 }
 
-fn global(store: &mut Store, ty: GlobalType, value: f64) -> Extern {
-    let value = match ty.ty {
-        Type::I64 => Value::I64(value as i64),
-        Type::F32 => Value::F32(value as f32),
-        Type::F64 => Value::F64(value),
-        _ => Value::I32(value as i64 as i32),
+/// The bits of a global that an import is answered with.
+fn global(ty: Type, value: f64) -> RawValue {
+    let value = match ty {
+        Type::I64 => Raw::from_i64(value as i64),
+        Type::F32 => Raw::from_f32(value as f32),
+        Type::F64 => Raw::from_f64(value),
+        _ => Raw::from_i32(value as i64 as i32),
     };
-    if ty.mutability.is_mutable() {
-        Global::new_mut(store, value).into()
-    } else {
-        Global::new(store, value).into()
-    }
+    RawValue { u128: value.u128() }
 }
 
 /// A type as error messages show it, like `(i32, f64) -> i32`.

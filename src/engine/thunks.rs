@@ -69,6 +69,21 @@ pub fn assemble(types: &[FunctionType]) -> Vec<u8> {
     module
 }
 
+/// A module that imports one host function for each of `types`, and does nothing: importing them makes them ready for a table.
+pub fn importer(types: &[FunctionType]) -> Vec<u8> {
+    let count = types.len() as u64;
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    let (mut signatures, mut imports) = (leb(count), leb(count));
+    for (at, ty) in types.iter().enumerate() {
+        signature(&mut signatures, ty);
+        imports.extend([0, 0, 0]);
+        imports.extend(leb(at as u64));
+    }
+    section(&mut module, 1, &signatures);
+    section(&mut module, 2, &imports);
+    module
+}
+
 const EXNREF: u8 = 0x69;
 
 fn type_byte(ty: Type) -> u8 {
@@ -108,5 +123,33 @@ fn leb(mut value: u64) -> Vec<u8> {
             return bytes;
         }
         bytes.push(low | 0x80);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::compiled::compile;
+
+    #[test]
+    fn modules_of_every_shape_compile() {
+        let all = [
+            Type::I32,
+            Type::I64,
+            Type::F32,
+            Type::F64,
+            Type::FuncRef,
+            Type::ExternRef,
+        ];
+        let types = [
+            FunctionType::new([], []),
+            FunctionType::new(all, [Type::F64]),
+            FunctionType::new([Type::I32], all),
+            FunctionType::new(vec![Type::I32; 200], [Type::I64]),
+        ];
+        for wasm in [assemble(&types), importer(&types)] {
+            let module = compile(&wasm).unwrap_or_else(|_| panic!("valid"));
+            assert_eq!(module.info().num_imported_functions, 4);
+        }
     }
 }

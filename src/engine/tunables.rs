@@ -1,27 +1,13 @@
 //! Where wasmer gets its memories and tables from.
 
 use crate::memory::Linear;
-use std::cell::RefCell;
 use std::ptr::NonNull;
 use wasmer::sys::vm::{
     MemoryError, VMConfig, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition,
 };
 use wasmer::sys::{BaseTunables, Tunables};
-use wasmer::{MemoryType, TableType, Type};
+use wasmer::{MemoryType, TableType};
 use wasmer_vm::{MemoryStyle, TableStyle};
-
-type Created = Vec<(Type, NonNull<VMTableDefinition>)>;
-
-thread_local! {
-    static TABLES: RefCell<Option<Created>> = const { RefCell::new(None) };
-}
-
-/// Runs `make` (an instantiation) and gives the tables that wasmer made meanwhile on this thread, in index order.
-pub(super) fn collect_tables<R>(make: impl FnOnce() -> R) -> (R, Created) {
-    let outer = TABLES.replace(Some(Vec::new()));
-    let made = make();
-    (made, TABLES.replace(outer).unwrap_or_default())
-}
 
 /// The most entries of a table, as in every JavaScript engine.
 const TABLE_MAX: u32 = 10_000_000;
@@ -36,15 +22,6 @@ fn bounded(ty: &TableType) -> Result<TableType, String> {
     }
     let maximum = Some(ty.maximum.unwrap_or(TABLE_MAX).min(TABLE_MAX));
     Ok(TableType { maximum, ..*ty })
-}
-
-fn note(table: VMTable) -> VMTable {
-    TABLES.with_borrow_mut(|tables| {
-        if let Some(tables) = tables {
-            tables.push((table.ty().ty, table.vmtable()));
-        }
-    });
-    table
 }
 
 /// wasmer's own choices, except that memories are recyclable. Shared memories (threads) stay wasmer's.
@@ -93,7 +70,7 @@ impl Tunables for RecyclableTunables {
         }
     }
     fn create_host_table(&self, ty: &TableType, style: &TableStyle) -> Result<VMTable, String> {
-        self.base.create_host_table(&bounded(ty)?, style).map(note)
+        self.base.create_host_table(&bounded(ty)?, style)
     }
     unsafe fn create_vm_table(
         &self,
@@ -102,7 +79,7 @@ impl Tunables for RecyclableTunables {
         place: NonNull<VMTableDefinition>,
     ) -> Result<VMTable, String> {
         // SAFETY: handed on as it came.
-        unsafe { self.base.create_vm_table(&bounded(ty)?, style, place) }.map(note)
+        unsafe { self.base.create_vm_table(&bounded(ty)?, style, place) }
     }
     fn vmconfig(&self) -> &VMConfig {
         self.base.vmconfig()

@@ -1,5 +1,6 @@
 //! Why a call into wasm did not return.
 
+use super::trapped::Trapped;
 use std::fmt;
 
 /// The kinds of trap named in `TrapError.trap`.
@@ -100,35 +101,6 @@ impl fmt::Display for Frame {
     }
 }
 
-impl Frame {
-    /// The function that ran out of stack. wasmer does not walk such a stack, but says where it ended.
-    pub fn of_overflow<'a>(
-        trap: &wasmer_vm::Trap,
-        modules: impl IntoIterator<Item = &'a wasmer::Module>,
-    ) -> Option<Self> {
-        let wasmer_vm::Trap::Wasm { pc, backtrace, .. } = trap else {
-            return None;
-        };
-        if !backtrace.frames().is_empty() {
-            return None;
-        }
-        modules.into_iter().find_map(|module| {
-            let extents = module.sys_artifact()?.finished_function_extents()?;
-            let (index, _) = extents.into_iter().find(|(_, extent)| {
-                let start = extent.ptr.0 as usize;
-                (start..start + extent.length).contains(pc)
-            })?;
-            let info = module.info();
-            let function = info.func_index(index);
-            Some(Self {
-                function: function.as_u32(),
-                name: info.function_names.get(&function).cloned(),
-                offset: None,
-            })
-        })
-    }
-}
-
 impl Unwind {
     pub fn script(class: &'static str, message: impl Into<String>) -> Self {
         Unwind::Script {
@@ -182,45 +154,26 @@ impl fmt::Display for Unwind {
 impl std::error::Error for Unwind {}
 
 impl Unwind {
-    /// What stopped a call. Host functions' own errors come out as they were.
-    pub(super) fn from_trap(trap: wasmer_vm::Trap, module: Option<&wasmer::Module>) -> Self {
-        match trap {
-            wasmer_vm::Trap::User(error) => match error.downcast::<Unwind>() {
-                Ok(unwind) => *unwind,
-                Err(other) => Unwind::Bug(other.to_string()),
-            },
-            trap => {
-                let innermost = Frame::of_overflow(&trap, module);
-                let mut unwind = Self::from_runtime_error(trap.into());
-                if let Unwind::Trap { stack, .. } = &mut unwind {
-                    stack.extend(innermost);
-                }
-                unwind
+    /// What stopped a call into code of these modules. Host functions' own errors come out as they were.
+    pub(super) fn from_trap<'a>(
+        trap: wasmer_vm::Trap,
+        modules: impl IntoIterator<Item = &'a wasmer::Module>,
+    ) -> Self {
+        let trap = match trap {
+            wasmer_vm::Trap::User(error) => {
+                return match error.downcast::<Unwind>() {
+                    Ok(unwind) => *unwind,
+                    Err(other) => Unwind::Bug(other.to_string()),
+                };
             }
-        }
-    }
-
-    pub(super) fn from_runtime_error(error: wasmer::RuntimeError) -> Self {
-        let error = match error.downcast::<Unwind>() {
-            Ok(unwind) => return unwind,
-            Err(error) => error,
+            trap => Trapped::read(&trap, modules),
         };
-        let stack = error
-            .trace()
-            .iter()
-            .map(|frame| Frame {
-                function: frame.func_index(),
-                name: frame.function_name().map(str::to_owned),
-                offset: Some(frame.module_offset() as u32),
-            })
-            .collect();
-        let text = error.message();
-        match error.to_trap() {
+        match trap.code {
             Some(code) => Unwind::Trap {
                 kind: TrapKind::from_code(code),
-                stack,
+                stack: trap.stack,
             },
-            None => Unwind::Bug(text),
+            None => Unwind::Bug("wasmer ran out of memory".into()),
         }
     }
 }

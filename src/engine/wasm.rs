@@ -3,8 +3,9 @@
 use super::exceptions::Thrower;
 use super::pace::{PIECE, Pace, Paced};
 use super::short::{self, Bodies, Known, Steps};
-use super::trampolines::Trampolines;
-use super::{Owner, Raw, Recorder, Site, Unwind};
+use super::store::Store;
+use super::vm::{self, CallConfig};
+use super::{Owner, Raw, Recorder, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::marker::PhantomPinned;
@@ -13,10 +14,10 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use wasmer::{Instance, Store, Table};
 use wasmer_types::FunctionType;
 use wasmer_vm::{
-    VMCallerCheckedAnyfunc, VMConfig, VMGlobalDefinition, VMMemoryDefinition, VMTableDefinition,
+    InternalStoreHandle, TableElement, VMCallerCheckedAnyfunc, VMFuncRef, VMGlobalDefinition,
+    VMMemoryDefinition, VMTable, VMTableDefinition,
 };
 
 /// A function that can be called: an export or a table entry. Valid as long as the wasm instance.
@@ -24,11 +25,9 @@ use wasmer_vm::{
 #[repr(transparent)]
 pub struct Func(pub(super) NonNull<VMCallerCheckedAnyfunc>);
 
-impl Func {
-    /// The function of a funcref as wasmer shows it outside; `None` for null.
-    pub(super) fn from_raw(raw: wasmer_types::RawValue) -> Option<Self> {
-        // SAFETY: the value is a funcref: a pointer to the record, or null.
-        NonNull::new(unsafe { raw.funcref } as *mut VMCallerCheckedAnyfunc).map(Func)
+impl From<VMFuncRef> for Func {
+    fn from(function: VMFuncRef) -> Self {
+        Self(function.0)
     }
 }
 
@@ -47,9 +46,7 @@ pub struct Wasm {
     pub(super) interrupt: Vec<NonNull<VMGlobalDefinition>>,
     /// What host functions ask while they work on and on. The sandbox's, whichever its instance is.
     pub(super) pace: Pace,
-    pub(super) config: VMConfig,
-    /// Shared by the sandboxes of the program.
-    pub(super) trampolines: Arc<Trampolines>,
+    pub(super) config: CallConfig,
     /// What functions are made of, for those that are short.
     pub(super) bodies: Option<Arc<Bodies>>,
     pub(super) known: Known,
@@ -61,10 +58,7 @@ pub struct Wasm {
     pub(super) epoch: u32,
     /// For a module that can catch exceptions.
     pub(super) throws: Option<Thrower>,
-    /// Where its code tells of allocations, if it does.
-    pub(super) site: Option<Site>,
-    pub(super) instance: Option<Instance>,
-    pub(super) store: Option<Box<Store>>,
+    pub(super) store: Option<Store>,
     /// Host functions use this while a call of [`Wasm::enter`] waits: the compiler must not take a reference to it for the
     /// only way there.
     pub(super) _shared: PhantomPinned,
@@ -74,7 +68,7 @@ pub struct Wasm {
 pub(super) struct FuncTable {
     pub(super) definition: NonNull<VMTableDefinition>,
     /// For growing it; a table that is neither imported nor exported cannot be grown from outside.
-    pub(super) table: Option<Table>,
+    pub(super) table: Option<InternalStoreHandle<VMTable>>,
     /// The entries that instantiation made.
     pub(super) born: Vec<Option<Func>>,
     /// What it was at last.
@@ -134,18 +128,13 @@ impl Default for Wasm {
             stack_pointer: None,
             interrupt: Vec::new(),
             pace: Pace::default(),
-            config: VMConfig {
-                wasm_stack_size: None,
-            },
-            trampolines: Arc::default(),
+            config: CallConfig::with_stack(super::STACK_BYTES),
             bodies: None,
             known: Known::default(),
             widest: 1,
             depth: 0,
             epoch: 0,
             throws: None,
-            site: None,
-            instance: None,
             store: None,
             _shared: PhantomPinned,
         }
@@ -194,7 +183,7 @@ impl Wasm {
 
     /// The books of what it allocates; `None` when it was not compiled for that.
     pub fn recorder(&self) -> Option<&Rc<Recorder>> {
-        self.site.as_ref().map(Site::recorder)
+        self.store.as_ref()?.recorder()
     }
 
     /// An exported function by its canonical name (no leading underscore of fastcomp, minification undone).
@@ -254,11 +243,9 @@ impl Wasm {
     }
     /// Grows the function table by one null entry and gives its index; `None` at its maximum.
     pub fn table_grow(&mut self) -> Option<u32> {
-        let table = self.table.as_ref()?.table.clone()?;
-        let store = self.store.as_mut()?;
-        table
-            .grow(store.as_mut(), 1, wasmer::Value::FuncRef(None))
-            .ok()
+        let table = self.table.as_ref()?.table?;
+        let objects = self.store.as_mut()?.objects_mut();
+        table.get_mut(objects).grow(1, TableElement::FuncRef(None))
     }
     pub fn table_len(&self) -> u32 {
         // SAFETY: as in `table_get`.
@@ -385,11 +372,7 @@ impl Wasm {
     pub fn type_of(&self, func: Func) -> Option<FunctionType> {
         // SAFETY: a `Func` points at a record that lives as long as the store.
         let hash = unsafe { func.0.as_ref().type_signature_hash };
-        self.store
-            .as_ref()?
-            .engine()
-            .as_sys()
-            .lookup_signature(hash)
+        self.store.as_ref()?.signature(hash)
     }
 
     /// What a function does, when it is short.
@@ -397,7 +380,7 @@ impl Wasm {
         if let Some(known) = self.known.get(&func) {
             return known.clone();
         }
-        let module = self.instance.as_ref()?.module();
+        let module = self.store.as_ref()?.modules().next()?;
         let steps = self.bodies.as_ref()?.read(module, func).map(Rc::new);
         self.known.insert(func, steps.clone());
         steps
@@ -442,8 +425,6 @@ impl Wasm {
         if self.interrupted() {
             return Err(Unwind::Interrupted);
         }
-        // SAFETY: a `Func` points at a record that lives as long as the store.
-        let callee = unsafe { *func.0.as_ref() };
         // SAFETY: globals live as long as the store.
         let stack_pointer = self
             .stack_pointer
@@ -452,30 +433,23 @@ impl Wasm {
         self.depth += 1;
         // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
         let called = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the record is wasmer's own, with its trampoline; `slots` has room by this function's contract;
-            // host functions reach this sandbox through the pointer given at instantiation, and no reference derived
-            // from `self` is used until the call returns.
-            unsafe {
-                wasmer_vm::wasmer_call_trampoline(
-                    None,
-                    &self.config,
-                    callee.vmctx,
-                    callee.call_trampoline,
-                    callee.func_ptr,
-                    slots.as_mut_ptr().cast(),
-                )
-            }
+            // SAFETY: a `Func` is of the store; `slots` has room by this function's contract; host functions reach this
+            // sandbox through the pointer given at instantiation, and no reference derived from `self` is used until the
+            // call returns.
+            unsafe { vm::enter(&self.config, func, slots.as_mut_ptr().cast()) }
         }));
         self.depth -= 1;
         drop(paced);
         let ended = match called {
             Ok(Ok(())) => Ok(()),
             Ok(Err(trap)) => Err(self.ended(trap, stack_pointer)),
-            Err(_) => Err(Unwind::NoStack(self.config.wasm_stack_size.unwrap_or(0))),
+            Err(_) => Err(Unwind::NoStack(self.config.stack())),
         };
-        if let Some(thrower) = self.throws.as_ref().filter(|_| self.depth == 0) {
-            // SAFETY: as above; the outermost call is over.
-            unsafe { thrower.forget() };
+        if self.depth == 0
+            && self.throws.is_some()
+            && let Some(store) = &mut self.store
+        {
+            store.forget_exceptions();
         }
         ended
     }
@@ -491,13 +465,12 @@ impl Wasm {
             // SAFETY: globals live as long as the store.
             unsafe { global.as_mut().val.u32 = value };
         }
-        match (trap, &self.throws) {
-            (wasmer_vm::Trap::UncaughtException { exnref, .. }, Some(thrower)) => {
-                // SAFETY: the store is alive, and nothing runs on it.
-                unsafe { thrower.uncaught(&exnref) }
-            }
-            (trap, _) => Unwind::from_trap(trap, self.instance.as_ref().map(Instance::module)),
+        if let (Some(thrower), Some(store)) = (&self.throws, &self.store)
+            && let Some(exception) = trap.to_exception_ref()
+        {
+            return thrower.uncaught(store, exception.to_u32_exnref());
         }
+        Unwind::from_trap(trap, self.store.iter().flat_map(Store::modules))
     }
 
     /// Whether the running call is being stopped.

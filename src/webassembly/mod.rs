@@ -2,16 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-mod compiled;
 mod image;
 mod store;
-mod thunks;
 mod trap;
 mod types;
 
-pub use compiled::{CompileFailure, Compiled, compile, compile_kept, known, share, validate};
+pub use crate::engine::compiled::{CompileFailure, Compiled, compile_kept, known, share, validate};
+pub use crate::engine::thunks::host_type;
 pub use image::{ImageError, Made, StoreImage};
 pub use store::{FuncRef, MemoryLimits, Store, StoreError};
-pub use thunks::{compile_thunks, host_type};
-pub use trap::{TrapReport, report};
+pub use trap::{line, message};
 pub use types::{ExternKind, ValueKind};

@@ -1,21 +1,18 @@
 //! The wasm objects of one realm, found by number, and released together.
 
-use super::compiled::{Compiled, engine};
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{Recorder, Site, state};
-use crate::memory::{Leftover, LinearHandle, collect_created};
+use crate::engine::{Recorder, compiled::Compiled, state, store};
+use crate::memory::{Leftover, LinearHandle};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use wasmer::sys::NativeEngineExt;
 use wasmer_types::{
-    FunctionType, GlobalType, MemoryType, Mutability, Pages, RawValue, TableType, TagKind, Type,
+    FunctionType, GlobalType, MemoryType, Mutability, Pages, RawValue, TableType, Type,
 };
 use wasmer_vm::{
     InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObject, StoreObjects, TableElement,
-    VMExceptionObj, VMExtern, VMFuncRef, VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable,
-    VMTag,
+    VMExtern, VMFuncRef, VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable, VMTag,
 };
 
 /// A wasm function by identity.
@@ -40,11 +37,8 @@ pub struct MemoryLimits {
 }
 
 /// All wasm objects of one realm. Objects are named by the address wasmer keeps their definition at, which is fixed.
-///
-/// Invariant: `objects` is boxed and never moves, since instances point at it; it is dropped before `modules`, whose
-/// code its instances run.
 pub struct Store {
-    objects: Box<StoreObjects>,
+    engine: store::Store,
     functions: FxHashMap<usize, InternalStoreHandle<VMFunction>>,
     memories: FxHashMap<usize, InternalStoreHandle<VMMemory>>,
     tables: FxHashMap<usize, InternalStoreHandle<VMTable>>,
@@ -53,13 +47,8 @@ pub struct Store {
     linears: FxHashMap<usize, LinearHandle>,
     /// Bytes that each memory may reach.
     pub memory_cap: Option<u64>,
-    modules: Vec<Arc<Compiled>>,
-    /// Flags that stop its instances, which other threads write: by the address of the global.
-    flags: FxHashSet<usize>,
     /// Tables whose definition is their own, by its address.
     own_tables: FxHashSet<usize>,
-    /// Of instances whose code tells of allocations; the books are one for all.
-    sites: Vec<Site>,
     /// The tag under which JavaScript exceptions travel through wasm that can catch.
     js_tag: Option<usize>,
     /// Whether some module of the realm can catch exceptions.
@@ -68,9 +57,8 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        engine();
         Self {
-            objects: Box::default(),
+            engine: store::Store::default(),
             functions: FxHashMap::default(),
             memories: FxHashMap::default(),
             tables: FxHashMap::default(),
@@ -78,10 +66,7 @@ impl Default for Store {
             tags: Vec::new(),
             linears: FxHashMap::default(),
             memory_cap: None,
-            modules: Vec::new(),
-            flags: FxHashSet::default(),
             own_tables: FxHashSet::default(),
-            sites: Vec::new(),
             js_tag: None,
             exceptions: false,
         }
@@ -89,43 +74,35 @@ impl Default for Store {
 }
 
 impl Store {
-    pub fn objects(&self) -> &StoreObjects {
-        &self.objects
+    /// What both hosts do with a store.
+    pub fn engine(&mut self) -> &mut store::Store {
+        &mut self.engine
     }
-    pub fn objects_ptr(&mut self) -> *mut StoreObjects {
-        &raw mut *self.objects
+    pub fn objects(&self) -> &StoreObjects {
+        self.engine.objects()
     }
     /// The modules whose code may run.
     pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {
-        self.modules.iter().map(|compiled| compiled.code.module())
+        self.engine.modules()
     }
     /// Keeps a module's code for as long as the store.
     pub fn keep_module(&mut self, module: &Arc<Compiled>) {
         self.exceptions |= module.exceptions;
-        if !self.modules.iter().any(|known| Arc::ptr_eq(known, module)) {
-            self.modules.push(module.clone());
-        }
+        self.engine.keep_compiled(module);
     }
 
     /// Whether the code of one of its modules can drop segments.
     pub fn drops_segments(&self) -> bool {
-        self.modules.iter().any(|module| module.drops_segments)
+        let mut modules = self.engine.compiled();
+        modules.any(|module| module.drops_segments)
     }
-    /// Tells which globals are flags of an instance.
-    pub fn keep_flags(&mut self, places: impl Iterator<Item = usize>) {
-        self.flags.extend(places);
-    }
+    /// Which globals are flags of an instance.
     pub fn flags(&self) -> &FxHashSet<usize> {
-        &self.flags
-    }
-
-    /// Keeps what the table of hooks of one of its instances names.
-    pub fn keep_site(&mut self, site: Site) {
-        self.sites.push(site);
+        self.engine.flags()
     }
     /// The books of what its instances allocate; `None` when none was compiled for that.
     pub fn recorder(&self) -> Option<&Rc<Recorder>> {
-        self.sites.first().map(Site::recorder)
+        self.engine.recorder()
     }
 
     // Functions, named by the address of their `VMCallerCheckedAnyfunc`: the identity that `call_indirect` sees.
@@ -136,22 +113,16 @@ impl Store {
         body: vm::HostBody<T>,
         data: T,
     ) -> VMExtern {
-        VMExtern::Function(vm::host_function(
-            engine(),
-            &mut self.objects,
-            ty,
-            body,
-            data,
-        ))
+        VMExtern::Function(self.engine.host_function(ty, body, data))
     }
     pub fn name_function(&mut self, handle: InternalStoreHandle<VMFunction>) -> FuncRef {
-        let place = handle.get(&self.objects).anyfunc.as_ptr();
+        let place = handle.get(self.engine.objects()).anyfunc.as_ptr();
         self.functions.insert(place.as_ptr() as usize, handle);
         VMFuncRef(place)
     }
     /// The type that a function carries as a hash.
     pub fn signature(&self, hash: wasmer_vm::VMSignatureHash) -> Option<FunctionType> {
-        engine().as_sys().lookup_signature(hash)
+        self.engine.signature(hash)
     }
     /// A function met in a table or as a value.
     pub fn adopt_function(&mut self, function: FuncRef, ty: FunctionType) {
@@ -164,13 +135,13 @@ impl Store {
                     kind: VMFunctionKind::Static,
                     host_data: Box::new(()),
                 };
-                InternalStoreHandle::new(&mut self.objects, function)
+                InternalStoreHandle::new(self.engine.objects_mut(), function)
             });
     }
     pub fn function(&self, key: usize) -> Option<&VMFunction> {
         self.functions
             .get(&key)
-            .map(|handle| handle.get(&self.objects))
+            .map(|handle| handle.get(self.engine.objects()))
     }
     pub fn function_extern(&self, key: usize) -> Option<VMExtern> {
         self.functions
@@ -198,28 +169,24 @@ impl Store {
     pub fn new_memory(&mut self, limits: MemoryLimits) -> Result<usize, StoreError> {
         self.check_memories("WebAssembly.Memory()")?;
         let ty = MemoryType::new(Pages(limits.min), limits.max.map(Pages), false);
-        let tunables = engine().tunables();
-        let (memory, linears) = collect_created(self.memory_cap, || {
-            tunables.create_host_memory(&ty, &tunables.memory_style(&ty))
-        });
-        self.keep_linears(linears);
-        let memory = memory.map_err(|error| {
+        let made = self.engine.new_memory(ty, self.memory_cap);
+        let (handle, linear) = made.map_err(|error| {
             StoreError::Range(format!(
                 "WebAssembly.Memory(): could not allocate memory ({error})"
             ))
         })?;
-        let handle = InternalStoreHandle::new(&mut self.objects, memory);
+        self.keep_linears(linear);
         Ok(self.name_memory(handle).key())
     }
     pub fn name_memory(&mut self, handle: InternalStoreHandle<VMMemory>) -> MemoryPlace {
-        let place = MemoryPlace::of(handle.get(&self.objects));
+        let place = MemoryPlace::of(handle.get(self.engine.objects()));
         self.memories.insert(place.key(), handle);
         place
     }
     pub fn memory(&self, key: usize) -> Option<&VMMemory> {
         self.memories
             .get(&key)
-            .map(|handle| handle.get(&self.objects))
+            .map(|handle| handle.get(self.engine.objects()))
     }
     pub fn memory_extern(&self, key: usize) -> Option<VMExtern> {
         self.memories
@@ -238,7 +205,7 @@ impl Store {
     pub fn grow_memory(&mut self, key: usize, delta: u32) -> Option<u32> {
         let handle = *self.memories.get(&key)?;
         handle
-            .get_mut(&mut self.objects)
+            .get_mut(self.engine.objects_mut())
             .grow(Pages(delta))
             .ok()
             .map(|pages| pages.0)
@@ -262,7 +229,7 @@ impl Store {
         let _ = linear.release();
         linear.take_left()
     }
-    pub fn keep_linears(&mut self, linears: Vec<LinearHandle>) {
+    pub fn keep_linears(&mut self, linears: impl IntoIterator<Item = LinearHandle>) {
         for linear in linears {
             self.linears
                 .insert(linear.definition().as_ptr() as usize, linear);
@@ -298,7 +265,7 @@ impl Store {
     pub fn memory_bytes(&self) -> usize {
         self.memories
             .values()
-            .map(|handle| handle.get(&self.objects).size().bytes().0)
+            .map(|handle| handle.get(self.engine.objects()).size().bytes().0)
             .sum()
     }
 
@@ -311,18 +278,19 @@ impl Store {
         max: Option<u32>,
     ) -> Result<usize, StoreError> {
         let ty = TableType::new(element.into(), min, max);
-        let tunables = engine().tunables();
-        let table = tunables
-            .create_host_table(&ty, &tunables.table_style(&ty))
-            .map_err(|error| StoreError::Range(format!("WebAssembly.Table(): {error}")))?;
-        let handle = InternalStoreHandle::new(&mut self.objects, table);
+        let made = self.engine.new_table(ty);
+        let handle =
+            made.map_err(|error| StoreError::Range(format!("WebAssembly.Table(): {error}")))?;
         let key = self.name_table(handle);
         self.own_tables.insert(key);
         Ok(key)
     }
     /// Brings the first tables back to these entries.
     pub fn restore_tables(&mut self, saved: &[Box<[usize]>]) -> Result<(), String> {
-        for (table, saved) in VMTable::list_mut(&mut self.objects).iter_mut().zip(saved) {
+        for (table, saved) in VMTable::list_mut(self.engine.objects_mut())
+            .iter_mut()
+            .zip(saved)
+        {
             let key = table.vmtable().as_ptr() as usize;
             let shrinks = table.size() as usize != saved.len();
             state::set_entries(table, saved, self.own_tables.contains(&key))?;
@@ -334,14 +302,14 @@ impl Store {
         Ok(())
     }
     pub fn name_table(&mut self, handle: InternalStoreHandle<VMTable>) -> usize {
-        let key = handle.get(&self.objects).vmtable().as_ptr() as usize;
+        let key = handle.get(self.engine.objects()).vmtable().as_ptr() as usize;
         self.tables.insert(key, handle);
         key
     }
     pub fn table(&self, key: usize) -> Option<&VMTable> {
         self.tables
             .get(&key)
-            .map(|handle| handle.get(&self.objects))
+            .map(|handle| handle.get(self.engine.objects()))
     }
     pub fn table_extern(&self, key: usize) -> Option<VMExtern> {
         self.tables.get(&key).map(|handle| VMExtern::Table(*handle))
@@ -351,13 +319,13 @@ impl Store {
             return false;
         };
         handle
-            .get_mut(&mut self.objects)
+            .get_mut(self.engine.objects_mut())
             .set(index, element)
             .is_ok()
     }
     pub fn grow_table(&mut self, key: usize, delta: u32, element: TableElement) -> Option<u32> {
         let handle = *self.tables.get(&key)?;
-        let table = handle.get_mut(&mut self.objects);
+        let table = handle.get_mut(self.engine.objects_mut());
         // The JavaScript API's own limit.
         if table.size().checked_add(delta)? > 10_000_000 {
             return None;
@@ -373,20 +341,19 @@ impl Store {
         } else {
             Mutability::Const
         };
-        let global = VMGlobal::new(GlobalType::new(ty.into(), mutability));
-        vm::global_set(&global, value);
-        let handle = InternalStoreHandle::new(&mut self.objects, global);
+        let ty = GlobalType::new(ty.into(), mutability);
+        let handle = self.engine.new_global(ty, value);
         self.name_global(handle)
     }
     pub fn name_global(&mut self, handle: InternalStoreHandle<VMGlobal>) -> usize {
-        let key = handle.get(&self.objects).vmglobal().as_ptr() as usize;
+        let key = handle.get(self.engine.objects()).vmglobal().as_ptr() as usize;
         self.globals.insert(key, handle);
         key
     }
     pub fn global(&self, key: usize) -> Option<&VMGlobal> {
         self.globals
             .get(&key)
-            .map(|handle| handle.get(&self.objects))
+            .map(|handle| handle.get(self.engine.objects()))
     }
     pub fn global_extern(&self, key: usize) -> Option<VMExtern> {
         self.globals
@@ -397,8 +364,7 @@ impl Store {
     // Tags and exceptions.
 
     pub fn new_tag(&mut self, params: Vec<Type>) -> usize {
-        let tag = VMTag::new(TagKind::Exception, FunctionType::new(params, []));
-        let handle = InternalStoreHandle::new(&mut self.objects, tag);
+        let handle = self.engine.new_tag(params);
         self.name_tag(handle)
     }
     /// The number of a tag, from 1.
@@ -412,7 +378,7 @@ impl Store {
     pub fn tag(&self, key: usize) -> Option<&VMTag> {
         self.tags
             .get(key.checked_sub(1)?)
-            .map(|handle| handle.get(&self.objects))
+            .map(|handle| handle.get(self.engine.objects()))
     }
     pub fn tag_extern(&self, key: usize) -> Option<VMExtern> {
         self.tags
@@ -431,21 +397,18 @@ impl Store {
     /// A new exception, by its 1-based number.
     pub fn new_exception(&mut self, tag: usize, payload: Vec<RawValue>) -> Option<u32> {
         let tag = *self.tags.get(tag.checked_sub(1)?)?;
-        let exception = VMExceptionObj::new(tag, payload.into_boxed_slice());
-        VMExceptionObj::list_mut(&mut self.objects).push(exception);
-        u32::try_from(VMExceptionObj::list(&self.objects).len()).ok()
+        self.engine.new_exception(tag, payload)
     }
     /// Tag and payload of an exception.
     pub fn exception(&mut self, exnref: u32) -> Option<(usize, Vec<RawValue>)> {
-        let exception = VMExceptionObj::list(&self.objects).get(exnref.checked_sub(1)? as usize)?;
-        let (tag, payload) = (exception.tag(), vm::exception_payload(exception));
+        let (tag, payload) = self.engine.exception(exnref)?;
         Some((self.name_tag(tag), payload))
     }
     /// Drops all exceptions; only when no wasm frame is live. wasmer keeps them for as long as the store.
     pub fn forget_exceptions(&mut self) {
-        VMExceptionObj::list_mut(&mut self.objects).clear();
+        self.engine.forget_exceptions();
     }
     pub fn exceptions_len(&self) -> usize {
-        VMExceptionObj::list(&self.objects).len()
+        self.engine.exceptions_len()
     }
 }

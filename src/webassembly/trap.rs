@@ -1,47 +1,28 @@
 //! What a trap is called: V8's own messages, so that programs that read them go on working.
 
-use crate::engine::Frame;
+use crate::engine::{Frame, Trapped};
 use wasmer_types::TrapCode;
-use wasmer_vm::Trap;
 
-/// A trap made ready to be shown.
-pub struct TrapReport {
-    pub code: Option<TrapCode>,
-    pub message: &'static str,
-    /// One line per wasm frame, innermost first.
-    pub frames: Vec<String>,
+/// V8's message.
+pub fn message(trap: &Trapped) -> &'static str {
+    trap.code.map_or("wasm ran out of memory", of_code)
 }
 
-/// Reads a trap that wasm code or the engine raised in one of these modules.
-pub fn report<'a>(
-    trap: &Trap,
-    modules: impl IntoIterator<Item = &'a wasmer::Module>,
-) -> TrapReport {
-    let (trace, code) = wasmer_compiler::get_trace_and_trapcode(trap);
-    let overflow = Frame::of_overflow(trap, modules).map(|frame| frame.to_string());
-    let frames = trace
-        .iter()
-        .map(|frame| {
-            let name = frame
-                .function_name()
-                .map(|name| format!("{name} "))
-                .unwrap_or_default();
-            format!(
-                "{name}(wasm-function[{}]:0x{:x})",
-                frame.func_index(),
-                frame.module_offset()
-            )
-        })
-        .chain(overflow)
-        .collect();
-    TrapReport {
-        code,
-        message: code.map_or("wasm ran out of memory", message),
-        frames,
+/// A frame as a line of V8's stacks.
+pub fn line(frame: &Frame) -> String {
+    let Frame {
+        function, offset, ..
+    } = frame;
+    let Some(offset) = offset else {
+        return frame.to_string();
+    };
+    match &frame.name {
+        Some(name) => format!("{name} (wasm-function[{function}]:0x{offset:x})"),
+        None => format!("(wasm-function[{function}]:0x{offset:x})"),
     }
 }
 
-fn message(code: TrapCode) -> &'static str {
+fn of_code(code: TrapCode) -> &'static str {
     match code {
         TrapCode::StackOverflow => "Maximum call stack size exceeded",
         TrapCode::HeapAccessOutOfBounds => "memory access out of bounds",

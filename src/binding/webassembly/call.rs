@@ -4,9 +4,9 @@ use super::realm::{ErrorKind, FunctionCell, Realm};
 use super::value::{to_js, to_wasm};
 use crate::binding::ending;
 use crate::binding::node_api::{Failed, Kind, Ref, Res, Scope, Value, with_padded};
-use crate::engine::Exit;
-use crate::engine::vm::{self, HostExit};
-use crate::webassembly::{ValueKind, report};
+use crate::engine::vm::{self, HostTrap};
+use crate::engine::{Exit, Trapped};
+use crate::webassembly::{ValueKind, line, message};
 use napi::sys;
 use smallvec::SmallVec;
 use std::ffi::c_void;
@@ -81,7 +81,7 @@ fn invoke(cell: &FunctionCell, args: &[Value]) -> Res<Value> {
     let held = realm.enter()?;
     // SAFETY: the realm is live and `held` keeps it so; `slots` has room for arguments and results.
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| unsafe {
-        vm::enter(&realm.calls_with, cell.function.0, slots.as_mut_ptr())
+        vm::enter(&realm.calls_with, cell.function.into(), slots.as_mut_ptr())
     }));
     let stopped = realm.leave(held, !matches!(outcome, Ok(Ok(()))));
     // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
@@ -164,15 +164,15 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
             &[env.address(tag), array],
         )?));
     }
-    let report = realm.with(|store| report(trap, store.modules()))?;
+    let trapped = realm.with(|store| Trapped::read(trap, store.modules()))?;
     realm.traps.set(realm.traps.get() + 1);
-    let kind = match report.code {
+    let kind = match trapped.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
         _ => ErrorKind::Runtime,
     };
-    let frames = report.frames.iter().map(|frame| env.message(frame));
+    let frames = trapped.stack.iter().map(|frame| env.message(&line(frame)));
     let frames = env.list(frames)?;
-    Ok(realm.raise_with(kind, report.message, frames))
+    Ok(realm.raise_with(kind, message(&trapped), frames))
 }
 
 pub fn tag_kinds(store: &crate::webassembly::Store, tag: usize) -> Vec<ValueKind> {
@@ -208,7 +208,7 @@ impl Import {
 }
 
 /// The body of every imported JavaScript function.
-pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
+pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostTrap> {
     // SAFETY: the store owns `import`, and the realm the store.
     let realm = unsafe { &*import.realm };
     realm.sync_buffers();
@@ -235,7 +235,7 @@ pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
 }
 
 /// The same where the code tells of allocations: those of inner calls belong to the wasm that waits, too.
-pub fn imported_watched(import: &Import, slots: *mut RawValue) -> Result<(), HostExit> {
+pub fn imported_watched(import: &Import, slots: *mut RawValue) -> Result<(), HostTrap> {
     let exception = usize::from(import.thunked);
     let len = import.params.len().max(import.results.len() + exception);
     // SAFETY: the array of a trampoline, with room for the exception behind the results.
@@ -283,7 +283,7 @@ fn spread(realm: &Realm, result: Value, kinds: &[ValueKind], slots: *mut RawValu
 
 /// Turns the pending JavaScript exception into a wasm exception, where wasm may catch it.
 #[cold]
-fn catch(realm: &Realm, failed: Failed) -> Result<u32, HostExit> {
+fn catch(realm: &Realm, failed: Failed) -> Result<u32, HostTrap> {
     let value = realm.env.exception_of(failed);
     match catchable(realm, value) {
         Ok(Some(exnref)) => Ok(exnref),
@@ -293,10 +293,10 @@ fn catch(realm: &Realm, failed: Failed) -> Result<u32, HostExit> {
 
 /// Unwinds all of wasm with a JavaScript exception.
 #[cold]
-fn leave(realm: &Realm, value: Value) -> HostExit {
+fn leave(realm: &Realm, value: Value) -> HostTrap {
     // It fails only where JavaScript may not run any more.
     let _ = realm.set_in_flight(value);
-    HostExit::Trap(Box::new(Crossing))
+    Box::new(Crossing)
 }
 
 /// A wasm exception that stands for `value`, unless wasm may not catch it (a trap).

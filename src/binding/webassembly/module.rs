@@ -3,14 +3,13 @@
 use super::call::{self, Import};
 use super::realm::{ErrorKind, Realm};
 use crate::binding::node_api::{Arguments, Env, Failed, Kind, Res, Value};
-use crate::engine::Cache;
-use crate::engine::vm::{self, InstantiateError};
+use crate::engine::store::{self, InstantiateError};
+use crate::engine::{Cache, vm};
 use crate::webassembly::{
-    CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, compile_thunks, host_type,
-    known, validate,
+    CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, host_type, known, validate,
 };
 use std::sync::Arc;
-use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo};
+use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo, RawValue};
 use wasmer_vm::VMExtern;
 
 fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<Compiled>> {
@@ -131,7 +130,7 @@ pub fn module_exports(env: Env, a: &Arguments) -> Res<Value> {
     let exports = module
         .info()
         .exports()
-        .filter(|export| !vm::is_internal(export.name()))
+        .filter(|export| !store::is_internal(export.name()))
         .collect::<Vec<_>>();
     let mut flat = Vec::with_capacity(exports.len() * 2);
     for export in &exports {
@@ -186,55 +185,20 @@ pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
             return Err(realm.raise(ErrorKind::Range, &error.to_string()));
         }
     }
-    let (objects, cap) = realm.with(|store| {
-        store.keep_module(module);
-        (store.objects_ptr(), store.memory_cap)
-    })?;
-    let mut exports = Vec::new();
     let held = realm.enter()?;
-    // SAFETY: `held` keeps the realm from being released while the start function runs.
-    let outcome = unsafe {
-        vm::instantiate(
-            &module.code,
-            objects,
-            &imports,
-            &realm.calls_with,
-            cap,
-            |made| {
-                exports = made.exports;
-                if let Some(flag) = &made.flag {
-                    let _ = realm.with(|store| store.keep_flags(flag.places()));
-                }
-                if let Some(flag) = made.flag {
-                    realm.interrupter.add(flag);
-                }
-                let kept = realm.with(|store| {
-                    if let Some(hooks) = made.hooks {
-                        let books = store.recorder().cloned();
-                        store.keep_site(hooks.attach(&module.code, books));
-                    }
-                    store.keep_linears(made.memories);
-                });
-                kept.map_err(|_| InstantiateError::Link("the realm was released".into()))
-            },
-        )
-    };
-    let stopped = realm.leave(held, outcome.is_err());
-    match outcome {
+    let outcome = start(realm, module, &imports);
+    let stopped = realm.leave(held, !matches!(outcome, Ok(Ok(_))));
+    match outcome? {
         Err(_) if stopped.is_some() => Err(realm.stopped(stopped)),
-        Ok(()) => {
+        Ok(exports) => {
             realm.report();
             show(realm, module, &exports)
         }
         Err(InstantiateError::Start(trap)) => Err(call::surface(realm, &trap)),
-        Err(InstantiateError::Link(message))
-            if message.contains("memory") && message.contains("nsufficient") =>
-        {
-            Err(realm.raise(
-                ErrorKind::Range,
-                &format!("WebAssembly.Instance(): Out of memory: {message}"),
-            ))
-        }
+        Err(InstantiateError::Resource(message)) => Err(realm.raise(
+            ErrorKind::Range,
+            &format!("WebAssembly.Instance(): Out of memory: {message}"),
+        )),
         Err(InstantiateError::Link(message)) => Err(realm.raise(
             ErrorKind::Link,
             &format!("WebAssembly.Instance(): {message}"),
@@ -242,11 +206,44 @@ pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
     }
 }
 
+/// Makes the instance and runs its start function. The realm is held, so that it is not released meanwhile.
+fn start(
+    realm: &Realm,
+    module: &Arc<Compiled>,
+    imports: &[VMExtern],
+) -> Res<Result<Vec<VMExtern>, InstantiateError>> {
+    let made = realm.with(|store| {
+        store.keep_module(module);
+        let cap = store.memory_cap;
+        // SAFETY: the code is kept.
+        let made = unsafe {
+            let engine = store.engine();
+            engine.instantiate(&module.code, imports, &realm.calls_with, cap)
+        }?;
+        realm.interrupter.add(made.flag());
+        store.keep_linears(made.linears);
+        Ok((made.exports, made.start))
+    })?;
+    let (exports, start) = match made {
+        Ok(made) => made,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Some(start) = start {
+        let mut none = [RawValue::default()];
+        // SAFETY: the function is of the realm's store; it neither takes nor gives anything.
+        let ran = unsafe { vm::enter(&realm.calls_with, start, none.as_mut_ptr()) };
+        if let Err(trap) = ran {
+            return Ok(Err(InstantiateError::Start(trap)));
+        }
+    }
+    Ok(Ok(exports))
+}
+
 fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     // Emscripten's `addFunction` wraps functions in small modules, through which watched code calls out as well.
     let beside = realm.with(|store| store.recorder().is_some())?;
-    let watched = beside || vm::is_watched(module.info());
+    let watched = beside || store::is_watched(module.info());
     let mut imports = Vec::new();
     let mut thunked = Vec::new();
     for (at, import) in module.info().imports().enumerate() {
@@ -294,85 +291,17 @@ fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
             None => return Err(realm.stale()),
         }
     }
-    put_thunks(realm, module, &mut imports, &thunked)?;
-    Ok(imports)
-}
-
-/// Puts wasm between the module and the host functions it imports, so that it can catch what they throw.
-fn put_thunks(
-    realm: &Realm,
-    module: &Compiled,
-    imports: &mut [VMExtern],
-    which: &[(usize, FunctionType)],
-) -> Res<()> {
-    if which.is_empty() {
-        return Ok(());
-    }
-    let places = which.iter().map(|(at, _)| *at).collect::<Vec<_>>();
-    let known = module
-        .thunks
-        .lock()
-        .clone()
-        .filter(|(known, _)| *known == places);
-    let thunks = match known {
-        Some((_, thunks)) => thunks,
-        None => {
-            let types = which.iter().map(|(_, ty)| ty.clone()).collect::<Vec<_>>();
-            match compile_thunks(&types) {
-                Ok(thunks) => {
-                    *module.thunks.lock() = Some((places.clone(), thunks.clone()));
-                    thunks
-                }
-                Err(_) => {
-                    return Err(realm.env.throw_plain(
-                        "internal error in emvm: the thunks of imports do not compile",
-                    ));
-                }
-            }
-        }
-    };
-    let hosts = places
-        .iter()
-        .map(|at| again(&imports[*at]))
-        .collect::<Vec<_>>();
-    let objects = realm.with(|store| {
-        store.keep_module(&thunks);
-        store.objects_ptr()
+    let put = realm.with(|store| {
+        let engine = store.engine();
+        engine.put_thunks(&module.code, &mut imports, &thunked)
     })?;
-    let mut made = Vec::new();
-    // SAFETY: the store is live and keeps the code; thunks have no start function.
-    let outcome = unsafe {
-        vm::instantiate(
-            &thunks.code,
-            objects,
-            &hosts,
-            &realm.calls_with,
-            None,
-            |instance| {
-                made = instance.exports;
-                Ok(())
-            },
-        )
-    };
-    if outcome.is_err() || made.len() != places.len() {
-        return Err(realm
-            .env
-            .throw_plain("internal error in emvm: the thunks of imports do not link"));
-    }
-    for (at, thunk) in places.iter().zip(made) {
-        imports[*at] = thunk;
-    }
-    Ok(())
-}
-
-fn again(external: &VMExtern) -> VMExtern {
-    match external {
-        VMExtern::Function(handle) => VMExtern::Function(*handle),
-        VMExtern::Table(handle) => VMExtern::Table(*handle),
-        VMExtern::Memory(handle) => VMExtern::Memory(*handle),
-        VMExtern::Global(handle) => VMExtern::Global(*handle),
-        VMExtern::Tag(handle) => VMExtern::Tag(*handle),
-    }
+    put.map_err(|why| {
+        let env = realm.env;
+        env.throw_plain(&format!(
+            "internal error in emvm: the thunks of imports: {why}"
+        ))
+    })?;
+    Ok(imports)
 }
 
 /// The JavaScript API's own limit.
@@ -389,7 +318,7 @@ fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> F
 fn shown(info: &ModuleInfo) -> impl Iterator<Item = &ExportIndex> {
     info.exports
         .iter()
-        .filter(|(name, _)| !vm::is_internal(name))
+        .filter(|(name, _)| !store::is_internal(name))
         .map(|(_, index)| index)
 }
 

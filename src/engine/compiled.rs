@@ -1,6 +1,6 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
-use crate::engine::{self, Cache, Code, refused};
+use super::{Cache, Code, refused};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -17,8 +17,6 @@ pub struct Compiled {
     pub bytes: usize,
     /// Custom sections in order; the engine keeps one of each name.
     pub sections: Vec<(String, Box<[u8]>)>,
-    /// The thunks of its function imports, by which of them are host functions.
-    pub thunks: Mutex<Option<(Vec<usize>, Arc<Compiled>)>>,
 }
 
 /// Why bytes did not become a module.
@@ -32,13 +30,22 @@ pub enum CompileFailure {
     Refused(&'static str),
 }
 
+impl From<CompileFailure> for String {
+    fn from(failure: CompileFailure) -> Self {
+        match failure {
+            CompileFailure::Invalid(why) | CompileFailure::LegacyExceptions(why) => why,
+            CompileFailure::Refused(why) => why.to_owned(),
+        }
+    }
+}
+
 /// An engine that compiles nothing: it validates, makes host memories and tables, and knows all signatures.
 ///
 /// Code has engines of its own, so that it can be freed; a signature's hash is the same in all of them.
-pub fn engine() -> &'static wasmer::Engine {
+pub fn host_engine() -> &'static wasmer::Engine {
     static ENGINE: LazyLock<wasmer::Engine> = LazyLock::new(|| {
         wasmer_vm::init_traps();
-        engine::engine()
+        super::engine()
     });
     &ENGINE
 }
@@ -48,7 +55,7 @@ impl Compiled {
     pub fn of_code(code: Code, bytes: &[u8]) -> Self {
         let info = code.module().info();
         for signature in info.signatures.values() {
-            engine().as_sys().register_signature(signature);
+            host_engine().as_sys().register_signature(signature);
         }
         let exceptions = !info.tags.is_empty() || uses_catch(bytes);
         let passive = !info.passive_data.is_empty() || !info.passive_elements.is_empty();
@@ -57,7 +64,6 @@ impl Compiled {
             drops_segments: passive && drops_segments(bytes),
             bytes: bytes.len(),
             sections: custom_sections(bytes),
-            thunks: Mutex::default(),
             code,
         }
     }
@@ -199,7 +205,7 @@ pub fn validate(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_BYTES
         && bytes.starts_with(b"\0asm")
         && refused::reason(bytes).is_none()
-        && wasmer::Module::validate(engine(), bytes).is_ok()
+        && wasmer::Module::validate(host_engine(), bytes).is_ok()
 }
 
 fn custom_sections(bytes: &[u8]) -> Vec<(String, Box<[u8]>)> {
