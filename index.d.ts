@@ -459,6 +459,13 @@ export interface OpenOptions<T = any> {
   rewind?: boolean | 'auto'
 
   /**
+   * Glue host: at most so many threads of a module built with `-pthread` at once, those of its pool included. One more than that
+   * is an {@link OptionError}, thrown where the module starts it. See `docs/threads.md`.
+   * @default 8
+   */
+  threads?: number
+
+  /**
    * `true` keeps where each handle was made, for {@link Sandbox.leaks}; costs a stack trace for each object made.
    *
    * `'allocations'` also watches the module's own `malloc`, `free` and their kin, for {@link Sandbox.allocations}: its code is compiled

@@ -19,7 +19,7 @@ function refused (fn, option, pattern) {
 
 test('no options give the documented defaults', () => {
   assert.deepStrictEqual(openOptions(), {
-    host: 'auto', recycle: { mode: 'always' }, memory: {}, stack: 1048576, mounts: [], env: {}, args: [], realm: 'shared', rewind: false, trackLeaks: false
+    host: 'auto', recycle: { mode: 'always' }, memory: {}, stack: 1048576, mounts: [], env: {}, args: [], realm: 'shared', rewind: false, threads: 8, trackLeaks: false
   })
   assert.deepStrictEqual(openOptions({ host: undefined, timeout: undefined }), openOptions({}))
 })

@@ -17,6 +17,7 @@ function userImports (options) {
 const DEFINES = /\bdefinePropert(y|ies)\(\s*(\$emvm\.\w+\()?\s*Module\b/
 
 // Imports that the native host refuses by name when they are called.
+const THREADS = 'it uses threads'
 const SCRIPTS = 'it runs JavaScript from strings'
 const REFUSED = {
   emscripten_run_script: SCRIPTS,
@@ -48,7 +49,7 @@ function obstacles (facts, options) {
   const uses = facts.uses || {}
   if (hasWasmFS(facts)) reasons.push('its files are in its own wasm (WasmFS), which only its own JavaScript reaches')
   if (uses.jspi) reasons.push('it uses JSPI: its imports suspend it')
-  if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push('it uses threads')
+  if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push(THREADS)
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
   if (uses.nodeFiles) reasons.push("its files are the real disk's (NODERAWFS), which only its own JavaScript reads")
   if (uses.dynamicLinking) reasons.push('it uses dynamic linking')
@@ -93,6 +94,9 @@ function chooseHost (facts, options) {
   }
   if (reasons.length === 0) return { host: 'native', reasons }
   if (facts.hasGlue) return { host: 'glue', reasons }
+  if (silent.includes(THREADS)) {
+    return { error: new UnsupportedError("This module uses threads, which need the package's own JavaScript: open its .js file instead of the bare .wasm, or use a build without -pthread.") }
+  }
   if (missing.length > 0) {
     const imports = missing.map(({ module, name, signature }) => ({ module, name, signature }))
     return {

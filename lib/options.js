@@ -215,6 +215,7 @@ const RULES = {
   warmUp: func('a function that takes the module'),
   rewind: (value, name) => typeof value === 'boolean' || value === 'auto' ? value : refuse(name, value, "true, false or 'auto'"),
   trackLeaks: (value, name) => typeof value === 'boolean' || value === 'allocations' ? value : refuse(name, value, "true, false or 'allocations'"),
+  threads: count,
   onProgress: func('a function called with { phase, done, total }'),
   onUncaught: func('a function called with the error')
 }
@@ -229,6 +230,7 @@ const DEFAULTS = {
   args: [],
   realm: 'shared',
   rewind: false,
+  threads: 8,
   trackLeaks: false
 }
 

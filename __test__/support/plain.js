@@ -14,6 +14,7 @@ const write = process.stdout.write.bind(process.stdout)
 console.log = (...args) => { lines.push(`out ${args.join(' ')}`) }
 console.warn = console.error = (...args) => { lines.push(`err ${args.join(' ')}`) }
 // Emscripten's exit() ends the process: here it only ends the call, as what its own JavaScript calls an unwinding.
+const { reallyExit } = process
 process.exit = () => { throw 'unwind' } // eslint-disable-line no-throw-literal
 process.argv.length = 2
 
@@ -33,7 +34,8 @@ async function main () {
   const start = lines.splice(0)
   const result = await job(module, { lines, argument: argument === undefined ? undefined : JSON.parse(argument) })
   process.exitCode = 0
-  write(JSON.stringify({ start, result, lines }))
+  // Threads of the module would keep the process alive.
+  write(JSON.stringify({ start, result, lines }), () => reallyExit.call(process, 0))
 }
 
 main().catch((error) => {

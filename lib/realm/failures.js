@@ -49,6 +49,9 @@ class Failures {
     this.#fail = this.#onUncaught = undefined
   }
 
+  // A thread has failed: while starting it is the start's failure.
+  faulted (error) { if (this.#state === STARTING) this.#fail(error) }
+
   // Whether the failure is taken care of.
   take (error) {
     if (this.#state === ENDED) return true

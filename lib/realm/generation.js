@@ -15,6 +15,7 @@ const { warmUp } = require('../warm-up')
 const { Rewinder } = require('../rewind')
 const { Refusal } = require('../rewind/steps')
 const { instrument } = require('../rewind/instrument')
+const { Threads, isFault } = require('../threads')
 const { StoreImage } = require('../rewind/store')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
@@ -41,10 +42,22 @@ class Generation {
       around: options.onUncaught && ((fn) => (...args) => this.failures.adopt(() => fn(...args))),
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
     })
+    // What ended a thread, and the generation with it.
+    this.fault = undefined
+    this.namespace.onInterrupted = () => this.fault ?? this.#failed(this.threads.takeFault())
+    this.threads = new Threads(this.namespace, {
+      most: options.threads,
+      mainId: program.interruptId,
+      memoryMax: options.memory.max,
+      stack: options.stack,
+      cache: options.cache,
+      call: (work) => this.#hear(work),
+      failed: (error) => this.#failed(error)
+    })
     // Of a program that is rewound.
     this.rewinder = program.source.rewound ? this.#rewinder() : undefined
     // Why it cannot be, once that is known.
-    this.refusal = options.rewind !== false && options.realm === 'context' ? new Refusal('realm', 'its intrinsics are not the process\'s') : undefined
+    this.refusal = options.rewind === false ? undefined : refusalOf(program, options)
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: () => this.failures, rewinder: this.rewinder, ...this.#outputs() })
     this.loader = undefined
     this.ended = false
@@ -63,6 +76,34 @@ class Generation {
       given: [...users, this.options.stdin, globalThis, CompileError, LinkError, RuntimeError]
         .filter((value) => value !== null && (typeof value === 'object' || typeof value === 'function'))
     })
+  }
+
+  // Runs what listens to a thread. What is thrown there ends the generation where it is emvm's own, as an exit is; else it is the
+  // user's or the process's, as under plain Node.
+  #hear (work) {
+    try {
+      this.failures.adopt(work)
+    } catch (error) {
+      if (this.failures.take(error)) return
+      if (isFault(error)) this.#failed(error)
+      else this.#uncaught(error)
+    }
+  }
+
+  // As Node does it: what the glue listens with may take it, as it does with the object that stands for `exit`.
+  #uncaught (error) {
+    const { events } = this.surroundings
+    if (!events.emit('uncaughtException', error, 'uncaughtException')) throw error
+  }
+
+  // A thread has failed: nothing of this generation can go on.
+  #failed (error) {
+    if (error === undefined || this.fault !== undefined || this.ended) return this.fault
+    this.fault = error
+    this.namespace.fail()
+    this.namespace.onFault?.(error)
+    this.failures.faulted(error)
+    return error
   }
 
   // What the last generation left to the event loop is nobody's.
@@ -161,7 +202,7 @@ class Generation {
   async #evaluate (options, said) {
     const { overrides } = this.surroundings
     const context = this.options.realm === 'context' ? makeContext(overrides) : undefined
-    this.loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context, rewinder: this.rewinder })
+    this.loader = new Loader(this.program.source.files, { overrides, own: { Module: options }, context, rewinder: this.rewinder, threads: this.threads })
     const given = await this.loader.main(said)
     return { given, offer: [offered(given, this.factory)] }
   }
@@ -241,6 +282,7 @@ class Generation {
   // From here on it is the user's.
   use () {
     this.failures.started()
+    this.threads.use()
     return this
   }
 
@@ -248,10 +290,17 @@ class Generation {
   end () {
     this.ended = true
     this.failures.end()
+    this.threads.end()
     this.surroundings.end()
     this.namespace.release()
     this.module = undefined
   }
+}
+
+// What is known not to be rewound before anything of it runs.
+function refusalOf (program, { realm }) {
+  if (realm === 'context') return new Refusal('realm', 'its intrinsics are not the process\'s')
+  return program.isThreaded ? new Refusal('shared-memory', 'its wasm runs on a shared memory') : undefined
 }
 
 function parses (text) {
@@ -267,7 +316,7 @@ function makeContext (overrides) {
   for (const key of [
     'console', 'Buffer', 'performance', 'TextDecoder', 'TextEncoder', 'URL', 'URLSearchParams', 'crypto', 'atob', 'btoa',
     'structuredClone', 'AbortController', 'AbortSignal', 'Event', 'EventTarget', 'MessageChannel', 'Response', 'Request',
-    'Headers', 'Blob'
+    'Headers', 'Blob', 'SharedArrayBuffer', 'Atomics'
   ]) {
     if (key in globalThis) world[key] = globalThis[key]
   }

@@ -27,6 +27,7 @@ class GlueProgram {
     this.imports = imports
     // The file puts a function of its own in the place of Emscripten's factory.
     this.wrapped = Boolean(shape && shape.wrapped)
+    this.isThreaded = isThreaded(opened)
     // Undefined where the wasm could not be found: the glue unpacks it itself.
     this.marker = marker && new Uint8Array(marker)
     // The file is JavaScript of the package's own around glue, there or elsewhere.
@@ -318,7 +319,7 @@ class GlueHost {
     if (value === this.current.module && value !== undefined) return true
     if (typeof value === 'function') return isExported(value)
     if (ArrayBuffer.isView(value)) return this.current.namespace.ownsBuffer(value.buffer)
-    return types.isArrayBuffer(value) ? this.current.namespace.ownsBuffer(value) : isHandle(value)
+    return types.isAnyArrayBuffer(value) ? this.current.namespace.ownsBuffer(value) : isHandle(value)
   }
 
   dispose () {
@@ -343,16 +344,16 @@ function inFlight () {
     'and as much of it waits for them as may; use `await vm.isReady()`, which waits, or give requests copies', { inFlight: true })
 }
 
+function isThreaded ({ facts: { memory, uses } }) {
+  return Boolean((uses && uses.pthreads) || (memory && memory.shared))
+}
+
 async function startGlue (opened, options) {
   if (options.mounts && Object.keys(options.mounts).length > 0) {
     throw new UnsupportedError('`mounts` need the native host: Emscripten\'s own file system is in memory. ' +
       'Write the files with FS.writeFile, in `warmUp` or for each generation.')
   }
-  const { memory, uses } = opened.facts
-  if ((uses && uses.pthreads) || (memory && memory.shared)) {
-    throw new UnsupportedError('this module uses threads (shared memory), which emvm does not run: use a build without -pthread')
-  }
-  const program = await GlueProgram.of(opened, options, options.rewind !== false && options.realm !== 'context')
+  const program = await GlueProgram.of(opened, options, options.rewind !== false && options.realm !== 'context' && !isThreaded(opened))
   try {
     const first = await new Generation(program, options).start()
     const { refusal } = first

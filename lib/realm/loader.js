@@ -16,11 +16,13 @@ const PROCESS = /^(node:)?process$/
 const TIMERS = /^(node:)?timers$/
 const MODULE = /^(node:)?module$/
 const UTIL = /^(node:)?util$/
+const WORKERS = /^(node:)?worker_threads$/
 
 class Loader {
   // `overrides`: what the files see in place of the caller's globals; `own`: the same for the main file alone;
-  // `rewinder`: where an image of them is to be taken.
-  constructor (files, { overrides, own, context, rewinder = undefined }) {
+  // `rewinder`: where an image of them is to be taken; `threads`: of the generation.
+  constructor (files, { overrides, own, context, rewinder = undefined, threads = undefined }) {
+    this.threads = threads
     this.rewinder = rewinder
     this.files = files
     this.overrides = overrides
@@ -166,6 +168,10 @@ class Loader {
     if (PROCESS.test(id)) return this.overrides.process
     if (TIMERS.test(id)) return (this.timers ??= ownTimers(id, timers, this.overrides))
     if (this.rewinder && UTIL.test(id)) return (this.util ??= { ...util, TextDecoder: this.overrides.TextDecoder })
+    if (this.threads && WORKERS.test(id)) {
+      this.rewinder?.stops.add(this.threads.module)
+      return this.threads.module
+    }
     if (MODULE.test(id)) return (this.module ??= this.#moduleModule())
     return undefined
   }

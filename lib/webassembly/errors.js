@@ -101,6 +101,11 @@ function stale (message) {
   return new StaleHandleError(message)
 }
 
+function unsupported (message) {
+  const { UnsupportedError } = require('../errors')
+  return new UnsupportedError(message)
+}
+
 function busy (message) {
   const { BusyError } = require('../errors')
   return new BusyError(message)
@@ -126,7 +131,8 @@ const kinds = [
   stale,
   busy,
   timedOut,
-  interrupted
+  interrupted,
+  unsupported
 ]
 
 const fromNative = (kind, message, detail) => kinds[kind](message, detail)

@@ -4,7 +4,7 @@ const native = require('./native')
 const { Realm, isExported } = require('./realm')
 const { CompileError, LinkError, RuntimeError } = require('./errors')
 const { bufferSource } = require('./convert')
-const { defineModule, isModule, register } = require('./module')
+const { compiledCode, defineModule, isModule, register } = require('./module')
 const defineMemory = require('./memory')
 const defineTable = require('./table')
 const defineGlobal = require('./global')
@@ -18,7 +18,7 @@ const defineInstance = require('./instance')
 /** @param {any} [options] */
 function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps, around } = {}) {
   const realm = new Realm({ memoryMax, timeout, interruptId, stack })
-  const { Module, compile, compileMs } = defineModule(cache === false ? '' : cache)
+  const { Module, compile, compileMs, of: moduleOf } = defineModule(cache === false ? '' : cache)
   let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)
@@ -143,8 +143,20 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     // Stops the call that is running; any of the realm's instances traps at its next interruption point.
     interrupt: () => native.realmInterrupt(realm.handle),
     get interruptId () { return native.realmInterruptId(realm.handle) },
+    get onFault () { return realm.faults.told },
     set onFault (told) { realm.faults.told = told },
     ownsBuffer: (buffer) => memory.ownsBuffer(buffer),
+    // What stands for a module or a shared memory in another thread, for as long as this one has it; undefined for other values.
+    send (value) {
+      if (isModule(value)) return { module: native.moduleSend(compiledCode(value)) }
+      return memory.isMemory(value) ? memory.sharedOf(value) : undefined
+    },
+    // The object of this namespace that another thread's stands for.
+    receive: ({ module, memory: shared, maximum }) => shared === undefined ? moduleOf(module) : memory.adopt(shared, maximum),
+    // Another thread of the generation has failed: each call ends with what `interrupted()` gives, before it begins.
+    fail: () => native.realmFail(realm.handle),
+    // What ends a call that was interrupted, where it is not just that.
+    set onInterrupted (told) { realm.faults.interrupted = told },
     // The image of everything that wasm can change, and the way back to it: see `lib/webassembly/realm.js`.
     takeImage: () => ({ ...realm.takeImage(), pending, instance: instance.now() }),
     restoreImage,

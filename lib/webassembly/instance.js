@@ -12,7 +12,7 @@ const descriptors = new WeakMap()
 function describe (compiled) {
   let known = descriptors.get(compiled)
   if (!known) {
-    known = { imports: native.moduleImports(compiled), exports: native.moduleExports(compiled) }
+    known = { imports: native.moduleImports(compiled), exports: native.moduleExports(compiled), own: native.moduleOwnMemories(compiled) }
     descriptors.set(compiled, known)
   }
   return known
@@ -46,14 +46,19 @@ module.exports = function defineInstance (realm, { memory, table, global, except
   function prepare (module, imports, where) {
     const compiled = compiledCode(module)
     const description = describe(compiled)
-    return { compiled, names: description.exports, given: readImports(description.imports, imports, where) }
+    return { compiled, names: description.exports, own: description.own, given: readImports(description.imports, imports, where) }
   }
 
-  function complete ({ compiled, names, given }) {
+  function complete ({ compiled, names, own, given }) {
     realm.imported.push(given)
+    const asks = given.length > 0
+    // Shared memories of the module's own are V8's as well.
+    for (let at = 0; at < own.length; at += 2) {
+      given.push(memory.addressOf(new memory.Memory({ initial: own[at], maximum: own[at + 1], shared: true })))
+    }
     const values = native.instantiate(realm.handle, compiled, given)
     // A module that imports nothing and has no memory to show was tried, not used: it asks what the engine can do.
-    if (given.length > 0 || names.some((_, at) => at % 2 === 1 && names[at] === 2)) count++
+    if (asks || names.some((_, at) => at % 2 === 1 && names[at] === 2)) count++
     const exports = Object.create(null)
     for (let at = 0; at < values.length; at++) {
       exports[names[2 * at]] = present(names[2 * at + 1], values[at])

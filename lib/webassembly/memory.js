@@ -1,19 +1,24 @@
 'use strict'
 
 const native = require('./native')
-const { dictionary, engine, limits, uint32, finish } = require('./convert')
+const { dictionary, limits, uint32, finish } = require('./convert')
+const { fromNative } = require('./errors')
+const { PAGE, hostOf, makeShared, share, sharedBuffer } = require('./shared')
 
 const PAGES = 65536
-const PAGE = 65536
+const STALE = 4
 const wrap = Symbol('wrap')
 
 module.exports = function defineMemory (realm) {
-  let isMemory, addressOf
+  let isMemory, addressOf, sharedOf, adopt
 
   class Memory {
+    // Of a shared one from the moment on when wasm uses it.
     #address
-    // V8's memory, of one that is shared.
+    // V8's memory, of one that is shared, with its maximum, and whether it was made here.
     #shared
+    #maximum
+    #isOurs = true
 
     constructor (descriptor, address) {
       if (descriptor === wrap) {
@@ -36,9 +41,9 @@ module.exports = function defineMemory (realm) {
         throw new RangeError(`${where}: Property 'maximum': value ${max} is below the lower bound ${min}`)
       }
       if (shared) {
-        // No wasm can import it, since that would be one with threads: it is a buffer to wait on, and V8 makes such.
         if (min * PAGE > realm.memoryMax) throw new RangeError(`${where}: could not allocate memory`)
-        this.#shared = new engine.Memory({ initial: min, maximum: max, shared: true })
+        this.#shared = makeShared(min, max)
+        this.#maximum = max
         return
       }
       this.#address = native.memoryNew(realm.handle, min, max)
@@ -50,11 +55,7 @@ module.exports = function defineMemory (realm) {
       if (arguments.length === 0) throw new TypeError('WebAssembly.Memory.grow(): Argument 0 is required')
       const pages = uint32(delta, 'WebAssembly.Memory.grow(): Argument 0')
       this.#check()
-      if (this.#shared) {
-        if (this.#shared.buffer.byteLength + pages * PAGE > realm.memoryMax) throw new RangeError('WebAssembly.Memory.grow(): Maximum memory size exceeded')
-        return this.#shared.grow(pages)
-      }
-      const before = native.memoryGrow(realm.handle, address, pages)
+      const before = this.#shared ? this.#growShared(pages) : native.memoryGrow(realm.handle, address, pages)
       if (before < 0) throw new RangeError('WebAssembly.Memory.grow(): Maximum memory size exceeded')
       return before
     }
@@ -62,32 +63,69 @@ module.exports = function defineMemory (realm) {
     get buffer () {
       const address = this.#address
       this.#check()
-      return this.#shared ? this.#shared.buffer : realm.buffer(address)
+      return this.#shared ? realm.show(sharedBuffer(this.#shared)) : realm.buffer(address)
+    }
+
+    #growShared (pages) {
+      const { grow } = hostOf(this.#shared)
+      if (this.#address !== undefined) return native.memoryGrowShared(realm.handle, this.#address, pages, grow)
+      return sharedBuffer(this.#shared).byteLength + pages * PAGE > realm.memoryMax ? -1 : grow(pages)
+    }
+
+    // The number of V8's memory in the realm.
+    #use () {
+      this.#check()
+      if (this.#address === undefined) {
+        this.#address = share(realm, this.#shared, this.#maximum, this.#isOurs)
+        if (!realm.objects.has(this.#address)) realm.objects.set(this.#address, this)
+      }
+      return this.#address
     }
 
     // emvm's own: gives the memory's pages back now.
     dispose () {
       const address = this.#address
-      if (realm.disposed.has(address ?? this)) return
-      if (this.#shared) this.#shared = undefined
-      else native.memoryDispose(realm.handle, address)
-      realm.disposed.add(address ?? this)
+      if (this.#isDisposed()) return
+      if (!this.#shared) {
+        native.memoryDispose(realm.handle, address)
+        realm.disposed.add(address)
+        return
+      }
+      // Other threads may be at its bytes: the pages go with the last of them.
+      if (address !== undefined && realm.isLive) native.memoryEndShared(realm.handle, address)
+      this.#shared = undefined
+      realm.disposed.add(this)
     }
 
+    #isDisposed () { return realm.disposed.has(this) || (this.#address !== undefined && realm.disposed.has(this.#address)) }
+
     #check () {
-      if (realm.disposed.has(this.#address ?? this)) {
+      if (this.#isDisposed()) {
         const { DisposedError } = require('../errors')
         throw new DisposedError('this WebAssembly.Memory was disposed of')
       }
+      if (this.#shared && !realm.isLive) throw fromNative(STALE, 'this WebAssembly.Memory belongs to a generation that was released; take it anew from the current module')
     }
 
     static {
       isMemory = (value) => typeof value === 'object' && value !== null && #address in value
-      addressOf = (memory) => {
-        if (memory.#address === undefined) {
-          throw unsupported('a shared WebAssembly.Memory (threads) cannot be imported by a module in emvm: use a build without -pthread')
-        }
-        return memory.#address
+      addressOf = (memory) => memory.#shared ? memory.#use() : memory.#address
+      // What stands for a shared memory in another thread; undefined for others.
+      sharedOf = (memory) => {
+        if (memory.#shared === undefined) return undefined
+        memory.#use()
+        return { memory: memory.#shared, maximum: memory.#maximum }
+      }
+      // A memory that another thread has sent: the one of these bytes, if there is one already.
+      adopt = (shared, maximum) => {
+        const address = share(realm, shared, maximum, false)
+        return realm.object(address, () => {
+          const memory = new Memory(wrap, address)
+          memory.#shared = shared
+          memory.#maximum = maximum
+          memory.#isOurs = false
+          return memory
+        })
       }
     }
   }
@@ -101,6 +139,8 @@ module.exports = function defineMemory (realm) {
     Memory,
     isMemory,
     addressOf,
+    sharedOf,
+    adopt,
     ownsBuffer: (buffer) => realm.shows(buffer),
     of: (at) => realm.object(at, () => new Memory(wrap, at))
   }

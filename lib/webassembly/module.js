@@ -71,6 +71,12 @@ function defineModule (cache) {
   return {
     Module,
     compile: timed,
+    // By the number that another thread has sent.
+    of (number) {
+      const compiled = native.moduleReceive(number)
+      if (compiled === undefined) throw new TypeError('a WebAssembly.Module was sent by a thread that has ended')
+      return new Module(ready, compiled)
+    },
     // Milliseconds that went by while something was being compiled.
     compileMs: () => compiling.ms + (compiling.running > 0 ? now() - compiling.since : 0)
   }

@@ -9,13 +9,15 @@ const exported = new WeakMap()
 const shown = new WeakMap()
 
 // The dearest way that a memory took back to its image.
+// The number of `ErrorKind::Interrupted`.
+const INTERRUPTED = 7
 const OUTCOMES = ['copied', 'flipped', 'cleaned']
 
 const asBigInt64 = (value) => BigInt.asIntN(64, value)
 
 function errorMaker (faults) {
   return (kind, message, detail) => {
-    const error = fromNative(kind, message, detail)
+    const error = (kind === INTERRUPTED && faults.interrupted?.()) || fromNative(kind, message, detail)
     if (faults.told && isTrap(error)) faults.told(error)
     return error
   }
@@ -36,7 +38,7 @@ class Realm {
     /** @type {(value: any) => any} */
     this.describeException = () => undefined
     // Told of traps and of calls that were stopped.
-    this.faults = { told: undefined }
+    this.faults = { told: undefined, interrupted: undefined }
     // The addon keeps nothing of these, so that a realm that nobody has is collected, whatever its functions refer to.
     this.functions = []
     this.imported = []
@@ -82,8 +84,14 @@ class Realm {
     const buffer = native.memoryBuffer(this.handle, address)
     if (this.buffers.get(address) !== buffer) {
       this.buffers.set(address, buffer)
-      shown.set(buffer, this)
+      this.show(buffer)
     }
+    return buffer
+  }
+
+  // The buffer is over a memory of the realm's, which it keeps.
+  show (buffer) {
+    shown.set(buffer, this)
     return buffer
   }
 
@@ -172,7 +180,7 @@ class Realm {
   // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
   release () {
     native.realmRelease(this.handle)
-    this.faults.told = undefined
+    this.faults.told = this.faults.interrupted = undefined
     this.externs = [null]
     this.numbers = new Map()
     this.objects = new Map()

@@ -21,7 +21,7 @@ pub fn native_capabilities() -> String {
         "backendReason": backend_refusal(),
         "features": {
             "simd": true, "relaxedSimd": true, "bulkMemory": true, "exceptions": true, "legacyExceptions": false,
-            "threads": false, "memory64": false, "tailCalls": false,
+            "threads": true, "memory64": false, "tailCalls": false,
         },
         "debugAssertions": cfg!(debug_assertions),
     })

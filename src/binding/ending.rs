@@ -5,6 +5,7 @@
 //! cannot be asked for while no JavaScript runs, and a call out of wasm's loops, to ask by Node-API, would cost them much.
 //! So the watchdog reads the flag itself. Where it lies is found out once per process, by raising and lowering it.
 
+use super::node_api::Env;
 use crate::instance::JsThread;
 use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;
@@ -129,6 +130,56 @@ pub fn watch() -> bool {
     let isolate = isolate as usize;
     JsThread::watch(Box::new(move || read(isolate, word) & bit != 0));
     true
+}
+
+/// Ends a wait of V8's in the thread that made it, from another one.
+#[derive(Clone, Copy)]
+pub struct Waker {
+    isolate: usize,
+    flag: Option<Flag>,
+}
+
+impl Waker {
+    /// For waits of this thread; `None` where V8 has no such functions.
+    pub fn current() -> Option<Self> {
+        let v8 = V8::get()?;
+        // SAFETY: this thread runs JavaScript.
+        let isolate = unsafe { (v8.current)() };
+        if isolate.is_null() {
+            return None;
+        }
+        let flag = Flag::get(v8, isolate);
+        let isolate = isolate as usize;
+        Some(Self { isolate, flag })
+    }
+
+    /// The wait ends as if the thread's JavaScript were to end; to be taken back by [`Waker::take_back`]. Nothing where that
+    /// is to end anyway: it has been woken.
+    ///
+    /// # Safety
+    /// The thread is in that wait.
+    pub unsafe fn wake(self) -> bool {
+        let Some(v8) = V8::get() else { return false };
+        let ends = |Flag { word, bit }| read(self.isolate, word) & bit != 0;
+        if self.flag.is_some_and(ends) {
+            return false;
+        }
+        // SAFETY: V8 lets any thread call it for an isolate that is alive, which one whose thread waits is.
+        unsafe { (v8.terminate)(self.isolate as Isolate) };
+        true
+    }
+
+    /// Back in the thread that was woken. What else was to end its JavaScript meanwhile still does.
+    pub fn take_back(self, env: Env) {
+        let Some(v8) = V8::get() else { return };
+        // SAFETY: the thread of this isolate.
+        unsafe { (v8.cancel)(self.isolate as Isolate) };
+        let _ = env.take_exception();
+        if !env.runs_scripts() {
+            // SAFETY: as above.
+            unsafe { (v8.terminate)(self.isolate as Isolate) };
+        }
+    }
 }
 
 /// Whether the JavaScript of this thread is to end, or ends already.

@@ -1,7 +1,9 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
 use super::allocations::{AllocationHooks, Watched, with_table};
+use super::far::FarAccesses;
 use super::interruption::InterruptionPoints;
+use super::own_shared::OwnShared;
 use super::points::Points;
 use super::tunables::RecyclableTunables;
 use super::{Bodies, Compiled};
@@ -68,6 +70,8 @@ fn engine_with(points: Points, hooks: Option<Arc<AllocationHooks>>) -> Engine {
         compiler.push_middleware(hooks);
     }
     compiler.push_middleware(InterruptionPoints::new(points));
+    compiler.push_middleware(Arc::new(FarAccesses::default()));
+    compiler.push_middleware(Arc::new(OwnShared));
     let mut features = Features::new();
     features.exceptions = true;
     features.relaxed_simd = true;

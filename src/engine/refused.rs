@@ -11,15 +11,20 @@ pub fn reason(wasm: &[u8]) -> Option<&'static str> {
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports().flatten() {
                     if let TypeRef::Memory(memory) = import.ty
-                        && let Some(why) = of_memory(memory)
+                        && memory.memory64
                     {
-                        return Some(why);
+                        return Some(MEMORY64);
                     }
                 }
             }
             Payload::MemorySection(memories) => {
-                if let Some(why) = memories.into_iter().flatten().find_map(of_memory) {
-                    return Some(why);
+                let own: Vec<_> = memories.into_iter().flatten().collect();
+                if own.iter().any(|memory| memory.memory64) {
+                    return Some(MEMORY64);
+                }
+                let shared = own.iter().filter(|memory| memory.shared).count();
+                if shared > 0 && shared < own.len() {
+                    return Some(MIXED);
                 }
             }
             Payload::CodeSectionStart { .. } => return None,
@@ -29,29 +34,24 @@ pub fn reason(wasm: &[u8]) -> Option<&'static str> {
     None
 }
 
-pub const THREADS: &str = "this module uses threads (shared memory), which emvm does not run: use a build without -pthread";
+pub const MIXED: &str = "this module has memories of its own of which some are shared and some are not, which emvm does not run: let it import them";
 pub const MEMORY64: &str = "this module has a 64-bit memory, which emvm does not run (its compiled code has no bounds checks, since every 32-bit address \
      lies in what a memory reserves): use a build without -sMEMORY64";
-
-fn of_memory(memory: wasmparser::MemoryType) -> Option<&'static str> {
-    if memory.memory64 {
-        return Some(MEMORY64);
-    }
-    memory.shared.then_some(THREADS)
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn shared_and_64_bit_memories_are_told_from_others() {
+    fn mixed_and_64_bit_memories_are_told_from_others() {
         let own = |flags: u8| [b"\0asm\x01\0\0\0\x05\x04\x01".as_slice(), &[flags, 1, 1]].concat();
         assert_eq!(reason(&own(1)), None);
-        assert_eq!(reason(&own(3)), Some(THREADS));
+        assert_eq!(reason(&own(3)), None);
+        let two = b"\0asm\x01\0\0\0\x05\x07\x02\x03\x01\x01\x01\x01\x01";
+        assert_eq!(reason(two), Some(MIXED));
         assert_eq!(reason(&own(5)), Some(MEMORY64));
         let imported = b"\0asm\x01\0\0\0\x02\x09\x01\x01e\x01m\x02\x03\x01\x01";
-        assert_eq!(reason(imported), Some(THREADS));
+        assert_eq!(reason(imported), None);
         assert_eq!(reason(b"junk"), None);
     }
 }

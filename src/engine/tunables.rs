@@ -1,6 +1,6 @@
 //! Where wasmer gets its memories and tables from.
 
-use crate::memory::Linear;
+use crate::memory::{Linear, shared_style};
 use std::ptr::NonNull;
 use wasmer::sys::vm::{
     MemoryError, VMConfig, VMMemory, VMMemoryDefinition, VMTable, VMTableDefinition,
@@ -24,7 +24,12 @@ fn bounded(ty: &TableType) -> Result<TableType, String> {
     Ok(TableType { maximum, ..*ty })
 }
 
-/// wasmer's own choices, except that memories are recyclable. Shared memories (threads) stay wasmer's.
+/// A shared memory is over bytes of V8's, and the host makes it: see [`Shared`](crate::memory::Shared).
+fn not_shared() -> MemoryError {
+    MemoryError::Generic("a shared memory of a module's own".into())
+}
+
+/// wasmer's own choices, except that memories are recyclable, and shared ones are made elsewhere.
 pub(super) struct RecyclableTunables {
     base: BaseTunables,
 }
@@ -39,6 +44,9 @@ impl RecyclableTunables {
 
 impl Tunables for RecyclableTunables {
     fn memory_style(&self, memory: &MemoryType) -> MemoryStyle {
+        if memory.shared {
+            return shared_style();
+        }
         self.base.memory_style(memory)
     }
     fn table_style(&self, table: &TableType) -> TableStyle {
@@ -50,7 +58,7 @@ impl Tunables for RecyclableTunables {
         style: &MemoryStyle,
     ) -> Result<VMMemory, MemoryError> {
         if ty.shared {
-            return self.base.create_host_memory(ty, style);
+            return Err(not_shared());
         }
         // SAFETY: without a place in a VMContext the memory owns its definition.
         unsafe { Linear::create(ty, style, None) }
@@ -64,7 +72,7 @@ impl Tunables for RecyclableTunables {
         // SAFETY: wasmer promises that the place outlives the memory.
         unsafe {
             if ty.shared {
-                return self.base.create_vm_memory(ty, style, place);
+                return Err(not_shared());
             }
             Linear::create(ty, style, Some(place))
         }

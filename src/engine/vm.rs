@@ -130,6 +130,14 @@ unsafe extern "C-unwind" fn host_entry<T>(
     }
 }
 
+/// The module that the imports which stand for a module's own shared memories come from.
+pub const OWN_MEMORY: &str = "emvm:memory";
+
+/// Whether an import is emvm's own, added while compiling. They come after the module's.
+pub fn is_own_memory(module: &str) -> bool {
+    module == OWN_MEMORY
+}
+
 /// The bits of a global.
 pub fn global_get(global: &wasmer_vm::VMGlobal) -> RawValue {
     // SAFETY: the definition lives as long as the global; wasm is not running while the host reads.

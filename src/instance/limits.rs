@@ -31,6 +31,18 @@ pub struct Interrupter {
     expired: AtomicBool,
     /// The thread that runs its calls.
     thread: Option<Arc<JsThread>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Ends a wait of the thread that runs the calls. Called on any other thread, while that one waits. Tells whether it did
+/// something that is to be undone.
+pub type Wake = Box<dyn Fn() -> bool + Send>;
+
+#[derive(Default)]
+struct Waiting {
+    /// There while the thread waits.
+    wake: Option<Wake>,
+    woken: bool,
 }
 
 /// Every interrupter of the process, for threads that only have its number.
@@ -58,6 +70,7 @@ impl Interrupter {
             asked: AtomicBool::new(false),
             expired: AtomicBool::new(false),
             thread: JsThread::current(),
+            waiting: Mutex::default(),
         });
         if let Some(thread) = &this.thread {
             thread.add(&this);
@@ -117,6 +130,37 @@ impl Interrupter {
         let flags = self.flags.lock();
         self.asked.store(true, Ordering::Relaxed);
         raise(&flags, true);
+        drop(flags);
+        self.rouse();
+    }
+
+    /// The thread is about to wait where no flag is seen; false when its call is being stopped already. Whoever stops it
+    /// calls `wake`.
+    pub fn begin_wait(&self, wake: Wake) -> bool {
+        let mut waiting = self.waiting.lock();
+        // Whoever raises the flags from here on finds it waiting.
+        if self.is_raised() {
+            return false;
+        }
+        *waiting = Waiting {
+            wake: Some(wake),
+            woken: false,
+        };
+        true
+    }
+
+    /// It waits no more: whether it was woken, and what that did is to be undone.
+    pub fn end_wait(&self) -> bool {
+        std::mem::take(&mut *self.waiting.lock()).woken
+    }
+
+    fn rouse(&self) {
+        let mut waiting = self.waiting.lock();
+        if let Some(wake) = &waiting.wake
+            && !waiting.woken
+        {
+            waiting.woken = wake();
+        }
     }
 
     /// An outermost call begins.
@@ -241,6 +285,8 @@ impl Interrupter {
             if self.deadline.load(Ordering::SeqCst) == deadline {
                 self.expired.store(true, Ordering::Relaxed);
                 raise(&flags, true);
+                drop(flags);
+                self.rouse();
             }
         }
         true

@@ -40,6 +40,10 @@ pub fn refusals() -> u64 {
     REFUSALS.load(Ordering::Relaxed)
 }
 
+pub(super) fn count_refusal() {
+    REFUSALS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// A linear memory. wasmer owns one handle, the sandbox another.
 #[derive(Debug)]
 pub struct Linear {
@@ -255,7 +259,7 @@ impl Linear {
         let new = old.saturating_add(delta as usize * WASM_PAGE);
         if new > self.max || state.released || state.active.extend(new).is_err() {
             self.refused.store(new as u64, Ordering::Relaxed);
-            REFUSALS.fetch_add(1, Ordering::Relaxed);
+            count_refusal();
             return None;
         }
         self.forget_refusal();

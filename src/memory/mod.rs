@@ -15,6 +15,7 @@
 //! * [`Linear`]: a recycle (no wasm frame may be live) copies the image's bytes over the pages that were written. Where these
 //!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
 //!   dirty region to the cleaner: constant cost, whatever was leaked.
+//! * [`Shared`]: a memory that threads share, over bytes of V8's.
 //! * [`Leftover`]: a region that was left as it is, because requests of the system may still read and write it.
 //! * `os`: the same functions per platform; the portable backend is compiled everywhere.
 
@@ -26,6 +27,7 @@ mod os;
 mod pages;
 mod region;
 mod residency;
+mod shared;
 mod zeroed;
 
 pub use image::Image;
@@ -34,7 +36,13 @@ pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals
 pub use os::{Backend, backend, backend_refusal, descriptor_limit};
 pub use region::Region;
 pub use residency::Residency;
+pub use shared::{Expected, Shared, SharedAdapter, SharedHost, Unshared, shared_style};
 pub use zeroed::zeroed;
+
+/// Bytes of address space that the process has, where the system tells.
+pub fn address_space() -> Option<usize> {
+    os::address_space()
+}
 
 /// Bytes of a wasm page.
 pub const WASM_PAGE: usize = 64 * 1024;

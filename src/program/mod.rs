@@ -110,8 +110,7 @@ impl Reading {
 
     /// Why no host runs it, if none does.
     pub fn refused(&self) -> Option<&'static str> {
-        let threads = || self.glue.as_ref().is_some_and(|glue| glue.uses.pthreads);
-        refused::reason(&self.wasm).or_else(|| threads().then_some(refused::THREADS))
+        refused::reason(&self.wasm)
     }
 
     /// It is to be compiled with its allocator watched: another program than the same source without.

@@ -35,6 +35,9 @@ pub enum ImageError {
     /// Wasm can drop segments and does not say when, and nothing brings them back.
     #[error("its wasm drops data or element segments, which cannot be brought back")]
     Segments,
+    /// Other threads change its bytes.
+    #[error("its memory is shared between threads")]
+    Shared,
     /// The books of allocations know blocks that a rewind takes away.
     #[error("its allocations are being recorded")]
     Recorded,
@@ -74,6 +77,9 @@ impl StoreImage {
     pub fn take(store: &mut Store) -> Result<Self, ImageError> {
         if store.recorder().is_some() {
             return Err(ImageError::Recorded);
+        }
+        if store.has_shared() {
+            return Err(ImageError::Shared);
         }
         if store.drops_segments() {
             return Err(ImageError::Segments);

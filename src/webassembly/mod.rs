@@ -4,6 +4,7 @@
 
 mod image;
 mod store;
+pub mod threads;
 mod trap;
 mod types;
 

@@ -3,7 +3,7 @@
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
 use crate::engine::{Recorder, compiled::Compiled, state, store};
-use crate::memory::{Leftover, LinearHandle};
+use crate::memory::{Leftover, LinearHandle, Shared};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub struct Store {
     globals: FxHashMap<usize, InternalStoreHandle<VMGlobal>>,
     tags: Vec<InternalStoreHandle<VMTag>>,
     linears: FxHashMap<usize, LinearHandle>,
+    /// Memories of V8's that other threads may have, and whether this realm has made them.
+    shared: FxHashMap<usize, (Arc<Shared>, bool)>,
     /// Bytes that each memory may reach.
     pub memory_cap: Option<u64>,
     /// Tables whose definition is their own, by its address.
@@ -65,6 +67,7 @@ impl Default for Store {
             globals: FxHashMap::default(),
             tags: Vec::new(),
             linears: FxHashMap::default(),
+            shared: FxHashMap::default(),
             memory_cap: None,
             own_tables: FxHashSet::default(),
             js_tag: None,
@@ -193,6 +196,29 @@ impl Store {
             .get(&key)
             .map(|handle| VMExtern::Memory(*handle))
     }
+    pub fn has_memory(&self, key: usize) -> bool {
+        self.memories.contains_key(&key)
+    }
+    /// Takes a shared memory in, of which `memory` is this store's adapter.
+    pub fn adopt_shared(&mut self, shared: Arc<Shared>, memory: VMMemory, is_ours: bool) {
+        let handle = InternalStoreHandle::new(self.engine.objects_mut(), memory);
+        let key = self.name_memory(handle).key();
+        self.shared.insert(key, (shared, is_ours));
+    }
+    pub fn shared(&self, key: usize) -> Option<Arc<Shared>> {
+        self.shared.get(&key).map(|(shared, _)| shared.clone())
+    }
+    pub fn has_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+    /// The store is about to go, and what it has made is of no use to other threads either.
+    pub fn end_shared(&self) {
+        for (shared, is_ours) in self.shared.values() {
+            if *is_ours {
+                shared.end();
+            }
+        }
+    }
     pub fn memory_limits(&self, key: usize) -> Option<MemoryLimits> {
         let memory = self.memory(key)?;
         let ty = memory.ty();
@@ -238,11 +264,17 @@ impl Store {
     /// The growth that a memory was last refused, and what it may have, in bytes.
     pub fn refused_growth(&self) -> Option<(u64, u64)> {
         let refused = |linear: &LinearHandle| Some((linear.refused()?, linear.max() as u64));
-        self.linears.values().find_map(refused)
+        let shared =
+            |(shared, _): &(Arc<Shared>, bool)| Some((shared.refused()?, shared.cap() as u64));
+        let own = self.linears.values().find_map(refused);
+        own.or_else(|| self.shared.values().find_map(shared))
     }
     pub fn forget_refusals(&self) {
         for linear in self.linears.values() {
             linear.forget_refusal();
+        }
+        for (shared, _) in self.shared.values() {
+            shared.forget_refusal();
         }
     }
     pub fn linears(&self) -> impl Iterator<Item = &LinearHandle> {
@@ -253,14 +285,24 @@ impl Store {
         let known = self
             .linears
             .values()
-            .filter_map(|linear| linear.residency());
-        known.fold((0, 0), |(resident, dirty), one| {
-            (resident + one.resident, dirty + one.dirty)
-        })
+            .filter_map(|linear| linear.residency())
+            .map(|one| (one.resident, one.dirty));
+        let shared = self
+            .shared
+            .values()
+            .filter_map(|(shared, _)| shared.residency());
+        known
+            .chain(shared)
+            .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
     /// The memories themselves, which outlive the store for as long as somebody holds them.
     pub fn take_linears(&mut self) -> Vec<LinearHandle> {
         self.linears.drain().map(|(_, linear)| linear).collect()
+    }
+    /// Bytes of the memories that V8 knows nothing of.
+    pub fn unshared_bytes(&self) -> usize {
+        let shared: usize = self.shared.values().map(|(shared, _)| shared.len()).sum();
+        self.memory_bytes().saturating_sub(shared)
     }
     pub fn memory_bytes(&self) -> usize {
         self.memories

@@ -1,4 +1,5 @@
-//! ArrayBuffers and typed arrays. No address into one outlives a function of this file, but for those over memory of ours.
+//! ArrayBuffers and typed arrays. No address into one outlives a function of this file, but for those over memory of ours
+//! and over shared memory, which somebody keeps.
 
 use super::{Env, Failed, Res, Value, ViewType};
 use napi::sys;
@@ -62,6 +63,11 @@ impl Env {
     /// How many bytes these have.
     pub fn bytes_len(self, value: Value) -> Res<usize> {
         Ok(self.bytes_place(value)?.len)
+    }
+    /// Where the bytes of a typed array over a shared memory of V8's are, and how many; nowhere where it has none.
+    pub fn shared_place(self, value: Value) -> Res<(*mut u8, usize)> {
+        let place = self.bytes_place(value)?;
+        Ok((place.data, place.len))
     }
     /// The bytes, copied.
     pub fn bytes(self, value: Value) -> Res<Vec<u8>> {

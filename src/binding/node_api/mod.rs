@@ -181,6 +181,16 @@ impl Env {
     pub fn throw_type(self, message: &str) -> Failed {
         self.throw(self.type_error(message))
     }
+    /// Whether Node lets JavaScript run in this thread; not any more once it is to end.
+    pub fn runs_scripts(self) -> bool {
+        let object = self.object();
+        let (name, mut value) = (c"x", ptr::null_mut());
+        // SAFETY: a live object and a C string; a call that Node refuses where no script may run.
+        let status = unsafe {
+            sys::napi_get_named_property(self.0, object.raw(), name.as_ptr(), &mut value)
+        };
+        status == sys::Status::napi_ok
+    }
     /// Takes the pending exception; `undefined` when there is none.
     pub fn take_exception(self) -> Value {
         let mut value = ptr::null_mut();

@@ -5,6 +5,8 @@ mod module;
 mod objects;
 mod program;
 mod realm;
+mod shared;
+mod threads;
 mod value;
 
 use super::node_api::{Arguments, Entry, Env, Kind, Res, Value};
@@ -76,6 +78,12 @@ pub fn realm_counters(env: Env, a: &Arguments) -> Res<Value> {
 
 pub fn realm_interrupt(env: Env, a: &Arguments) -> Res<Value> {
     Realm::of(env, a[0])?.interrupter.interrupt();
+    Ok(env.undefined())
+}
+
+/// Another thread of the generation has failed: each call ends as if it were interrupted, before it begins.
+pub fn realm_fail(env: Env, a: &Arguments) -> Res<Value> {
+    Realm::of(env, a[0])?.fail();
     Ok(env.undefined())
 }
 
@@ -186,6 +194,10 @@ static FUNCTIONS: &[Entry] = &[
         run: realm_interrupt,
     },
     Entry {
+        name: "realmFail",
+        run: realm_fail,
+    },
+    Entry {
         name: "realmInterruptId",
         run: realm_interrupt_id,
     },
@@ -280,6 +292,70 @@ static FUNCTIONS: &[Entry] = &[
     Entry {
         name: "memoryBytes",
         run: objects::memory_bytes,
+    },
+    Entry {
+        name: "memoryShare",
+        run: shared::memory_share,
+    },
+    Entry {
+        name: "memoryGrowShared",
+        run: shared::memory_grow_shared,
+    },
+    Entry {
+        name: "memoryEndShared",
+        run: shared::memory_end_shared,
+    },
+    Entry {
+        name: "sharedMemories",
+        run: shared::shared_memories,
+    },
+    Entry {
+        name: "addressSpace",
+        run: shared::address_space,
+    },
+    Entry {
+        name: "threadsBegin",
+        run: threads::threads_begin,
+    },
+    Entry {
+        name: "threadsEnd",
+        run: threads::threads_end,
+    },
+    Entry {
+        name: "threadsEnter",
+        run: threads::threads_enter,
+    },
+    Entry {
+        name: "threadsLeave",
+        run: threads::threads_leave,
+    },
+    Entry {
+        name: "threadsLive",
+        run: threads::threads_live,
+    },
+    Entry {
+        name: "threadsFail",
+        run: threads::threads_fail,
+    },
+    Entry {
+        name: "threadsTakeFault",
+        run: threads::threads_take_fault,
+    },
+    Entry {
+        name: "threadsGroups",
+        run: threads::threads_groups,
+    },
+    Entry {
+        name: "moduleOwnMemories",
+        run: module::module_own_memories,
+    },
+    Entry {
+        name: "moduleSend",
+        run: threads::module_send,
+    },
+    Entry {
+        name: "moduleReceive",
+        run: threads::module_receive,
     },
     Entry {
         name: "tableNew",

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo, RawValue};
 use wasmer_vm::VMExtern;
 
-fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<Compiled>> {
+pub fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<Compiled>> {
     // SAFETY: `lib/webassembly` passes the external that compiling gave it and keeps it.
     unsafe { env.from_external::<Arc<Compiled>>(value) }
 }
@@ -105,7 +105,11 @@ pub fn module_compile_async(env: Env, a: &Arguments) -> Res<Value> {
 /// `[module, name, kind, detail, ...]` of the imports; the detail of a global is its type, plus 16 when mutable.
 pub fn module_imports(env: Env, a: &Arguments) -> Res<Value> {
     let module = module_of(env, a[0])?;
-    let imports = module.info().imports().collect::<Vec<_>>();
+    let info = module.info();
+    let imports = info
+        .imports()
+        .filter(|import| !vm::is_own_memory(import.module()))
+        .collect::<Vec<_>>();
     let mut flat = Vec::with_capacity(imports.len() * 4);
     for import in &imports {
         let detail = match import.ty() {
@@ -120,6 +124,21 @@ pub fn module_imports(env: Env, a: &Arguments) -> Res<Value> {
             env.uint(kind_of(import.ty()) as u32),
             env.uint(detail),
         ]);
+    }
+    env.list(flat)
+}
+
+/// `[minimum, maximum, ...]` of the shared memories of a module's own: whoever instantiates it gives them after its imports.
+pub fn module_own_memories(env: Env, a: &Arguments) -> Res<Value> {
+    let module = module_of(env, a[0])?;
+    let mut flat = Vec::new();
+    for import in module.info().imports() {
+        if let ExternType::Memory(ty) = import.ty()
+            && vm::is_own_memory(import.module())
+        {
+            let maximum = ty.maximum.unwrap_or(wasmer_types::Pages::max_value());
+            flat.extend([env.uint(ty.minimum.0), env.uint(maximum.0)]);
+        }
     }
     env.list(flat)
 }
@@ -163,7 +182,7 @@ fn kind_of(ty: &ExternType) -> ExternKind {
 }
 
 /// `(realm, module, imports) -> [value, ...]` in the order of the exports: function objects, or numbers that name
-/// the other kinds. An import is a JavaScript function, or the number of a wasm object.
+/// the other kinds. An import is a JavaScript function, or the number of a wasm object; the module's own shared memories follow.
 pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let module = module_of(env, a[1])?;

@@ -31,6 +31,7 @@ pub enum ErrorKind {
     Busy,
     Timeout,
     Interrupted,
+    Unsupported,
 }
 
 /// JavaScript functions that the realm calls; they never run user code but where said.
@@ -139,6 +140,8 @@ pub struct Realm {
     reported: Cell<i64>,
     /// As many refusals of growth there had been when the last call began.
     refusals: Cell<u64>,
+    /// Another thread of the generation has failed: no call begins any more.
+    failed: Cell<bool>,
 }
 
 thread_local! {
@@ -178,6 +181,7 @@ impl Realm {
             late: RefCell::default(),
             reported: Cell::new(0),
             refusals: Cell::new(memory::refusals()),
+            failed: Cell::new(false),
         })
     }
     pub fn of<'a>(env: Env, value: Value) -> Res<&'a Realm> {
@@ -272,10 +276,18 @@ impl Realm {
     /// point of its own.
     #[inline]
     pub fn stopping(&self) -> Option<Unwind> {
+        if self.failed.get() {
+            return Some(Unwind::Interrupted);
+        }
         if self.depth() == 0 || !self.interrupter.is_raised() {
             return None;
         }
         self.interrupter.name(Some(Unwind::unreachable()))
+    }
+    /// Another thread of the generation has failed: calls end with that from here on.
+    pub fn fail(&self) {
+        self.failed.set(true);
+        self.traps.set(self.traps.get() + 1);
     }
     #[cold]
     pub fn stopped(&self, why: Option<Unwind>) -> Failed {
@@ -659,7 +671,7 @@ impl Realm {
 
     /// Tells V8 how much lies behind this realm, so that it collects when much does.
     pub fn report(&self) {
-        let now = self.store.look(|store| store.memory_bytes() as i64);
+        let now = self.store.look(|store| store.unshared_bytes() as i64);
         let now = now.unwrap_or(0);
         let delta = now - self.reported.replace(now);
         if delta != 0 {
@@ -674,6 +686,7 @@ impl Realm {
                 "the module is still on the stack: release it after the call returned",
             ));
         }
+        self.store.look(|store| store.end_shared());
         self.empty();
         Ok(())
     }

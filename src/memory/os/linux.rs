@@ -181,6 +181,38 @@ pub fn dirty_bytes(base: *const u8, len: usize) -> Option<(usize, usize)> {
     Some((resident * page, private * page))
 }
 
+/// Bytes of address space that the process has.
+pub fn address_space() -> Option<usize> {
+    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = told.split(' ').next()?.parse().ok()?;
+    Some(pages * super::page_size())
+}
+
+/// Whether all of a range is mapped, and every access to it faults.
+pub fn faults(base: *const u8, len: usize) -> bool {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
+        return false;
+    };
+    let (mut at, end) = (base as usize, base as usize + len);
+    let mappings = maps.lines().filter_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (from, to) = range.split_once('-')?;
+        let address = |text| usize::from_str_radix(text, 16).ok();
+        Some((address(from)?, address(to)?, rest.starts_with("---")))
+    });
+    // They come in order.
+    for (from, to, closed) in mappings.filter(|(_, to, _)| *to > base as usize) {
+        if at >= end {
+            break;
+        }
+        if from > at || !closed {
+            return false;
+        }
+        at = to;
+    }
+    at >= end
+}
+
 /// For each page of a range of anonymous memory whether it may hold anything but zeroes, from the page map.
 pub fn touched_pages(base: *const u8, len: usize) -> Option<Vec<bool>> {
     // Systems that only look like Linux may have a page map that says nothing.

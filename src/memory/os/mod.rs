@@ -13,19 +13,21 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, dirty_bytes, map_private, memory_file, prefer_large_pages, punch, seal,
-    touched_pages, write, written_slowly,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file,
+    prefer_large_pages, punch, seal, touched_pages, write, written_slowly,
 };
 #[cfg(target_os = "linux")]
 pub use page_scan::written_pages;
 #[cfg(unix)]
-pub use unix::{decommit, descriptor_limit, hide, page_size, release, reserve, show};
+pub use unix::{decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show};
 #[cfg(windows)]
-pub use windows::{decommit, descriptor_limit, hide, page_size, release, reserve, show};
+pub use windows::{
+    decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show,
+};
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, dirty_bytes, map_private, memory_file, prefer_large_pages, punch, seal,
-    touched_pages, write, written_pages, written_slowly,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file,
+    prefer_large_pages, punch, seal, touched_pages, write, written_pages, written_slowly,
 };
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
@@ -127,6 +129,12 @@ mod without_cow {
     }
     pub fn touched_pages(_base: *const u8, _len: usize) -> Option<Vec<bool>> {
         None
+    }
+    pub fn address_space() -> Option<usize> {
+        None
+    }
+    pub fn faults(_base: *const u8, _len: usize) -> bool {
+        false
     }
     pub fn written_pages(_: *const u8, _: usize, _: usize, _: impl FnMut(usize, usize)) -> bool {
         false

@@ -108,6 +108,19 @@ pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
     }
 }
 
+/// Gives the pages of a range back that somebody else reserved: it reads as zeroes afterwards on Linux, and on other systems as
+/// zeroes or as before.
+///
+/// # Safety
+/// The range is anonymous memory, readable and writable, whose bytes nobody needs.
+pub unsafe fn drop_pages(base: *mut u8, len: usize) -> Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    // SAFETY: by the caller's promise.
+    check(unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) })
+}
+
 /// How many files the process may have open.
 pub fn descriptor_limit() -> usize {
     let mut limit = libc::rlimit {

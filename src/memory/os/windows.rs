@@ -79,6 +79,14 @@ pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
     }
 }
 
+/// Nothing: what V8 reserved, V8 gives back.
+///
+/// # Safety
+/// Nothing to promise.
+pub unsafe fn drop_pages(_base: *mut u8, _len: usize) -> Result<()> {
+    Ok(())
+}
+
 /// How many files the process may have open: the system sets no limit, this is ours.
 pub fn descriptor_limit() -> usize {
     8192
