@@ -223,7 +223,7 @@ pub fn run(data: &[u8]) {
     let steps = input.u8() % 32;
     let (mut rt, fake) = runtime(abi, input.0, meddle);
     register(&mut rt);
-    let image = rt.embind.snapshot();
+    let image = rt.embind.snapshot(&*rt.js());
     let js = rt.js();
     for generation in 2..4 {
         for _ in 0..steps {

@@ -164,7 +164,7 @@ pub fn run(data: &[u8]) {
         }
     }
     work(&mut rt, &fake, 4);
-    let image = rt.embind.snapshot();
+    let image = rt.embind.snapshot(&*rt.js());
     let live = rt.embind.live_handles();
     drop(describe(&rt.embind.reg, &rt.abi));
     let js = rt.js();

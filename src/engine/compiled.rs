@@ -170,7 +170,7 @@ pub fn compile_kept(
     let code = match cached {
         Some(cached) => cached.code,
         None => {
-            let code = Code::compile(bytes, None).map_err(|error| classify(&error.0))?;
+            let code = Code::compile(bytes, None).map_err(|error| classify(&error.0, bytes))?;
             if let Some(cache) = cache {
                 // Not being able to keep it costs the next process time, nothing else.
                 let _ = cache.store(&kept, &code, Cache::NOT_NOTED);
@@ -272,17 +272,34 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
         .any(|window| window == needle)
 }
 
-fn classify(message: &str) -> CompileFailure {
+fn classify(message: &str, bytes: &[u8]) -> CompileFailure {
     let message = message
         .rsplit_once("error: ")
         .map_or(message, |(_, reason)| reason)
         .trim()
         .to_owned();
-    if message.contains("legacy") && message.contains("exception") {
+    if uses_legacy_exceptions(bytes) {
         CompileFailure::LegacyExceptions(message)
     } else {
         CompileFailure::Invalid(message)
     }
+}
+
+/// Whether code of a module is in the first encoding of exceptions. What cannot be read ends the look.
+fn uses_legacy_exceptions(bytes: &[u8]) -> bool {
+    use wasmparser::{Operator as O, Parser, Payload};
+    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let bodies = payloads.filter_map(|payload| match payload {
+        Payload::CodeSectionEntry(body) => body.get_operators_reader().ok(),
+        _ => None,
+    });
+    let mut operators = bodies.flat_map(|operators| operators.into_iter().map_while(Result::ok));
+    operators.any(|operator| {
+        matches!(
+            operator,
+            O::Try { .. } | O::Catch { .. } | O::CatchAll | O::Rethrow { .. } | O::Delegate { .. }
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! wasmer's machine room: entering wasm without boxing values, host functions of any signature.
 
-use super::Func;
+use super::{Func, Unwind};
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -47,24 +47,29 @@ impl CallConfig {
     }
 }
 
-/// Enters wasm. `slots` holds the arguments and receives the results.
+/// Enters wasm. `slots` holds the arguments and receives the results. Where the system refuses a stack for the call, the trap is an
+/// [`Unwind::NoStack`].
 ///
 /// # Safety
 /// `func` belongs to a live store; `slots` points to `max(params, results)` values and outlives the call.
 #[inline]
 pub unsafe fn enter(config: &CallConfig, func: Func, slots: *mut RawValue) -> Result<(), Trap> {
-    // SAFETY: the caller vouches for `func`; the trampoline matches its signature by construction.
-    unsafe {
-        let func = func.0.as_ref();
-        wasmer_vm::wasmer_call_trampoline(
-            None,
-            &config.0,
-            func.vmctx,
-            func.call_trampoline,
-            func.func_ptr,
-            slots.cast(),
-        )
-    }
+    // Host functions catch their own panics; wasmer panics when it gets no stack.
+    let called = panic::catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller vouches for `func`; the trampoline matches its signature by construction.
+        unsafe {
+            let func = func.0.as_ref();
+            wasmer_vm::wasmer_call_trampoline(
+                None,
+                &config.0,
+                func.vmctx,
+                func.call_trampoline,
+                func.func_ptr,
+                slots.cast(),
+            )
+        }
+    }));
+    called.unwrap_or_else(|_| Err(Trap::User(Box::new(Unwind::NoStack(config.stack())))))
 }
 
 /// Makes a host function of any signature.

@@ -9,7 +9,6 @@ use super::{Owner, Raw, Recorder, Unwind};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::marker::PhantomPinned;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -431,19 +430,14 @@ impl Wasm {
             .map(|g| (g, unsafe { g.as_ref().val.u32 }));
         let paced = self.paced();
         self.depth += 1;
-        // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: a `Func` is of the store; `slots` has room by this function's contract; host functions reach this
-            // sandbox through the pointer given at instantiation, and no reference derived from `self` is used until the
-            // call returns.
-            unsafe { vm::enter(&self.config, func, slots.as_mut_ptr().cast()) }
-        }));
+        // SAFETY: a `Func` is of the store; `slots` has room by this function's contract; host functions reach this sandbox
+        // through the pointer given at instantiation, and no reference derived from `self` is used until the call returns.
+        let called = unsafe { vm::enter(&self.config, func, slots.as_mut_ptr().cast()) };
         self.depth -= 1;
         drop(paced);
         let ended = match called {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(trap)) => Err(self.ended(trap, stack_pointer)),
-            Err(_) => Err(Unwind::NoStack(self.config.stack())),
+            Ok(()) => Ok(()),
+            Err(trap) => Err(self.ended(trap, stack_pointer)),
         };
         if self.depth == 0
             && self.throws.is_some()

@@ -5,13 +5,12 @@ use super::value::{to_js, to_wasm};
 use crate::binding::ending;
 use crate::binding::node_api::{Failed, Kind, Ref, Res, Scope, Value, with_padded};
 use crate::engine::vm::{self, HostTrap};
-use crate::engine::{Exit, Trapped};
+use crate::engine::{Exit, Trapped, Unwind};
 use crate::webassembly::{ValueKind, line, message};
 use napi::sys;
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use wasmer_types::{FunctionType, RawValue, TrapCode};
 use wasmer_vm::Trap;
 
@@ -80,17 +79,8 @@ fn invoke(cell: &FunctionCell, args: &[Value]) -> Res<Value> {
     }
     let held = realm.enter()?;
     // SAFETY: the realm is live and `held` keeps it so; `slots` has room for arguments and results.
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| unsafe {
-        vm::enter(&realm.calls_with, cell.function.into(), slots.as_mut_ptr())
-    }));
-    let stopped = realm.leave(held, !matches!(outcome, Ok(Ok(()))));
-    // Host functions catch their own panics; wasmer panics when the system refuses it a stack.
-    let Ok(outcome) = outcome else {
-        let bytes = realm.calls_with.stack();
-        let message =
-            format!("the system refused {bytes} bytes of stack for a call: see the `stack` option");
-        return Err(realm.raise(ErrorKind::StackOverflow, &message));
-    };
+    let outcome = unsafe { vm::enter(&realm.calls_with, cell.function.into(), slots.as_mut_ptr()) };
+    let stopped = realm.leave(held, outcome.is_err());
     if let Err(trap) = outcome {
         if stopped.is_some() {
             return Err(realm.stopped(stopped));
@@ -133,6 +123,12 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
     let env = realm.env;
     if trap.is::<Crossing>() {
         return Ok(env.throw(realm.take_in_flight()?));
+    }
+    if trap.is::<Unwind>() {
+        let bytes = realm.calls_with.stack();
+        let message =
+            format!("the system refused {bytes} bytes of stack for a call: see the `stack` option");
+        return Ok(realm.raise(ErrorKind::StackOverflow, &message));
     }
     if let Some(exception) = trap.to_exception_ref() {
         let exnref = exception.to_u32_exnref();

@@ -97,7 +97,7 @@ fn only_what_is_known_and_of_the_right_type_is_called() {
     let func = Func(NonNull::dangling());
     let table = [None, Some(func)];
     let mut known = Known::default();
-    let mut call = |known: &Known| {
+    let call = |known: &Known| {
         let mut place = Place {
             memory: &mut [],
             table: &table,
