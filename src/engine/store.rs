@@ -5,6 +5,7 @@
 
 use super::compiled::{Compiled, compile, host_engine};
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
+use super::tunables::bounded;
 use super::vm::{self, CallConfig, HostBody};
 use super::{Code, Func, Heap, Recorder, Site, allocations, thunks};
 use crate::memory::{LinearHandle, collect_created};
@@ -56,7 +57,7 @@ impl Kept {
 /// Why an instance could not be made.
 #[derive(Debug)]
 pub enum InstantiateError {
-    /// An import is not of the type that is wanted.
+    /// An import is not of the type that is wanted, or a table is larger than any may be.
     Link(String),
     /// The system or a limit refused memory.
     Resource(String),
@@ -242,6 +243,9 @@ impl Store {
         let no_code = || InstantiateError::Link("not a native module".into());
         let artifact = code.module().sys_artifact().ok_or_else(no_code)?;
         let info = code.module().info();
+        for ty in info.tables.values() {
+            bounded(ty).map_err(InstantiateError::Link)?;
+        }
         let tunables = code.engine().tunables();
         // SAFETY: the objects are in a box that lives longer than the instance, and so does the code by the caller's promise.
         let (made, linears) = collect_created(cap, || unsafe {

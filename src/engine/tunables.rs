@@ -13,7 +13,7 @@ use wasmer_vm::{MemoryStyle, TableStyle};
 const TABLE_MAX: u32 = 10_000_000;
 
 /// The type with a maximum that the process can bear: wasm may grow a table without asking anybody.
-fn bounded(ty: &TableType) -> Result<TableType, String> {
+pub(super) fn bounded(ty: &TableType) -> Result<TableType, String> {
     if ty.minimum > TABLE_MAX {
         return Err(format!(
             "a table of {} entries: at most {TABLE_MAX} are possible",
