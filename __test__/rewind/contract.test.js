@@ -100,11 +100,13 @@ test('what is under way at a recycle does not go on', () => withFile({}, async (
   let dropped
   const listen = ({ sandbox, dropped: count }) => { if (sandbox === vm) dropped = count }
   subscribe('emvm:recycle', listen)
-  later(5).then(() => settled++, () => settled++)
+  let told
+  later(5).then(() => settled++, ({ code }) => { told = code })
   vm.recycle()
   unsubscribe('emvm:recycle', listen)
   await new Promise((resolve) => setTimeout(resolve, 60))
   assert.equal(settled, 0)
+  assert.equal(told, 'EMVM_ERR_STALE')
   assert.equal(dropped, 1)
   assert.equal(vm.exports.made(), 0)
   assert.equal(await later(5), 5)

@@ -10,6 +10,8 @@ const { AsyncLocalStorage } = require('node:async_hooks')
 
 const context = new AsyncLocalStorage()
 const [STARTING, ALIVE, ENDED] = ['starting', 'alive', 'ended']
+// Errors of work that a recycle ended: who waits for it is told; that nobody does is no failure.
+const untold = new WeakSet()
 let watching = false
 
 // What becomes of a generation's failures. Promises may hold it for ever, so that it leads to nothing once all is over.
@@ -69,10 +71,16 @@ function watch () {
   watching = true
   const { emit } = process
   const watched = function (event, ...rest) {
-    if (event === 'unhandledRejection' && context.getStore()?.take(rest[0])) return true
+    if (event === 'unhandledRejection' && (untold.has(rest[0]) || context.getStore()?.take(rest[0]))) return true
     return Reflect.apply(emit, this, [event, ...rest])
   }
   Object.defineProperty(process, 'emit', { value: watched, writable: true, configurable: true, enumerable: false })
 }
 
-module.exports = { Failures }
+function nobodys (error) {
+  watch()
+  untold.add(error)
+  return error
+}
+
+module.exports = { Failures, nobodys }

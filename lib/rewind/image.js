@@ -64,6 +64,7 @@ class Image {
     }
     realm.stale.begin()
     realm.registry.made.drain((object) => realm.stale.make(object))
+    realm.registry.literals.drain((object) => realm.stale.make(object))
     realm.registry.rewind()
     realm.next()
     realm.weak.rewind()

@@ -9,7 +9,8 @@ const { Registry } = require('./registry')
 const { Requests } = require('./requests')
 const { Image } = require('./image')
 const { moveLarge } = require('./vault')
-const { Stale, staleError } = require('./stale')
+const { nobodys } = require('../realm/failures')
+const { Stale, staleError, staleWork } = require('./stale')
 const { Walk } = require('./walk')
 const { verify } = require('./verify')
 const { valueOf } = require('./promises')
@@ -47,7 +48,8 @@ class Rewinder {
     this.registry = new Registry({
       instrument,
       uncovered: this.uncovered,
-      refuse: (what, generation) => { throw staleError(what, this.current() + generation - this.registry.generation, this.current()) }
+      refuse: (what, generation) => { throw staleError(what, this.current() + generation - this.registry.generation, this.current()) },
+      over: () => nobodys(staleWork(this.current()))
     })
     this.store = store
     this.next = next

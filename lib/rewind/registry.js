@@ -7,16 +7,18 @@
 const { Made } = require('./made')
 
 const { apply } = Reflect
+const MOST_LITERALS = 1 << 16
+const MOST_PROMISES = 1 << 16
 const { then: promiseThen } = Promise.prototype
-const never = () => new Promise(() => {})
 
 class Registry {
   // `instrument(text, what)`: text that is made at run time, instrumented; `uncovered`: told of what the image cannot know;
-  // `refuse(what, generation)` throws: something of a past generation was used.
-  constructor ({ instrument, uncovered, refuse }) {
+  // `refuse(what, generation)` throws: something of a past generation was used; `over()`: the error of what was under way.
+  constructor ({ instrument, uncovered, refuse, over }) {
     this.instrument = instrument
     this.uncovered = uncovered
     this.refuse = refuse
+    this.over = over
     // The global object as files see it.
     this.world = undefined
     // What this generation did that cannot be undone.
@@ -32,10 +34,13 @@ class Registry {
     // Awaits and thens that were begun and have not gone on.
     this.waiting = new Set()
     this.made = new Made()
+    // Object literals with functions, as many as can be found again.
+    this.literals = new Made(MOST_LITERALS)
     // 0 until the image is taken; then the number of the generation.
     this.generation = 0
-    // Awaits of this generation that have not gone on; how many the last rewind dropped.
-    this.begun = 0
+    // Awaits and promises of this generation that are not settled: how to reject them; how many awaits the last rewind dropped.
+    this.awaits = new Set()
+    this.promises = new Set()
     this.lastDropped = 0
     // Awaits that are settled and go on next.
     this.resuming = 0
@@ -67,13 +72,24 @@ class Registry {
     this.generation = -1
     this.sites = this.strong = this.roots = this.privates = []
     this.made.end()
+    this.literals.end()
   }
 
+  // Who waits for something of the past generation is told; nothing of the package's goes on.
   rewind () {
+    const { awaits, promises } = this
     this.generation++
-    this.lastDropped = this.begun
-    this.begun = 0
+    this.lastDropped = awaits.size
+    if (awaits.size + promises.size === 0) return
+    this.error = this.over()
+    for (const reject of awaits) reject(this.error)
+    for (const reject of promises) reject(this.error)
+    awaits.clear()
+    promises.clear()
   }
+
+  // Of what is settled after its generation.
+  #late () { return (this.error ??= this.over()) }
 
   #resumed = () => { this.resuming-- }
 
@@ -82,7 +98,10 @@ class Registry {
     if (typeof fn !== 'function' || this.$rw.on) return fn
     const registry = this
     const { generation } = this
-    return function (...args) { return generation === registry.generation ? apply(fn, this, args) : never() }
+    return function (...args) {
+      if (generation === registry.generation) return apply(fn, this, args)
+      throw registry.#late()
+    }
   }
 
   // Tells when what waits for a promise has gone on.
@@ -100,17 +119,32 @@ class Registry {
       return this.#watched(Promise.resolve(value))
     }
     const { generation } = this
-    this.begun++
     return new Promise((resolve, reject) => {
+      this.awaits.add(reject)
       const settle = (how) => (given) => {
+        // A rewind has rejected it.
         if (generation !== this.generation) return
-        this.begun--
+        this.awaits.delete(reject)
         // What waits goes on in the next microtask: until then no other generation may begin.
         this.resuming++
         how(given)
         queueMicrotask(this.#resumed)
       }
       apply(promiseThen, Promise.resolve(value), [settle(resolve), settle(reject)])
+    })
+  }
+
+  // `new Promise(executor)`.
+  #promise (executor) {
+    if (this.$rw.on || typeof executor !== 'function') return new Promise(executor)
+    return new Promise((resolve, reject) => {
+      const { promises } = this
+      if (promises.size < MOST_PROMISES) promises.add(reject)
+      const settles = (how) => (value) => {
+        promises.delete(reject)
+        how(value)
+      }
+      executor(settles(resolve), settles(reject))
     })
   }
 
@@ -132,8 +166,11 @@ class Registry {
       return this.#wait(given).then((value) => ({ done, value }))
     }
     const make = asynchronous === undefined || asynchronous === null ? sync : step
+    const { generation } = this
+    // What ends a loop of a past generation must not call the iterator.
+    const leave = (value) => generation === this.generation || generation === 0 ? make('return')(value) : Promise.resolve({ done: true, value })
     return {
-      [Symbol.asyncIterator]: () => ({ next: make('next'), ...(typeof iterator.return === 'function' && { return: make('return') }) })
+      [Symbol.asyncIterator]: () => ({ next: make('next'), ...(typeof iterator.return === 'function' && { return: leave }) })
     }
   }
 
@@ -178,6 +215,12 @@ class Registry {
       resumed (generation, value) {
         if (generation !== registry.generation && generation !== 0) registry.refuse('generator', generation)
         return value
+      },
+      over (generation) { if (generation !== registry.generation && generation !== 0) throw registry.#late() },
+      promise: (executor) => registry.#promise(executor),
+      literal (object) {
+        if (!this.on) registry.literals.add(object)
+        return object
       },
       create (proto, ...rest) {
         const object = apply(Object.create, Object, [proto, ...rest])

@@ -61,10 +61,17 @@ function staleError (name, generation, current) {
     { class: name, handleGeneration: generation, generation: current })
 }
 
+// What was under way when its generation ended, `generation`.
+function staleWork (generation) {
+  return new StaleHandleError(
+    `this was under way when generation ${generation} ended, and does not go on: await what belongs to a generation before the recycle`,
+    { class: 'Promise', handleGeneration: generation, generation: generation + 1 })
+}
+
 function nameOf (proto) {
   const constructor = describe(proto, 'constructor')
   const name = constructor && typeof constructor.value === 'function' ? describe(constructor.value, 'name') : undefined
   return name && typeof name.value === 'string' && name.value !== '' ? name.value : 'object'
 }
 
-module.exports = { Stale, staleError }
+module.exports = { Stale, staleError, staleWork }

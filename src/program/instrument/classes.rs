@@ -221,6 +221,7 @@ impl<'a> Walker<'_, 'a> {
     pub(super) fn object(&mut self, it: &ObjectExpression<'a>) {
         let slot = self.edits.reserve(it.span.start);
         let mut is_home = false;
+        let mut acts = false;
         for property in &it.properties {
             let property = match property {
                 ObjectPropertyKind::SpreadProperty(spread) => {
@@ -232,6 +233,10 @@ impl<'a> Walker<'_, 'a> {
             if property.computed {
                 self.visit_property_key(&property.key);
             }
+            acts |= matches!(
+                &property.value,
+                Expression::FunctionExpression(_) | Expression::ArrowFunctionExpression(_)
+            );
             match &property.value {
                 Expression::FunctionExpression(function)
                     if property.method || property.kind != PropertyKind::Init =>
@@ -250,9 +255,14 @@ impl<'a> Walker<'_, 'a> {
                 value => self.visit_expression(value),
             }
         }
-        if is_home {
-            self.edits.fill(slot, "$rw.keep(");
-            self.edits.close(it.span.end, ")");
-        }
+        let acts = acts && self.options.made;
+        let (open, close) = match (is_home, acts) {
+            (true, true) => ("$rw.keep($rw.literal(", "))"),
+            (true, false) => ("$rw.keep(", ")"),
+            (false, true) => ("$rw.literal(", ")"),
+            (false, false) => return,
+        };
+        self.edits.fill(slot, open);
+        self.edits.close(it.span.end, close);
     }
 }

@@ -20,6 +20,8 @@
 //! | `$rw.wait(v)` | `await v` |
 //! | `$rw.each(iterable)` | `for await (... of iterable)` |
 //! | `$rw.then(p, ...fs)`, `catch`, `finally` | `p.then(...fs)` and so on; `p` may be no promise |
+//! | `$rw.over(generation)` | where `catch` and `finally` begin in a function that goes on later: throws when it is of another generation |
+//! | `$rw.promise(f)` | `new Promise(f)` |
 //! | `$rw.guarded(f)` | a callback of the same where `p` is not known before (`p?.then(f)`, `p['then'](f)`) |
 //! | `$rw.bind(f, ...args)` | `f.bind(...args)`; `f` may be no function |
 //! | `$rw.bindIf(f, ...args)` | `f?.bind(...args)` |
@@ -32,8 +34,9 @@
 //! | | |
 //! | --- | --- |
 //! | `$rw.made(o)` | `o` is being constructed; returns `o`. One object may be told more than once |
+//! | `$rw.literal(o)` | `o` is an object literal with functions; returns `o` |
 //! | `$rw.create(...)` | `Object.create(...)` |
-//! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts; `resumed` returns `v` or throws when it is another |
+//! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts, and so does an asynchronous function with a `try`; `resumed` returns `v` or throws when it is another |
 //!
 //! Numbers of registrations need not differ between texts: each `$rwN` is read by its own registration alone, also where a text
 //! that is evaluated stands within another. The same text is instrumented once in a process ([`kept`]).

@@ -23,6 +23,8 @@ pub(super) struct Walker<'t, 'a> {
     pub strict: bool,
     /// How the names of a pattern are declared.
     declaring: How,
+    /// Of the functions on the way: whether they may go on later, and whether they then could catch what ends them.
+    resuming: Vec<Resuming>,
     /// Whether a method on the way uses `super`.
     pub homes: Vec<bool>,
     /// It imports or exports.
@@ -45,7 +47,13 @@ pub(super) const REFLECTING: [&str; 7] = [
 ];
 
 /// Names of the language that splices rely on.
-const RELIED_ON: [&str; 3] = ["Object", "Reflect", "eval"];
+const RELIED_ON: [&str; 4] = ["Object", "Reflect", "eval", "Promise"];
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Resuming {
+    may: bool,
+    catches: bool,
+}
 
 impl<'t, 'a> Walker<'t, 'a> {
     pub fn new(
@@ -65,6 +73,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             sites: Vec::new(),
             strict: false,
             declaring: How::Var,
+            resuming: Vec::new(),
             homes: Vec::new(),
             module_syntax: false,
             own,
@@ -248,9 +257,11 @@ impl<'t, 'a> Walker<'t, 'a> {
             return Captures::default();
         };
         let start = self.after_directives(&body.directives, body.span.start + 1);
+        self.begin_function(it.r#async || it.generator);
         let separate = self.parameters(&it.params);
         self.asm(&body.directives);
         self.visit_statements(&body.statements);
+        let notes = self.end_function() || (it.generator && self.options.made);
         let mut inner = separate.then(|| self.leave());
         // Its own name means the function, unless something else in it has that name.
         if let Some(name) = own_name {
@@ -281,6 +292,9 @@ impl<'t, 'a> Walker<'t, 'a> {
             own_in_head || scope.implicit_head,
             it.generator,
         );
+        if notes {
+            self.note_generation(start);
+        }
         if self.options.made {
             self.tell_made(it, &captures, method, start);
         }
@@ -364,10 +378,7 @@ impl<'t, 'a> Walker<'t, 'a> {
         (at, separator): (u32, &str),
     ) {
         match method {
-            _ if it.generator => {
-                self.edits
-                    .start(at, format!("{separator}const $rwG=$rw.generation;"));
-            }
+            _ if it.generator => {}
             Method::Constructor { derived: false } => {
                 self.edits.start(at, format!("{separator}$rw.made(this);"));
             }
@@ -376,6 +387,30 @@ impl<'t, 'a> Walker<'t, 'a> {
                 self.edits.start(at, code);
             }
             _ => {}
+        }
+    }
+
+    fn begin_function(&mut self, may: bool) {
+        self.resuming.push(Resuming {
+            may,
+            catches: false,
+        });
+    }
+    /// Whether the function must know its generation.
+    fn end_function(&mut self) -> bool {
+        self.resuming.pop().is_some_and(|it| it.catches)
+    }
+    fn note_generation(&mut self, (at, separator): (u32, &str)) {
+        self.edits
+            .start(at, format!("{separator}const $rwG=$rw.generation;"));
+    }
+    /// At the start of what would run when the generation of a function that goes on later is over.
+    fn may_be_over(&mut self, block: Span) {
+        if let Some(function) = self.resuming.last_mut()
+            && function.may
+        {
+            function.catches = true;
+            self.edits.start(block.start + 1, "$rw.over($rwG);");
         }
     }
 
@@ -395,11 +430,14 @@ impl<'t, 'a> Walker<'t, 'a> {
         let strict = self.strict;
         self.strict |= it.has_use_strict_directive();
         self.enter(Boundary::Arrow, true);
+        self.begin_function(it.r#async);
         let separate = self.parameters(&it.params);
+        let mut notes = None;
         match &it.body {
             ArrowFunctionBody::FunctionBody(body) => {
                 let start = self.after_directives(&body.directives, body.span.start + 1);
                 self.visit_statements(&body.statements);
+                notes = self.end_function().then_some(start);
                 let mut inner = separate.then(|| self.leave());
                 let scope = self.leave();
                 self.tell_function(
@@ -415,6 +453,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             body => {
                 let at = body.span().start;
                 self.visit_expression(body.to_expression());
+                self.end_function();
                 if separate {
                     self.leave();
                 }
@@ -426,6 +465,9 @@ impl<'t, 'a> Walker<'t, 'a> {
                     self.edits.close(it.span.end, ")}");
                 }
             }
+        }
+        if let Some(start) = notes {
+            self.note_generation(start);
         }
         self.strict = strict;
     }
@@ -681,6 +723,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             self.declaring = outer;
             self.top().phase = Phase::Body;
         }
+        self.may_be_over(it.body.span);
         self.visit_block_statement(&it.body);
         let scope = self.leave();
         if let Some(matter) = Matter::of(&scope, &[], |_| false) {
@@ -895,6 +938,16 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
     fn visit_switch_statement(&mut self, it: &SwitchStatement<'a>) {
         self.switch(it);
     }
+    fn visit_try_statement(&mut self, it: &TryStatement<'a>) {
+        self.visit_block_statement(&it.block);
+        if let Some(handler) = &it.handler {
+            self.visit_catch_clause(handler);
+        }
+        if let Some(finalizer) = &it.finalizer {
+            self.may_be_over(finalizer.span);
+            self.visit_block_statement(finalizer);
+        }
+    }
     fn visit_catch_clause(&mut self, it: &CatchClause<'a>) {
         self.catch(it);
     }
@@ -917,6 +970,17 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
     }
     fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
         self.call(it, false);
+    }
+    fn visit_new_expression(&mut self, it: &NewExpression<'a>) {
+        let promise = matches!(&it.callee, Expression::Identifier(id) if id.name == "Promise");
+        let one = matches!(it.arguments.as_slice(), [one] if !one.is_spread());
+        if promise && one && !self.own.contains(&"Promise") {
+            self.edits
+                .replace(it.span.start, it.callee.span().end, "$rw.promise");
+            self.visit_arguments(&it.arguments);
+        } else {
+            walk_js::walk_new_expression(self, it);
+        }
     }
     fn visit_chain_expression(&mut self, it: &ChainExpression<'a>) {
         match &it.expression {

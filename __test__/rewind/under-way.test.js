@@ -1,0 +1,116 @@
+'use strict'
+
+// What is under way at a rewind does not go on; who waits for it is told by EMVM_ERR_STALE, and nobody else is.
+
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const { openFile } = require('./support')
+
+const TEXT = `
+  let seen = []
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 15))
+  const steps = async function * () { try { for (let n = 0; ; n++) { await pause(); yield n } } catch (e) { seen.push('caught in a generator') } finally { seen.push('left a generator') } }
+  exports.seen = () => seen.join()
+  exports.plain = async () => { await pause(); seen.push('went on') }
+  exports.direct = pause
+  exports.tried = async () => { try { await pause(); seen.push('went on') } catch (e) { seen.push('caught'); return 'caught' } finally { seen.push('finally') } }
+  exports.nested = async () => { try { return await exports.tried() } catch { return 'caught outside' } }
+  exports.chain = () => pause().then(() => seen.push('then'), () => seen.push('rejected')).catch(() => seen.push('catch')).finally(() => seen.push('finally'))
+  exports.all = () => Promise.all([pause(), exports.tried(), 1])
+  exports.arrow = async (list) => { for (const x of list) try { await pause() } finally { seen.push(x) } }
+  exports.loop = async () => { for await (const n of steps()) seen.push(n) }
+  exports.custom = async () => { for await (const n of { [Symbol.asyncIterator]: () => ({ next: async () => ({ value: 1, done: false }), return: async () => { seen.push('returned'); return {} } }) }) await pause() }
+  exports.callback = async (fn) => { try { return await fn() } finally { seen.push('after the callback') } }
+  exports.steps = steps
+  exports.sync = function * () { let n = 0; try { for (;;) yield n++ } catch (e) { seen.push('caught'); yield 'caught' } finally { seen.push('finally') } }
+  exports.handle = (n) => ({ n, up: async () => { seen.push('up'); return ++n }, get twice () { return 2 * n }, inner: { down () { return --n } }, list: [1] })
+  exports.data = () => ({ rows: [{ a: 1 }] })
+`
+
+async function withFile (work) {
+  const file = await openFile(TEXT, { rewind: true })
+  const unhandled = []
+  const listen = (error) => { unhandled.push(error) }
+  process.on('unhandledRejection', listen)
+  try {
+    await work(file.vm)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(file.vm.exports.seen(), '', 'nothing of a past generation ran')
+    assert.deepEqual(unhandled, [])
+  } finally {
+    process.off('unhandledRejection', listen)
+    file.close()
+  }
+}
+
+const stale = (error) => {
+  assert.equal(error.code, 'EMVM_ERR_STALE')
+  assert.match(error.message, /under way when generation \d+ ended/)
+  return true
+}
+
+for (const name of ['plain', 'direct', 'tried', 'nested', 'chain', 'all', 'loop', 'custom']) {
+  test(`who waits is told: ${name}`, () => withFile(async (vm) => {
+    const [one, two] = [vm.exports[name](), vm.exports[name]()]
+    await new Promise((resolve) => setImmediate(resolve))
+    vm.recycle()
+    await assert.rejects(one, stale)
+    // Later, too.
+    vm.recycle()
+    await assert.rejects(two, stale)
+    assert.equal(vm.exports.seen(), '')
+  }))
+}
+
+test('who waits is told: arguments, callbacks of the caller\'s, iterators', () => withFile(async (vm) => {
+  const work = vm.exports.arrow([1, 2])
+  const outer = vm.exports.callback(async () => { await vm.exports.direct() })
+  const steps = vm.exports.steps()
+  const next = steps.next()
+  await vm.isReady()
+  await assert.rejects(work, stale)
+  await assert.rejects(outer, stale)
+  await assert.rejects(next, stale)
+}))
+
+test('nobody need wait', () => withFile(async (vm) => {
+  for (const name of ['plain', 'direct', 'tried', 'nested', 'chain', 'all', 'loop', 'custom']) vm.exports[name]()
+  vm.recycle()
+}))
+
+test('what is not under way is as ever', () => withFile(async (vm) => {
+  const { exports } = vm
+  assert.equal(await exports.callback(async () => 5), 5)
+  await exports.direct()
+  await assert.rejects(exports.callback(() => { throw new Error('mine') }), { message: 'mine' })
+  assert.equal(exports.seen(), 'after the callback,after the callback')
+  vm.recycle()
+}))
+
+test('a generator of a past generation, with code to catch what ends it', () => withFile(async (vm) => {
+  const it = vm.exports.sync()
+  const other = vm.exports.sync()
+  assert.deepEqual([it.next().value, it.next().value, other.next().value], [0, 1, 0])
+  vm.recycle()
+  assert.throws(() => it.next(), { code: 'EMVM_ERR_STALE' })
+  assert.throws(() => other.return(), { code: 'EMVM_ERR_STALE' })
+}))
+
+test('plain objects with functions', () => withFile(async (vm) => {
+  const handle = vm.exports.handle(1)
+  const { inner } = handle
+  const data = vm.exports.data()
+  assert.equal(await handle.up(), 2)
+  vm.recycle()
+  assert.throws(() => handle.up(), { code: 'EMVM_ERR_STALE' })
+  assert.throws(() => handle.twice, { code: 'EMVM_ERR_STALE' })
+  assert.throws(() => inner.down(), { code: 'EMVM_ERR_STALE' })
+  assert.deepEqual([handle.n, handle.list, data], [1, [1], { rows: [{ a: 1 }] }])
+}))
+
+test('a file with a Promise of its own', async () => {
+  const file = await openFile('exports.mine = (Promise) => new Promise(() => {})', { rewind: true })
+  class Other { constructor (f) { this.f = f } }
+  assert.ok(file.vm.exports.mine(Other) instanceof Other)
+  file.close()
+})
