@@ -2,7 +2,8 @@
 
 // The image: what the package's JavaScript was right after its start, and its restoration in place.
 
-const { ObjectRecord, BareRecord, ArrayRecord, comparatorOf } = require('./records')
+const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, PagedRecord, comparatorOf } = require('./records')
+const { Scan } = require('./scan')
 const { Views } = require('./views')
 const { Unrestorable } = require('./steps')
 
@@ -26,15 +27,18 @@ class Image {
     this.bytes = 0
     /** Made when first needed. @type {Map<object, any> | undefined} */
     this.byObject = undefined
-    for (const buffer of walk.buffers.values()) this.bytes += buffer.saved.length
+    const buffers = [...walk.buffers.values()].map((record) => PagedRecord.of(record) ?? record)
+    for (const { size } of buffers) this.bytes += size
     this.views = new Views(realm.store.memories(), walk)
-    this.#sort([...walk.records], [...walk.buffers.values()])
+    this.#sort([...walk.records], buffers)
+    this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras])
   }
 
   #sort (records, buffers) {
     this.buffers = buffers
     this.arrays = []
     this.bare = []
+    this.extras = []
     this.others = []
     const shapes = new Map()
     for (const record of records) {
@@ -44,7 +48,8 @@ class Image {
         const key = record.data.some((each) => typeof each === 'symbol') ? undefined : JSON.stringify(record.data)
         if (!shapes.has(key)) shapes.set(key, [])
         shapes.get(key).push(record)
-      } else this.others.push(record)
+      } else if (record instanceof ExtrasRecord && record.extras.length === 0) this.extras.push(record)
+      else this.others.push(record)
     }
     this.shapes = [...shapes].map(([key, list]) => ({
       records: list,
@@ -54,7 +59,7 @@ class Image {
 
   // Everything, in place; gives how much had to be put back.
   restore () {
-    const { realm, shapes, bare, arrays, others, buffers, scopes } = this
+    const { realm, scan, others, buffers, scopes } = this
     let count = 0
     const left = (value) => {
       if (typeof value !== 'object' || value === null || this.seen.has(value)) return
@@ -76,16 +81,26 @@ class Image {
     this.views.renew()
     for (let at = 0; at < scopes.length; at++) restoreScope(scopes[at])
     for (const { site, list, at } of this.constants) site.setOne(site.count + at, list[at])
+    count += scan !== undefined && scan.isRecorded ? scan.restore(left) : this.#restoreEach(left)
+    count += this.#restoreTouched(left)
+    for (let at = 0; at < others.length; at++) count += others[at].restore(left)
+    for (let at = 0; at < buffers.length; at++) count += buffers[at].restore()
+    if (realm.registry.undone !== undefined) throw new Unrestorable(realm.registry.undone)
+    if (scan !== undefined && !scan.isRecorded) scan.record()
+    return count
+  }
+
+  // By asking each for its keys and values.
+  #restoreEach (left) {
+    const { shapes, bare, arrays, extras } = this
+    let count = 0
     for (let at = 0; at < shapes.length; at++) {
       const { records, same } = shapes[at]
       for (let each = 0; each < records.length; each++) count += records[each].restore(left, same)
     }
-    count += this.#restoreTouched(left)
     for (let at = 0; at < bare.length; at++) count += bare[at].restore(left)
     for (let at = 0; at < arrays.length; at++) count += arrays[at].restore(left)
-    for (let at = 0; at < others.length; at++) count += others[at].restore(left)
-    for (let at = 0; at < buffers.length; at++) count += buffers[at].restore()
-    if (realm.registry.undone !== undefined) throw new Unrestorable(realm.registry.undone)
+    for (let at = 0; at < extras.length; at++) count += extras[at].restore(left)
     return count
   }
 

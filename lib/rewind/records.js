@@ -3,6 +3,7 @@
 // What the image keeps of an object, and how that is put back: one class for each kind. Each compares before it writes: most
 // objects are as they were, and a write costs more than a read. `restore()` gives how much had to be put back.
 
+const { load } = require('../binding')
 const { functionOf } = require('../evaluate')
 const { Unrestorable } = require('./steps')
 
@@ -47,6 +48,18 @@ class ObjectRecord {
     this.defined = this.special.filter(([, { writable, configurable }]) => configurable && writable !== true)
   }
 
+  // A function whose `prototype` is its own.
+  get hasPrototype () { return this.names.includes('prototype') }
+
+  // What its fields have, `prototype` last: see `Scan`.
+  watched () {
+    const hidden = this.hidden?.map(([, , value]) => value) ?? []
+    const special = this.special.filter(([, descriptor]) => descriptor.value !== undefined && !descriptor.writable).map(([, { value }]) => value)
+    const isConstructor = typeof this.object === 'function' && this.hasPrototype
+    if (hidden.length === 0 && special.length === 0 && !isConstructor) return this.values
+    return [...this.values, ...special, ...hidden, ...(isConstructor ? [describe(this.object, 'prototype').value] : [])]
+  }
+
   hide (get, set, value) { (this.hidden ??= []).push([get, set, value]) }
 
   // Nothing of it can change.
@@ -89,6 +102,12 @@ class ObjectRecord {
     let count = 0
     if (!this.sameShape()) count += this.#reshape(left)
     if (same === undefined || !same(this.object, this.values)) count += this.#rewrite(left)
+    return this.defined.length > 0 || this.hidden !== undefined ? count + this.#restoreSpecial() : count
+  }
+
+  // The properties are what they were; their values need not be.
+  restoreValues (left) {
+    const count = this.#rewrite(left)
     return this.defined.length > 0 || this.hidden !== undefined ? count + this.#restoreSpecial() : count
   }
 
@@ -140,10 +159,13 @@ class ObjectRecord {
       count++
     }
     const rest = ownKeys(object)
-    if (rest.length === keys.length && rest.every((key, at) => key === keys[at])) return count
+    // From the first that is not in its place on.
+    let kept = 0
+    while (kept < rest.length && rest[kept] === keys[kept]) kept++
+    if (kept === keys.length) return count
     const specials = new Map(special)
     const saved = new Map(data.map((key, at) => /** @type {[PropertyKey, any]} */ ([key, values[at]])))
-    for (const key of keys) {
+    for (const key of keys.slice(kept)) {
       const present = describe(object, key)
       if (present !== undefined) {
         if (!present.configurable) continue
@@ -393,6 +415,30 @@ class ExtrasRecord {
   }
 }
 
+// Bytes of the package's own, where the system tells which of their pages were written.
+class PagedRecord {
+  // Undefined where it does not; `record`: of all of a buffer.
+  static of (record) {
+    const pages = record.isPart || record.resizable ? null : load().pageBuffer(record.buffer)
+    return pages === null ? undefined : new PagedRecord(record, pages)
+  }
+
+  constructor ({ buffer, now, saved }, pages) {
+    this.buffer = buffer
+    this.now = now
+    this.size = saved.length
+    this.pages = pages
+  }
+
+  get same () { return this.now.byteLength === this.size && this.pages.same(this.buffer) }
+
+  restore () {
+    const written = this.now.byteLength === this.size ? this.pages.restore(this.buffer) : null
+    if (written === null) throw new Unrestorable('an ArrayBuffer was transferred')
+    return written ? 1 : 0
+  }
+}
+
 // Bytes of the package's own.
 class BufferRecord {
   constructor (buffer, view) {
@@ -403,6 +449,8 @@ class BufferRecord {
     this.isPart = view !== undefined
     this.resizable = view === undefined && buffer.resizable === true
   }
+
+  get size () { return this.saved.length }
 
   get same () { return this.now.byteLength === this.saved.byteLength && compareBytes(this.saved, this.now) === 0 }
 
@@ -462,4 +510,4 @@ function comparatorOf (keys) {
   return functionOf(['is'], `return (o, v) => ${terms.join('&&')}`)(is)
 }
 
-module.exports = { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, ExtrasRecord, BufferRecord, comparatorOf, nameOf, afterElements }
+module.exports = { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, ExtrasRecord, BufferRecord, PagedRecord, comparatorOf, nameOf, afterElements }

@@ -7,7 +7,7 @@ const { placesOf, maker } = require('./views')
 
 // Less than this is compared byte for byte.
 const WORTH_IT = 2 * 2 ** 20
-const LARGE = 64 * 1024
+const LARGE = 4096
 const PAGE = 65536
 // V8 starts a garbage collection for each larger buffer that it is shown.
 const CHUNK = 32 * 2 ** 20

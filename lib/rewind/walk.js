@@ -18,7 +18,7 @@ const MAX_LISTED = 512
 const NODE_POOL = 8192
 const NONE = Object.freeze([])
 // From here on a buffer may be moved: see vault.js.
-const LARGE = 64 * 1024
+const LARGE = 4096
 
 class Walk {
   // `realm`: see `Rewinder`; `start`: { sites, objects, named }, where the walk begins; `values`: what promises are fulfilled

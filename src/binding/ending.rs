@@ -48,15 +48,16 @@ impl V8 {
     }
 }
 
+/// A function that Node exports.
 #[cfg(unix)]
-fn symbol(name: &CStr) -> Option<*mut c_void> {
+pub(super) fn symbol(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: a look-up by name among what the process has loaded.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)
 }
 
 #[cfg(not(unix))]
-fn symbol(_: &CStr) -> Option<*mut c_void> {
+pub(super) fn symbol(_: &CStr) -> Option<*mut c_void> {
     None
 }
 
@@ -180,6 +181,11 @@ impl Waker {
             unsafe { (v8.terminate)(self.isolate as Isolate) };
         }
     }
+}
+
+/// Whether the engine is V8.
+pub fn is_v8() -> bool {
+    V8::get().is_some()
 }
 
 /// Whether the JavaScript of this thread is to end, or ends already.

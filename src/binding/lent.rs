@@ -5,8 +5,8 @@
 //! `ArrayBuffer.prototype.transfer` moves the memory into a buffer that nobody here knows. So what shows memory to
 //! JavaScript is made here and nowhere else, and who ends a generation asks for the [`Claim`] on its memory first.
 
-use super::in_flight;
 use super::node_api::{Env, Reference, Value};
+use super::{in_flight, quiet};
 use napi::sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -33,6 +33,8 @@ pub struct Lent {
     before: RefCell<Option<Reference>>,
     /// Requests of an earlier generation may have the memory, too.
     owed: Cell<bool>,
+    /// Of some buffers nobody tells when they are out of sight.
+    quiet: Cell<bool>,
 }
 
 /// Somebody may have the memory that a generation leaves.
@@ -63,6 +65,12 @@ impl Lent {
     pub fn buffer(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
         if !self.given.replace(true) && in_flight::under_way() > 0 {
             *self.before.borrow_mut() = in_flight::listed(env);
+        }
+        if len >= quiet::LEAST
+            && let Some(buffer) = quiet::buffer(env, base, len)
+        {
+            self.quiet.set(true);
+            return Some(buffer);
         }
         let sight = Rc::into_raw(self.sight.borrow().clone());
         // SAFETY: whoever gives the memory up asks for the claim on it first.
@@ -101,6 +109,10 @@ impl Lent {
         if !taken && requests.is_none() {
             return None;
         }
+        if self.quiet.get() {
+            // What is taken away now, or will be, is in sight for ever.
+            std::mem::forget(self.sight.borrow().clone());
+        }
         let buffers = live
             .iter()
             .filter_map(|buffer| Reference::weak(env, *buffer));
@@ -115,7 +127,7 @@ impl Lent {
             buffers: buffers.collect(),
             taken,
             sight: self.sight.borrow().clone(),
-            sight_tells: !self.owed.get(),
+            sight_tells: !self.owed.get() && !self.quiet.get(),
             past,
         })
     }
@@ -141,6 +153,7 @@ impl Lent {
             return;
         }
         self.owed.set(false);
+        self.quiet.set(false);
         self.escaped.set(false);
         self.past.borrow_mut().clear();
         self.before.take();

@@ -17,8 +17,11 @@ mod js;
 mod lent;
 pub mod memory;
 mod node_api;
+mod pages;
 mod program;
+mod quiet;
 pub mod sandbox;
+mod scan;
 mod table;
 pub mod webassembly;
 

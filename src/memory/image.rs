@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// where pages have changed, and between them runs of its own: equal pages are shared.
 #[derive(Debug)]
 pub struct Image {
-    /// Always whole wasm pages.
+    /// Whole pages: of wasm, for a linear memory.
     len: usize,
     /// In order, whole pages, not overlapping. What lies between and behind them is zeroes.
     parts: Box<[Part]>,
@@ -65,7 +65,7 @@ impl Image {
         touched: impl Fn(usize) -> bool,
         backend: Backend,
     ) -> Result<Self, Error> {
-        debug_assert_eq!(bytes.len() % WASM_PAGE, 0);
+        debug_assert_eq!(bytes.len() % os::page_size(), 0);
         let runs: Vec<_> = runs(bytes, touched).collect();
         let filled = runs.last().map_or(0, |(at, run)| at + run.len());
         let parts = match backend {

@@ -385,8 +385,24 @@ impl Linear {
     /// Where the memory differs from `image`, in words. No wasm frame may be live.
     pub fn difference(&self, image: &Arc<Image>) -> Result<Option<String>, Error> {
         let state = self.state.lock();
+        let touched = os::touched_pages(state.active.base(), state.len);
         // SAFETY: `[0, len)` is accessible, and nobody writes to it meanwhile.
-        image.difference(unsafe { std::slice::from_raw_parts(state.active.base(), state.len) })
+        let found =
+            image.difference(unsafe { std::slice::from_raw_parts(state.active.base(), state.len) });
+        // Pages that are there only because they were looked at would cost each recycle that asks which were written.
+        let mut at = 0;
+        for same in touched
+            .unwrap_or_default()
+            .chunk_by(|one, other| one == other)
+        {
+            let len = same.len() * os::page_size();
+            if !state.held && !same[0] && at + len <= state.len {
+                // SAFETY: nothing was written to them, so they show the same again.
+                let _ = unsafe { os::decommit(state.active.base().add(at), len) };
+            }
+            at += len;
+        }
+        found
     }
 
     /// Goes back to the image. No wasm frame may be live, and views of the old bytes must have been detached.

@@ -16,10 +16,12 @@
 //!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
 //!   dirty region to the cleaner: constant cost, whatever was leaked.
 //! * [`Shared`]: a memory that threads share, over bytes of V8's.
+//! * [`Foreign`]: large buffers of JavaScript's, brought back by the same means.
 //! * [`Leftover`]: a region that was left as it is, because requests of the system may still read and write it.
 //! * `os`: the same functions per platform; the portable backend is compiled everywhere.
 
 mod cleaner;
+mod foreign;
 mod image;
 mod leftover;
 mod linear;
@@ -30,6 +32,7 @@ mod residency;
 mod shared;
 mod zeroed;
 
+pub use foreign::Foreign;
 pub use image::Image;
 pub use leftover::Leftover;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};

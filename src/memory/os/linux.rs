@@ -153,6 +153,35 @@ pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed, offset: us
     }
 }
 
+/// The whole pages that the C library's allocator mapped for one large allocation, and for nothing else: (address, bytes).
+///
+/// glibc notes that before what it gives away, for those that it maps; it unmaps them as a whole when they are freed.
+pub fn own_pages(bytes: &[u8]) -> Option<(usize, usize)> {
+    const HEADER: usize = 2 * size_of::<usize>();
+    const IS_MAPPED: usize = 2;
+    const FLAGS: usize = 7;
+    let page = super::page_size();
+    let data = bytes.as_ptr() as usize;
+    if !is_glibc() || data % page != HEADER {
+        return None;
+    }
+    let start = data - HEADER;
+    // SAFETY: the words lie on the page that `bytes` begin on, which can be read.
+    let [before, size] = unsafe { *(start as *const [usize; 2]) };
+    let len = size & !FLAGS;
+    let is_own = before == 0 && size & FLAGS == IS_MAPPED && len.is_multiple_of(page);
+    (is_own && len >= HEADER + bytes.len() && len - HEADER - bytes.len() < 2 * page)
+        .then_some((start, len))
+}
+
+fn is_glibc() -> bool {
+    static IS: OnceLock<bool> = OnceLock::new();
+    // SAFETY: a look-up by name among what the process has loaded.
+    *IS.get_or_init(|| {
+        !unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"gnu_get_libc_version".as_ptr()) }.is_null()
+    })
+}
+
 /// With `EMVM_LARGE_PAGES=1`, lets the system back a range of anonymous memory by large pages. Not by default: where the
 /// machine is itself virtual and young, a large page is often memory that its host has yet to find, at milliseconds each.
 ///

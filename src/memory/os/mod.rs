@@ -13,11 +13,11 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, own_pages,
     prefer_large_pages, punch, seal, touched_pages, write, written_slowly,
 };
 #[cfg(target_os = "linux")]
-pub use page_scan::written_pages;
+pub use page_scan::{tells_written_pages, written_pages};
 #[cfg(unix)]
 pub use unix::{decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show};
 #[cfg(windows)]
@@ -26,8 +26,9 @@ pub use windows::{
 };
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file,
-    prefer_large_pages, punch, seal, touched_pages, write, written_pages, written_slowly,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, own_pages,
+    prefer_large_pages, punch, seal, tells_written_pages, touched_pages, write, written_pages,
+    written_slowly,
 };
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
@@ -126,6 +127,12 @@ mod without_cow {
     pub unsafe fn prefer_large_pages(_base: *mut u8, _len: usize) {}
     pub fn dirty_bytes(_base: *const u8, _len: usize) -> Option<(usize, usize)> {
         None
+    }
+    pub fn own_pages(_bytes: &[u8]) -> Option<(usize, usize)> {
+        None
+    }
+    pub fn tells_written_pages() -> bool {
+        false
     }
     pub fn touched_pages(_base: *const u8, _len: usize) -> Option<Vec<bool>> {
         None

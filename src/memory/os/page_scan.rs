@@ -46,6 +46,20 @@ const PAGEMAP_SCAN: libc::Ioctl = {
 /// Ranges that one call reports.
 const RANGES: usize = 64;
 
+fn scanner() -> Option<&'static File> {
+    static SCANNER: OnceLock<Option<File>> = OnceLock::new();
+    let open = || {
+        let file = File::open("/proc/self/pagemap").ok()?;
+        is_honest(&file).then_some(file)
+    };
+    SCANNER.get_or_init(open).as_ref()
+}
+
+/// Whether [`written_pages`] can tell.
+pub fn tells_written_pages() -> bool {
+    scanner().is_some()
+}
+
 /// Calls `each` with every range (offset, length) of `[base, base + len)` whose pages this process wrote: those that are
 /// neither the mapped file's nor the zero page, whether they are present or swapped out.
 ///
@@ -57,14 +71,7 @@ pub fn written_pages(
     most: usize,
     each: impl FnMut(usize, usize),
 ) -> bool {
-    static SCANNER: OnceLock<Option<File>> = OnceLock::new();
-    let scanner = SCANNER.get_or_init(|| {
-        let file = File::open("/proc/self/pagemap").ok()?;
-        is_honest(&file).then_some(file)
-    });
-    scanner
-        .as_ref()
-        .is_some_and(|file| scan(file, base, len, most, each))
+    scanner().is_some_and(|file| scan(file, base, len, most, each))
 }
 
 fn scan(

@@ -1,0 +1,168 @@
+//! Large allocations of somebody else's (the bytes of a JavaScript buffer) that are brought back to an image where they are.
+//!
+//! Their pages are replaced by a private mapping of the image: same bytes, same place. From then on the system knows which pages were
+//! written, so that to bring them back costs what was changed. The allocation stays its owner's, who frees it as before.
+
+use super::image::Image;
+use super::{Backend, Error, os};
+use std::ptr;
+use std::sync::Arc;
+
+/// One allocation.
+#[derive(Debug)]
+pub struct Foreign {
+    /// Of its first page.
+    start: usize,
+    /// What is given to whoever asked for memory.
+    data: usize,
+    len: usize,
+    image: Arc<Image>,
+}
+
+/// So many written pages are copied back; where there are more, all are dropped.
+const COPIED_PAGES: usize = 256;
+/// Smaller ones are compared as quickly.
+const LEAST: usize = 1 << 20;
+
+impl Foreign {
+    /// Takes the image of `bytes` and continues on it. `None` where that cannot be done: the allocation does not have whole pages
+    /// of its own, or the system does not tell which pages were written.
+    pub fn take(bytes: &[u8]) -> Result<Option<Self>, Error> {
+        let able = os::backend() == Backend::CopyOnWrite && os::tells_written_pages();
+        if bytes.len() < LEAST || !able {
+            return Ok(None);
+        }
+        let Some((start, len)) = os::own_pages(bytes) else {
+            return Ok(None);
+        };
+        // SAFETY: the pages are those of this allocation, which the caller holds; nothing writes to it meanwhile.
+        let all = unsafe { std::slice::from_raw_parts(start as *const u8, len) };
+        let touched = os::touched_pages(start as *const u8, len);
+        let may_hold = |page: usize| {
+            touched
+                .as_ref()
+                .and_then(|pages| pages.get(page))
+                .is_none_or(|touched| *touched)
+        };
+        let image = Image::take_touched(all, may_hold, Backend::CopyOnWrite)?;
+        let taken = Self {
+            start,
+            data: bytes.as_ptr() as usize,
+            len,
+            image: Arc::new(image),
+        };
+        let refused = |source| Error {
+            what: "a mapping of a buffer's image",
+            bytes: len,
+            source,
+        };
+        let filled = taken.image.filled();
+        for part in taken.image.parts() {
+            if let Some((file, offset)) = part.bytes.mapped(part.offset) {
+                // SAFETY: whole pages of the allocation, by the same bytes.
+                unsafe { os::map_private((start + part.at) as *mut u8, part.len, file, offset) }
+                    .map_err(refused)?;
+            }
+        }
+        if filled < len {
+            // SAFETY: what follows is zeroes, and stays so.
+            unsafe { os::decommit((start + filled) as *mut u8, len - filled) }.map_err(refused)?;
+        }
+        Ok(Some(taken))
+    }
+
+    /// Whether these are the bytes whose image it is.
+    pub fn is_of(&self, bytes: &[u8]) -> bool {
+        bytes.as_ptr() as usize == self.data
+    }
+
+    /// Brings them back; gives whether anything was written. Nothing may write meanwhile. They must be those of which it is.
+    pub fn restore(&self, bytes: &mut [u8]) -> Result<bool, Error> {
+        assert!(self.is_of(bytes));
+        let base = self.start as *mut u8;
+        let mut written = Vec::new();
+        let few = os::written_pages(base, self.len, COPIED_PAGES, |at, len| {
+            written.push((at, len));
+        });
+        if few {
+            let page = os::page_size();
+            for at in written
+                .iter()
+                .flat_map(|(at, len)| (*at..at + len).step_by(page))
+            {
+                // SAFETY: a written page of the allocation, which the caller holds; the image is another mapping.
+                unsafe {
+                    let to = base.add(at);
+                    match self.image.page(at) {
+                        Some(then) => ptr::copy_nonoverlapping(then.as_ptr(), to, then.len()),
+                        None => ptr::write_bytes(to, 0, page),
+                    }
+                }
+            }
+            return Ok(!written.is_empty());
+        }
+        // SAFETY: as above; without them the image is seen again.
+        unsafe { os::decommit(base, self.len) }.map_err(|source| Error {
+            what: "the release of a buffer's pages",
+            bytes: self.len,
+            source,
+        })?;
+        Ok(true)
+    }
+
+    /// Whether each byte is that of the image. Slow.
+    pub fn is_same(&self, bytes: &[u8]) -> bool {
+        assert!(self.is_of(bytes));
+        let page = os::page_size();
+        (0..self.len).step_by(page).all(|at| {
+            // SAFETY: a page of the allocation, which the caller holds.
+            let now = unsafe { std::slice::from_raw_parts((self.start + at) as *const u8, page) };
+            match self.image.page(at) {
+                Some(then) => {
+                    now[..then.len()] == *then && now[then.len()..].iter().all(|byte| *byte == 0)
+                }
+                None => now.iter().all(|byte| *byte == 0),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_where_they_are() {
+        let page = os::page_size();
+        // More than any threshold of an allocator: it has a mapping of its own.
+        let mut bytes = vec![0u8; (40 << 20) + 123];
+        bytes[5] = 1;
+        bytes[3 * page + 7] = 2;
+        bytes[20 << 20..21 << 20].fill(3);
+        let Some(foreign) = Foreign::take(&bytes).unwrap() else {
+            return;
+        };
+        assert_eq!(
+            (bytes[5], bytes[3 * page + 7], bytes[(20 << 20) + 9]),
+            (1, 2, 3)
+        );
+        assert!(!foreign.restore(&mut bytes).unwrap());
+        for many in [false, true] {
+            bytes[5] = 9;
+            bytes[4 * page] = 9;
+            bytes[(21 << 20) + 5] = 9;
+            if many {
+                bytes.fill(7);
+            }
+            assert!(!foreign.is_same(&bytes));
+            assert!(foreign.restore(&mut bytes).unwrap());
+            assert!(foreign.is_same(&bytes));
+            assert_eq!(
+                (bytes[5], bytes[4 * page], bytes[(21 << 20) + 5]),
+                (1, 0, 0)
+            );
+            assert_eq!(bytes[20 << 20..21 << 20], [3; 1 << 20][..]);
+        }
+        drop(bytes);
+    }
+}
