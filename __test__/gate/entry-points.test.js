@@ -24,7 +24,10 @@ test('the list is the addon\'s own', () => {
   assert.deepStrictEqual(names(of('Sandbox').filter(({ kind }) => kind !== 'constructor')), methods(native.Sandbox))
   assert.deepStrictEqual(names(of('Program')), methods(native.Program))
   assert.deepStrictEqual(names(of('Point')), methods(native.Point))
-  assert.deepStrictEqual(names(of('binding')), Object.keys(native).filter((key) => !['Sandbox', 'Program', 'Point'].includes(key)).sort())
+  assert.deepStrictEqual(names(of('ObjectScan').filter(({ kind }) => kind !== 'constructor')), methods(native.ObjectScan))
+  assert.deepStrictEqual(names(of('BufferPages')), methods(native.BufferPages))
+  const classes = ['Sandbox', 'Program', 'Point', 'ObjectScan', 'BufferPages']
+  assert.deepStrictEqual(names(of('binding')), Object.keys(native).filter((key) => !classes.includes(key)).sort())
   assert.deepStrictEqual(names(of('webassembly')), Object.keys(native.webassembly()).sort())
 })
 
