@@ -13,6 +13,9 @@ const requestsNow = () => active === undefined ? [] : active.call(process)
 // Open streams are given more while they are: what is known of one now says nothing of later.
 const underWay = () => [...requestsNow(), ...openStreams()]
 
+// libuv counts them. Bun and Deno have loops of their own, and tell by the memory itself who uses it.
+const COUNTED = process.versions.bun === undefined && !('Deno' in globalThis)
+
 // Between two looks, in milliseconds; and while somebody waits for one.
 const SELDOM = 10
 const OFTEN = 1
@@ -107,7 +110,7 @@ function install (native) {
   }
 
   onStreams((count) => native.setStreamsInFlight(count))
-  native.setInFlightHooks(listed, claim, look, () => { if (timer === undefined) watch() })
+  native.setInFlightHooks(listed, claim, look, () => { if (timer === undefined) watch() }, COUNTED)
 
   return {
     regions: () => native.regionsInFlight(),

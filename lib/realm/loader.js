@@ -218,6 +218,8 @@ class Loader {
       const { module, namespace } = this.records.get(source.file) ?? this.#importSync(source)
       return source.body.module ? namespace : module.exports
     }
+    // Bun's is a bound function.
+    this.rewinder?.stops.add(theirs.resolve)
     return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: theirs.cache, extensions: theirs.extensions })
   }
 }

@@ -11,6 +11,9 @@
 //!   `lib/in-flight.js` knows the streams that are open.
 //! * Who uses a buffer keeps it, as Node asks of everybody. When V8 has collected the buffers of a generation, nobody has
 //!   its memory, however busy the thread is.
+//!
+//! Bun and Deno have event loops of their own, which count nothing. There a request keeps the memory that it was given in
+//! sight, and memory that nobody uses is out of sight as soon as its buffer is detached: that alone tells.
 
 use super::addon::value_of;
 use super::lent::{self, Claim};
@@ -21,6 +24,7 @@ use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// So many private bytes may wait in a thread before a recycle waits; `EMVM_IN_FLIGHT_MB` says otherwise.
 const BYTES: usize = 512 << 20;
@@ -68,6 +72,7 @@ thread_local! {
     static LOOP: Cell<*const LoopHead> = const { Cell::new(std::ptr::null()) };
     /// Streams that hold memory without a request.
     static STREAMS: Cell<u32> = const { Cell::new(0) };
+    static COUNTED: Cell<bool> = const { Cell::new(true) };
 }
 
 fn owner() -> Option<Rc<Owner>> {
@@ -77,7 +82,7 @@ fn owner() -> Option<Rc<Owner>> {
         .flatten()
 }
 
-/// `lib/in-flight.js` gives each thread its functions.
+/// `lib/in-flight.js` gives each thread its functions. `counted`: the loop is libuv's.
 #[napi(catch_unwind)]
 pub fn set_in_flight_hooks(
     env: &napi::Env,
@@ -85,15 +90,19 @@ pub fn set_in_flight_hooks(
     claim: Unknown,
     look: Unknown,
     watch: Unknown,
+    counted: bool,
 ) -> Result<()> {
     let raw = Env::new(env.raw());
     let keep = |given: Unknown| {
         Reference::new(raw, value_of(raw, given))
             .ok_or_else(|| Error::from_reason("a function cannot be kept"))
     };
-    let uv = raw
-        .event_loop()
-        .ok_or_else(|| Error::from_reason("this runtime has no event loop of libuv"))?;
+    let uv = match counted {
+        true => raw
+            .event_loop()
+            .ok_or_else(|| Error::from_reason("this runtime has no event loop of libuv"))?,
+        false => std::ptr::null_mut(),
+    };
     let megabytes = std::env::var("EMVM_IN_FLIGHT_MB").ok();
     let owner = Owner {
         hooks: Hooks {
@@ -108,6 +117,7 @@ pub fn set_in_flight_hooks(
         parked: RefCell::default(),
         bytes: Cell::new(0),
     };
+    COUNTED.set(counted);
     LOOP.set(uv.cast());
     OWNER.set(Some(Rc::new(owner)));
     let _ = env.add_env_cleanup_hook((), |()| end());
@@ -125,6 +135,11 @@ fn end() {
             parked.left.free();
         }
     }
+}
+
+/// Whether requests are counted.
+pub fn are_counted() -> bool {
+    COUNTED.get()
 }
 
 /// How many requests of this thread are under way, with the streams that may hold memory without one.
@@ -237,6 +252,11 @@ impl Owner {
         for claim in self.settled(env) {
             claim.borrow_mut().settle(env);
         }
+        if !are_counted() {
+            for parked in self.parked.borrow().iter() {
+                parked.claim.borrow_mut().empty(env);
+            }
+        }
         let mut gone = Vec::new();
         self.parked.borrow_mut().retain_mut(|parked| {
             let free = parked.claim.borrow().is_free();
@@ -301,8 +321,14 @@ impl Claim {
         }
     }
 
+    /// Views that could not be emptied while they were used may be done with.
+    fn empty(&mut self, env: Env) {
+        let used = |buffer: &Reference| buffer.value().is_some_and(|value| !lent::gone(env, value));
+        self.buffers.retain(used);
+    }
+
     fn is_free(&self) -> bool {
-        let out_of_sight = Rc::strong_count(&self.sight) == 1;
+        let out_of_sight = Arc::strong_count(&self.sight) == 1;
         match self.requests {
             true => {
                 let past = || self.past.iter().all(|buffer| buffer.value().is_none());

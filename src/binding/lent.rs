@@ -10,14 +10,15 @@ use super::{in_flight, quiet};
 use napi::sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// Counts the buffers whose memory is still in sight, one more for whoever asks.
-pub type Sight = Rc<()>;
+/// Counts the buffers whose memory is still in sight, one more for whoever asks. Deno lets go of memory on the thread of
+/// the request that used it last.
+pub type Sight = Arc<()>;
 
 unsafe extern "C" fn out_of_sight(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
-    // SAFETY: the count that `Lent::buffer` gave away. Node calls this once, on the thread of the environment.
-    drop(unsafe { Rc::from_raw(hint.cast::<()>()) });
+    // SAFETY: the count that `Lent::buffer` gave away. This is called once.
+    drop(unsafe { Arc::from_raw(hint.cast::<()>()) });
 }
 
 /// Buffers over one generation's memory.
@@ -66,19 +67,21 @@ impl Lent {
         if !self.given.replace(true) && in_flight::under_way() > 0 {
             *self.before.borrow_mut() = in_flight::listed(env);
         }
+        // Where requests are not counted, only who lets go of a buffer tells.
         if len >= quiet::LEAST
+            && in_flight::are_counted()
             && let Some(buffer) = quiet::buffer(env, base, len)
         {
             self.quiet.set(true);
             return Some(buffer);
         }
-        let sight = Rc::into_raw(self.sight.borrow().clone());
+        let sight = Arc::into_raw(self.sight.borrow().clone());
         // SAFETY: whoever gives the memory up asks for the claim on it first.
         let made =
             unsafe { env.external_buffer(base, len, Some(out_of_sight), sight.cast_mut().cast()) };
         if made.is_err() {
             // SAFETY: nobody else will.
-            drop(unsafe { Rc::from_raw(sight) });
+            drop(unsafe { Arc::from_raw(sight) });
         }
         made.ok()
     }
@@ -103,6 +106,9 @@ impl Lent {
     pub fn claim(&self, env: Env, live: &[Value]) -> Option<Claim> {
         if !self.given.get() {
             return None;
+        }
+        if !in_flight::are_counted() {
+            return self.claim_in_sight(env, live);
         }
         let taken = self.escaped.get() || live.iter().any(|buffer| is_detached(env, *buffer));
         let requests = self.requests(env, live);
@@ -132,6 +138,26 @@ impl Lent {
         })
     }
 
+    /// The same where requests are not counted, but keep the memory that they were given in sight: the buffers are detached
+    /// at once, and who then still has the memory shows. One that cannot be detached is being used.
+    fn claim_in_sight(&self, env: Env, live: &[Value]) -> Option<Claim> {
+        let used = live.iter().filter(|buffer| !gone(env, **buffer));
+        let buffers: Vec<_> = used
+            .filter_map(|used| Reference::weak(env, *used))
+            .collect();
+        let sight = self.sight.borrow().clone();
+        // One is the generation's, one is `sight`.
+        (Arc::strong_count(&sight) > 2).then(|| Claim {
+            requests: false,
+            clear: None,
+            buffers,
+            past: Vec::new(),
+            taken: true,
+            sight,
+            sight_tells: true,
+        })
+    }
+
     /// Whether requests under way may have the memory, and which of them have not, where that is known.
     fn requests(&self, env: Env, live: &[Value]) -> Option<Option<Reference>> {
         if in_flight::under_way() == 0 {
@@ -158,7 +184,7 @@ impl Lent {
         self.past.borrow_mut().clear();
         self.before.take();
         // Those of a generation that ended without a claim are out of sight soon.
-        if Rc::strong_count(&self.sight.borrow()) > 1 {
+        if Arc::strong_count(&self.sight.borrow()) > 1 {
             self.sight.take();
         }
     }
@@ -174,6 +200,11 @@ impl Lent {
 /// detached it before, and so has its memory.
 pub fn detach(env: Env, buffer: Value) -> bool {
     !is_detached(env, buffer) && env.detach(buffer).is_ok()
+}
+
+/// Detaches a buffer, if it is not yet; whether it is then.
+pub fn gone(env: Env, buffer: Value) -> bool {
+    detach(env, buffer) || is_detached(env, buffer)
 }
 
 pub fn is_detached(env: Env, buffer: Value) -> bool {

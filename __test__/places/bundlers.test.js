@@ -1,0 +1,161 @@
+'use strict'
+
+// Programs that a bundler has made one file of, and those whose files were traced, run in a folder that has nothing else.
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const fs = require('node:fs')
+const path = require('node:path')
+const { spawnSync } = require('node:child_process')
+const { scratch } = require('../support/files')
+const { PLATFORM, install, missing, tool } = require('../support/installed')
+
+const FIXTURES = path.join(__dirname, '..', 'fixtures')
+
+// Opens a module on both hosts, and says what came of it, and what of a pool.
+const WORK = `
+  const found = []
+  for (const host of ['native', 'glue']) {
+    const vm = await open(source, { host, cache: false, print () {}, printErr () {} })
+    await vm.isReady()
+    found.push([vm.host, vm.generation, typeof vm.exports._malloc])
+    vm.dispose()
+  }
+  try {
+    const pool = new Pool(source, { maxThreads: 1, open: { cache: false, print () {}, printErr () {} } })
+    found.push(await pool.run((module) => typeof module._malloc))
+    await pool.destroy()
+  } catch (error) {
+    found.push(error.code + ' ' + error.message)
+  }
+  console.log(JSON.stringify(found))`
+
+const COMMONJS = `const { open, Pool } = require('emvm')
+const source = require('path').join(__dirname, 'capi-O2.js')
+async function main () {${WORK}
+}
+main()
+`
+const ESM = `import { open } from 'emvm'
+import emvm from 'emvm'
+import { fileURLToPath } from 'node:url'
+const { Pool } = emvm
+const source = fileURLToPath(new URL('capi-O2.js', import.meta.url))
+${WORK}
+`
+const RIGHT = [['native', 2, 'function'], ['glue', 2, 'function'], 'function']
+
+// A folder with the program, emvm beside it, and the module that it opens.
+function program (t, { binary = true } = {}) {
+  const { folder, write } = scratch(t)
+  install(folder, { binary })
+  for (const file of ['capi-O2.js', 'capi-O2.wasm']) fs.copyFileSync(path.join(FIXTURES, file), path.join(folder, file))
+  return { folder, write, cjs: write('main.cjs', COMMONJS), esm: write('main.mjs', ESM) }
+}
+
+function run (command, args, options = {}) {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 120_000, ...options })
+  assert.strictEqual(status, 0, `${stderr}\n${stdout}`)
+  return stdout
+}
+
+const result = (file) => JSON.parse(run(process.execPath, [file]))
+
+// Moves what was built to a folder without `node_modules`, with the module beside it.
+function alone (t, files) {
+  const { folder } = scratch(t)
+  for (const [name, from] of Object.entries(files)) fs.cpSync(from, path.join(folder, name), { recursive: true })
+  for (const file of ['capi-O2.js', 'capi-O2.wasm']) fs.copyFileSync(path.join(FIXTURES, file), path.join(folder, file))
+  return folder
+}
+
+const POOL = /^EMVM_ERR_UNSUPPORTED Pool starts threads from .* emvm was bundled\..*external: \['emvm'\]/
+
+for (const format of ['cjs', 'esm']) {
+  const entry = format === 'cjs' ? 'cjs' : 'mjs'
+
+  test(`esbuild, ${format}, emvm as external`, { skip: missing('esbuild') }, (t) => {
+    const { folder } = program(t)
+    const outfile = path.join(folder, `bundle.${entry}`)
+    require(tool('esbuild')).buildSync({ entryPoints: [path.join(folder, `main.${entry}`)], outfile, format, bundle: true, platform: 'node', external: ['emvm'] })
+    assert.deepStrictEqual(result(outfile), RIGHT)
+  })
+
+  test(`Rollup, ${format}, emvm as external`, { skip: missing('rollup', '@rollup/plugin-commonjs', '@rollup/plugin-node-resolve') }, async (t) => {
+    const { folder } = program(t)
+    const { rollup } = require(tool('rollup'))
+    const plugins = [require(tool('@rollup/plugin-node-resolve')).nodeResolve(), require(tool('@rollup/plugin-commonjs'))()]
+    const built = await rollup({ input: path.join(folder, 'main.mjs'), external: [/^node:/, 'emvm'], plugins, logLevel: 'silent' })
+    const file = path.join(folder, `bundle.${entry}`)
+    await built.write({ file, format })
+    await built.close()
+    assert.deepStrictEqual(result(file), RIGHT)
+  })
+
+  test(`webpack, ${format}, emvm as external`, { skip: missing('webpack') }, async (t) => {
+    const { folder } = program(t)
+    const webpack = require(tool('webpack'))
+    const filename = `bundle.${entry}`
+    const stats = await new Promise((resolve, reject) => webpack({
+      mode: 'none',
+      target: 'node',
+      entry: path.join(folder, `main.${entry}`),
+      output: { path: folder, filename, ...(format === 'esm' && { library: { type: 'module' }, chunkFormat: 'module' }) },
+      ...(format === 'esm' && { experiments: { outputModule: true } }),
+      externals: { emvm: format === 'esm' ? 'node-commonjs emvm' : 'commonjs emvm' },
+      node: { __dirname: false },
+      module: { parser: { javascript: { importMeta: false, url: false } } }
+    }, (error, stats) => error ? reject(error) : resolve(stats)))
+    assert.ok(!stats.hasErrors(), stats.toString())
+    assert.deepStrictEqual(result(path.join(folder, filename)), RIGHT)
+  })
+}
+
+test('esbuild, everything in the bundle: both hosts run, Pool says what to do', { skip: missing('esbuild') }, (t) => {
+  const { folder, cjs } = program(t)
+  const outdir = path.join(folder, 'out')
+  require(tool('esbuild')).buildSync({ entryPoints: [cjs], outdir, bundle: true, platform: 'node', loader: { '.node': 'copy' }, outExtension: { '.js': '.cjs' }, logLevel: 'silent' })
+  const [native, glue, pool] = result(path.join(alone(t, { '': outdir }), 'main.cjs'))
+  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
+  assert.match(pool, POOL)
+})
+
+test('@vercel/ncc: the binary is found and copied', { skip: missing('@vercel/ncc') }, async (t) => {
+  const { folder, cjs } = program(t)
+  const { code, assets } = await require(tool('@vercel/ncc'))(cjs, { cache: false, quiet: true })
+  const out = path.join(folder, 'out')
+  fs.mkdirSync(out)
+  fs.writeFileSync(path.join(out, 'index.js'), code)
+  for (const [name, { source }] of Object.entries(assets)) {
+    fs.mkdirSync(path.dirname(path.join(out, name)), { recursive: true })
+    fs.writeFileSync(path.join(out, name), source)
+  }
+  const [native, glue, pool] = result(path.join(alone(t, { '': out }), 'index.js'))
+  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
+  if (pool !== 'function') assert.match(pool, POOL)
+})
+
+test('@vercel/nft, as Next.js traces: the files that it finds are enough, Pool included', { skip: missing('@vercel/nft') }, async (t) => {
+  const { folder } = program(t)
+  const { nodeFileTrace } = require(tool('@vercel/nft'))
+  for (const main of ['main.cjs', 'main.mjs']) {
+    const { fileList } = await nodeFileTrace([path.join(folder, main)], { base: folder })
+    const files = [...fileList]
+    assert.ok(files.includes(`node_modules/emvm-${PLATFORM}/emvm.${PLATFORM}.node`), files.join())
+    const out = alone(t, Object.fromEntries(files.map((file) => [file, path.join(folder, file)])))
+    assert.deepStrictEqual(result(path.join(out, main)), RIGHT)
+  }
+})
+
+test('bun build --compile: one file that has the binary inside', { skip: missing('@oven/bun-linux-x64/bin/bun') }, (t) => {
+  const { folder, cjs } = program(t)
+  const bun = tool('@oven/bun-linux-x64/bin/bun')
+  const outfile = path.join(folder, 'program')
+  // The program is given the module's place: its own folder is inside of the file.
+  fs.writeFileSync(cjs, COMMONJS.replace("require('path').join(__dirname, 'capi-O2.js')", 'process.argv[2]'))
+  run(bun, ['build', '--compile', cjs, '--outfile', outfile], { cwd: folder })
+  const out = alone(t, { program: outfile })
+  const [native, glue, pool] = JSON.parse(run(path.join(out, 'program'), [path.join(out, 'capi-O2.js')]))
+  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
+  assert.match(pool, POOL)
+})
