@@ -22,13 +22,21 @@ function isAbsent (error, candidate) {
 let loaded
 
 function load () {
-  if (loaded === undefined) {
-    loaded = find()
-    install(loaded)
-    loaded.watchThread()
-  }
+  loaded ??= start(find())
   return loaded
 }
+
+function start (native) {
+  install(native)
+  try {
+    native.watchThread()
+  } catch (cause) {
+    throw failure(`the system refuses emvm a thread (${cause.message}): raise the limit of threads and processes (\`ulimit -u\`, in containers \`pids.max\`).`, cause)
+  }
+  return native
+}
+
+const failure = (message, cause) => Object.assign(new Error(message), { code: 'EMVM_ERR_BINDING', ...(cause && { cause }) })
 
 function find () {
   const tried = []
@@ -36,18 +44,24 @@ function find () {
     try {
       return candidate === packageName() ? required(platformName()) : require(candidate)
     } catch (cause) {
+      if (cause.code === 'ERR_DLOPEN_DISABLED') throw disabled(cause)
       const why = isAbsent(cause, candidate) ? 'not found' : firstLine(cause.message)
       tried.push({ what: shorten(candidate), why, cause })
     }
   }
   const list = tried.map(({ what, why }) => `${what} (${why})`).join(', ')
-  const error = Object.assign(new Error(
-    `emvm has no native binary for ${platformName()} on Node ${process.version}: tried ${list}; ` +
-    `reinstall emvm without --omit=optional, or install Rust and run \`node ${shorten(path.join(root, 'scripts', 'install.js'))}\`.`), { code: 'EMVM_ERR_BINDING' })
   // That a file is not there has been said.
   const cause = tried.map(({ cause }) => cause).find((cause) => cause.code !== 'MODULE_NOT_FOUND')
-  if (cause) error.cause = cause
-  throw error
+  throw failure(
+    `emvm has no native binary for ${platformName()} on Node ${process.version}: tried ${list}; ` +
+    `reinstall emvm without --omit=optional, or install Rust and run \`node ${shorten(path.join(root, 'scripts', 'install.js'))}\`.`, cause)
+}
+
+// Node.js was told to load no native binary at all.
+function disabled (cause) {
+  const { permission } = /** @type {any} */ (process)
+  const cure = permission ? 'was started with --permission: add --allow-addons' : 'was started with --no-addons: start it without'
+  return failure(`emvm is a native addon, and this Node.js ${cure}.`, cause)
 }
 
 function shorten (candidate) {

@@ -7,8 +7,9 @@ const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
+const { pathToFileURL } = require('node:url')
 const { scratch } = require('../support/files')
-const { PLATFORM, install, missing, tool } = require('../support/installed')
+const { PLATFORM, ROOT, install, missing, tool } = require('../support/installed')
 
 const FIXTURES = path.join(__dirname, '..', 'fixtures')
 
@@ -16,13 +17,13 @@ const FIXTURES = path.join(__dirname, '..', 'fixtures')
 const WORK = `
   const found = []
   for (const host of ['native', 'glue']) {
-    const vm = await open(source, { host, cache: false, print () {}, printErr () {} })
+    const vm = await open(source, { host, cache: false })
     await vm.isReady()
     found.push([vm.host, vm.generation, typeof vm.exports._malloc])
     vm.dispose()
   }
   try {
-    const pool = new Pool(source, { maxThreads: 1, open: { cache: false, print () {}, printErr () {} } })
+    const pool = new Pool(source, { maxThreads: 1, open: { cache: false } })
     found.push(await pool.run((module) => typeof module._malloc))
     await pool.destroy()
   } catch (error) {
@@ -41,7 +42,9 @@ import emvm from 'emvm'
 import { fileURLToPath } from 'node:url'
 const { Pool } = emvm
 const source = fileURLToPath(new URL('capi-O2.js', import.meta.url))
-${WORK}
+async function main () {${WORK}
+}
+main()
 `
 const RIGHT = [['native', 2, 'function'], ['glue', 2, 'function'], 'function']
 
@@ -71,45 +74,66 @@ function alone (t, files) {
 
 const POOL = /^EMVM_ERR_UNSUPPORTED Pool starts threads from .* emvm was bundled\..*external: \['emvm'\]/
 
-for (const format of ['cjs', 'esm']) {
-  const entry = format === 'cjs' ? 'cjs' : 'mjs'
+const configurations = Object.fromEntries([...fs.readFileSync(path.join(ROOT, 'docs', 'places.md'), 'utf8')
+  .matchAll(/```js\n\/\/ (\S+\.mjs)\n([^]*?)```/g)].map(([, name, text]) => [name, text]))
+const load = async (write, name) => (await import(pathToFileURL(write(name, configurations[name])))).default
 
-  test(`esbuild, ${format}, emvm as external`, { skip: missing('esbuild') }, (t) => {
-    const { folder } = program(t)
-    const outfile = path.join(folder, `bundle.${entry}`)
-    require(tool('esbuild')).buildSync({ entryPoints: [path.join(folder, `main.${entry}`)], outfile, format, bundle: true, platform: 'node', external: ['emvm'] })
-    assert.deepStrictEqual(result(outfile), RIGHT)
-  })
-
-  test(`Rollup, ${format}, emvm as external`, { skip: missing('rollup', '@rollup/plugin-commonjs', '@rollup/plugin-node-resolve') }, async (t) => {
-    const { folder } = program(t)
-    const { rollup } = require(tool('rollup'))
-    const plugins = [require(tool('@rollup/plugin-node-resolve')).nodeResolve(), require(tool('@rollup/plugin-commonjs'))()]
-    const built = await rollup({ input: path.join(folder, 'main.mjs'), external: [/^node:/, 'emvm'], plugins, logLevel: 'silent' })
-    const file = path.join(folder, `bundle.${entry}`)
-    await built.write({ file, format })
-    await built.close()
-    assert.deepStrictEqual(result(file), RIGHT)
-  })
-
-  test(`webpack, ${format}, emvm as external`, { skip: missing('webpack') }, async (t) => {
-    const { folder } = program(t)
-    const webpack = require(tool('webpack'))
-    const filename = `bundle.${entry}`
-    const stats = await new Promise((resolve, reject) => webpack({
-      mode: 'none',
-      target: 'node',
-      entry: path.join(folder, `main.${entry}`),
-      output: { path: folder, filename, ...(format === 'esm' && { library: { type: 'module' }, chunkFormat: 'module' }) },
-      ...(format === 'esm' && { experiments: { outputModule: true } }),
-      externals: { emvm: format === 'esm' ? 'node-commonjs emvm' : 'commonjs emvm' },
-      node: { __dirname: false },
-      module: { parser: { javascript: { importMeta: false, url: false } } }
-    }, (error, stats) => error ? reject(error) : resolve(stats)))
-    assert.ok(!stats.hasErrors(), stats.toString())
-    assert.deepStrictEqual(result(path.join(folder, filename)), RIGHT)
-  })
+function webpack (options) {
+  return new Promise((resolve, reject) => require(tool('webpack'))(options, (error, stats) => {
+    if (error) reject(error)
+    else if (stats.hasErrors()) reject(new Error(stats.toString()))
+    else resolve()
+  }))
 }
+
+async function rollup ({ output, ...input }) {
+  const plugins = [require(tool('@rollup/plugin-node-resolve')).nodeResolve(), require(tool('@rollup/plugin-commonjs'))()]
+  const built = await require(tool('rollup')).rollup({ plugins, logLevel: 'silent', ...input })
+  await built.write(output)
+  await built.close()
+}
+
+const ROLLUP = ['rollup', '@rollup/plugin-commonjs', '@rollup/plugin-node-resolve']
+
+test('esbuild, ESM, as docs/places.md configures it', { skip: missing('esbuild') }, (t) => {
+  const { folder, write } = program(t)
+  fs.symlinkSync(tool('esbuild'), path.join(folder, 'node_modules', 'esbuild'), 'junction')
+  run(process.execPath, [write('build.mjs', configurations['build.mjs'])], { cwd: folder })
+  assert.deepStrictEqual(result(path.join(folder, 'bundle.mjs')), RIGHT)
+})
+
+test('webpack, ESM, as docs/places.md configures it', { skip: missing('webpack') }, async (t) => {
+  const { folder, write } = program(t)
+  await webpack({ ...await load(write, 'webpack.config.mjs'), context: folder })
+  assert.deepStrictEqual(result(path.join(folder, 'bundle.mjs')), RIGHT)
+})
+
+test('Rollup, ESM, as docs/places.md configures it', { skip: missing(...ROLLUP) }, async (t) => {
+  const { folder, write } = program(t)
+  const { input, output, ...rest } = await load(write, 'rollup.config.mjs')
+  await rollup({ ...rest, input: path.join(folder, input), output: { ...output, file: path.join(folder, output.file) } })
+  assert.deepStrictEqual(result(path.join(folder, 'bundle.mjs')), RIGHT)
+})
+
+test('esbuild, CommonJS', { skip: missing('esbuild') }, (t) => {
+  const { folder, cjs } = program(t)
+  const outfile = path.join(folder, 'bundle.cjs')
+  require(tool('esbuild')).buildSync({ entryPoints: [cjs], outfile, bundle: true, platform: 'node', external: ['emvm'] })
+  assert.deepStrictEqual(result(outfile), RIGHT)
+})
+
+test('webpack, CommonJS', { skip: missing('webpack') }, async (t) => {
+  const { folder, cjs } = program(t)
+  await webpack({ mode: 'none', target: 'node', entry: cjs, output: { path: folder, filename: 'bundle.cjs' }, externals: { emvm: 'commonjs emvm' }, node: { __dirname: false } })
+  assert.deepStrictEqual(result(path.join(folder, 'bundle.cjs')), RIGHT)
+})
+
+test('Rollup, CommonJS', { skip: missing(...ROLLUP) }, async (t) => {
+  const { folder, esm } = program(t)
+  const file = path.join(folder, 'bundle.cjs')
+  await rollup({ input: esm, external: [/^node:/, 'emvm'], output: { file, format: 'cjs' } })
+  assert.deepStrictEqual(result(file), RIGHT)
+})
 
 test('esbuild, everything in the bundle: both hosts run, Pool says what to do', { skip: missing('esbuild') }, (t) => {
   const { folder, cjs } = program(t)
@@ -155,6 +179,7 @@ test('bun build --compile: one file that has the binary inside', { skip: missing
   fs.writeFileSync(cjs, COMMONJS.replace("require('path').join(__dirname, 'capi-O2.js')", 'process.argv[2]'))
   run(bun, ['build', '--compile', cjs, '--outfile', outfile], { cwd: folder })
   const out = alone(t, { program: outfile })
+  fs.rmSync(folder, { recursive: true })
   const [native, glue, pool] = JSON.parse(run(path.join(out, 'program'), [path.join(out, 'capi-O2.js')]))
   assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
   assert.match(pool, POOL)

@@ -88,3 +88,54 @@ test('a package whose own JavaScript makes functions from text is refused by nam
   assert.match((await runScript(body, { args: NO_STRINGS })).stdout, /^EMVM_ERR_UNSUPPORTED .*makes functions from text.*start Node\.js without --disallow-code-generation-from-strings/)
   assert.strictEqual((await runScript(body)).stdout, 'glue\n')
 })
+
+const fewThreads = launcher('no-threads')
+const onlyRoot = fewThreads.missing ?? (process.getuid() !== 0 && 'only root can start a process of another user')
+
+test('a system that gives no more threads: errors name the cause and the cure, at every limit', { skip: onlyRoot }, () => {
+  const body = `
+    const main = async () => {
+      const emvm = require(${JSON.stringify(ROOT)})
+      const file = ${JSON.stringify(path.join(__dirname, '..', 'fixtures', 'capi-O2.js'))}
+      const vm = await emvm.open(file, { cache: false, timeout: 500 })
+      vm.dispose()
+      console.log('opened')
+      const pool = new emvm.Pool(file, { maxThreads: 4, open: { cache: false } })
+      const results = await Promise.allSettled([1, 2, 3, 4].map((n) => pool.run((module, n) => n, n)))
+      await pool.destroy()
+      const failed = results.find(({ reason }) => reason)
+      if (failed) throw failed.reason
+      console.log('ran')
+    }
+    main().catch(({ code, message }) => console.log(code, message))`
+  const run = (limit, script) => spawnSync(fewThreads.file, [limit, process.execPath, '-e', script], { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL', env: { PATH: process.env.PATH } })
+  // Below that, Node.js itself cannot start its pool of threads.
+  let limit = 8
+  while (limit < 40 && run(limit, 'require("fs").stat(".", () => console.log("works"))').stdout !== 'works\n') limit++
+  const found = new Set()
+  for (; limit <= 40; limit++) {
+    const { signal, stdout, stderr } = run(limit, body)
+    // emvm has taken the thread that Node.js was to have.
+    if (signal === 'SIGABRT') continue
+    assert.doesNotMatch(stderr, /panicked|throw /, `${limit}: ${stderr}`)
+    const last = stdout.trim().split('\n').at(-1)
+    found.add(last.split(' ')[0])
+    if (last === 'ran') break
+    assert.match(last, /^EMVM_ERR_(BINDING|UNSUPPORTED) .*the system refuses emvm a thread \(.*\): raise the limit of threads and processes/, `${limit}: ${stdout}${stderr}`)
+  }
+  assert.ok(found.has('EMVM_ERR_UNSUPPORTED') && found.has('ran'), [...found].join())
+})
+
+test('no binary, no addons, no permission: each message says what to do', { skip: process.platform === 'win32' }, (t) => {
+  const { scratch } = require('../support/files')
+  const { install } = require('../support/installed')
+  const { folder } = scratch(t)
+  install(folder, { binary: false })
+  const run = (args) => spawnSync(process.execPath, [...args, '-e', 'try { require("emvm") } catch ({ code, message }) { console.log(code, message) }'], { cwd: folder, encoding: 'utf8' }).stdout
+  assert.match(run([]), /^EMVM_ERR_BINDING emvm has no native binary for .*emvm-\S+ \(not found\); reinstall emvm without --omit=optional, or install Rust and run/)
+  install(folder)
+  assert.strictEqual(run([]), '')
+  assert.strictEqual(run(['--no-addons']), 'EMVM_ERR_BINDING emvm is a native addon, and this Node.js was started with --no-addons: start it without.\n')
+  const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+  assert.strictEqual(run([flag, '--allow-fs-read=*']), 'EMVM_ERR_BINDING emvm is a native addon, and this Node.js was started with --permission: add --allow-addons.\n')
+})

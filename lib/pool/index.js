@@ -20,6 +20,9 @@ const INTERRUPT_MS = 5
 // From when a thread is asked for until the task begins: it loads, runs `setup`, opens the source.
 const START_LIMIT = 60_000
 
+// Where a program that Bun compiled has its files; their names are those of the machine that it was compiled on.
+const INSIDE = /[\\/](\$bunfs|~BUN)[\\/]/
+
 const now = () => performance.timeOrigin + performance.now()
 
 // One call of `run`, from the queue to its end.
@@ -81,9 +84,10 @@ class Pool extends EventEmitter {
     this.#source = sourceFor(source)
     const { Piscina } = require('piscina')
     const filename = path.join(__dirname, 'worker.js')
-    if (!existsSync(filename)) {
+    if (!existsSync(filename) || INSIDE.test(/** @type {any} */ (globalThis).Bun?.main ?? '')) {
       throw new UnsupportedError(`Pool starts threads from ${filename}, which is not there: emvm was bundled. Leave it out of the bundle (external: ['emvm']), so that it is loaded from node_modules`)
     }
+    if (options.minThreads > 0) this.#askForThread()
     this.#piscina = new Piscina({
       filename,
       minThreads: options.minThreads,
@@ -179,6 +183,7 @@ class Pool extends EventEmitter {
       await this.#compiled()
       if (task.settled) return
       task.running = true
+      if (this.#piscina.threads.length < Math.min(this.maxThreads, this.#running.size)) this.#askForThread()
       if (task.timeout !== undefined) this.#watch(task)
       task.after(Math.max(START_LIMIT, task.timeout ?? 0), () => this.#late(task))
       const answer = await this.#piscina.run(task.message, { transferList: task.transferList, signal: task.kill.signal })
@@ -191,6 +196,12 @@ class Pool extends EventEmitter {
       this.#running.delete(task)
       this.#next()
     }
+  }
+
+  // Piscina starts a thread for this task; where the system refused it, it would do so again where nobody can catch it.
+  #askForThread () {
+    const why = load().threadRefused()
+    if (why) throw new UnsupportedError(`Pool: ${why}, or lower maxThreads (${this.maxThreads})`)
   }
 
   #finish (task, answer) {

@@ -28,12 +28,21 @@ pub fn set_error_factory(env: &Env, factory: Unknown) {
     let _ = env.add_env_cleanup_hook((), |()| errors::clear_factory());
 }
 
-/// Calls of this thread are stopped when its JavaScript is to end. False where that cannot be told.
+/// Limits of time hold from here on, and calls of this thread are stopped when its JavaScript is to end. False where that
+/// cannot be told. Fails when the system refuses a thread.
 #[napi(catch_unwind)]
-pub fn watch_thread(env: &Env) -> bool {
+pub fn watch_thread(env: &Env) -> napi::Result<bool> {
+    crate::instance::start_watchdog().map_err(|e| napi::Error::from_reason(e.to_string()))?;
     let watches = ending::watch();
     let _ = env.add_env_cleanup_hook((), |()| JsThread::forget());
-    watches
+    Ok(watches)
+}
+
+/// Why the system gives no further thread, if it does not.
+#[napi(catch_unwind)]
+pub fn thread_refused() -> Option<String> {
+    let refused = crate::engine::workers::check_count(1);
+    refused.err().map(|error| error.to_string())
 }
 
 /// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.

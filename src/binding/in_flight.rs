@@ -127,7 +127,7 @@ pub fn set_in_flight_hooks(
 /// The environment ends. Node has cancelled its requests and waited for those that had begun; should one be left, its
 /// memory is left to it.
 fn end() {
-    let over = under_way() == 0;
+    let over = are_counted() && under_way() == 0;
     LOOP.set(std::ptr::null());
     let Some(owner) = OWNER.take() else { return };
     for parked in owner.parked.take() {

@@ -1,7 +1,7 @@
 //! Opening a source: reading and compiling off the main thread.
 
 use crate::emscripten;
-use crate::engine::{Cache, Progress};
+use crate::engine::{Cache, CompileError, Progress};
 use crate::program::files::{self, Stamp};
 use crate::program::{
     self, Beside, Generated, NameState, OpenError, Program, ReadError, Reading, SourceFile,
@@ -189,6 +189,8 @@ impl From<OpenError> for Failure {
             OpenError::Read(ReadError::UnsupportedFeature { feature }) => {
                 ("EMVM_ERR_INVALID_WASM", Some(feature.clone()))
             }
+            OpenError::Read(ReadError::NoThread(_))
+            | OpenError::Compile(CompileError::NoThread(_)) => ("EMVM_ERR_UNSUPPORTED", None),
             OpenError::Read(ReadError::InvalidWasm { .. }) | OpenError::Compile(_) => {
                 ("EMVM_ERR_INVALID_WASM", None)
             }

@@ -6,6 +6,7 @@ use super::interruption::InterruptionPoints;
 use super::own_shared::OwnShared;
 use super::points::Points;
 use super::tunables::RecyclableTunables;
+use super::workers::NoThread;
 use super::{Bodies, Compiled};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -28,8 +29,13 @@ pub struct Code {
 
 /// Why there is no compiled code.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct CompileError(pub String);
+pub enum CompileError {
+    #[error("{0}")]
+    Refused(String),
+    /// The system has no threads to compile with.
+    #[error(transparent)]
+    NoThread(#[from] NoThread),
+}
 
 /// Told while compiling: phase, done, total. Returning false gives up.
 pub type Progress = dyn Fn(&str, u64, u64) -> bool + Send + Sync;
@@ -104,7 +110,8 @@ impl Code {
         hooks: Option<Arc<AllocationHooks>>,
         progress: Option<Box<Progress>>,
     ) -> Result<Self, CompileError> {
-        super::budget::check(wasm).map_err(CompileError)?;
+        super::budget::check(wasm).map_err(CompileError::Refused)?;
+        super::workers::check()?;
         let points = match interruptible() {
             true => Points::of(wasm),
             false => Points::none(wasm),
@@ -128,7 +135,7 @@ impl Code {
                 engine.new_module_with_progress(wasm, CompilationProgressCallback::new(callback))
             }
         };
-        let module = module.map_err(|e| CompileError(e.to_string()))?;
+        let module = module.map_err(|e| CompileError::Refused(e.to_string()))?;
         Ok(Self {
             engine,
             module,
@@ -142,7 +149,7 @@ impl Code {
         Ok(self
             .module
             .serialize()
-            .map_err(|e| CompileError(e.to_string()))?
+            .map_err(|e| CompileError::Refused(e.to_string()))?
             .to_vec())
     }
 
@@ -152,7 +159,7 @@ impl Code {
     /// The file holds what [`Code::save`] of the same [`fingerprint`] gave, unaltered, and stays as it is: it is machine code.
     pub unsafe fn load(file: &std::fs::File) -> Result<Self, CompileError> {
         let engine = engine();
-        let failed = |e: &dyn std::fmt::Display| CompileError(e.to_string());
+        let failed = |e: &dyn std::fmt::Display| CompileError::Refused(e.to_string());
         let mapped = OwnedBuffer::from_file(file).map_err(|e| failed(&format!("{e:?}")))?;
         // SAFETY: by the caller's promise.
         let module = unsafe { Module::deserialize_unchecked(&engine, Bytes::from_owner(mapped)) }

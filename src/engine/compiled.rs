@@ -170,7 +170,8 @@ pub fn compile_kept(
     let code = match cached {
         Some(cached) => cached.code,
         None => {
-            let code = Code::compile(bytes, None).map_err(|error| classify(&error.0, bytes))?;
+            let code =
+                Code::compile(bytes, None).map_err(|error| classify(&error.to_string(), bytes))?;
             if let Some(cache) = cache {
                 // Not being able to keep it costs the next process time, nothing else.
                 let _ = cache.store(&kept, &code, Cache::NOT_NOTED);

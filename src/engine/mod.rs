@@ -29,6 +29,7 @@ mod tunables;
 mod unwind;
 pub mod vm;
 mod wasm;
+pub mod workers;
 
 pub use allocations::{
     AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach,
@@ -48,6 +49,7 @@ pub use trampolines::{BATCH, table_functions};
 pub use trapped::Trapped;
 pub use unwind::{Frame, TrapKind, Unwind};
 pub use wasm::{Func, TableImage, Wasm, enter};
+pub use workers::NoThread;
 
 /// Bytes of native stack for wasm where nobody asks for another size.
 pub const STACK_BYTES: usize = 1 << 20;

@@ -311,8 +311,7 @@ fn raise(flags: &[InterruptFlag], up: bool) {
     }
 }
 
-/// The one thread that looks at deadlines, and at threads that are to end. Started with the first sandbox that has a
-/// limit, or the first thread that can be looked at.
+/// The one thread that looks at deadlines, and at threads that are to end. Started when the addon is loaded.
 pub(super) struct Watchdog {
     watched: Mutex<Watched>,
     /// A call with a limit must wake it.
@@ -338,25 +337,23 @@ pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
 
 impl Watchdog {
     fn watch(&'static self, interrupter: &Arc<Interrupter>) {
-        let mut watched = self.watched.lock();
-        watched.limits.push(Arc::downgrade(interrupter));
-        self.start(&mut watched);
+        self.watched.lock().limits.push(Arc::downgrade(interrupter));
     }
 
     pub(super) fn watch_thread(&'static self, thread: &Arc<JsThread>) {
-        let mut watched = self.watched.lock();
-        watched.threads.push(thread.clone());
-        self.start(&mut watched);
+        self.watched.lock().threads.push(thread.clone());
     }
 
-    fn start(&'static self, watched: &mut Watched) {
-        if !std::mem::replace(&mut watched.started, true) {
-            // Without the thread, limits do not hold: better no sandbox than one that pretends.
-            let spawned = thread::Builder::new()
+    /// Without the thread, limits do not hold: who loads the addon fails where the system refuses it.
+    pub(super) fn start(&'static self) -> std::io::Result<()> {
+        let mut watched = self.watched.lock();
+        if !watched.started {
+            thread::Builder::new()
                 .name("emvm-watchdog".into())
-                .spawn(move || self.run());
-            drop(spawned.expect("the system refused the thread that enforces `timeout`"));
+                .spawn(move || self.run())?;
+            watched.started = true;
         }
+        Ok(())
     }
 
     fn wake(&self) {

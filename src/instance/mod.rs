@@ -12,7 +12,7 @@ pub use image::{Image, ImageKey, ImageSlot, Origin};
 pub use limits::Interrupter;
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
-pub use threads::JsThread;
+pub use threads::{JsThread, start_watchdog};
 
 use crate::emscripten::{Lineage, Runtime, fs};
 use crate::engine::Unwind;

@@ -22,6 +22,11 @@ pub struct JsThread {
     interrupters: Mutex<Vec<Weak<Interrupter>>>,
 }
 
+/// Starts the watchdog, if it is not running: from then on limits of time hold.
+pub fn start_watchdog() -> std::io::Result<()> {
+    WATCHDOG.start()
+}
+
 thread_local! {
     static CURRENT: RefCell<Option<Arc<JsThread>>> = const { RefCell::new(None) };
 }

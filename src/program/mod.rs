@@ -25,7 +25,7 @@ pub use registry::{Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;
-use crate::engine::refused;
+use crate::engine::{NoThread, refused};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +80,8 @@ pub enum ReadError {
     IsDirectory { path: PathBuf },
     #[error("{} cannot be read: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
+    #[error(transparent)]
+    NoThread(#[from] NoThread),
     #[error("the source is empty")]
     Empty,
     #[error("the source is not an Emscripten module: {reason}")]

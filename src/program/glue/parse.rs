@@ -96,9 +96,7 @@ fn deep<R: Send>(
             Ok(Err(_)) => Err(ReadError::NotEmscripten {
                 reason: "the JavaScript parser gave up on this file".into(),
             }),
-            Err(e) => Err(ReadError::NotEmscripten {
-                reason: format!("no thread to parse the file on: {e}"),
-            }),
+            Err(e) => Err(ReadError::NoThread(e.into())),
         }
     })
 }
