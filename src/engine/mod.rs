@@ -3,6 +3,7 @@
 mod allocations;
 mod args;
 mod budget;
+mod bulk;
 mod cache;
 mod cache_guard;
 mod cache_room;

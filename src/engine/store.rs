@@ -3,6 +3,7 @@
 //! It works on `wasmer_vm` directly, without a `wasmer::Store`: the WebAssembly JavaScript API needs the identity of functions
 //! (the address of their record), which `wasmer` hides.
 
+use super::bulk::{self, Paced};
 use super::compiled::{Compiled, compile, host_engine};
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use super::tunables::bounded;
@@ -32,6 +33,8 @@ pub type Handle<T> = InternalStoreHandle<T>;
 ///
 /// Invariant: `objects` never moves, since instances point at it, and is dropped before the code.
 pub struct Store {
+    /// Its instances, as far as they can be stopped.
+    paced: Vec<Paced>,
     objects: Box<StoreObjects>,
     codes: Vec<Kept>,
     /// Flags that stop its instances, which other threads write: by the address of the global.
@@ -114,6 +117,7 @@ impl Default for Store {
             codes: Vec::new(),
             flags: FxHashSet::default(),
             sites: Vec::new(),
+            paced: Vec::new(),
         }
     }
 }
@@ -289,6 +293,11 @@ impl Store {
         let tags = info.tags.keys().filter_map(tag).collect();
         // SAFETY: the instance is new, and nobody else has it.
         let filled = unsafe { artifact.finish_instantiation(config.vm(), None, &mut instance) };
+        if let Some(flag) = flags.first() {
+            let flag = flag.get(&self.objects).vmglobal();
+            // SAFETY: the flag is the instance's own, and `paced` goes before the objects.
+            self.paced.push(unsafe { bulk::pace(&instance, flag) });
+        }
         // Kept even when filling fails: its functions may already sit in imported tables.
         Handle::<VMInstance>::new(&mut self.objects, instance);
         filled?;
