@@ -539,7 +539,7 @@ export interface Stats {
   generation: number
   /** Recycles since `open`. */
   recycles: number
-  /** Calls into the module since `open`. */
+  /** Calls into the module since `open`. Reading a property that is a plain field of its object may be none. */
   calls: number
   /** Traps, aborts and exits since `open`. */
   traps: number

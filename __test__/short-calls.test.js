@@ -5,7 +5,9 @@
 
 const test = require('node:test')
 const assert = require('node:assert')
+const path = require('node:path')
 const { open } = require('..')
+const { fixtures } = require('./support/compare')
 const { name, list, section, leb, uleb, exportsOf } = require('./support/wasm')
 
 const I32 = 0x7f
@@ -178,4 +180,66 @@ test('a short function sees what a recycle puts back, growth, and an entry of th
   assert.throws(() => store(65536, 1), { name: 'TrapError' })
   vm.dispose()
   assert.throws(() => load(64), { code: 'EMVM_ERR_DISPOSED' })
+})
+
+const CALLS = path.join(fixtures, 'calls.js')
+
+test('a property is what C++ has, however often it was read', async () => {
+  const vm = await open(CALLS, { host: 'native' })
+  const { Counter } = vm.exports
+  let seen
+  for (let generation = 1; generation <= 3; generation++) {
+    const counters = [new Counter(), new Counter(), new Counter()]
+    const [one, two, three] = counters
+    for (let i = 0; i < 3000; i++) {
+      const counter = counters[i % 3]
+      const before = counter.value
+      assert.strictEqual(before, Math.floor(i / 3) * 7)
+      if (i % 2) counter.addFour(1, 2, 3, 1)
+      else counter.value = before + 7
+    }
+    assert.deepStrictEqual([one.value, two.value, three.value], [7000, 7000, 7000])
+    two.delete()
+    assert.throws(() => two.value, { name: 'BindingError', message: /Counter\.value getter on deleted object/ })
+    const four = new Counter()
+    assert.strictEqual(four.value, 0)
+    for (let i = 0; i < 2000; i++) assert.strictEqual(one.value, 7000)
+    if (seen !== undefined) assert.throws(() => seen.value, { code: 'EMVM_ERR_STALE' })
+    for (let i = 0; i < 2000; i++) assert.strictEqual(three.value, 7000)
+    seen = one
+    await vm.isReady()
+    assert.throws(() => seen.value, { code: 'EMVM_ERR_STALE' })
+  }
+  const last = new Counter()
+  for (let i = 0; i < 3000; i++) last.value = last.value + 1
+  assert.strictEqual(last.value, 3000)
+  vm.dispose()
+  assert.throws(() => last.value, { code: 'EMVM_ERR_DISPOSED' })
+})
+
+test('a property of a class is read of its own objects, of derived ones and of no others', async () => {
+  const vm = await open(path.join(fixtures, 'embind.js'), { host: 'native' })
+  const m = vm.exports
+  const dog = new m.Dog('Rex')
+  const getter = Object.getOwnPropertyDescriptor(m.Animal.prototype, 'legs').get
+  for (let i = 0; i < 2000; i++) assert.strictEqual(dog.legs, 4)
+  dog.legs = 3
+  for (let i = 0; i < 2000; i++) assert.strictEqual(getter.call(dog), 3)
+  for (const other of [{}, null, undefined, 1, m.makeLate()]) assert.throws(() => getter.call(other), { name: 'BindingError' })
+  vm.dispose()
+})
+
+test('requests under way have no part in what properties are read in', async () => {
+  const vm = await open(CALLS, { host: 'native' })
+  const server = require('node:net').createServer().listen(0)
+  for (let generation = 0; generation < 20; generation++) {
+    const reading = require('node:fs/promises').readFile(__filename)
+    const counter = new vm.exports.Counter()
+    for (let i = 0; i < 1000; i++) assert.strictEqual(counter.value, 0)
+    await vm.isReady()
+    await reading
+  }
+  assert.strictEqual(vm.stats().regionsInFlight, 0)
+  server.close()
+  vm.dispose()
 })

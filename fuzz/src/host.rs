@@ -559,6 +559,7 @@ impl Js for Fake {
                 .expect("a reference is used while it is kept"),
         )
     }
+    fn handles_changed(&self) {}
     fn release(&self, reference: JsRef) {
         let was = self.kept.borrow_mut().remove(&reference.0);
         assert!(was.is_some(), "a reference is released once");

@@ -8,6 +8,7 @@ const { Generations } = require('./generations')
 const { keep } = require('./keep')
 const { makeCall, makeOverloads } = require('./embind/calls')
 const { factoriesFor } = require('./embind/factories')
+const { makeFields } = require('./embind/fields')
 const { makeHandles } = require('./embind/handles')
 const { makeClass, makeEnum } = require('./embind/classes')
 const { makeLeaks } = require('./embind/leaks')
@@ -73,7 +74,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap, classes, ClassHandle } = handles
   const { factory, keep: keepFactories } = factoriesFor(description, program)
-  const context = { factory, native: native.call, numbers: native.callWithNumbers, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
+  const context = { factory, native: native.call, numbers: native.callWithNumbers, fields: makeFields({ operations, registers }), state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
   const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
   keepFactories()
   const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))

@@ -133,7 +133,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let cell = unsafe { &*data.cell };
         let short = index
             .and_then(|index| cell.short_call(|rt| short::invoke(rt, &shared.reg, index, &passed)));
-        if let Some(result) = short {
+        if let Some((result, _)) = short {
             return Ok(match result {
                 Plain::Nothing => env.undefined(),
                 Plain::Int(value) => env.int(value),
@@ -193,8 +193,9 @@ unsafe extern "C" fn call_with_numbers(
         let js = &*shared.js;
         let index = js.read_register(0) as u32;
         let short = cell.short_call(|rt| short::invoke(rt, &shared.reg, index, &InRegisters(js)));
-        let result = match short {
-            Some(result) => result,
+        // Of its object, for who reads a field by itself; 0 where it is not known.
+        let (result, object) = match short {
+            Some(done) => done,
             None => {
                 let passed = Numbers {
                     js,
@@ -207,11 +208,12 @@ unsafe extern "C" fn call_with_numbers(
                     invoke_plain(rt, &shared.reg, callable, &passed)
                 })?;
                 match called {
-                    Some(result) => result,
+                    Some(result) => (result, 0),
                     None => return Ok(Some(env.boolean(true))),
                 }
             }
         };
+        js.write_register(1, f64::from(object));
         js.write_register(
             0,
             match result {
@@ -226,7 +228,7 @@ unsafe extern "C" fn call_with_numbers(
 }
 
 /// What the facade can do with handles and the rest, by position in the list it gets.
-const OPERATIONS: [(&str, Operation); 24] = [
+const OPERATIONS: [(&str, Operation); 26] = [
     ("delete", |rt, _, a| {
         handles::delete(rt, a.handle_at(0)).map(|()| rt.js.undefined())
     }),
@@ -316,6 +318,23 @@ const OPERATIONS: [(&str, Operation); 24] = [
     ("resumeCoroutine", |rt, js, a| {
         let rejected = js.truthy(a.value(2));
         coroutines::resume(rt, a.number(0) as u32, a.value(1), rejected).map(|()| js.undefined())
+    }),
+    ("field", |rt, js, a| {
+        let reg = Arc::clone(&rt.embind.reg);
+        let Some(field) = short::field(rt, &reg, a.number(0) as u32) else {
+            return Ok(js.undefined());
+        };
+        let list = js.array();
+        let numbers = [field.view as u32, field.context, field.class];
+        for (at, number) in (0..).zip(numbers) {
+            js.set_index(rt, list, at, js.number(f64::from(number)))?;
+        }
+        Ok(list)
+    }),
+    ("fieldBuffer", |_, js, _| {
+        Ok(js
+            .field_buffer()
+            .map_or_else(|| js.undefined(), JsValue::from))
     }),
     ("throwCurrent", |rt, _, _| Err(coroutines::current(rt))),
     ("setHooks", |_, js, a| {

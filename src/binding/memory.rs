@@ -18,6 +18,8 @@ pub struct MemoryBuffer {
     /// Over its first `WINDOW` bytes, so that views have the same `byteOffset` in it. Only where the whole is costly.
     window: RefCell<Option<Shown>>,
     lent: Lent,
+    /// Over as much as the window; the facade's own, which gives it to nobody. Nothing is owed to whom has it.
+    inner: RefCell<Option<Shown>>,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,38 @@ impl MemoryBuffer {
         if changed(&self.whole) || changed(&self.window) {
             self.detach(env);
         }
+        if changed(&self.inner) {
+            self.end_inner(env);
+        }
+    }
+
+    /// The facade's own buffer.
+    pub fn inner(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
+        self.follow(env, base, len);
+        known(env, &self.inner).or_else(|| {
+            // SAFETY: it is detached before the memory moves or goes: by `follow`, and by who works on the instance as a whole.
+            let buffer =
+                unsafe { env.external_buffer(base, len.min(WINDOW), None, std::ptr::null_mut()) };
+            let buffer = buffer.ok()?;
+            let reference = Reference::new(env, buffer)?;
+            *self.inner.borrow_mut() = Some(Shown {
+                reference,
+                base,
+                len,
+            });
+            Some(buffer)
+        })
+    }
+
+    /// It shows nothing any more.
+    pub fn end_inner(&self, env: Env) {
+        let Some(shown) = self.inner.take() else {
+            return;
+        };
+        let _scope = Scope::open(env);
+        if let Some(buffer) = shown.reference.value() {
+            lent::detach(env, buffer);
+        }
     }
 
     /// Gives every view of the memory length 0.
@@ -121,6 +155,7 @@ impl MemoryBuffer {
 
     /// Nobody has the sandbox any more: views that are still held keep the memory, not the other way round.
     pub fn abandon(&self) {
+        self.inner.take();
         for place in [&self.whole, &self.window] {
             if place.take().is_some() {
                 self.lent.lose();

@@ -109,6 +109,7 @@ impl SandboxCell {
         let Some(mut held) = self.gate.hold() else {
             return Err(errors::disposed(self.env));
         };
+        self.buffer.end_inner(self.env);
         match catch_unwind(AssertUnwindSafe(|| work(held.state()))) {
             Ok(done) => Ok(done),
             Err(panic) => {
@@ -196,6 +197,7 @@ impl SandboxCell {
         }
         let claim = self.buffer.claim(self.env);
         self.buffer.end(self.env, claim.as_ref());
+        self.buffer.end_inner(self.env);
         self.drop_errors();
         let left = claim.as_ref().and_then(|_| self.linear());
         let left = left.map(Leftover::memory);
@@ -360,6 +362,12 @@ impl SandboxCell {
     pub fn array_buffer_for(&self, end: usize) -> Option<Value> {
         let (base, len) = self.memory()?;
         self.buffer.value_for(self.env, base, len, end)
+    }
+
+    /// The ArrayBuffer that the facade reads fields in, and nobody else has: over what lies below some address.
+    pub fn field_buffer(&self) -> Option<Value> {
+        let (base, len) = self.memory()?;
+        self.buffer.inner(self.env, base, len)
     }
 
     /// Views of a memory that has grown or moved end.

@@ -178,6 +178,9 @@ pub trait Js {
     fn copy_bytes(&self, value: JsValue, out: &mut [u8]);
     fn strict_equals(&self, left: JsValue, right: JsValue) -> bool;
 
+    /// A handle does not stand for what it did: whoever remembers what that was asks again.
+    fn handles_changed(&self);
+
     /// `String(value)`, for messages; never throws.
     fn display(&self, rt: &mut Runtime, value: JsValue) -> String;
     fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue, Unwind>;

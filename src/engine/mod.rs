@@ -45,7 +45,7 @@ pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
 pub use pace::{PIECE, Pace, Paced, Stopped};
 pub use raw::Raw;
-pub use short::{Bodies, Shortcut};
+pub use short::{Bodies, Load, Shortcut};
 pub use trampolines::{BATCH, table_functions};
 pub use trapped::Trapped;
 pub use unwind::{Frame, TrapKind, Unwind};

@@ -17,6 +17,9 @@ function makeHandles ({ operations, registers, owner, finalizers, note }) {
       this.key = key
       this.smart = smart
       this.owner = owner
+      // Where its object is, and of which count of changes that is known: see ./fields.js.
+      this.at = 0
+      this.changes = -1
     }
 
     [Symbol.for('nodejs.util.inspect.custom')] () { return { ptr: this.ptr } }

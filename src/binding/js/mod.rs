@@ -9,7 +9,7 @@ use super::{crossing, ending};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{Js, JsValue, Kind};
 use crate::engine::Unwind;
-use registers::Registers;
+use registers::{CHANGES, Registers};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ptr::NonNull;
 
@@ -133,6 +133,19 @@ impl NapiJs {
         }
         let made = Registers::new(self.env)?;
         Ok(self.registers.get_or_init(|| made))
+    }
+
+    /// Counts in a register how often handles have changed.
+    pub(super) fn count_changes(&self) {
+        if let Some(registers) = self.registers.get() {
+            registers.write(CHANGES, registers.read(CHANGES) + 1.0);
+        }
+    }
+
+    /// What the facade reads fields in; `None` where it cannot.
+    pub fn field_buffer(&self) -> Option<Value> {
+        let shared = self.registers.get().is_some_and(Registers::are_shared);
+        shared.then(|| self.cell().field_buffer())?
     }
 
     /// The numbers shared with the facade, as an array.

@@ -6,7 +6,10 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::rc::Rc;
 
-const COUNT: usize = 32;
+/// As many as results have leaves, and [`CHANGES`].
+const COUNT: usize = 33;
+/// How often handles have changed; as `lib/facade/embind/fields.js` has it.
+pub const CHANGES: usize = 32;
 
 type Numbers = [Cell<f64>; COUNT];
 
@@ -43,6 +46,11 @@ impl Registers {
         let array = Reference::new(env, array);
         let array = array.ok_or(Failed::Refused(napi::sys::Status::napi_generic_failure))?;
         Ok(Self { env, array, ours })
+    }
+
+    /// Whether writing one costs neither side a call.
+    pub fn are_shared(&self) -> bool {
+        self.ours.is_some()
     }
 
     pub fn array(&self) -> Res<Value> {

@@ -28,6 +28,9 @@ impl Js for NapiJs {
     fn boolean(&self, value: bool) -> JsValue {
         self.env.boolean(value).into()
     }
+    fn handles_changed(&self) {
+        self.count_changes();
+    }
     fn number(&self, value: f64) -> JsValue {
         // Small integers are cheaper to make, and for V8 to work with; -0 is not one.
         match exact_int(value) {

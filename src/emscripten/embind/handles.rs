@@ -138,6 +138,7 @@ fn vacate(rt: &mut Runtime, slot: u32) {
         ..Handle::default()
     };
     embind.live -= 1;
+    rt.js.handles_changed();
     // A slot whose serials are used up stays empty until the next generation.
     if (serial + 1) >> SERIAL_BITS != 0 {
         embind.handles.replace(slot, vacant);
@@ -457,6 +458,7 @@ pub fn revive(
             h.smart_ptr = wire;
         }
     }
+    rt.js.handles_changed();
     change_count(rt, count, 1);
     Ok(rt.js().value(instance.object))
 }

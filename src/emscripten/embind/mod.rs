@@ -235,6 +235,7 @@ impl Embind {
 
     /// Goes back to the image. JavaScript values kept since are released.
     pub fn restore(&mut self, image: &Image, js: &dyn Js) {
+        js.handles_changed();
         self.handles.restore(&image.handles, Clone::clone, drop);
         self.counts.restore(&image.counts, Clone::clone, drop);
         self.live = image.live;
@@ -258,6 +259,7 @@ impl Embind {
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
     /// register the same in the same order, so that the facade stays right.
     pub fn start_over(&mut self, js: &dyn Js) {
+        js.handles_changed();
         for constant in &self.reg.constants {
             if let Constant::Js(reference) = constant {
                 js.release(*reference);

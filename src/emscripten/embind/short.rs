@@ -4,9 +4,9 @@
 use super::handles;
 use super::invoke::Passed;
 use super::numbers::{number_from_wire, number_of};
-use super::registry::{CallableId, Passing, Plan, Registry, State, This, TypeKind};
+use super::registry::{CallableId, Passing, Plan, Registry, Role, State, This, TypeKind};
 use crate::emscripten::Runtime;
-use crate::engine::{Raw, Shortcut};
+use crate::engine::{Load, Raw, Shortcut};
 use wasmer_types::Type;
 
 /// More parameters than this are passed the ordinary way.
@@ -61,14 +61,74 @@ impl Plain {
     }
 }
 
-/// The call, when it is one of a short function. `None`: nothing has happened, and it is to be made the ordinary way.
+/// How the facade reads a property by itself: the kind of its view, the address of the field's place in the object, and the class
+/// whose handles have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub view: FieldView,
+    pub context: u32,
+    pub class: u32,
+}
+
+/// By their number in `lib/facade/embind/fields.js`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldView {
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    F32,
+    F64,
+}
+
+/// The field that a property only reads, where that is known by now.
+pub fn field(rt: &Runtime, reg: &Registry, id: CallableId) -> Option<Field> {
+    let callable = reg.callables.get(id as usize)?;
+    let State::Bound(plan) = &callable.state else {
+        return None;
+    };
+    let This::Class(class) = plan.this else {
+        return None;
+    };
+    let resolved = rt.embind.resolved(plan.func)?;
+    if callable.role != Role::Getter || !plan.plain || resolved.pointer.is_some() {
+        return None;
+    }
+    let load = rt.embind.shortcuts.get(id as usize)?.field()?;
+    let (signed, size) = match reg.ty(plan.result).kind {
+        TypeKind::Int { signed, size, .. } => (signed, size),
+        TypeKind::Bool { .. } => (false, 1),
+        _ => (true, 0),
+    };
+    let view = match (plan.result_wasm?, load) {
+        (Type::F64, Load::U64) => FieldView::F64,
+        (Type::F32, Load::U32) => FieldView::F32,
+        (Type::I32, Load::U8) => FieldView::U8,
+        (Type::I32, Load::U16) if signed || size >= 2 => FieldView::U16,
+        (Type::I32, Load::I8) if signed => FieldView::I8,
+        (Type::I32, Load::I16) if signed => FieldView::I16,
+        (Type::I32, Load::U32) if signed => FieldView::I32,
+        (Type::I32, Load::U32) if size >= 4 => FieldView::U32,
+        _ => return None,
+    };
+    let context = plan.context;
+    context.is_multiple_of(4).then_some(Field {
+        view,
+        context,
+        class,
+    })
+}
+
+/// The call, when it is one of a short function; with the address of its object, if it has one. `None`: nothing has happened, and it is to be made the ordinary way.
 #[inline]
 pub fn invoke<P: Passed>(
     rt: &mut Runtime,
     reg: &Registry,
     id: CallableId,
     passed: &P,
-) -> Option<Plain> {
+) -> Option<(Plain, u32)> {
     let State::Bound(plan) = &reg.callables.get(id as usize)?.state else {
         return None;
     };
@@ -106,14 +166,15 @@ pub fn invoke<P: Passed>(
             Some((pointer.class, pointer.is_const))
         }
     };
-    let mut at = 0;
+    let (mut at, mut object) = (0, 0);
     if let Some((class, constant)) = wanted {
         let held = handles::live(rt, passed.handle_ref(0)?)?;
         let of = reg.pointer(held.pointer);
         if held.ptr == 0 || of.class != class || (of.is_const && !constant) {
             return None;
         }
-        push(held.ptr.into());
+        object = held.ptr;
+        push(object.into());
         at = 2;
     }
     for param in &plan.args {
@@ -122,5 +183,5 @@ pub fn invoke<P: Passed>(
     }
     let shortcut = rt.embind.shortcuts.get_mut(id as usize)?;
     let result = shortcut.take(&mut rt.wasm, &arguments[..count])?;
-    Some(Plain::of(reg, plan, Raw::from_u64(result)))
+    Some((Plain::of(reg, plan, Raw::from_u64(result)), object))
 }

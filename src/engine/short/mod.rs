@@ -10,7 +10,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use steps::{DEPTH, Known, Place, Steps, take};
+pub use steps::{DEPTH, Known, Load, Place, Steps, take};
 
 use super::{Func, Wasm};
 use std::ops::Range;
@@ -119,6 +119,11 @@ impl Shortcut {
             self.steps = wasm.steps_of(func);
         }
         self.steps.is_some()
+    }
+
+    /// The load of a function that only reads a field: see [`Steps::field`].
+    pub fn field(&self) -> Option<Load> {
+        self.steps.as_deref()?.field()
     }
 
     /// Does the call, when that is possible. `arguments` are as many as the function has, each as its bits.

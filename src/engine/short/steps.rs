@@ -89,7 +89,7 @@ pub enum Step {
     },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Load {
     U8,
     I8,
@@ -243,6 +243,37 @@ fn store(memory: &mut [u8], at: usize, value: u64, bytes: u8) -> Option<()> {
 #[inline]
 fn address(base: u64, offset: u32) -> usize {
     base as u32 as usize + offset as usize
+}
+
+impl Steps {
+    /// The load that reads the field, of a function `(context, object)` that does nothing else: its address is the object's and
+    /// the number of 32 bits at the context.
+    pub fn field(&self) -> Option<Load> {
+        let [
+            Step::Load {
+                to: number,
+                at: 0,
+                offset: 0,
+                load: Load::U32,
+            },
+            Step::Add {
+                to: sum,
+                left,
+                right,
+            },
+            Step::Load {
+                to,
+                at,
+                offset: 0,
+                load,
+            },
+        ] = *self.steps
+        else {
+            return None;
+        };
+        let adds = (left, right) == (1, number) || (left, right) == (number, 1);
+        (adds && at == sum && self.result == Some(to) && number > 1).then_some(load)
+    }
 }
 
 impl Load {
