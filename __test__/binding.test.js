@@ -10,24 +10,20 @@ const { TRIPLES, nodeTooOld, platformName } = require('../lib/platform')
 
 const root = path.join(__dirname, '..')
 
-function copyOfPackage (t, files) {
+// All that the package loads but its binary.
+function copyOfPackage (t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-package-'))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
-  for (const file of files) {
-    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true })
-    fs.copyFileSync(path.join(root, file), path.join(folder, file))
-  }
+  for (const name of ['lib', 'scripts']) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true })
   return folder
 }
-
-const FILES = ['lib/binding.js', 'lib/in-flight.js', 'lib/platform.js', 'lib/platform-packages.js', 'scripts/install.js', 'scripts/build.js']
 
 function node (folder, args, env = {}) {
   return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, EMVM_BINDING: '', EMVM_SKIP_BUILD: '', ...env } })
 }
 
 test('without a binary, loading says in one sentence what was tried and what to do', (t) => {
-  const folder = copyOfPackage(t, FILES)
+  const folder = copyOfPackage(t)
   const { stdout } = node(folder, ['-e', "try { require('./lib/binding').load() } catch (e) { console.log(e.code, e.message) }"])
   assert.match(stdout, /^EMVM_ERR_BINDING emvm has no native binary for /)
   assert.ok(stdout.includes(`emvm.${platformName()}.node (not found), emvm-${platformName()} (not found)`))
@@ -41,7 +37,7 @@ test('a Node that is too old is told so, and no other', () => {
 })
 
 test('a binary that is there but does not load is named with the reason', (t) => {
-  const folder = copyOfPackage(t, FILES)
+  const folder = copyOfPackage(t)
   fs.writeFileSync(path.join(folder, `emvm.${platformName()}.node`), 'not a library')
   const { stdout } = node(folder, ['-e', "try { require('./lib/binding').load() } catch (e) { console.log(e.message) }"])
   assert.ok(stdout.includes(`emvm.${platformName()}.node (`))
@@ -49,7 +45,7 @@ test('a binary that is there but does not load is named with the reason', (t) =>
 })
 
 test('installing without a binary and without Rust fails with one clear sentence', (t) => {
-  const folder = copyOfPackage(t, FILES)
+  const folder = copyOfPackage(t)
   const { status, stderr } = node(folder, ['scripts/install.js'], { PATH: path.join(folder, 'nothing') })
   assert.strictEqual(status, 1)
   assert.strictEqual(stderr.trim().split('\n').length, 1)
