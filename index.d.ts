@@ -173,8 +173,9 @@ export class Sandbox<T = any> {
    * Files of `mounts` are no part of it, and neither is what your own code remembers.
    * @throws {@link BusyError} while the module is on the stack, a coroutine of C++ is suspended, or the package's own JavaScript waits
    * for a promise
-   * @throws {@link UnsupportedError} on the glue host; and on the native host for programs that are started anew by each recycle, or
-   * whose own JavaScript keeps state in variables
+   * @throws {@link UnsupportedError} on the native host for programs that are started anew by each recycle, or whose own JavaScript
+   * keeps state in variables; on the glue host without `rewind`, and where the package has made something since the start that cannot be
+   * read, a function for example
    * @example
    * vm.exports._load_model()
    * const loaded = vm.checkpoint()

@@ -33,3 +33,25 @@ test('a fresh interpreter for each request: none sees another, and none goes on 
   assert.strictEqual(answers[5][0], 408)
   assert.deepStrictEqual(answers[6], [200, '4'])
 })
+
+test('savepoints across a whole database: each state is what its moves make of the start', async () => {
+  const { search, MOVES } = require('../../examples/savepoints')
+  const { best, visited, start, rewind, checkpoints } = await search(3)
+  assert.strictEqual(visited, 1 + 3 + 9 + 27)
+  assert.deepStrictEqual(start, [3, 26])
+  assert.deepStrictEqual([rewind, checkpoints], ['on', 0])
+  // The same moves in plain Node, each sequence on a database of its own.
+  const SQL = await require('sql.js')()
+  let sum = -1
+  const play = (moves) => {
+    const db = new SQL.Database()
+    db.run("create table stock (name text, amount int); insert into stock values ('a', 3), ('b', 8), ('c', 15)")
+    for (const move of moves) db.run(MOVES[move])
+    const [count, total] = db.exec('select count(*), coalesce(sum(amount), 0) from stock')[0].values[0]
+    if (count <= 4) sum = Math.max(sum, total)
+    db.close()
+    if (moves.length < 3) MOVES.forEach((_, move) => play([...moves, move]))
+  }
+  play([])
+  assert.strictEqual(best.sum, sum)
+})

@@ -72,7 +72,7 @@ class Generation {
       instrument: (text, kind) => this.#instrumented(text, kind),
       store: new StoreImage(this.namespace),
       isOurs: () => this.failures.adopting,
-      next: () => this.#next(),
+      next: (timers) => this.#next(timers),
       given: [...users, this.options.stdin, globalThis, CompileError, LinkError, RuntimeError]
         .filter((value) => value !== null && (typeof value === 'object' || typeof value === 'function'))
     })
@@ -107,11 +107,11 @@ class Generation {
   }
 
   // What the last generation left to the event loop is nobody's.
-  #next () {
+  #next (timers) {
     const past = this.failures
     this.failures = new Failures(this.options.onUncaught)
     this.failures.started()
-    this.surroundings.loop.next()
+    this.surroundings.loop.next(timers)
     past.end()
   }
 

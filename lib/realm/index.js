@@ -115,9 +115,9 @@ class GlueHost {
   }
 
   // The present generation put back to its image, or the next one, where one stands by; else there is nothing to give at once.
-  recycle () {
+  recycle (point) {
     const started = process.hrtime.bigint()
-    if (!this.#rewound()) {
+    if (!this.#rewound(point)) {
       if (!(this.standby instanceof Generation)) {
         const why = this.refusal === undefined ? '' : ` (not rewound: ${this.refusal})`
         throw new NotReadyError(`no fresh instance stands by yet${why}: use \`await vm.isReady()\`, or recycle less often`)
@@ -129,10 +129,10 @@ class GlueHost {
   }
 
   // The next generation, made now when none stands by.
-  async recycleAsync () {
+  async recycleAsync (point) {
     const started = process.hrtime.bigint()
     if (this.current.rewinder?.registry.resuming > 0) await this.current.rewinder.settle()
-    if (this.#rewound()) {
+    if (this.#rewound(point)) {
       this.#timed(started)
       return this.exports
     }
@@ -146,18 +146,33 @@ class GlueHost {
     return module
   }
 
-  // Whether the present generation was put back to its image.
-  #rewound () {
+  // An image of the present generation as it is now.
+  checkpoint () {
+    const { rewinder } = this.current
+    if (rewinder?.image === undefined) {
+      const why = this.refusal === undefined ? 'open it with rewind: true' : `${this.refusal}`
+      throw new UnsupportedError(`checkpoint(): on the glue host that needs a package that is rewound: ${why}`)
+    }
+    if (rewinder.onStack) throw busy('take a checkpoint of')
+    return rewinder.checkpoint()
+  }
+
+  // Whether the present generation was put back to its image, or to a checkpoint.
+  #rewound (point) {
     const { current } = this
     const { rewinder } = current
+    if (point !== undefined && (rewinder?.image === undefined || point.rewinder !== rewinder)) {
+      throw new UnsupportedError('from: the checkpoint is of an instance that was evaluated anew since' + (this.refusal === undefined ? '' : `: ${this.refusal}`))
+    }
     if (rewinder === undefined || rewinder.image === undefined) return false
     if (this.busy || rewinder.onStack) throw busy('recycle')
     if (!current.namespace.canLeave) throw inFlight()
     this.outside.check(current)
     const { heapBytes } = current
-    const refusal = rewinder.rewind() ?? this.tests.run(rewinder)
+    const refusal = rewinder.rewind(point?.image) ?? this.tests.run(rewinder)
     if (refusal !== undefined) {
       this.#stopRewinding(refusal)
+      if (point !== undefined) throw new UnsupportedError(`from: the checkpoint could not be put back: ${refusal}`)
       return false
     }
     this.peak = Math.max(this.peak, heapBytes)

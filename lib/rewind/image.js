@@ -2,7 +2,7 @@
 
 // The image: what the package's JavaScript was right after its start, and its restoration in place.
 
-const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, PagedRecord, comparatorOf } = require('./records')
+const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, PagedRecord, ChangedPages, comparatorOf } = require('./records')
 const { Scan } = require('./scan')
 const { Views } = require('./views')
 const { Unrestorable } = require('./steps')
@@ -13,9 +13,15 @@ const NOTHING = /(?:)/
 const WORTH_A_COMPARATOR = 4
 
 class Image {
-  // `walk` has run from `start`; `realm`: see `Rewinder`.
-  constructor (realm, start, walk) {
+  // `walk` has run from `start`; `realm`: see `Rewinder`; `point`: of a moment after the start, what else there is then: `{ store,
+  // made, literals, weak, decoders, reflection, touched, timers }`.
+  constructor (realm, start, walk, point) {
     this.realm = realm
+    this.point = point
+    this.values = walk.values
+    // By buffer, of those of which this image has all. Made when first needed.
+    /** @type {Map<ArrayBuffer, any> | undefined} */
+    this.byBuffer = undefined
     // Held from now on, so that a walk finds again what this one did.
     this.start = start
     this.seen = walk.seen
@@ -27,11 +33,12 @@ class Image {
     this.bytes = 0
     /** Made when first needed. @type {Map<object, any> | undefined} */
     this.byObject = undefined
-    const buffers = [...walk.buffers.values()].map((record) => PagedRecord.of(record) ?? record)
-    for (const { size } of buffers) this.bytes += size
+    const buffers = [...walk.buffers.values()].map((record) => point === undefined ? PagedRecord.of(record) ?? record : record)
+    for (const record of buffers) if (walk.image === undefined || !walk.image.buffers.includes(record)) this.bytes += record.size
     this.views = new Views(realm.store.memories(), walk)
     this.#sort([...walk.records], buffers)
     this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras])
+    if (point !== undefined) this.scan?.record()
   }
 
   #sort (records, buffers) {
@@ -57,6 +64,14 @@ class Image {
     }))
   }
 
+  // What a later image has of a buffer, where that is not a copy of its own: what has not changed since, or how it has.
+  bufferOf (buffer) {
+    this.byBuffer ??= new Map(this.buffers.filter(({ isPart }) => !isPart).map((record) => [record.buffer, record]))
+    const record = this.byBuffer.get(buffer)
+    if (record instanceof PagedRecord) return new ChangedPages(record)
+    return record?.same ? record : undefined
+  }
+
   // Everything, in place; gives how much had to be put back.
   restore () {
     const { realm, scan, others, buffers, scopes } = this
@@ -68,13 +83,15 @@ class Image {
       if (proto !== null && this.seen.has(proto)) realm.stale.make(value)
     }
     realm.stale.begin()
-    realm.registry.made.drain((object) => realm.stale.make(object))
-    realm.registry.literals.drain((object) => realm.stale.make(object))
+    const { point } = this
+    const end = (object) => { if (!this.seen.has(object)) realm.stale.make(object) }
+    realm.registry.made.drain(end)
+    realm.registry.literals.drain(end)
     realm.registry.rewind()
-    realm.next()
-    realm.weak.rewind()
-    realm.decoders.rewind()
-    realm.reflection.rewind()
+    realm.next(point?.timers)
+    realm.weak.rewind(point?.weak)
+    realm.decoders.rewind(point?.decoders)
+    realm.reflection.rewind(point?.reflection)
     // V8 keeps what was matched last (`RegExp.lastMatch`).
     NOTHING.exec('')
     realm.files.restore(this.files)
@@ -87,6 +104,10 @@ class Image {
     for (let at = 0; at < buffers.length; at++) count += buffers[at].restore()
     if (realm.registry.undone !== undefined) throw new Unrestorable(realm.registry.undone)
     if (scan !== undefined && !scan.isRecorded) scan.record()
+    if (point !== undefined) {
+      realm.registry.made.begin(point.made)
+      realm.registry.literals.begin(point.literals)
+    }
     return count
   }
 
@@ -107,6 +128,8 @@ class Image {
   // What a comparison of values does not show, where the package may have changed it.
   #restoreTouched (left) {
     const { touched } = this.realm
+    const then = this.point?.touched
+    if (then !== undefined) for (const object of then) touched.add(object)
     if (touched.size === 0) return 0
     let count = 0
     for (const object of touched) {
@@ -115,6 +138,7 @@ class Image {
       count += this.byObject.get(object)?.restoreAll(left) ?? 0
     }
     touched.clear()
+    if (then !== undefined) for (const object of then) touched.add(object)
     return count
   }
 

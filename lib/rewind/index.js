@@ -17,6 +17,7 @@ const { valueOf } = require('./promises')
 const { collectGarbage } = require('./collect')
 const { isOnStack } = require('./stack')
 const { hostObjects } = require('./hosted')
+const { BusyError, UnsupportedError } = require('../errors')
 const { Refusal, Unrestorable } = require('./steps')
 const { weakCollections } = require('./shadows/weak')
 const { reflection } = require('./shadows/reflection')
@@ -76,6 +77,8 @@ class Rewinder {
     // The number of the sandbox's generation.
     this.current = () => this.registry.generation
     this.image = undefined
+    // The image or the checkpoint that the generation began with.
+    this.last = undefined
     // What promises of the image are fulfilled with.
     this.values = new Map()
     this.overrides = {
@@ -153,8 +156,38 @@ class Rewinder {
     this.next()
     this.weak.seal()
     this.decoders.seal()
-    this.image = image
+    this.image = this.last = image
     return undefined
+  }
+
+  // An image of what is now, later than that of the start: `{ bytes, dispose() }`.
+  checkpoint () {
+    const { registry, image, store, loop } = this
+    const { size } = registry.awaits
+    if (size > 0 || loop.isWaiting) throw new BusyError('checkpoint() while the package\'s own JavaScript waits for a promise')
+    const { sites, objects, named } = image.start
+    const from = { sites, objects, named: { ...named, timers: loop.held } }
+    const walk = new Walk(this, from, new Map(this.last.values), image)
+    walk.run()
+    const own = new Set(walk.runOwn([...registry.made.alive(), ...registry.literals.alive()]))
+    walk.run()
+    const refusal = store.full === undefined ? walk.refusals[0] : new Refusal('growth', store.full)
+    if (refusal !== undefined) throw new UnsupportedError(`checkpoint(): what the package's JavaScript is now cannot be kept: ${refusal}`)
+    const point = {
+      store: store.takePoint(),
+      made: registry.made.alive().filter((object) => own.has(object)),
+      literals: registry.literals.alive().filter((object) => own.has(object)),
+      weak: this.weak.save(),
+      decoders: this.decoders.save(),
+      reflection: this.reflection.save(),
+      touched: new Set(this.touched),
+      timers: loop.save() ?? []
+    }
+    const taken = new Image(this, { ...from, objects: [...objects, ...own] }, walk, point)
+    const { unset } = taken.views
+    if (unset === undefined) return new Point(this, taken)
+    store.drop(point.store)
+    throw new UnsupportedError(`checkpoint(): ${new Refusal('memory-view', 'a view of the wasm memory', walk.path(unset))}`)
   }
 
   #refusal (requests, walk) {
@@ -165,14 +198,15 @@ class Rewinder {
     return walk.refusals[0]
   }
 
-  // Puts everything back; gives why it could not, or undefined.
-  rewind () {
+  // Puts everything back, to the start or a checkpoint; gives why it could not, or undefined.
+  rewind (image = this.image) {
     const { registry } = this
     if (registry.made.overflowed) return new Refusal('growth', `more than ${registry.made.limit} objects of its classes were alive at once`)
     if (this.store.full !== undefined) return new Refusal('growth', this.store.full)
     try {
-      this.store.restore()
-      this.image.restore()
+      this.store.restore(image.point?.store)
+      image.restore()
+      this.last = image
       return undefined
     } catch (error) {
       if (error instanceof Unrestorable) return new Refusal(error.step, error.message)
@@ -209,12 +243,26 @@ class Rewinder {
   get onStack () { return this.registry.resuming > 0 || isOnStack((file) => this.files.has(file)) }
 
   // What differs from the image, in words; empty where nothing does.
-  verify () { return verify(this.image, this.values) }
+  verify () { return verify(this.last) }
 
   end () {
     this.requests.end()
     this.registry.end()
-    this.image = undefined
+    this.image = this.last = undefined
+  }
+}
+
+// A checkpoint, as `lib/checkpoint.js` wants it.
+class Point {
+  constructor (rewinder, image) {
+    this.rewinder = rewinder
+    this.image = image
+    this.bytes = image.bytes + image.point.store.bytes
+  }
+
+  dispose () {
+    if (this.rewinder.image !== undefined) this.rewinder.store.drop(this.image.point.store)
+    this.rewinder = this.image = undefined
   }
 }
 

@@ -41,6 +41,12 @@ class Made {
     this.sweepAt = Math.max(SWEEP, this.refs.length * 2)
   }
 
+  // Those that are alive.
+  alive () { return [...this.refs.map((ref) => ref.deref()).filter((object) => object !== undefined), ...this.recent] }
+
+  // After `drain`: those of a checkpoint.
+  begin (objects) { for (const object of objects) this.refs.push(new WeakRef(object)) }
+
   // Each that is still alive; afterwards there are none.
   drain (visit) {
     const { recent, refs } = this

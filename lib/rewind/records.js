@@ -439,6 +439,33 @@ class PagedRecord {
   }
 }
 
+// The same at a later moment: what differs from the first.
+class ChangedPages {
+  constructor (paged) {
+    this.paged = paged
+    this.buffer = paged.buffer
+    this.parts = []
+    this.size = 0
+    const ranges = paged.pages.written()
+    for (let at = 0; at < ranges.length; at += 2) {
+      const bytes = paged.now.slice(ranges[at], ranges[at] + ranges[at + 1])
+      this.parts.push({ at: ranges[at], bytes })
+      this.size += bytes.length
+    }
+  }
+
+  get same () {
+    const { now } = this.paged
+    return now.byteLength === this.paged.size && this.parts.every(({ at, bytes }) => compareBytes(bytes, now.subarray(at, at + bytes.length)) === 0)
+  }
+
+  restore () {
+    const count = this.paged.restore()
+    for (const { at, bytes } of this.parts) this.paged.now.set(bytes, at)
+    return count
+  }
+}
+
 // Bytes of the package's own.
 class BufferRecord {
   constructor (buffer, view) {
@@ -510,4 +537,4 @@ function comparatorOf (keys) {
   return functionOf(['is'], `return (o, v) => ${terms.join('&&')}`)(is)
 }
 
-module.exports = { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, ExtrasRecord, BufferRecord, PagedRecord, comparatorOf, nameOf, afterElements }
+module.exports = { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, ExtrasRecord, BufferRecord, PagedRecord, ChangedPages, comparatorOf, nameOf, afterElements }

@@ -46,14 +46,19 @@ class StoreImage {
     }
   }
 
-  restore () {
-    const { made: { instances, functions, memories } } = this.namespace.restoreImage(this.image)
+  // Of what changed since the image: `{ bytes, ... }`.
+  takePoint () { return this.namespace.takePoint(this.image) }
+  drop (point) { this.namespace.dropImage(point) }
+
+  // `point`: where not to the image.
+  restore (point = this.image) {
+    const { made: { instances, functions, memories } } = this.namespace.restoreImage(point)
     if (instances > MOST_INSTANCES) this.full = `${instances} wasm instances were made since the image`
     else if (functions > MOST_FUNCTIONS) this.full = `${functions} wasm functions were made since the image`
     else if (memories > MOST_MEMORIES) this.full = `${memories} wasm memories were made since the image`
   }
 
-  differences () { return this.namespace.differences(this.image) }
+  differences (point = this.image) { return this.namespace.differences(point) }
 }
 
 module.exports = { StoreImage }

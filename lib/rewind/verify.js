@@ -12,8 +12,8 @@ const isBytes = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBu
 // Views of wasm memory are made anew at each rewind.
 const alike = (a, b) => is(a, b) || (isBytes(a) && isBytes(b) && a.byteLength === b.byteLength)
 
-function verify (image, values) {
-  const { realm } = image
+function verify (image) {
+  const { realm, values, point } = image
   const found = []
   const say = (where, what) => { if (found.length < MOST) found.push(`${where}: ${what}`) }
   const walk = new Walk(realm, image.start, values).run()
@@ -48,7 +48,7 @@ function verify (image, values) {
     all.forEach((value, at) => { if (!alike(value, at < now.length ? now[at] : known.all[at])) say(`variable ${at} of scope ${site.id}`, 'its value') })
   }
   for (const buffer of image.buffers) if (!buffer.same) say('a buffer', 'its bytes')
-  for (const what of realm.store.differences()) say('the wasm', what)
+  for (const what of realm.store.differences(point?.store)) say('the wasm', what)
   return found
 }
 

@@ -7,7 +7,7 @@ const { types } = require('node:util')
 const { hostObjects, kindOf } = require('./hosted')
 const { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, BufferRecord, ExtrasRecord, afterElements } = require('./records')
 const { Refusal, Unrestorable } = require('./steps')
-const { isPending } = require('./promises')
+const { isPending, promiseValue } = require('./promises')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, ownKeys } = Reflect
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
@@ -22,9 +22,14 @@ const LARGE = 4096
 
 class Walk {
   // `realm`: see `Rewinder`; `start`: { sites, objects, named }, where the walk begins; `values`: what promises are fulfilled
-  // with, where that is known already.
-  constructor (realm, { sites, objects, named }, values) {
+  // with, where that is known already; `image`: of the start, where this is a later moment.
+  constructor (realm, { sites, objects, named }, values, image) {
     this.realm = realm
+    this.image = image
+    // Objects that cannot be put back and are let go, with what only they lead to.
+    this.lost = new Set()
+    this.found = undefined
+    this.meetsLost = false
     this.host = hostObjects()
     this.seen = new Set()
     this.queue = []
@@ -88,10 +93,32 @@ class Walk {
   add (value, parent, key) {
     if (!isObject(value)) return
     if (this.#isCounted(value)) this.references.set(value, (this.references.get(value) ?? 0) + 1)
+    if (this.lost.has(value)) this.meetsLost = true
     if (this.seen.has(value) || this.host.has(value) || this.realm.stops.has(value) || this.realm.foreign.has(value)) return
     this.seen.add(value)
     this.from.set(value, [parent, key])
     this.queue.push(value)
+    this.found?.push(value)
+  }
+
+  // Objects that nobody but the user may have, each with what it leads to: those that cannot be put back are let go. Gives the others.
+  runOwn (objects) {
+    const own = objects.filter((root) => {
+      if (this.seen.has(root)) return !this.lost.has(root)
+      const before = this.refusals.length
+      this.found = []
+      this.meetsLost = false
+      this.add(root, undefined, 'an object that it made')
+      this.#drain()
+      if (this.refusals.length === before && !this.meetsLost) return true
+      this.refusals.length = before
+      for (const object of this.found) this.lost.add(object)
+      return false
+    })
+    this.found = undefined
+    for (const object of this.lost) this.seen.delete(object)
+    this.records = this.records.filter(({ object }) => !this.lost.has(object))
+    return own
   }
 
   // Until nothing new is found: what weak maps hold for what is reached, what promises are fulfilled with.
@@ -99,17 +126,29 @@ class Walk {
     let before
     do {
       before = this.seen.size
-      for (let object; (object = this.queue.pop()) !== undefined;) this.#visit(object)
-      for (const promise of this.promises.splice(0)) {
-        if (this.values.has(promise)) this.add(this.values.get(promise), promise, '<value>')
-        else this.unknown.push(promise)
-      }
+      this.#drain()
       for (const map of this.weak) {
         if (typeof map.get !== 'function') continue
         for (const object of this.seen) if (map.has(object)) this.add(map.get(object), map, '<value>')
       }
     } while (this.queue.length > 0 || this.promises.length > 0 || this.seen.size !== before)
     return this
+  }
+
+  #drain () {
+    while (this.queue.length > 0 || this.promises.length > 0) {
+      for (let object; (object = this.queue.pop()) !== undefined;) this.#visit(object)
+      for (const promise of this.promises.splice(0)) this.#value(promise)
+    }
+  }
+
+  #value (promise) {
+    if (this.values.has(promise)) return this.add(this.values.get(promise), promise, '<value>')
+    if (this.image === undefined) return this.unknown.push(promise)
+    const settled = promiseValue(promise)
+    if (settled === undefined) return this.refuse('suspended', 'a promise whose value this Node does not tell', promise)
+    this.values.set(promise, settled[0])
+    return this.add(settled[0], promise, '<value>')
   }
 
   #isCounted (value) {
@@ -248,12 +287,18 @@ class Walk {
       if (!this.from.has(buffer)) this.from.set(buffer, [holder, 'buffer'])
     }
     if (this.buffers.has(key)) return
+    const known = part ? undefined : this.image?.bufferOf(buffer)
+    if (known !== undefined) return this.buffers.set(key, known)
     this.buffers.set(key, new BufferRecord(buffer, part ? bytesOf(holder) : undefined))
   }
 
   #function (fn) {
     const { realm } = this
-    if (textOf.call(fn).endsWith('{ [native code] }')) {
+    const isNative = textOf.call(fn).endsWith('{ [native code] }')
+    if (!isNative && this.image !== undefined && !this.image.seen.has(fn)) {
+      this.refuse('suspended', 'a function that was made since the start, whose variables cannot be read', fn)
+    }
+    if (isNative) {
       const bound = realm.registry.bound.get(fn)
       if (bound !== undefined) bound.forEach((value, at) => this.add(value, fn, at === 0 ? '<bound>' : `<bound ${at}>`))
       else if (typeof fn.name === 'string' && fn.name.startsWith('bound ')) return this.refuse('foreign', `a bound function that was not made by .bind() in the package's own files (${fn.name})`, fn)

@@ -44,7 +44,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
   }
 
   function restoreImage (image) {
-    const told = realm.restoreImage(image)
+    const told = image.start === undefined ? realm.restoreImage(image) : realm.restorePoint(image)
     pending = image.pending
     instance.goBack(image.instance)
     return told
@@ -159,6 +159,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     set onInterrupted (told) { realm.faults.interrupted = told },
     // The image of everything that wasm can change, and the way back to it: see `lib/webassembly/realm.js`.
     takeImage: () => ({ ...realm.takeImage(), pending, instance: instance.now() }),
+    // The same once there is an image: what changed since `start`.
+    takePoint: (start) => ({ ...realm.takePoint(start), pending, instance: instance.now() }),
     restoreImage,
     dropImage: (image) => realm.dropImage(image),
     differences: (image) => realm.differences(image),

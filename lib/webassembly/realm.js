@@ -47,6 +47,8 @@ class Realm {
     this.generation = 0
     // How often it went back to an image.
     this.rewinds = 0
+    // Generations that this one goes on.
+    this.lineage = new Set()
     // Memories whose pages were given back, by address.
     this.disposed = new Set()
     this.helpers = {
@@ -103,7 +105,7 @@ class Realm {
     return known !== undefined && known.realm === this && this.isCurrent(known) ? known.address : undefined
   }
 
-  isCurrent ({ generation }) { return generation === 0 || generation === this.generation }
+  isCurrent ({ generation }) { return generation === 0 || generation === this.generation || this.lineage.has(generation) }
 
   functionAddress (value) {
     const address = this.addressOf(value)
@@ -157,6 +159,7 @@ class Realm {
     const [outcome, functions, instances, memories, tables, globals, tags] = native.realmRewind(this.handle, image.number)
     this.generation++
     this.rewinds++
+    this.lineage = new Set()
     for (let number = image.externs; number < this.externs.length; number++) {
       const value = this.externs[number]
       if (this.numbers.get(value) === number) this.numbers.delete(value)
@@ -170,6 +173,37 @@ class Realm {
     this.buffers.clear()
     this.disposed = new Set(image.disposed)
     return { memory: OUTCOMES[outcome], made: { functions, instances, memories, tables, globals, tags } }
+  }
+
+  // The same where there is an image: what changed since. All goes on as it is.
+  takePoint (start) {
+    const [number, bytes] = native.realmTakePoint(this.handle)
+    this.lineage.add(this.generation++)
+    const { externs, objects, functions, imported, disposed, lineage } = this
+    return {
+      number,
+      bytes,
+      start,
+      externs: [...externs],
+      objects: new Map(objects),
+      functions: [...functions],
+      imported: [...imported],
+      disposed: new Set(disposed),
+      lineage: new Set(lineage)
+    }
+  }
+
+  restorePoint (point) {
+    const told = this.restoreImage({ ...point.start, number: point.number })
+    this.externs = [...point.externs]
+    point.externs.forEach((value, number) => { if (number > 0 && !Object.is(value, -0) && !this.numbers.has(value)) this.numbers.set(value, number) })
+    this.objects = new Map(point.objects)
+    this.functions = [...point.functions]
+    this.imported = [...point.imported]
+    this.disposed = new Set(point.disposed)
+    this.lineage = new Set(point.lineage)
+    for (const fn of point.functions.slice(point.start.functions)) native.realmKnowFunction(this.handle, exported.get(fn).address, fn)
+    return told
   }
 
   dropImage (image) { native.realmDropImage(this.handle, image.number) }

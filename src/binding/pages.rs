@@ -41,6 +41,16 @@ impl BufferPages {
         }
     }
 
+    /// Ranges outside of which nothing was written: offset, length, offset, length ...
+    #[napi(catch_unwind)]
+    pub fn written(&self) -> Vec<f64> {
+        let ranges = self.foreign.written();
+        ranges
+            .iter()
+            .flat_map(|(at, len)| [*at as f64, *len as f64])
+            .collect()
+    }
+
     /// Whether all bytes are those of the image. Slow.
     #[napi(catch_unwind)]
     pub fn same(&self, env: &Env, buffer: Unknown) -> bool {

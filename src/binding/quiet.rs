@@ -1,4 +1,4 @@
-//! Buffers over large memories, of which V8's collector is not told.
+//! What V8 can and Node-API cannot: buffers over large memories of which its collector is not told, and what a promise has.
 //!
 //! V8 begins a marking whenever a buffer of more than 64 MB is made, since it counts its bytes as if they had been allocated now. A recycle
 //! makes such buffers over memory that is there already. V8 counts nothing where a buffer's memory is never freed with it, which
@@ -6,6 +6,7 @@
 
 use super::ending::symbol;
 use super::node_api::{Env, Value};
+use napi::sys;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -103,4 +104,28 @@ pub fn buffer(env: Env, base: *mut u8, len: usize) -> Option<Value> {
     let value = Value::from_raw(made as *mut _)?;
     let shows = |bytes: &[u8]| bytes.as_ptr() == base.cast_const() && bytes.len() == len;
     env.with_bytes(value, shows).ok()?.then_some(value)
+}
+
+/// What a promise is fulfilled or rejected with; `None` while it is pending, or where V8 does not tell.
+pub fn promise_value(env: Env, promise: Value) -> Option<Value> {
+    static FIND: OnceLock<Option<[usize; 2]>> = OnceLock::new();
+    let find = || {
+        let names = [c"_ZN2v87Promise5StateEv", c"_ZN2v87Promise6ResultEv"];
+        let [state, result] = names.map(|name| symbol(name).map(|found| found as usize));
+        Some([state?, result?])
+    };
+    let [state, result] = (*FIND.get_or_init(find))?;
+    if !env.is_promise(promise) {
+        return None;
+    }
+    // SAFETY: methods of V8's that take the address of a handle's slot, which is what a value is, and give a number and a handle.
+    unsafe {
+        let state: unsafe extern "C" fn(sys::napi_value) -> i32 = std::mem::transmute(state);
+        let result: unsafe extern "C" fn(sys::napi_value) -> sys::napi_value =
+            std::mem::transmute(result);
+        match state(promise.raw()) {
+            1 | 2 => Value::from_raw(result(promise.raw())),
+            _ => None,
+        }
+    }
 }

@@ -110,6 +110,21 @@ impl Foreign {
         Ok(true)
     }
 
+    /// Ranges (offset, length) of the bytes, in order, outside of which nothing was written.
+    pub fn written(&self) -> Vec<(usize, usize)> {
+        let mut ranges = Vec::new();
+        let before = self.data - self.start;
+        let told = os::written_pages(self.start as *const u8, self.len, usize::MAX, |at, len| {
+            let from = at.saturating_sub(before);
+            ranges.push((from, at + len - before - from));
+        });
+        if told {
+            ranges
+        } else {
+            vec![(0, self.len - before)]
+        }
+    }
+
     /// Whether each byte is that of the image. Slow.
     pub fn is_same(&self, bytes: &[u8]) -> bool {
         assert!(self.is_of(bytes));

@@ -75,6 +75,19 @@ impl Made {
 impl StoreImage {
     /// Takes the image of what the store is now. No wasm may be running.
     pub fn take(store: &mut Store) -> Result<Self, ImageError> {
+        Self::by(store, |linear| linear.take_image())
+    }
+
+    /// The same of a store that has an image: of its memories only what changed since is stored, and they continue as they are, so
+    /// that what shows them stays good.
+    pub fn take_changes(store: &mut Store) -> Result<Self, ImageError> {
+        Self::by(store, |linear| linear.checkpoint())
+    }
+
+    fn by(
+        store: &mut Store,
+        image_of: impl Fn(&LinearHandle) -> Result<Arc<Image>, memory::Error>,
+    ) -> Result<Self, ImageError> {
         if store.recorder().is_some() {
             return Err(ImageError::Recorded);
         }
@@ -87,7 +100,7 @@ impl StoreImage {
         let linears: Vec<_> = store.linears().cloned().collect();
         let memories = linears
             .into_iter()
-            .map(|linear| linear.take_image().map(|image| (linear, image)))
+            .map(|linear| image_of(&linear).map(|image| (linear, image)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             memories,
@@ -129,6 +142,12 @@ impl StoreImage {
             .map_err(ImageError::Table)?;
         store.forget_exceptions();
         Ok((outcome, made))
+    }
+
+    /// Bytes of memories that are kept for this image alone.
+    pub fn own_bytes(&self) -> usize {
+        let images = self.memories.iter().map(|(_, image)| image.own_bytes());
+        images.sum()
     }
 
     /// Bytes of linear memory.

@@ -27,14 +27,16 @@ function decoders (registry) {
     // Whether it holds more than can be given to it again.
     isFull: (object) => open.has(object) && open.get(object) === undefined,
     seal () { image = new Map(open) },
-    rewind () {
-      for (const decoder of new Set([...open.keys(), ...image.keys()])) {
+    save: () => new Map(open),
+    // To what was saved; to the image.
+    rewind (saved = image) {
+      for (const decoder of new Set([...open.keys(), ...saved.keys()])) {
         try {
           decode.call(decoder)
         } catch { /* the bytes were no text, and are gone all the same */ }
       }
-      for (const [decoder, bytes] of image) decode.call(decoder, Uint8Array.from(bytes), { stream: true })
-      open = new Map(image)
+      for (const [decoder, bytes] of saved) decode.call(decoder, Uint8Array.from(bytes), { stream: true })
+      open = new Map(saved)
     }
   }
 }

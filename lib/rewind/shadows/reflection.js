@@ -6,14 +6,15 @@
 
 const { getOwnPropertyDescriptor: describe, defineProperty, ownKeys } = Reflect
 const CHANGING = ['freeze', 'seal', 'preventExtensions', 'setPrototypeOf']
+const NONE = []
 const FIELDS = ['enumerable', 'configurable', 'value', 'writable', 'get', 'set']
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 
 // `touched(object)` is told, and says whether it is of the image.
 function reflection (touched) {
   // By object, the keys of properties that the present generation made constant.
-  let constants = new WeakMap()
-  const isConstant = (object, key) => constants.get(object)?.has(key) === true
+  let layers = [new WeakMap()]
+  const isConstant = (object, key) => layers.some((constants) => constants.get(object)?.has(key))
 
   const told = (real) => function (object, ...rest) {
     touched(object)
@@ -29,6 +30,7 @@ function reflection (touched) {
     if (constant && !allows(was, descriptor)) return false
     if (descriptor.configurable === true || (!('configurable' in descriptor) && was !== undefined && !constant)) return undefined
     const done = defineProperty(object, key, { ...descriptor, configurable: true })
+    const constants = layers.at(-1)
     if (done) constants.set(object, (constants.get(object) ?? new Set()).add(key))
     return done
   }
@@ -74,7 +76,14 @@ function reflection (touched) {
     for (const [name, made] of Object.entries(own)) put(name, made)
     return facade
   }
-  return { Object: over(Object, ofObject), Reflect: over(Reflect, ofReflect), rewind: () => { constants = new WeakMap() } }
+  const rewind = (saved = NONE) => { layers = [...saved, new WeakMap()] }
+  // What is constant now; what will be goes into another layer.
+  const save = () => {
+    const saved = layers
+    rewind(saved)
+    return saved
+  }
+  return { Object: over(Object, ofObject), Reflect: over(Reflect, ofReflect), rewind, save }
 }
 
 function fieldsOf (given) {

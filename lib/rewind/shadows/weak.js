@@ -1,9 +1,8 @@
 'use strict'
 
 // WeakMap and WeakSet with a layer for each generation: their keys cannot be listed, and some are the user's and outlive
-// the generation. What the image has stays below, what is changed later goes into the layer, which a rewind throws away.
-
-const fresh = Symbol('emvm.fresh')
+// the generation. What the image has stays below, what is changed later goes into the layer, which a rewind throws away. A checkpoint
+// keeps the layer that there is, and what comes later goes into one above it.
 
 function weakCollections () {
   // Those of the image, and of them those that this generation has changed.
@@ -12,8 +11,8 @@ function weakCollections () {
   let layered = false
 
   const layers = (Base, put) => class extends Base {
-    #over
-    #gone
+    // { map, gone, below, kept }: what was set here, what was taken away of what is below.
+    #top
 
     constructor (entries) {
       super()
@@ -21,29 +20,31 @@ function weakCollections () {
       if (entries !== undefined && entries !== null) for (const entry of entries) put(this, entry)
     }
 
-    get [over] () { return this.#over }
-    get [gone] () { return this.#gone }
+    get [top] () { return this.#top }
+    set [top] (layer) { this.#top = layer }
 
     [layer] () {
-      if (this.#over !== undefined) return this.#over
+      const now = this.#top
+      if (now !== undefined && !now.kept) return now
       touched.add(this)
-      this.#gone = new WeakSet()
-      return (this.#over = new Base())
+      return (this.#top = { map: new Base(), gone: new WeakSet(), below: now, kept: false })
     }
 
-    [fresh] () { this.#over = this.#gone = undefined }
-
     has (key) {
-      const over = this.#over
-      return over === undefined ? super.has(key) : over.has(key) || (!this.#gone.has(key) && super.has(key))
+      for (let at = this.#top; at !== undefined; at = at.below) {
+        if (at.map.has(key)) return true
+        if (at.gone.has(key)) return false
+      }
+      return super.has(key)
     }
 
     delete (key) {
       if (!layered) return super.delete(key)
       const had = this.has(key)
       if (had) {
-        this[layer]().delete(key)
-        if (super.has(key)) this.#gone.add(key)
+        const { map, gone } = this[layer]()
+        map.delete(key)
+        gone.add(key)
       }
       return had
     }
@@ -51,13 +52,15 @@ function weakCollections () {
 
   class LayeredWeakMap extends layers(WeakMap, (map, [key, value]) => map.set(key, value)) {
     get (key) {
-      const above = this[over]
-      if (above === undefined) return super.get(key)
-      return above.has(key) ? above.get(key) : this[gone].has(key) ? undefined : super.get(key)
+      for (let at = this[top]; at !== undefined; at = at.below) {
+        if (at.map.has(key)) return at.map.get(key)
+        if (at.gone.has(key)) return undefined
+      }
+      return super.get(key)
     }
 
     set (key, value) {
-      if (layered) this[layer]().set(key, value)
+      if (layered) this[layer]().map.set(key, value)
       else super.set(key, value)
       return this
     }
@@ -65,7 +68,7 @@ function weakCollections () {
 
   class LayeredWeakSet extends layers(WeakSet, (set, key) => set.add(key)) {
     add (key) {
-      if (layered) this[layer]().add(key)
+      if (layered) this[layer]().map.add(key)
       else super.add(key)
       return this
     }
@@ -79,17 +82,32 @@ function weakCollections () {
   return {
     WeakMap: LayeredWeakMap,
     WeakSet: LayeredWeakSet,
-    owns: (object) => over in object,
+    owns: (object) => top in object,
     seal () { layered = true },
-    rewind () {
-      for (const collection of touched) collection[fresh]()
+    // The layers that there are now.
+    save () {
+      const tops = new Map()
+      for (const collection of touched) {
+        const layer = collection[top]
+        layer.kept = true
+        tops.set(collection, layer)
+      }
+      return tops
+    },
+    // To those that were saved; to none.
+    rewind (tops = NONE) {
+      for (const collection of touched) collection[top] = undefined
       touched.clear()
+      for (const [collection, layer] of tops) {
+        collection[top] = layer
+        touched.add(collection)
+      }
     }
   }
 }
 
-const over = Symbol('emvm.over')
-const gone = Symbol('emvm.gone')
+const NONE = new Map()
+const top = Symbol('emvm.top')
 const layer = Symbol('emvm.layer')
 
 module.exports = { weakCollections }

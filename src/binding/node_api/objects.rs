@@ -69,6 +69,12 @@ impl Env {
         let status = unsafe { sys::napi_create_array_with_length(self.0, len, &mut value) };
         self.sure(status, value)
     }
+    pub fn is_promise(self, value: Value) -> bool {
+        let mut is = false;
+        // SAFETY: a live value; writes one flag.
+        unsafe { sys::napi_is_promise(self.0, value.raw(), &mut is) };
+        is
+    }
     pub fn list(self, values: impl IntoIterator<Item = Value>) -> Res<Value> {
         let values = values.into_iter();
         let array = self.array(values.size_hint().0);

@@ -13,7 +13,7 @@ use super::node_api::{self, Value};
 use layout::Layout;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use raw::{Object, Word};
+use raw::{Object, PROPERTIES, Word};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use watched::{Found, Kind, List, Watched};
@@ -103,6 +103,10 @@ impl ObjectScan {
         unsafe {
             let read = lists.read(&self.layout);
             for (at, entry) in watched.iter().enumerate() {
+                // Objects lie all over the heap: the processor is told of those that come.
+                if let Some(read) = &read {
+                    read.fetch(at);
+                }
                 let look = || {
                     let read = read.as_ref()?;
                     let map = Word(*read.maps.items.get(at)?).object()?;
@@ -190,6 +194,26 @@ struct Entry<'a> {
 }
 
 impl<'a> Read<'a> {
+    /// Lets the processor load objects that are looked at later: first themselves, then what they point to.
+    ///
+    /// # Safety
+    /// As for [`Lists::read`].
+    unsafe fn fetch(&self, at: usize) {
+        let item = |list: &List<'a>, at: usize| Word(*list.items.get(at)?).object();
+        if let Some(object) = item(&self.objects, at + 16) {
+            object.fetch();
+        }
+        if let Some(other) = item(&self.lists, at + 16) {
+            other.fetch();
+        }
+        if let Some(object) = item(&self.objects, at + 6) {
+            // SAFETY: by the caller's promise; each object has so many words.
+            if let Some(properties) = unsafe { object.field(PROPERTIES) }.object() {
+                properties.fetch();
+            }
+        }
+    }
+
     /// # Safety
     /// As for [`Lists::read`].
     unsafe fn entry(&self, layout: &Layout, kind: Kind, at: usize) -> Option<Entry<'a>> {

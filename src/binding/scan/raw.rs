@@ -58,6 +58,15 @@ impl Object {
     pub fn word(self) -> Word {
         Word(self.0)
     }
+    /// Its first words will be looked at soon.
+    pub fn fetch(self) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which reads nothing.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(self.at(0) as *const i8);
+        }
+    }
     fn at(self, byte: usize) -> usize {
         self.0 - TAG + byte
     }

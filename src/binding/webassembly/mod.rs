@@ -10,6 +10,7 @@ mod threads;
 mod value;
 
 use super::node_api::{Arguments, Entry, Env, Kind, Res, Value};
+use super::quiet;
 use crate::engine::STACK_BYTES;
 use crate::memory::RecycleOutcome;
 use napi::Error;
@@ -124,6 +125,26 @@ pub fn refused_growth(env: Env, _: &Arguments) -> Res<Value> {
     }
 }
 
+/// `[value]` of a promise that is settled; `undefined` for others, and where V8 does not tell.
+pub fn promise_value(env: Env, a: &Arguments) -> Res<Value> {
+    match quiet::promise_value(env, a[0]) {
+        Some(value) => env.list([value]),
+        None => Ok(env.undefined()),
+    }
+}
+
+/// An image of what changed since the last one: `[number, bytes]`.
+pub fn realm_take_point(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let (number, bytes) = realm.take_point()?;
+    env.list([env.uint(number as u32), env.number(bytes as f64)])
+}
+/// `(realm, address, function)`: the function object of a wasm function, from an image.
+pub fn realm_know_function(env: Env, a: &Arguments) -> Res<Value> {
+    let key = env.to_usize(a[1])?;
+    Realm::of(env, a[0])?.know_function(key, a[2])?;
+    Ok(env.undefined())
+}
 /// Takes the image of all that the realm's wasm can change; its number.
 pub fn realm_take_image(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.address(Realm::of(env, a[0])?.take_image()?))
@@ -212,6 +233,18 @@ static FUNCTIONS: &[Entry] = &[
     Entry {
         name: "realmRecorded",
         run: realm_recorded,
+    },
+    Entry {
+        name: "promiseValue",
+        run: promise_value,
+    },
+    Entry {
+        name: "realmTakePoint",
+        run: realm_take_point,
+    },
+    Entry {
+        name: "realmKnowFunction",
+        run: realm_know_function,
     },
     Entry {
         name: "realmTakeImage",

@@ -110,6 +110,13 @@ struct FunctionRange {
     first_index: usize,
 }
 
+/// An image of the store.
+struct Point {
+    image: StoreImage,
+    /// The generations that it descends from.
+    lineage: Vec<u64>,
+}
+
 /// A realm. Function objects and the realm's own external keep it; `release` empties it at once.
 pub struct Realm {
     pub env: Env,
@@ -132,8 +139,10 @@ pub struct Realm {
     /// Buffers over the realm's memories.
     lent: Lent,
     /// What `rewind` brings the store back to, and how often it was; 0 until there is an image.
-    images: RefCell<Vec<Option<StoreImage>>>,
+    images: RefCell<Vec<Option<Point>>>,
     generation: Cell<u64>,
+    /// Earlier generations that this one goes on: what was made in them is good.
+    lineage: RefCell<Vec<u64>>,
     /// Functions that got an object in this generation.
     late: RefCell<Vec<usize>>,
     /// Memory reported to V8's collector.
@@ -178,6 +187,7 @@ impl Realm {
             lent: Lent::default(),
             images: RefCell::default(),
             generation: Cell::new(0),
+            lineage: RefCell::default(),
             late: RefCell::default(),
             reported: Cell::new(0),
             refusals: Cell::new(memory::refusals()),
@@ -581,9 +591,42 @@ impl Realm {
         self.sync_buffers();
         let image = image.map_err(|error| self.no_image(&error))?;
         self.generation.set(self.generation.get().max(1));
+        Ok(self.keep_image(image))
+    }
+    fn keep_image(&self, image: StoreImage) -> usize {
         let mut images = self.images.borrow_mut();
-        images.push(Some(image));
-        Ok(images.len() - 1)
+        let lineage = self.lineage.borrow().clone();
+        images.push(Some(Point { image, lineage }));
+        images.len() - 1
+    }
+    /// The same where there is an image already; the store goes on as it is, as another generation. With its number: the bytes
+    /// that are kept for it alone.
+    pub fn take_point(&self) -> Res<(usize, usize)> {
+        self.at_rest("take an image of it")?;
+        let taken = match self.claim(|_| true) {
+            None => self.with(StoreImage::take_changes)?,
+            Some(_) => self.with(|store| {
+                let linears: Vec<_> = store.linears().cloned().collect();
+                linears.iter().for_each(|linear| linear.hold());
+                let taken = StoreImage::take_changes(store);
+                linears.iter().for_each(|linear| linear.let_go());
+                taken
+            })?,
+        };
+        let image = taken.map_err(|error| self.no_image(&error))?;
+        self.lineage.borrow_mut().push(self.generation.get());
+        self.generation.set(self.generation.get() + 1);
+        let bytes = image.own_bytes();
+        Ok((self.keep_image(image), bytes))
+    }
+    /// A function object of the image that the store went back to, which stands for its wasm function again.
+    pub fn know_function(&self, key: usize, js: Value) -> Res<()> {
+        let reference = self.env.follow(js)?;
+        if let Some(other) = self.functions.borrow_mut().insert(key, reference) {
+            self.env.forget(other);
+        }
+        self.late.borrow_mut().push(key);
+        Ok(())
     }
     pub fn drop_image(&self, number: usize) {
         if let Some(image) = self.images.borrow_mut().get_mut(number) {
@@ -594,12 +637,13 @@ impl Realm {
     pub fn rewind(&self, number: usize) -> Res<(RecycleOutcome, Made)> {
         self.at_rest("rewind it")?;
         let images = self.images.borrow();
-        let Some(image) = images.get(number).and_then(Option::as_ref) else {
+        let Some(Point { image, lineage }) = images.get(number).and_then(Option::as_ref) else {
             return Err(self.stale());
         };
         let claim = self.give_up_all_buffers();
         self.forget_exceptions();
         self.generation.set(self.generation.get() + 1);
+        self.lineage.borrow_mut().clone_from(lineage);
         for key in self.late.borrow_mut().drain(..) {
             if let Some(reference) = self.functions.borrow_mut().remove(&key) {
                 self.env.forget(reference);
@@ -613,7 +657,7 @@ impl Realm {
     /// What differs from an image, in words.
     pub fn differences(&self, number: usize) -> Res<Vec<String>> {
         let images = self.images.borrow();
-        let Some(image) = images.get(number).and_then(Option::as_ref) else {
+        let Some(Point { image, .. }) = images.get(number).and_then(Option::as_ref) else {
             return Err(self.stale());
         };
         let found = self.with(|store| image.differences(store))?;
@@ -664,7 +708,9 @@ impl Realm {
     /// Whether what was made in `generation` is of this one, or of all.
     #[inline]
     pub fn is_current(&self, generation: u64) -> bool {
-        generation == 0 || generation == self.generation.get()
+        generation == 0
+            || generation == self.generation.get()
+            || self.lineage.borrow().contains(&generation)
     }
 
     // Life and death.
