@@ -564,10 +564,15 @@ export interface Stats {
   regionsInFlight: number
   /** What recycles cost the caller, in microseconds. */
   recycleMicros: { last: number, p50: number, p99: number, max: number }
-  /** Milliseconds the compiler took, or 0 from the cache. */
+  /** Milliseconds the compiler took before `open` went on, or 0 from the cache. */
   compileMs: number
   /** Whether the compiled code came from the cache. */
   fromCache: boolean
+  /**
+   * How well the code of this generation is compiled. A large module that is not in the cache starts on `'baseline'` code, which is
+   * slower; `'optimised'` code is compiled meanwhile on other threads, and the next recycle after that takes it.
+   */
+  tier: 'baseline' | 'optimised'
   /** Recycles that put the present instance back to its image (glue host with `rewind`; native host: all of them). */
   rewinds: number
   /** How often the package's own JavaScript was evaluated (native host: 0). */

@@ -27,6 +27,8 @@ async function openProgram (source, options, runs = false) {
     ...(wasm !== undefined && typeof wasm !== 'string' && { wasmBytes: wasm }),
     ...(options.trackLeaks === 'allocations' && { watched: true }),
     ...(runs && { runs: true }),
+    // Better code comes with a recycle of the native host; where there is none, it is waited for.
+    ...((options.recycle?.mode === 'never' || options.host === 'glue') && { settled: true }),
     ...(options.cache !== undefined && { cache: options.cache === false ? '' : options.cache })
   }
   const report = options.onProgress && ((error, progress) => {
@@ -151,11 +153,11 @@ async function start (source, options, unwatched) {
   await room()
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
-  const startHost = choice.host === 'native' ? startNative : require('./realm').startGlue
+  const startHost = choice.host === 'native' ? startNative : startGlue
   const host = await startHost(opened, options).catch((cause) => {
     // Some of what keeps the native host from running a module shows when it runs.
     if (choice.host === 'native' && options.host === 'auto' && opened.facts.hasGlue && cause instanceof errors.UnsupportedError && cause.reasons) {
-      return require('./realm').startGlue(opened, options)
+      return startGlue(opened, options)
     }
     // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
     // glue host knows what he runs.
@@ -166,6 +168,13 @@ async function start (source, options, unwatched) {
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
   const twin = () => start(source, { ...options, trackLeaks: 'allocations' })
   return new Sandbox(host, options, opened, { allocations, twin, unwatched })
+}
+
+// Its realms link modules that one compiler has compiled: baseline code passes numbers in a way of its own.
+async function startGlue (opened, options) {
+  const { program } = opened
+  if (program.tier === 'baseline') await load().optimiseProgram(program)
+  return require('./realm').startGlue(opened, options)
 }
 
 // A bound that a fresh instance reaches would make each `isReady()` recycle, whatever was left behind.

@@ -250,6 +250,7 @@ class Sandbox {
     this.#check()
     const { last, p50, p99, max, ...rest } = this.#host.stats()
     if (this.#host.kind === 'native') Object.assign(rest, { rewinds: rest.recycles, evaluations: 0, rewind: 'native' })
+    else rest.tier = 'optimised'
     const { program } = this.#opened
     return {
       ...rest,

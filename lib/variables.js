@@ -20,7 +20,8 @@ const VARIABLES = {
   EMVM_INTERRUPTION_POINTS: [(value) => value === 'on' || value === 'off', "'on' or 'off'"],
   EMVM_LARGE_PAGES: SWITCH,
   EMVM_MEMORY_BACKEND: [(value) => value === 'portable' || value === 'copy-on-write', "'copy-on-write' or 'portable'"],
-  EMVM_SKIP_BUILD: SWITCH
+  EMVM_SKIP_BUILD: SWITCH,
+  EMVM_TIER: [(value) => ['auto', 'baseline', 'optimised'].includes(value), "'auto', 'baseline' or 'optimised'"]
 }
 
 // An empty one is one that is not set.

@@ -13,8 +13,9 @@ async function compile (sources, { wasm, cache, json: asJson }) {
     const bar = progress(source)
     const started = performance.now()
     try {
+      // For an instance that stays, `open` waits for the code that the cache keeps.
       const options = { ...(wasm && { wasm }), ...(cache && { cache }) }
-      const vm = await open(source, { ...options, print () {}, printErr () {}, onProgress: bar.update })
+      const vm = await open(source, { ...options, recycle: 'never', print () {}, printErr () {}, onProgress: bar.update })
       const { fromCache, compileMs } = vm.stats()
       const { key } = await inspect(source, options)
       vm.dispose()

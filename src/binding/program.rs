@@ -4,7 +4,8 @@ use crate::emscripten;
 use crate::engine::{Cache, CompileError, Progress};
 use crate::program::files::{self, Stamp};
 use crate::program::{
-    self, Beside, Generated, NameState, OpenError, Program, ReadError, Reading, SourceFile,
+    self, Beside, Compiling, Generated, NameState, OpenError, Program, ReadError, Reading,
+    SourceFile,
 };
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -27,6 +28,8 @@ pub struct SourceSpec {
     pub translated: Option<Uint8Array>,
     /// Its code is to tell of allocations.
     pub watched: Option<bool>,
+    /// No recycle will bring better code later: it is waited for.
+    pub settled: Option<bool>,
     /// It is to run: what no host runs is refused before it is compiled.
     pub runs: Option<bool>,
     /// Folder of compiled code; absent: the user's own; empty: none.
@@ -104,7 +107,7 @@ struct Request {
     wasm: Option<Given>,
     beside: Option<Beside>,
     translated: Option<Vec<u8>>,
-    watched: bool,
+    how: Compiling,
     runs: bool,
     cache: Option<Cache>,
 }
@@ -121,7 +124,11 @@ impl From<SourceSpec> for Request {
                     .collect()
             }),
             translated: spec.translated.map(|bytes| bytes.to_vec()),
-            watched: spec.watched.unwrap_or(false),
+            how: Compiling {
+                watched: spec.watched.unwrap_or(false),
+                glue: false,
+                settled: spec.settled.unwrap_or(false),
+            },
             runs: spec.runs.unwrap_or(false),
             cache: match spec.cache.as_deref() {
                 None => Cache::of_user(),
@@ -156,23 +163,30 @@ impl Request {
 
     fn open(
         mut self,
-        progress: Option<Box<Progress>>,
+        progress: Option<Arc<Progress>>,
     ) -> std::result::Result<Arc<Program>, OpenError> {
         // Files are remembered for what they are without being watched.
-        let stamps = self.stamps().filter(|_| !self.watched);
+        let (how, runs) = (self.how, self.runs);
+        let stamps = self.stamps().filter(|_| !how.watched);
         if let Some(known) = stamps.as_ref().and_then(|stamps| files::known(stamps)) {
+            if how.settled {
+                known.tiers().wait();
+            }
             return Ok(known);
         }
         let (cache, translated) = (self.cache.take(), self.translated.take());
-        let (watched, runs) = (self.watched, self.runs);
         let reading = self.read()?;
         if runs && let Some(why) = reading.refused() {
             return Err(OpenError::Refused(why));
         }
+        let how = Compiling {
+            glue: !runs_natively(&reading),
+            ..how
+        };
         let program = Program::get(
             reading,
             translated.as_deref(),
-            watched,
+            how,
             cache.as_ref(),
             progress,
         )?;
@@ -181,6 +195,21 @@ impl Request {
         }
         Ok(program)
     }
+}
+
+/// Whether nothing is known that would keep the native host from running it; `lib/choose.js` decides.
+fn runs_natively(reading: &Reading) -> bool {
+    let answered = |name: &String| {
+        let glue = reading.glue.as_ref();
+        emscripten::answer(name).is_some() || glue.is_some_and(|g| g.js_imports.contains(name))
+    };
+    let glue = reading.glue.as_ref().is_none_or(|glue| {
+        matches!(glue.names, NameState::Recoverable)
+            && glue.shape.api.is_empty()
+            && !glue.shape.wrapped
+            && !glue.uses.asyncify
+    });
+    glue && reading.import_names.values().all(answered)
 }
 
 impl From<OpenError> for Failure {
@@ -227,8 +256,8 @@ impl Task for OpenTask {
 
     fn compute(&mut self) -> Result<Self::Output> {
         let request = once(&mut self.request)?;
-        let progress = self.progress.take().map(|function| -> Box<Progress> {
-            Box::new(move |phase, done, total| {
+        let progress = self.progress.take().map(|function| -> Arc<Progress> {
+            Arc::new(move |phase, done, total| {
                 let now = (phase.to_owned(), done as f64, total as f64);
                 function.call(Ok(now), ThreadsafeFunctionCallMode::NonBlocking);
                 true
@@ -267,6 +296,33 @@ pub fn open_program(
         request: Some(spec.into()),
         progress: on_progress.map(Arc::new),
     })
+}
+
+pub struct OptimiseTask(Arc<Program>);
+
+impl Task for OptimiseTask {
+    type Output = ();
+    type JsValue = ();
+
+    fn compute(&mut self) -> Result<()> {
+        let optimised = catch_unwind(AssertUnwindSafe(|| self.0.optimise()));
+        match optimised {
+            Ok(done) => done.map_err(|e| Error::from_reason(e.to_string())),
+            Err(_) => Err(Error::from_reason(
+                "emvm failed on this file, please report it",
+            )),
+        }
+    }
+
+    fn resolve(&mut self, _: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Until the program has optimised code.
+#[napi(ts_return_type = "Promise<void>", catch_unwind)]
+pub fn optimise_program(program: &ProgramHandle) -> AsyncTask<OptimiseTask> {
+    AsyncTask::new(OptimiseTask(program.program.clone()))
 }
 
 pub struct ReadWasmTask(Option<Request>);
@@ -318,6 +374,12 @@ impl ProgramHandle {
     #[napi(getter, catch_unwind)]
     pub fn compile_ms(&self) -> f64 {
         self.program.compile_time.as_secs_f64() * 1e3
+    }
+
+    /// How well the code is compiled that is there now: `'baseline'` or `'optimised'`.
+    #[napi(getter, catch_unwind)]
+    pub fn tier(&self) -> &'static str {
+        self.program.tier().name()
     }
 
     #[napi(getter, catch_unwind)]

@@ -290,6 +290,22 @@ impl Runtime {
             .ok_or_else(|| Unwind::script("RangeError", NO_ROOM))
     }
 
+    /// The same functions for another wasm instance of the program.
+    pub(super) fn remake_functions(&mut self) -> Result<(), String> {
+        self.functions.by_func.clear();
+        let count = self.functions.slots.len();
+        for first in (0..count).step_by(engine::BATCH as usize) {
+            let ty = self.functions.slots[first].ty.clone();
+            self.wasm.widen(&ty);
+            let made = engine::table_functions(self, &ty, call_slot, first as u32)?;
+            for (at, func) in (first..count).zip(made) {
+                self.functions.slots[at].func = func;
+                self.functions.by_func.insert(func, at as u32);
+            }
+        }
+        Ok(())
+    }
+
     fn make_slots(&mut self, ty: &FunctionType) -> Result<u32, Unwind> {
         let first = self.functions.slots.len() as u32;
         let made = engine::table_functions(self, ty, call_slot, first)

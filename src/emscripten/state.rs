@@ -168,6 +168,17 @@ impl Runtime {
         self.restore_system(image);
     }
 
+    /// Another wasm instance of the program has taken the place of the one that the state was made with: what refers to its
+    /// functions refers to those of the new one.
+    pub fn rebind(&mut self, table: &TableImage) -> Result<(), String> {
+        self.remake_functions()?;
+        if !self.restore_table(table) {
+            return Err("the function table could not grow to what it was".into());
+        }
+        self.embind.rebind(&self.wasm, self.abi.calls_by_dyncall);
+        Ok(())
+    }
+
     /// Continues on the state of another sandbox.
     pub fn adopt_state(&mut self, image: &StateImage) {
         self.exceptions.clone_from(&image.exceptions);

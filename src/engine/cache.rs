@@ -140,6 +140,23 @@ impl Cache {
     /// The right to compile what `key` stands for: other processes wait for it, and find the code when they have it. It ends with the
     /// guard or with the process, however that ends; where it cannot be had, nobody waits.
     pub fn claim(&self, key: &blake3::Hash) -> Option<Claim> {
+        let patience = Instant::now() + WAIT;
+        loop {
+            match self.try_claim(key) {
+                Claimed::Mine { claim, .. } => return Some(claim),
+                // A process that was stopped holds nobody up for ever.
+                Claimed::Others if Instant::now() <= patience => std::thread::sleep(LOOK),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The same without waiting.
+    pub fn try_claim(&self, key: &blake3::Hash) -> Claimed {
+        self.claim_now(key).unwrap_or(Claimed::Nobodys)
+    }
+
+    fn claim_now(&self, key: &blake3::Hash) -> Option<Claimed> {
         cache_guard::note_cache(&self.folder);
         if cache_guard::is_writable(&self.folder) {
             return None;
@@ -147,17 +164,16 @@ impl Cache {
         create_private(&self.folder).ok()?;
         check_private(&fs::metadata(&self.folder).ok()?).ok()?;
         let path = self.folder.join(format!("{}.lock", key.to_hex()));
+        let left = path.exists();
         let file = open_lock(&path).ok()?;
         check_file(&file.metadata().ok()?).ok()?;
-        let patience = Instant::now() + WAIT;
-        while file.try_lock().is_err() {
-            // A process that was stopped holds nobody up for ever.
-            if Instant::now() > patience {
-                return None;
-            }
-            std::thread::sleep(LOOK);
-        }
-        Some(Claim { file, path })
+        Some(match file.try_lock() {
+            Ok(()) => Claimed::Mine {
+                claim: Claim { file, path },
+                left,
+            },
+            Err(_) => Claimed::Others,
+        })
     }
 
     /// Writes other notes beside the code under `key`.
@@ -209,6 +225,20 @@ impl Cache {
         }
         written
     }
+}
+
+/// What became of asking for a claim.
+#[derive(Debug)]
+pub enum Claimed {
+    Mine {
+        claim: Claim,
+        /// A process that had it ended before the code was there.
+        left: bool,
+    },
+    /// Another process, or another thread, has it.
+    Others,
+    /// It cannot be had here.
+    Nobodys,
 }
 
 /// See [`Cache::claim`].

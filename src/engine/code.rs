@@ -5,15 +5,18 @@ use super::far::FarAccesses;
 use super::interruption::InterruptionPoints;
 use super::own_shared::OwnShared;
 use super::points::Points;
+use super::tiers::Tier;
 use super::tunables::RecyclableTunables;
 use super::workers::NoThread;
 use super::{Bodies, Compiled};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use shared_buffer::OwnedBuffer;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, NativeEngineExt};
 use wasmer::{Engine, Module};
+use wasmer_compiler_singlepass::Singlepass;
 use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
 
 /// A compiled module with the engine it belongs to. Shared by all sandboxes and threads.
@@ -21,6 +24,7 @@ use wasmer_types::{CompilationProgress, CompilationProgressCallback, UserAbort};
 pub struct Code {
     engine: Engine,
     module: Module,
+    tier: Tier,
     /// The thunks of its function imports, when the module can catch exceptions, by which of them are host functions.
     pub(super) thunks: Arc<Mutex<Option<(Vec<usize>, Arc<Compiled>)>>>,
     /// Where they are known.
@@ -44,6 +48,9 @@ pub type Progress = dyn Fn(&str, u64, u64) -> bool + Send + Sync;
 pub const WASMER_VERSION: &str = env!("EMVM_WASMER");
 /// All that takes part in compiling, as `Cargo.lock` has it.
 const COMPILER: &str = env!("EMVM_COMPILER");
+
+/// How much more stack baseline code takes: it keeps all locals and intermediate values there.
+const BASELINE_STACK: usize = 4;
 
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
@@ -82,24 +89,54 @@ fn engine_with(points: Points, hooks: Option<Arc<AllocationHooks>>) -> Engine {
     features.exceptions = true;
     features.relaxed_simd = true;
     features.tail_call = true;
-    let mut engine: Engine = EngineBuilder::new(compiler)
-        .set_features(Some(features))
-        .engine()
-        .into();
+    recyclable(EngineBuilder::new(compiler).set_features(Some(features)))
+}
+
+/// An engine that compiles in one pass. What that compiler lacks is no feature of it, so that such modules are refused.
+fn baseline_engine(points: Points) -> Engine {
+    let mut compiler = Singlepass::default();
+    // As the other compiler and every JavaScript engine: the bits of a NaN are those of the processor.
+    compiler.canonicalize_nans(false);
+    compiler.push_middleware(InterruptionPoints::new(points));
+    let mut features = Features::none();
+    features.reference_types = true;
+    features.bulk_memory = true;
+    features.multi_value = true;
+    features.extended_const = true;
+    recyclable(EngineBuilder::new(compiler).set_features(Some(features)))
+}
+
+fn recyclable(builder: EngineBuilder) -> Engine {
+    let mut engine: Engine = builder.engine().into();
     engine.set_tunables(RecyclableTunables::new());
     engine
 }
 
+fn points_of(wasm: &[u8]) -> Points {
+    match interruptible() {
+        true => Points::of(wasm),
+        false => Points::none(wasm),
+    }
+}
+
 impl Code {
-    pub fn compile(wasm: &[u8], progress: Option<Box<Progress>>) -> Result<Self, CompileError> {
+    pub fn compile(wasm: &[u8], progress: Option<Arc<Progress>>) -> Result<Self, CompileError> {
         Self::compile_on(wasm, None, progress)
+    }
+
+    /// Compiles as long as it is wanted.
+    pub fn compile_while(
+        wasm: &[u8],
+        wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Self, CompileError> {
+        Self::compile(wasm, Some(Arc::new(move |_, _, _| wanted())))
     }
 
     /// Compiles with calls that tell of what these functions allocate and free.
     pub fn compile_watched(
         wasm: &[u8],
         watched: &[Watched],
-        progress: Option<Box<Progress>>,
+        progress: Option<Arc<Progress>>,
     ) -> Result<Self, CompileError> {
         let hooks = AllocationHooks::new(watched);
         Self::compile_on(&with_table(wasm), Some(hooks), progress)
@@ -108,15 +145,35 @@ impl Code {
     fn compile_on(
         wasm: &[u8],
         hooks: Option<Arc<AllocationHooks>>,
-        progress: Option<Box<Progress>>,
+        progress: Option<Arc<Progress>>,
     ) -> Result<Self, CompileError> {
         super::budget::check(wasm).map_err(CompileError::Refused)?;
         super::workers::check()?;
-        let points = match interruptible() {
-            true => Points::of(wasm),
-            false => Points::none(wasm),
+        let engine = engine_with(points_of(wasm), hooks);
+        Self::compile_with(engine, Tier::Optimised, wasm, progress)
+    }
+
+    /// Compiles in one pass: in a tenth of the time, to slower code. `None` for modules that this cannot be done for; what is
+    /// wrong with a module [`Code::compile`] says.
+    pub fn compile_baseline(wasm: &[u8], progress: Option<Arc<Progress>>) -> Option<Self> {
+        let refused = || super::budget::check(wasm).is_err() || super::workers::check().is_err();
+        if !super::baseline::fits(wasm) || refused() {
+            return None;
+        }
+        let compile = || {
+            let engine = baseline_engine(points_of(wasm));
+            Self::compile_with(engine, Tier::Baseline, wasm, progress)
         };
-        let engine = engine_with(points, hooks);
+        // It has places that it does not expect to get to.
+        catch_unwind(AssertUnwindSafe(compile)).ok()?.ok()
+    }
+
+    fn compile_with(
+        engine: Engine,
+        tier: Tier,
+        wasm: &[u8],
+        progress: Option<Arc<Progress>>,
+    ) -> Result<Self, CompileError> {
         let module = match progress {
             None => Module::new(&engine, wasm),
             Some(progress) => {
@@ -139,6 +196,7 @@ impl Code {
         Ok(Self {
             engine,
             module,
+            tier,
             thunks: Arc::default(),
             bodies: None,
         })
@@ -167,14 +225,32 @@ impl Code {
         Ok(Self {
             engine,
             module,
+            tier: Tier::Optimised,
             thunks: Arc::default(),
             bodies: None,
         })
     }
 
+    pub fn bodies(&self) -> Option<&Arc<Bodies>> {
+        self.bodies.as_ref()
+    }
+
     /// The code is that of just these functions. It must tell of nothing that they do.
-    pub fn set_bodies(&mut self, bodies: Bodies) {
-        self.bodies = Some(Arc::new(bodies));
+    pub fn with_bodies(mut self, bodies: Option<&Arc<Bodies>>) -> Self {
+        self.bodies = bodies.cloned();
+        self
+    }
+
+    /// Bytes of native stack for as deep a recursion as optimised code has with so many.
+    pub fn stack(&self, asked: usize) -> usize {
+        match self.tier {
+            Tier::Baseline => asked.saturating_mul(BASELINE_STACK),
+            Tier::Optimised => asked,
+        }
+    }
+
+    pub fn tier(&self) -> Tier {
+        self.tier
     }
 
     pub fn module(&self) -> &Module {

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod args;
+mod baseline;
 mod budget;
 mod bulk;
 mod cache;
@@ -24,6 +25,7 @@ mod stack;
 pub mod state;
 pub mod store;
 pub mod thunks;
+mod tiers;
 mod trampolines;
 mod trapped;
 mod tunables;
@@ -36,7 +38,7 @@ pub use allocations::{
     AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach,
 };
 pub use args::Args;
-pub use cache::{Cache, Cached};
+pub use cache::{Cache, Cached, Claim, Claimed};
 pub use cache_guard::WritableFolder;
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use compiled::Compiled;
@@ -46,6 +48,7 @@ pub use interruption::InterruptFlag;
 pub use pace::{PIECE, Pace, Paced, Stopped};
 pub use raw::Raw;
 pub use short::{Bodies, Load, Shortcut};
+pub use tiers::{Choice, Tier, Tiers};
 pub use trampolines::{BATCH, table_functions};
 pub use trapped::Trapped;
 pub use unwind::{Frame, TrapKind, Unwind};

@@ -8,7 +8,7 @@ use super::compiled::{Compiled, compile, host_engine};
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use super::tunables::bounded;
 use super::vm::{self, CallConfig, HostBody};
-use super::{Code, Func, Heap, Recorder, Site, allocations, thunks};
+use super::{Code, Func, Heap, Recorder, Site, Tier, allocations, thunks};
 use crate::memory::{LinearHandle, collect_created};
 use rustc_hash::FxHashSet;
 use std::ptr::NonNull;
@@ -148,6 +148,11 @@ impl Store {
             Kept::Compiled(compiled) => Some(compiled),
             Kept::Code(_) => None,
         })
+    }
+    /// How well the code of its module is compiled: that which was kept first.
+    pub fn tier(&self) -> Tier {
+        let first = self.codes.first();
+        first.map_or(Tier::Optimised, |kept| kept.code().tier())
     }
     /// The modules whose code may run, the one that was kept first at the beginning.
     pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {

@@ -69,6 +69,35 @@ pub fn assemble(types: &[FunctionType]) -> Vec<u8> {
     module
 }
 
+/// A module that imports one function for each of `types` and exports a function for each, in order, that calls it.
+pub fn forwarder(types: &[FunctionType]) -> Vec<u8> {
+    let count = types.len() as u64;
+    let mut module = importer(types);
+    let (mut functions, mut exports, mut code) = (leb(count), leb(count), leb(count));
+    for (at, ty) in (0..).zip(types) {
+        functions.extend(leb(at));
+        let name = at.to_string();
+        exports.extend(leb(name.len() as u64));
+        exports.extend(name.as_bytes());
+        exports.push(0);
+        exports.extend(leb(count + at));
+        let mut body = vec![0];
+        for param in 0..ty.params().len() as u64 {
+            body.push(0x20);
+            body.extend(leb(param));
+        }
+        body.push(0x10);
+        body.extend(leb(at));
+        body.push(0x0b);
+        code.extend(leb(body.len() as u64));
+        code.extend(body);
+    }
+    section(&mut module, 3, &functions);
+    section(&mut module, 7, &exports);
+    section(&mut module, 10, &code);
+    module
+}
+
 /// A module that imports one host function for each of `types`, and does nothing: importing them makes them ready for a table.
 pub fn importer(types: &[FunctionType]) -> Vec<u8> {
     let count = types.len() as u64;
@@ -147,7 +176,7 @@ mod tests {
             FunctionType::new([Type::I32], all),
             FunctionType::new(vec![Type::I32; 200], [Type::I64]),
         ];
-        for wasm in [assemble(&types), importer(&types)] {
+        for wasm in [assemble(&types), importer(&types), forwarder(&types)] {
             let module = compile(&wasm).unwrap_or_else(|_| panic!("valid"));
             assert_eq!(module.info().num_imported_functions, 4);
         }

@@ -5,8 +5,12 @@
 
 use super::compiled::compile;
 use super::host_function::{HostFn, Hosts, host_function};
-use super::{Func, Owner, thunks};
-use wasmer_types::FunctionType;
+use super::store::Store;
+use super::{Code, Compiled, Func, Owner, Tier, thunks};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, LazyLock};
+use wasmer_types::{FunctionType, Type};
 use wasmer_vm::VMExtern;
 
 /// How many functions one module carries.
@@ -39,6 +43,10 @@ pub fn table_functions<T: Owner>(
         .collect();
     let imports: Vec<_> = functions.iter().copied().map(VMExtern::Function).collect();
     let types = vec![ty.clone(); BATCH as usize];
+    if store.tier() == Tier::Baseline && passes_floats(ty) {
+        let forwarders = store.small_instance(&forwarders(&types)?, &imports)?;
+        return Ok(functions_of(store, forwarders));
+    }
     if hosts.throws.is_none() {
         store.small_instance(&compile(&thunks::importer(&types))?, &imports)?;
         return Ok(functions
@@ -47,9 +55,39 @@ pub fn table_functions<T: Owner>(
             .collect());
     }
     let thunks = store.small_instance(&compile(&thunks::assemble(&types))?, &imports)?;
-    let functions = thunks.into_iter().filter_map(|thunk| match thunk {
+    Ok(functions_of(store, thunks))
+}
+
+fn functions_of(store: &Store, exports: Vec<VMExtern>) -> Vec<Func> {
+    let functions = exports.into_iter().filter_map(|export| match export {
         VMExtern::Function(function) => Some(store.func(function)),
         _ => None,
     });
-    Ok(functions.collect())
+    functions.collect()
+}
+
+/// Baseline code calls a function of a table in a way of its own (see `baseline`): such a one must be baseline code itself.
+fn passes_floats(ty: &FunctionType) -> bool {
+    let is_float = |ty: &Type| matches!(ty, Type::F32 | Type::F64);
+    ty.params().iter().chain(ty.results()).any(is_float)
+}
+
+/// Baseline code that calls imports of these types. Kept, since each kind of function is made again and again.
+fn forwarders(types: &[FunctionType]) -> Result<Arc<Compiled>, String> {
+    static KNOWN: LazyLock<Mutex<FxHashMap<Vec<u8>, Arc<Compiled>>>> =
+        LazyLock::new(Mutex::default);
+    const KEPT: usize = 256;
+    let wasm = thunks::forwarder(types);
+    let mut known = KNOWN.lock();
+    if let Some(compiled) = known.get(&wasm) {
+        return Ok(compiled.clone());
+    }
+    let code = Code::compile_baseline(&wasm, None)
+        .ok_or("the baseline compiler refused a function for the table")?;
+    let compiled = Arc::new(Compiled::of_code(code, &wasm));
+    if known.len() >= KEPT {
+        known.clear();
+    }
+    known.insert(wasm, compiled.clone());
+    Ok(compiled)
 }

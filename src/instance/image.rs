@@ -176,6 +176,21 @@ impl Image {
         Ok(outcome)
     }
 
+    /// The part of [`Image::restore`] that is the host's.
+    pub fn restore_host(&self, runtime: &mut Runtime) {
+        runtime.restore_state(&self.state);
+    }
+
+    /// Puts another wasm instance of the program, freshly made, into this state, for a runtime that had it before.
+    pub fn move_to(&self, runtime: &mut Runtime) -> Result<(), StartError> {
+        if let (Some(image), Some(linear)) = (&self.memory, runtime.wasm.linear()) {
+            linear.adopt(image).map_err(StartError::System)?;
+        }
+        runtime.rebind(&self.table).map_err(StartError::Link)?;
+        runtime.wasm.set_globals(&self.globals);
+        Ok(())
+    }
+
     /// What differs from this state, in words: for tests, and slow.
     pub fn differences(&self, runtime: &Runtime) -> Vec<String> {
         let mut found = Vec::new();

@@ -15,7 +15,7 @@ pub use stats::Stats;
 pub use threads::{JsThread, start_watchdog};
 
 use crate::emscripten::{Lineage, Runtime, fs};
-use crate::engine::Unwind;
+use crate::engine::{Tier, Unwind};
 use crate::memory::RecycleOutcome;
 use crate::program::Program;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Instance {
     from: Option<Arc<Image>>,
     /// Constructors have run, `main` is still to come.
     main_due: bool,
+    /// How well the code of this instance is compiled.
+    pub tier: Tier,
     /// Files as they were before constructors ran, for programs that are started anew each time.
     files: Option<Arc<fs::Image>>,
 }
@@ -50,7 +52,7 @@ pub enum RecycleError {
 impl Instance {
     /// Instantiates a program; nothing of it has run yet.
     pub fn new(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
-        let runtime = startup::runtime(&program, &settings, host)?;
+        let (runtime, tier) = startup::runtime(&program, &settings, host)?;
         let interrupter = Interrupter::new(
             Interrupter::new_id(),
             runtime.wasm.interrupt_flag(),
@@ -65,6 +67,7 @@ impl Instance {
             image: None,
             from: None,
             main_due: false,
+            tier,
             files: None,
         })
     }
@@ -216,9 +219,20 @@ impl Instance {
         self.runtime.generation += 1;
         match from.or(self.image.as_ref()) {
             Some(image) => {
-                let outcome = image
-                    .restore(&mut self.runtime)
-                    .map_err(RecycleError::Failed)?;
+                let outcome = match self.tier == self.program.tier() {
+                    true => image.restore(&mut self.runtime),
+                    false => {
+                        // The flag lives in the store that is about to go.
+                        self.interrupter.forget();
+                        startup::exchange(&mut self.runtime, &self.program, &self.settings, image)
+                            .map(|tier| {
+                                self.tier = tier;
+                                self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
+                                RecycleOutcome::Flipped
+                            })
+                    }
+                };
+                let outcome = outcome.map_err(RecycleError::Failed)?;
                 match from {
                     Some(from) => self.runtime.eras.go_back(from.lineage()),
                     None => self.runtime.eras.go_back(&Lineage::start()),
@@ -229,7 +243,7 @@ impl Instance {
                 // The flag lives in the store that is about to go.
                 self.interrupter.forget();
                 let files = self.files.as_deref();
-                startup::again(&mut self.runtime, &self.program, &self.settings, files)
+                self.tier = startup::again(&mut self.runtime, &self.program, &self.settings, files)
                     .map_err(RecycleError::Failed)?;
                 self.interrupter.rearm(self.runtime.wasm.interrupt_flag());
                 let held = self.settings.no_initial_run;

@@ -1,9 +1,9 @@
 //! From a program to an instance whose constructors have run.
 
-use super::image::ImageKey;
+use super::image::{Image, ImageKey};
 use crate::emscripten::js::{Js, JsRef};
 use crate::emscripten::{self, Runtime, fs};
-use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Unwind};
+use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Tier, Unwind};
 use crate::memory;
 use crate::program::Program;
 use cap_std::ambient_authority;
@@ -123,7 +123,7 @@ pub fn runtime(
     program: &Program,
     settings: &Settings,
     host: Host,
-) -> Result<Box<Runtime>, StartError> {
+) -> Result<(Box<Runtime>, Tier), StartError> {
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
     runtime.js_imports = host.js_imports;
     let variables = settings.env.iter().cloned();
@@ -152,8 +152,8 @@ pub fn runtime(
             reason,
         })?;
     }
-    link(&mut runtime, program, settings)?;
-    Ok(runtime)
+    let tier = link(&mut runtime, program, settings)?;
+    Ok((runtime, tier))
 }
 
 /// A fresh instance in place of the old one, for programs that cannot be restored in place: nothing of it has run yet.
@@ -162,7 +162,7 @@ pub fn again(
     program: &Program,
     settings: &Settings,
     files: Option<&fs::Image>,
-) -> Result<(), StartError> {
+) -> Result<Tier, StartError> {
     runtime.reset();
     if let Some(files) = files {
         runtime.fs.restore(files);
@@ -170,11 +170,29 @@ pub fn again(
     link(runtime, program, settings)
 }
 
+/// A fresh instance on the best code there is, in the state of `image`: no constructor runs, and what the host keeps of the image
+/// stays.
+pub fn exchange(
+    runtime: &mut Box<Runtime>,
+    program: &Program,
+    settings: &Settings,
+    image: &Image,
+) -> Result<Tier, StartError> {
+    image.restore_host(runtime);
+    let peak = runtime.wasm.linear().map_or(0, |linear| linear.peak());
+    let tier = link(runtime, program, settings)?;
+    if let Some(linear) = runtime.wasm.linear() {
+        linear.note_peak(peak);
+    }
+    image.move_to(runtime)?;
+    Ok(tier)
+}
+
 fn link(
     runtime: &mut Box<Runtime>,
     program: &Program,
     settings: &Settings,
-) -> Result<(), StartError> {
+) -> Result<Tier, StartError> {
     let layout = program.layout();
     let missing = std::cell::RefCell::new(Vec::new());
     let answer = |module: &str, field: &str, ty: &ExternType| -> Option<Answer<Runtime>> {
@@ -213,12 +231,13 @@ fn link(
             ExternType::Tag(_) => None,
         }
     };
+    let code = program.code();
     let setup = Setup {
-        code: program.code(),
+        code: &code,
         answer: &answer,
         rename: &|name| program.export_name(name),
         memory_cap: settings.memory_max,
-        stack: settings.stack,
+        stack: Some(code.stack(settings.stack.unwrap_or(engine::STACK_BYTES))),
     };
     let linked = engine::link(runtime, &setup).map_err(|error| match error {
         InstantiateError::Missing(list) => StartError::Missing(
@@ -247,7 +266,7 @@ fn link(
     });
     linked?;
     runtime.missing = missing.into_inner();
-    Ok(())
+    Ok(code.tier())
 }
 
 /// Runs everything that Emscripten's start-up runs before `main`, in its order.

@@ -247,6 +247,12 @@ impl Linear {
         self.state.lock().peak
     }
 
+    /// The memory that this one takes the place of had so many bytes once.
+    pub fn note_peak(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        state.peak = state.peak.max(bytes);
+    }
+
     /// The cap on growth in bytes.
     pub fn max(&self) -> usize {
         self.max

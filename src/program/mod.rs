@@ -21,7 +21,7 @@ pub mod wasm_facts;
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::{Beside, Kind};
-pub use registry::{Generated, OpenError, Program};
+pub use registry::{Compiling, Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;

@@ -4,7 +4,7 @@ use super::allocators::Allocators;
 use super::glue::Layout;
 use super::{ReadError, Reading, wasm_code, wasm_facts};
 use crate::emscripten::abi::Abi;
-use crate::engine::{Bodies, Cache, Code, CompileError, Progress};
+use crate::engine::{Bodies, Cache, Choice, Claimed, Code, CompileError, Progress, Tier, Tiers};
 use crate::instance::{Image, ImageKey, ImageSlot};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A source that is compiled and understood.
 pub struct Program {
     reading: Reading,
-    code: Code,
+    tiers: Arc<Tiers>,
     images: ImageSlot,
     /// How long compiling, or loading compiled code, took.
     pub compile_time: Duration,
@@ -35,6 +35,20 @@ pub struct Generated {
     pub which: Arc<[u8]>,
     pub code: Arc<[u8]>,
 }
+
+/// How a program is to be compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compiling {
+    /// Its code tells of allocations.
+    pub watched: bool,
+    /// It will hardly run on the native host: the glue host links modules that one compiler has compiled.
+    pub glue: bool,
+    /// It is worth waiting for the best code: there is no recycle that could bring it later.
+    pub settled: bool,
+}
+
+/// Smaller modules are optimised sooner than anybody notices. Bytes of wasm.
+const BASELINE_BYTES: usize = 512 << 10;
 
 /// Why a source is no program.
 #[derive(Debug, thiserror::Error)]
@@ -62,24 +76,28 @@ static PROGRAMS: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 impl Program {
     /// The program of a reading: the one this process has already, else from the cache, else compiled. Threads that ask
     /// for the same program at once wait for one of them to make it. `translated` is compiled in place of a wasm that uses
-    /// what the engine lacks. `watched`: its code tells of allocations.
+    /// what the engine lacks.
     pub fn get(
         mut reading: Reading,
         translated: Option<&[u8]>,
-        watched: bool,
+        how: Compiling,
         cache: Option<&Cache>,
-        progress: Option<Box<Progress>>,
+        progress: Option<Arc<Progress>>,
     ) -> Result<Arc<Self>, OpenError> {
-        if watched {
+        if how.watched {
             reading.watch();
         }
         let key = (reading.key, *Cache::key(&reading.digest).as_bytes());
         let place = PROGRAMS.lock().entry(key).or_default().clone();
         let mut known = place.lock();
         if let Some(program) = known.upgrade() {
+            drop(known);
+            if how.settled {
+                program.tiers.wait();
+            }
             return Ok(program);
         }
-        let program = Arc::new(Self::make(reading, translated, watched, cache, progress)?);
+        let program = Arc::new(Self::make(reading, translated, how, cache, progress)?);
         *known = Arc::downgrade(&program);
         Ok(program)
     }
@@ -87,17 +105,19 @@ impl Program {
     fn make(
         reading: Reading,
         translated: Option<&[u8]>,
-        watched: bool,
+        how: Compiling,
         cache: Option<&Cache>,
-        progress: Option<Box<Progress>>,
+        progress: Option<Arc<Progress>>,
     ) -> Result<Self, OpenError> {
         let started = Instant::now();
         let wasm = translated.unwrap_or(&reading.wasm);
-        let as_read = translated.is_none() && !watched;
+        let as_read = translated.is_none() && !how.watched;
+        let bodies = as_read.then(|| Arc::new(Bodies::new(Arc::clone(&reading.wasm))));
+        let settled = |code: Code| Tiers::settled(code.with_bodies(bodies.as_ref()));
         let mut allocators = None;
         let mut watch = Vec::new();
         let mut key = Cache::key(&reading.digest);
-        if watched {
+        if how.watched {
             let facts = wasm_facts::read(wasm)?;
             let found = Allocators::find(wasm, &facts, &|name| reading.export_name(name));
             if !found.suffice() {
@@ -107,27 +127,77 @@ impl Program {
             allocators = Some(found);
             key = Cache::watched_key(&reading.digest);
         }
+        let choice = match how {
+            // Translated modules use what baseline code lacks.
+            _ if how.watched || how.glue || translated.is_some() => Choice::Optimised,
+            _ => Choice::of_environment(),
+        };
+        let cache = cache.filter(|_| choice != Choice::Baseline);
         let mut cached = cache.and_then(|cache| cache.load(&key));
-        let mut claim = None;
-        if cached.is_none()
-            && let Some(cache) = cache
-        {
-            claim = cache.claim(&key);
-            cached = cache.load(&key);
+        let mut baseline = None;
+        let mut claimed = None;
+        if cached.is_none() {
+            let quick = match choice {
+                Choice::Baseline => true,
+                Choice::Optimised => false,
+                Choice::Auto => !how.settled && wasm.len() >= BASELINE_BYTES,
+            };
+            let ahead = || cache.map_or(Claimed::Nobodys, |cache| cache.try_claim(&key));
+            let early = quick.then(ahead);
+            // A process that ended before the optimised code was there leaves its claim: such processes would never have it
+            // if each began with other code.
+            let begun = matches!(early, Some(Claimed::Mine { left: true, .. }));
+            if matches!(early, Some(Claimed::Mine { .. })) {
+                cached = cache.and_then(|cache| cache.load(&key));
+            }
+            if quick && !begun && cached.is_none() {
+                wasm_code::check(wasm)?;
+                baseline = Code::compile_baseline(wasm, progress.clone());
+            }
+            claimed = early;
+            if baseline.is_none()
+                && cached.is_none()
+                && let Some(cache) = cache
+            {
+                if !matches!(claimed, Some(Claimed::Mine { .. })) {
+                    claimed = cache
+                        .claim(&key)
+                        .map(|claim| Claimed::Mine { claim, left: false });
+                }
+                cached = cache.load(&key);
+            }
         }
         let from_cache = cached.is_some();
-        let (mut code, notes) = match cached {
-            Some(cached) if cached.notes == Cache::NOT_NOTED => {
+        let (tiers, notes) = match (cached, baseline) {
+            (Some(cached), _) if cached.notes == Cache::NOT_NOTED => {
                 let notes = restorable(&reading).err().unwrap_or_default();
                 if let Some(cache) = cache {
                     let _ = cache.note(&key, &notes);
                 }
-                (cached.code, notes)
+                (settled(cached.code), notes)
             }
-            Some(cached) => (cached.code, cached.notes),
-            None => {
+            (Some(cached), _) => (settled(cached.code), cached.notes),
+            (None, Some(code)) => {
+                let notes = restorable(&reading).err().unwrap_or_default();
+                let tiers = match choice {
+                    Choice::Baseline => settled(code),
+                    _ => {
+                        let (cache, claimed) = (cache.cloned(), claimed.take());
+                        improve(
+                            code.with_bodies(bodies.as_ref()),
+                            Arc::clone(&reading.wasm),
+                            key,
+                            cache,
+                            claimed,
+                            notes.clone(),
+                        )
+                    }
+                };
+                (tiers, notes)
+            }
+            (None, None) => {
                 wasm_code::check(wasm)?;
-                let code = match watched {
+                let code = match how.watched {
                     true => Code::compile_watched(wasm, &watch, progress)?,
                     false => Code::compile(wasm, progress)?,
                 };
@@ -137,19 +207,16 @@ impl Program {
                     // Not being able to keep it costs the next process time, nothing else.
                     let _ = cache.store(&key, &code, &notes);
                 }
-                (code, notes)
+                (settled(code), notes)
             }
         };
-        drop(claim);
-        if as_read {
-            code.set_bodies(Bodies::new(Arc::clone(&reading.wasm)));
-        }
+        drop(claimed);
         let restorable = if notes.is_empty() { Ok(()) } else { Err(notes) };
         let abi = Arc::new(reading.abi.clone());
         Ok(Self {
             abi,
             reading,
-            code,
+            tiers,
             images: ImageSlot::default(),
             compile_time: started.elapsed(),
             from_cache,
@@ -183,8 +250,30 @@ impl Program {
         &self.reading
     }
 
-    pub fn code(&self) -> &Code {
-        &self.code
+    /// The best code there is now.
+    pub fn code(&self) -> Code {
+        self.tiers.code()
+    }
+
+    /// How well that is compiled.
+    #[inline]
+    pub fn tier(&self) -> Tier {
+        self.tiers.tier()
+    }
+
+    /// Waits for the optimised code, and compiles it where it would not come.
+    pub fn optimise(&self) -> Result<(), CompileError> {
+        self.tiers.wait();
+        if self.tier() == Tier::Baseline {
+            let bodies = self.code().bodies().cloned();
+            let code = Code::compile(&self.reading.wasm, None)?;
+            self.tiers.settle(Some(code.with_bodies(bodies.as_ref())));
+        }
+        Ok(())
+    }
+
+    pub fn tiers(&self) -> &Arc<Tiers> {
+        &self.tiers
     }
 
     pub fn abi(&self) -> &Arc<Abi> {
@@ -272,6 +361,42 @@ impl Program {
     pub fn share_image(&self, key: ImageKey, image: &Arc<Image>) {
         self.images.put(key, image);
     }
+}
+
+/// Compiles what will take the place of baseline code, or takes it from the cache where another process compiles it. `claimed`: what
+/// became of asking for the claim.
+fn improve(
+    baseline: Code,
+    wasm: Arc<Vec<u8>>,
+    key: blake3::Hash,
+    cache: Option<Cache>,
+    claimed: Option<Claimed>,
+    notes: String,
+) -> Arc<Tiers> {
+    let bodies = baseline.bodies().cloned();
+    Tiers::improving(baseline, move |wanted| {
+        let mut claimed = claimed;
+        if let (Some(cache), Some(Claimed::Others)) = (&cache, &claimed) {
+            claimed = cache
+                .claim(&key)
+                .map(|claim| Claimed::Mine { claim, left: false });
+            if let Some(cached) = cache.load(&key) {
+                return Some(cached.code.with_bodies(bodies.as_ref()));
+            }
+        }
+        // Where it is kept, it is worth finishing for the next process.
+        let kept = matches!(claimed, Some(Claimed::Mine { .. }));
+        let code = match kept {
+            true => Code::compile(&wasm, None),
+            false => Code::compile_while(&wasm, move || wanted.is_true()),
+        };
+        let code = code.ok()?;
+        if let Some(cache) = cache.filter(|_| kept) {
+            let _ = cache.store(&key, &code, &notes);
+        }
+        drop(claimed);
+        Some(code.with_bodies(bodies.as_ref()))
+    })
 }
 
 /// Whether a generation can be restored in place. Data segments that wasm drops and tables that it writes are state

@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[napi(catch_unwind)]
 pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Array<'static>> {
     let reading = program.program.reading();
-    let code = program.program.code().clone();
+    let code = program.program.code();
     let compiled = Arc::new(Compiled::of_code(code, &reading.wasm));
     // Watched code is only for those who asked for it: they have the marker.
     if program.program.allocators().is_none() {

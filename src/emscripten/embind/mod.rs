@@ -256,6 +256,18 @@ impl Embind {
             .extend(inherited.map(|(ptr, i)| (*ptr, i.again(js))));
     }
 
+    /// Another wasm instance of the program has taken the place of the one before.
+    pub fn rebind(&mut self, wasm: &Wasm, by_dyncall: bool) {
+        self.malloc = None;
+        self.free = None;
+        self.funcs = self
+            .reg
+            .funcs
+            .iter()
+            .map(|(index, signature)| Resolved::of(wasm, by_dyncall, *index, signature))
+            .collect();
+    }
+
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
     /// register the same in the same order, so that the facade stays right.
     pub fn start_over(&mut self, js: &dyn Js) {
@@ -276,12 +288,7 @@ impl Embind {
     pub fn adopt(&mut self, image: &Image, wasm: &Wasm, by_dyncall: bool) {
         self.closed = true;
         self.reg = Arc::clone(&image.reg);
-        self.funcs = image
-            .reg
-            .funcs
-            .iter()
-            .map(|(index, signature)| Resolved::of(wasm, by_dyncall, *index, signature))
-            .collect();
+        self.rebind(wasm, by_dyncall);
         self.handles.restore(&image.handles, Clone::clone, drop);
         self.counts.restore(&image.counts, Clone::clone, drop);
         self.live = image.live;
