@@ -166,3 +166,30 @@ test('an instance that is never replaced waits for optimised code', async (t) =>
     return other.stats().tier
   `), 'optimised')
 })
+
+test('a checkpoint of baseline code is good for optimised code', async (t) => {
+  const file = scratch(t).write('counter.wasm', large(COUNTER))
+  const seen = await on(file, `${SEEN}
+    calls.store(2048, 77)
+    calls.next()
+    calls.grow(1)
+    const mark = vm.checkpoint()
+    const first = vm.stats().tier
+    const found = []
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await vm.isReady({ from: mark })
+      found.push(JSON.stringify(state()))
+    } while (vm.stats().tier !== 'optimised')
+    await vm.isReady({ from: mark })
+    found.push(JSON.stringify(state()))
+    await vm.isReady()
+    return { first, found: [...new Set(found)], fresh: state() }
+  `)
+  const image = Buffer.from('imag').readInt32LE()
+  assert.deepStrictEqual(seen, {
+    first: 'baseline',
+    found: [JSON.stringify([77, image, 9, 10, 2, 4 * 65536])],
+    fresh: [5, image, 8, 9, 1, 3 * 65536]
+  })
+})
