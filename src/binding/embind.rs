@@ -13,6 +13,7 @@ use crate::emscripten::emval::coroutines;
 use crate::emscripten::js::{HandleRef, Js, JsValue};
 use crate::engine::{Raw, Unwind};
 use napi::sys;
+use std::cell::Cell;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -66,36 +67,31 @@ impl Passed for Raws<'_> {
 }
 
 /// Arguments that are in the registers, behind the number of the function.
-struct InRegisters<'a>(&'a NapiJs);
+struct InRegisters<'a> {
+    js: &'a NapiJs,
+    numbers: &'a [Cell<f64>],
+}
 
 impl Passed for InRegisters<'_> {
-    fn value(&self, at: usize) -> JsValue {
-        self.0.number(self.0.read_register(at + 1))
-    }
-    #[inline]
-    fn as_number(&self, at: usize) -> Option<f64> {
-        Some(self.0.read_register(at + 1))
-    }
-}
-
-/// The same, taken out: what wasm calls may use the registers.
-struct Numbers<'a> {
-    js: &'a NapiJs,
-    numbers: [f64; MOST_NUMBERS],
-}
-
-/// As many numbers as any plain function takes.
-const MOST_NUMBERS: usize = 12;
-
-impl Passed for Numbers<'_> {
     fn value(&self, at: usize) -> JsValue {
         self.js.number(self.number(at))
     }
     #[inline]
     fn as_number(&self, at: usize) -> Option<f64> {
-        self.numbers.get(at).copied()
+        self.numbers.get(at + 1).map(Cell::get)
     }
 }
+
+impl InRegisters<'_> {
+    fn number_of_function(&self) -> u32 {
+        self.numbers
+            .first()
+            .map_or(u32::MAX, |number| number.get() as u32)
+    }
+}
+
+/// As many numbers as any plain function takes, its own number included.
+const MOST_NUMBERS: usize = 12;
 
 impl Raws<'_> {
     fn handle_at(&self, at: usize) -> HandleRef {
@@ -191,15 +187,27 @@ unsafe extern "C" fn call_with_numbers(
         // SAFETY: as in `call`.
         let cell = unsafe { &*data.cell };
         let js = &*shared.js;
-        let index = js.read_register(0) as u32;
-        let short = cell.short_call(|rt| short::invoke(rt, &shared.reg, index, &InRegisters(js)));
+        let registers = js.registers()?;
+        let taken;
+        let numbers = match registers.shared() {
+            Some(numbers) => numbers,
+            None => {
+                taken = registers.take::<MOST_NUMBERS>();
+                &taken
+            }
+        };
+        let passed = InRegisters { js, numbers };
+        let index = passed.number_of_function();
+        let short = cell.short_call(|rt| short::invoke(rt, &shared.reg, index, &passed));
         // Of its object, for who reads a field by itself; 0 where it is not known.
         let (result, object) = match short {
             Some(done) => done,
             None => {
-                let passed = Numbers {
+                // What wasm calls may use the registers.
+                let numbers = registers.take::<MOST_NUMBERS>();
+                let passed = InRegisters {
                     js,
-                    numbers: std::array::from_fn(|at| js.read_register(at + 1)),
+                    numbers: &numbers,
                 };
                 let called = enter(cell, Entering::Module, |rt| {
                     let callable = shared.reg.callables.get(index as usize);
@@ -213,8 +221,8 @@ unsafe extern "C" fn call_with_numbers(
                 }
             }
         };
-        js.write_register(1, f64::from(object));
-        js.write_register(
+        registers.write(1, f64::from(object));
+        registers.write(
             0,
             match result {
                 Plain::Nothing => 0.0,

@@ -22,6 +22,7 @@ pub struct ExportSite {
     /// The function in the wasm instance of that epoch.
     found: Cell<Option<(u32, Func)>>,
     shortcut: RefCell<Shortcut>,
+    may_be_short: Cell<bool>,
 }
 
 /// Functions with more parameters are not called the short way.
@@ -63,6 +64,7 @@ impl ExportSite {
         if ty.results().len() > 1 || !ty.params().iter().chain(ty.results()).all(scalar) {
             return None;
         }
+        let entry_is_none = entry.is_none();
         Some(Box::new(ExportSite {
             cell,
             name,
@@ -72,6 +74,7 @@ impl ExportSite {
             slots: ty.params().len().max(1),
             found: Cell::new(Some((runtime.wasm.epoch(), func))),
             shortcut: RefCell::default(),
+            may_be_short: Cell::new(entry_is_none),
         }))
     }
 
@@ -118,7 +121,9 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
             let site = &*data.cast::<ExportSite>();
             (site, &*site.cell)
         };
-        if let Some(result) = cell.short_call(|rt| short(env, rt, site, given)) {
+        if site.may_be_short.get()
+            && let Some(result) = cell.short_call(|rt| short(env, rt, site, given))
+        {
             return Ok(result);
         }
         let called = enter(cell, Entering::Module, |rt| run(env, rt, site, given))?;
@@ -130,11 +135,12 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 #[inline]
 fn short(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Option<Value> {
     let (epoch, func) = site.found.get()?;
-    if site.entry.is_some() || epoch != rt.wasm.epoch() || site.params.len() > MOST {
+    if epoch != rt.wasm.epoch() || site.params.len() > MOST {
         return None;
     }
     let mut shortcut = site.shortcut.borrow_mut();
     if !shortcut.is_open(&mut rt.wasm, func) {
+        site.may_be_short.set(!shortcut.is_closed());
         return None;
     }
     let mut arguments = [0u64; MOST];

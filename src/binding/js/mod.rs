@@ -127,7 +127,8 @@ impl NapiJs {
         *self.timers.borrow_mut() = keeper.and_then(kept);
     }
 
-    fn registers(&self) -> Res<&Registers> {
+    #[inline]
+    pub fn registers(&self) -> Res<&Registers> {
         if let Some(known) = self.registers.get() {
             return Ok(known);
         }

@@ -53,6 +53,21 @@ impl Registers {
         self.ours.is_some()
     }
 
+    /// The numbers themselves, where both sides have them.
+    #[inline]
+    pub fn shared(&self) -> Option<&[Cell<f64>]> {
+        self.ours.as_deref().map(<[Cell<f64>; COUNT]>::as_slice)
+    }
+
+    /// The first of them, copied.
+    #[inline]
+    pub fn take<const N: usize>(&self) -> [Cell<f64>; N] {
+        match self.shared().and_then(|numbers| numbers.first_chunk()) {
+            Some(numbers) => numbers.clone(),
+            None => std::array::from_fn(|at| Cell::new(self.read(at))),
+        }
+    }
+
     pub fn array(&self) -> Res<Value> {
         let array = self.array.value();
         array.ok_or(Failed::Refused(napi::sys::Status::napi_generic_failure))

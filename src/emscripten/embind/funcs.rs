@@ -2,7 +2,7 @@
 
 use super::registry::FuncId;
 use crate::emscripten::Runtime;
-use crate::engine::{Func, Raw, Unwind, Wasm};
+use crate::engine::{Func, Raw, Shortcut, Unwind, Wasm};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -19,6 +19,8 @@ pub struct Resolved {
     pub all_i32: bool,
     /// More than one result: embind has no such function.
     pub odd: bool,
+    /// Of calls that take and give i32s.
+    shortcut: Shortcut,
 }
 
 impl Resolved {
@@ -47,6 +49,7 @@ impl Resolved {
                 || (by_dyncall && ty.params().first().is_none_or(|t| *t != Type::I32)),
             params,
             result,
+            shortcut: Shortcut::default(),
         })
     }
 
@@ -96,9 +99,35 @@ pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwin
         return Err(misfit(rt, id));
     }
     let (func, pointer) = (resolved.func, resolved.pointer);
+    if let Some(result) = short_i32(rt, id, args)? {
+        return Ok(result);
+    }
     let args = args.iter().map(|arg| Raw::from_u32(*arg));
     Ok(call_checked(rt, func, pointer, args)?.u32())
 }
+
+/// The call, when it is one of a short function.
+#[inline]
+fn short_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<Option<u32>, Unwind> {
+    let resolved = rt.embind.funcs.get_mut(id as usize);
+    let Some(Some(resolved)) = resolved.filter(|_| args.len() <= MOST_SHORT) else {
+        return Ok(None);
+    };
+    if !resolved.shortcut.is_open(&mut rt.wasm, resolved.func) || resolved.pointer.is_some() {
+        return Ok(None);
+    }
+    // Host code may call such functions on and on.
+    rt.wasm.pace().go_on()?;
+    let mut bits = [0; MOST_SHORT];
+    for (bits, arg) in bits.iter_mut().zip(args) {
+        *bits = u64::from(*arg);
+    }
+    let result = resolved.shortcut.take(&mut rt.wasm, &bits[..args.len()]);
+    Ok(result.map(|bits| bits as u32))
+}
+
+/// Helpers take no more.
+const MOST_SHORT: usize = 4;
 
 /// Calls a getter `(context, pointer) -> value`.
 pub fn call_getter(

@@ -112,6 +112,12 @@ impl Shortcut {
         self.steps.is_some() || (self.calls < CALLS && self.look(wasm, func))
     }
 
+    /// No call from here on is short.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.steps.is_none() && self.calls == CALLS
+    }
+
     #[cold]
     fn look(&mut self, wasm: &mut Wasm, func: Func) -> bool {
         self.calls += 1;
