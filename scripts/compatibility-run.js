@@ -206,7 +206,7 @@ async function all () {
   console.log(`${equal} of ${Object.keys(results).length} equal`)
 }
 
-module.exports = { AHEAD, FILES, formOf, inProcess, seedRandom }
+module.exports = { AHEAD, CALLED, FILES, formOf, inProcess, seedRandom }
 
 if (require.main !== module) {
   // Its tables are for scripts/rewind-run.js as well.

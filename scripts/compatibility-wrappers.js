@@ -2,62 +2,22 @@
 
 // Opens packages by the file that their users load, each with the options that it takes, and says whether they give what plain
 // Node gives, twice with a recycle between, and whether they ran in emvm at all:
-//   node scripts/compatibility-wrappers.js NODE_MODULES [--only a,b] [--out RESULTS.json]
+//   node scripts/compatibility-wrappers.js NODE_MODULES[,NODE_MODULES] [--only a,b] [--out RESULTS.json]
+// Then the same with `rewind: true` over five generations with different work left behind in each.
 // `scripts/compatibility.js` makes the second table of docs/compatibility.md of the results.
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { createHash } = require('node:crypto')
 const { spawn } = require('node:child_process')
 const { pathToFileURL } = require('node:url')
 
-const glue = { host: 'glue' }
-const PDF = '%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/MediaBox[0 0 99 99]/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>'
-const SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>'
-const NETLIST = 'RC\nr1 1 2 1k\nc1 2 0 1u\nv1 1 0 dc 5\n.tran 1u 10u\n.end'
+const { CASES } = require('./compatibility-cases')
 
-// By package: the file, the options, and a job that gives plain data. `refused`: the code with which it must be refused;
-// `native`: nothing of it is WebAssembly in this job, which the row says;
-// `noFetch`: its glue takes Node's `fetch` for a browser's.
-const CASES = {
-  'libsodium-wrappers': { file: 'libsodium-wrappers/dist/modules/libsodium-wrappers.js', options: glue, job: async (m) => { await m.ready; return m.to_hex(m.crypto_generichash(16, 'text')) } },
-  'quickjs-emscripten': { file: 'quickjs-emscripten/dist/index.js', options: glue, job: async (m) => (await m.getQuickJS()).evalCode('[1, 2].map((n) => n * 2).join()') },
-  '@react-pdf/renderer': {
-    file: '@react-pdf/renderer/lib/react-pdf.js', options: { packages: ['yoga-layout'] },
-    job: async ({ Document, Page, Text, renderToBuffer }, at) => {
-      const { createElement } = require(at('react'))
-      const pdf = await renderToBuffer(createElement(Document, null, createElement(Page, { size: 'A6' }, createElement(Text, null, 'hello'))))
-      return pdf.length
-    }
-  },
-  satori: { file: 'satori/dist/index.js', options: glue, job: ({ default: satori }) => satori({ type: 'div', props: { style: { width: 10, height: 10, background: 'red' } } }, { width: 20, height: 20, fonts: [] }) },
-  shiki: { file: 'shiki/dist/index.mjs', options: glue, job: (m) => m.codeToHtml('const a = 1', { lang: 'javascript', theme: 'nord' }) },
-  'pdfjs-dist': { file: 'pdfjs-dist/legacy/build/pdf.mjs', options: glue, native: true, job: async (m) => (await m.getDocument({ data: new Uint8Array(Buffer.from(PDF)), verbosity: 0 }).promise).numPages },
-  'eecircuit-engine': { file: 'eecircuit-engine/dist/eecircuit-engine.mjs', options: glue, job: async ({ Simulation }) => { const circuit = new Simulation(); await circuit.start(); circuit.setNetList(NETLIST); const { variableNames, numVariables, data } = await circuit.runSim(); return [variableNames, numVariables, data.map(({ values }) => values[0])] } },
-  pyodide: { file: 'pyodide/pyodide.js', options: glue, job: async ({ loadPyodide }, at) => (await loadPyodide({ indexURL: `${at('pyodide')}/` })).runPython('sum(range(100))') },
-  'gdal3.js': { file: 'gdal3.js/node.js', options: glue, job: async (init, at) => Object.keys((await init({ path: path.relative(process.cwd(), at('gdal3.js/dist/package')), useWorker: false })).drivers.raster).sort() },
-  '@viz-js/viz': { file: '@viz-js/viz/dist/viz.js', options: {}, job: async (m) => (await m.instance()).renderString('digraph { a -> b }', { format: 'svg' }) },
-  watlas: { file: 'watlas/dist/watlas.js', options: glue, job: (m) => Object.keys(m).filter((key) => /^[A-Z]/.test(key)).sort(), plain: async (m) => m.default ? m.default() : m },
-  binaryen: { file: 'binaryen/index.js', options: {}, job: (m) => (m.default ?? m).parseText('(module (func (export "f") (result i32) (i32.const 42)))').emitText() },
-  'heic-decode': { file: 'heic-decode/index.js', options: { packages: ['libheif-js'] }, job: (decode) => decode({ buffer: Buffer.from('no picture') }).catch((error) => error.message) },
-  'libheif-js': { file: 'libheif-js/wasm-bundle.js', options: glue, job: (m) => { const decoder = new m.HeifDecoder(); return decoder.decode(Buffer.from('no picture')).length } },
-  'wasm-lz4': { file: 'wasm-lz4/index.js', options: glue, noFetch: true, job: async (m) => { await m.isLoaded; return Buffer.from(m(Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, 5, 0, 0, 0x80, 104, 101, 108, 108, 111, 0, 0, 0, 0]), 5)).toString() } },
-  'zstd-codec': { file: 'zstd-codec/lib/zstd-codec.js', options: glue, job: async (m) => { const z = await new Promise((resolve) => m.run(resolve)); const simple = new z.Simple(); return Buffer.from(simple.decompress(simple.compress(Buffer.from('hello')))).toString() } },
-  'web-ifc': { file: 'web-ifc/web-ifc-api-node.js', options: glue, job: async ({ IfcAPI }) => { const api = new IfcAPI(); await api.Init(); return [api.CreateModel({ schema: 'IFC4' }), api.GetVersion()] } },
-  solc: { file: 'solc/index.js', options: glue, job: (m) => JSON.parse(m.compile(JSON.stringify({ language: 'Solidity', sources: { a: { content: 'contract A { function f() public pure returns (uint) { return 42; } }' } }, settings: { outputSelection: { '*': { '*': ['evm.bytecode.object'] } } } }))).contracts.a.A.evm.bytecode.object.length },
-  '@imagemagick/magick-wasm': { file: '@imagemagick/magick-wasm/dist/index.js', options: glue, job: async (m, at) => { await m.initializeImageMagick(fs.readFileSync(at('@imagemagick/magick-wasm/dist/x86/magick.wasm'))); return m.Magick.imageMagickVersion } },
-  mupdf: { file: 'mupdf/dist/mupdf.js', options: glue, job: ({ PDFDocument }) => new PDFDocument().countPages() },
-  'hash-wasm': { file: 'hash-wasm/dist/index.umd.js', options: glue, job: (m) => Promise.all([m.md5('text'), m.blake3('text'), m.crc32('text')]) },
-  tiktoken: { file: 'tiktoken/tiktoken.cjs', options: {}, job: (m) => [...m.get_encoding('cl100k_base').encode('hello world')] },
-  '@swc/wasm': { file: '@swc/wasm/wasm.js', options: {}, job: (m) => m.transformSync('const a: number = 1', { jsc: { parser: { syntax: 'typescript' } } }).code },
-  '@resvg/resvg-wasm': { file: '@resvg/resvg-wasm/index.js', options: {}, job: async (m, at) => { if (!m.ready) await m.initWasm(fs.readFileSync(at('@resvg/resvg-wasm/index_bg.wasm'))).catch(() => {}); return Buffer.from(new m.Resvg(SVG).render().asPng()).toString('base64') } },
-  '@automerge/automerge': { file: '@automerge/automerge/dist/cjs/fullfat_node.cjs', options: {}, job: (m) => m.load(m.save(m.from({ a: [1, 2] }))) },
-  'onnxruntime-web': { file: 'onnxruntime-web/dist/ort-wasm-simd-threaded.mjs', options: {}, refused: 'EMVM_ERR_UNSUPPORTED' },
-  '@img/sharp-wasm32': { file: '@img/sharp-wasm32/lib/sharp-wasm32-0.35.5.node.js', options: {}, refused: 'EMVM_ERR_UNSUPPORTED' }
-}
-
-const modules = process.argv[2] && path.resolve(process.argv[2])
+// Several folders, with commas between.
+const modules = process.argv[2]?.split(',').map((folder) => path.resolve(folder))
 const option = (name) => process.argv.includes(`--${name}`) ? process.argv[process.argv.indexOf(`--${name}`) + 1] : undefined
-const at = (spec) => path.join(modules, spec)
+const at = (spec) => path.join(modules.find((folder) => fs.existsSync(path.join(folder, spec))) ?? modules[0], spec)
 const settled = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function loaded (file) {
@@ -69,28 +29,45 @@ async function loaded (file) {
   }
 }
 
-// One case, in a process of its own: under plain Node or in emvm.
-async function one (name, inside) {
-  const { file, options, job, refused, plain, noFetch } = CASES[name]
+const GENERATIONS = 5
+
+// Views are told by their bytes.
+const plainData = (value) => JSON.parse(JSON.stringify(value, (key, each) => {
+  if (typeof each === 'bigint') return `${each}n`
+  return ArrayBuffer.isView(each) ? createHash('md5').update(new Uint8Array(each.buffer, each.byteOffset, each.byteLength)).digest('hex') : each
+}) ?? 'null')
+
+// One case, in a process of its own: under plain Node, in emvm, or in emvm and rewound.
+async function one (name, mode) {
+  const { file, options, job, start = () => {}, refused, plain, noFetch } = CASES[name]
   for (const method of ['log', 'warn', 'info', 'error']) console[method] = () => {}
   const answer = (result) => { fs.writeSync(1, `\n${JSON.stringify({ name, ...result })}\n`); process.exit() }
   process.on('unhandledRejection', (error) => answer({ error: String((error && error.stack) || error) }))
   try {
-    if (!inside) {
+    if (mode === 'plain') {
       if (noFetch) globalThis.fetch = undefined
-      const module = await loaded(at(file))
-      return answer({ value: await job(plain ? await plain(module) : module, at) })
+      const exported = await loaded(at(file))
+      const module = plain ? await plain(exported, at) : exported
+      await start(module, at)
+      return answer({ values: [plainData(await job(module, at, 1))] })
     }
     const { open } = require('..')
-    const started = performance.now()
-    const vm = await open(at(file), options)
-    const values = [await job(vm.exports, at)]
-    await settled(100)
-    const before = performance.now()
-    await vm.isReady()
-    const recycleMs = performance.now() - before
-    values.push(await job(vm.exports, at))
-    answer({ values, host: vm.host, calls: vm.stats().calls, recycleMs, openMs: before - started })
+    const rewind = mode === 'rewind'
+    const vm = await open(at(file), { ...options, ...(rewind && { host: 'glue', rewind }), warmUp: async (module) => { await start(module, at) } })
+    const values = []
+    let recycleMs
+    for (let generation = 1; ; generation++) {
+      values.push(plainData(await job(vm.exports, at, 1)))
+      if (generation === (rewind ? GENERATIONS : 2)) break
+      // What each leaves behind is different.
+      if (rewind) await job(vm.exports, at, 1 + generation)
+      else await settled(100)
+      const before = performance.now()
+      await vm.isReady()
+      recycleMs = performance.now() - before
+    }
+    const { calls, rewind: state, rewindReason } = vm.stats()
+    answer({ values, host: vm.host, calls, recycleMs, state, rewindReason })
   } catch (error) {
     answer({ error: String((error && error.stack) || error), code: error && error.code, ...(refused && { refused: error.code === refused }) })
   }
@@ -98,7 +75,7 @@ async function one (name, inside) {
 
 function inProcess (name, mode) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [__filename, modules, '--one', name, '--mode', mode], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, ['--expose-gc', __filename, modules.join(), '--one', name, '--mode', mode], { stdio: ['ignore', 'pipe', 'pipe'] })
     let [out, err] = ['', '']
     child.stdout.on('data', (chunk) => { out += chunk })
     child.stderr.on('data', (chunk) => { err += chunk })
@@ -119,29 +96,35 @@ function versionOf (name) {
   }
 }
 
+// What a row says: a package is what stands before what of it is opened, in parentheses.
+const packageOf = (name) => name.split(' ')[0]
+
 async function all () {
   const only = option('only')?.split(',')
   const results = {}
   for (const [name, { file, options, refused, native }] of Object.entries(CASES)) {
-    if ((only && !only.includes(name)) || versionOf(name) === undefined) continue
+    const version = versionOf(packageOf(name))
+    if ((only && !only.includes(name)) || version === undefined) continue
     const got = await inProcess(name, 'inside')
     const plain = refused ? {} : await inProcess(name, 'plain')
-    const expected = JSON.stringify(plain.value)
-    const equal = expected !== undefined && got.values?.every((value) => JSON.stringify(value) === expected)
-    const ran = native || got.calls > 0
-    const why = refused ? (got.refused ? `refused by name: ${refused}` : 'not refused') : got.error ? got.error.split('\n')[0] : plain.error ? `plain Node: ${plain.error.split('\n')[0]}` : !equal ? 'another result' : ran ? 'equal' : 'nothing ran in emvm'
-    results[name] = { version: versionOf(name), file, options, native, ok: refused ? got.refused === true : Boolean(equal && ran), why, host: got.host, calls: got.calls, recycleMs: got.recycleMs }
-    console.log(results[name].ok ? 'ok  ' : 'FAIL', name, got.host ?? '', got.calls ?? '', why)
+    const rewound = refused ? {} : await inProcess(name, 'rewind')
+    const expected = JSON.stringify(plain.values?.[0])
+    const isEqual = ({ values, calls }) => expected !== undefined && values?.every((value) => JSON.stringify(value) === expected) && (native || calls > 0)
+    const equal = isEqual(got)
+    const why = refused ? (got.refused ? `refused by name: ${refused}` : 'not refused') : got.error ? got.error.split('\n')[0] : plain.error ? `plain Node: ${plain.error.split('\n')[0]}` : equal ? 'equal' : got.calls > 0 ? 'another result' : 'nothing ran in emvm'
+    const rewind = refused ? undefined : rewound.error ? rewound.error.split('\n')[0] : rewound.state !== 'on' ? rewound.rewindReason : isEqual(rewound) ? 'yes' : 'another result'
+    results[name] = { version, file, options, native, ok: refused ? got.refused === true : Boolean(equal), why, host: got.host, calls: got.calls, recycleMs: got.recycleMs, rewind, rewindMs: rewound.recycleMs }
+    console.log(results[name].ok ? 'ok  ' : 'FAIL', name, got.host ?? '', got.calls ?? '', why, '| rewound:', rewind ?? '')
   }
   if (option('out')) fs.writeFileSync(option('out'), JSON.stringify(results, null, 1))
-  console.log(`${Object.values(results).filter(({ ok }) => ok).length} of ${Object.keys(results).length} as they should be`)
+  console.log(`${Object.values(results).filter(({ ok }) => ok).length} of ${Object.keys(results).length} as they should be; ${Object.values(results).filter(({ rewind }) => rewind === 'yes').length} rewound and equal`)
 }
 
 if (!modules) {
-  console.error('usage: node scripts/compatibility-wrappers.js NODE_MODULES [--only a,b] [--out RESULTS.json]')
+  console.error('usage: node scripts/compatibility-wrappers.js NODE_MODULES[,NODE_MODULES] [--only a,b] [--out RESULTS.json]')
   process.exitCode = 2
 } else if (option('one')) {
-  one(option('one'), option('mode') === 'inside')
+  one(option('one'), option('mode'))
 } else {
   all()
 }

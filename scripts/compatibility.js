@@ -16,22 +16,26 @@ const ms = (value) => value === undefined ? '' : value < 1 ? '< 1' : value.toFix
 
 // The second table: packages with their own wrappers.
 function wrapperTable (wrappers) {
-  const rows = Object.entries(wrappers).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { version, file, options, host, calls, recycleMs, native, ok, why }]) => {
+  const rows = Object.entries(wrappers).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { version, file, options, host, calls, recycleMs, native, ok, why, rewind, rewindMs }]) => {
     const given = Object.entries(options).map(([key, value]) => `${key}: ${JSON.stringify(value).replaceAll('"', "'")}`).join(', ')
     const state = ok && native && calls === 0 ? `${why}; the job uses none of its WebAssembly` : why.replaceAll('|', '\\|').replace(/\/\S*\/node_modules\//g, '')
-    return `| ${name} | ${version} | \`${file.startsWith(`${name}/`) ? file.slice(name.length + 1) : file}\` | ${given && `\`${given}\``} | ${host ?? ''} | ${calls ?? ''} | ${ms(recycleMs)} | ${state} |`
+    return `| ${name} | ${version} | \`${file.startsWith(`${name}/`) ? file.slice(name.length + 1) : file}\` | ${given && `\`${given}\``} | ${host ?? ''} | ${calls ?? ''} | ${ms(recycleMs)} | ${rewind === undefined ? '' : rewind === 'yes' ? ms(rewindMs) : `no: ${stepOf(rewind)}`} | ${state} |`
   })
   return `${MARK}
 
 The same for packages that are opened by what their users load: their own entry, a wrapper around glue in a dependency, a module made by wasm-bindgen. *calls*: how often the package called into
 WebAssembly in emvm (\`vm.stats().calls\`): where it is not 0, the package ran inside. ${Object.values(wrappers).filter(({ ok }) => ok).length} of ${rows.length} are as they should be.
+*rewound*: milliseconds of the recycle with \`rewind: true\` ([rewind](rewind.md)), right after a job, where five generations with different work left behind in each gave what plain Node gives:
+${Object.values(wrappers).filter(({ rewind }) => rewind === 'yes').length} packages; else the step that stopped it.
 
-| package | version | file | options | host | calls | recycle | result |
-| --- | --- | --- | --- | --- | --: | --: | --- |
+| package | version | file | options | host | calls | recycle | rewound | result |
+| --- | --- | --- | --- | --- | --: | --: | --- | --- |
 ${rows.join('\n')}
 
 Made by \`scripts/compatibility-wrappers.js\` and \`scripts/compatibility.js\`.`
 }
+
+const stepOf = (text) => /\(([\w-]+)\): (.*?)(, at |\. With|$)/.exec(text)?.slice(1, 3).join(', ') ?? text
 
 // Why a case differs, where the cause is known and is not a fault that should be mended.
 const REASONS = [
@@ -90,8 +94,9 @@ const files = process.argv.slice(2).map(read)
 
 if (files.length === 1) {
   // The second table alone is made anew.
-  const [before] = fs.readFileSync(DOCUMENT, 'utf8').split(MARK)
-  console.log(`${before.trimEnd()}\n\n${wrapperTable(files[0])}`)
+  const [before, after] = fs.readFileSync(DOCUMENT, 'utf8').split(MARK)
+  const next = after?.indexOf('\n## ') ?? -1
+  console.log(`${before.trimEnd()}\n\n${wrapperTable(files[0])}${next < 0 ? '' : `\n${after.slice(next).trimEnd()}`}`)
 } else {
   console.log(mainTable(files[0], files[1]))
   if (files[2]) console.log(`\n${wrapperTable(files[2])}`)

@@ -8,7 +8,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { AHEAD, FILES, formOf, inProcess, seedRandom } = require('./compatibility-run')
+const { AHEAD, CALLED, FILES, formOf, inProcess, seedRandom } = require('./compatibility-run')
 
 const [corpus, modules] = process.argv.slice(2, 4).map((folder) => folder && path.resolve(folder))
 const option = (name, otherwise) => {
@@ -60,14 +60,14 @@ async function one (name) {
   })
   const around = (exports) => {
     if (form === 'default') return { default: exports }
-    if (form === 'getter') return { createOpenSCAD: async () => ({ getInstance: () => exports }) }
+    if (form === 'getter' && typeof exports.createOpenSCAD !== 'function') return { createOpenSCAD: async () => ({ getInstance: () => exports }) }
     if (form === 'loader') return { loadKZG: async () => exports }
     if (form === 'ahead') return Object.assign(() => exports, { default: () => exports })
     return exports
   }
   // `slot.given`: what the case gives now; functions are called as they are in the present generation.
   const optionsOf = (slot, rewind) => {
-    const options = { module: {}, host: 'glue', rewind }
+    const options = { module: {}, host: 'glue', rewind, ...(CALLED.includes(name) && { factory: true }) }
     for (const [key, value] of Object.entries(slot.given)) {
       if (key === 'wasmBinary') options.wasm = new Uint8Array(value)
       else options.module[key] = typeof value === 'function' ? function (...args) { return slot.given[key].apply(this, args) } : value

@@ -14,7 +14,7 @@ const AT_OPEN = [
   ['pending', /PROCESSWRAP|PIPEWRAP/, 'let n = 0; require("child_process").exec("sleep 3", () => { n = 7 }); exports.step = () => n++'],
   ['host-object', /a Hash/, 'const h = require("crypto").createHash("sha1"); exports.step = () => { h.update("x"); return h.copy().digest("hex") }'],
   ['foreign', /a bound function/, 'const b = Function.prototype.call.bind(Function.prototype.bind); exports.step = b(function () { return this.n++ }, { n: 0 })'],
-  ['shared-memory', /SharedArrayBuffer/, 'const s = new Int32Array(new SharedArrayBuffer(8)); exports.step = () => s[0]++'],
+  ['shared-memory', /SharedArrayBuffer/, 'const s = new Int32Array(new SharedArrayBuffer(1 << 20)); exports.step = () => s[0]++'],
   ['memory-view', /a view of the wasm memory/, 'const m = new WebAssembly.Memory({ initial: 1 }); const v = Object.freeze([new Uint8Array(m.buffer)]); exports.step = () => v[0][1]++'],
   ['realm', /context/, 'let n = 0; exports.step = () => n++', { realm: 'context' }]
 ]

@@ -14,7 +14,12 @@ class Requests {
   constructor (isOurs) {
     this.pending = new Map()
     this.hook = createHook({
-      init: (id, type) => { if (!OTHERS.test(type) && isOurs()) this.pending.set(id, type) },
+      init: (id, type, trigger, resource) => {
+        if (OTHERS.test(type) || !isOurs()) return
+        this.pending.set(id, type)
+        // The streams of the process, which are made at their first use.
+        setImmediate(() => { if (resource.fd >= 0 && resource.fd <= 2) this.pending.delete(id) })
+      },
       // A request has one answer; a handle lives until it is destroyed.
       after: (id) => { if (/REQ/.test(this.pending.get(id))) this.pending.delete(id) },
       destroy: (id) => { this.pending.delete(id) },

@@ -3,6 +3,7 @@
 // Large buffers of the package's own (the files of an in-memory file system) are moved into memories that the engine restores
 // from copy-on-write pages: to put them back costs what was changed, not what is there.
 
+const { types } = require('node:util')
 const { placesOf, maker } = require('./views')
 
 // Less than this is compared byte for byte.
@@ -15,7 +16,7 @@ const ALIGN = 4096
 
 // Moves what can be moved: all that refers to it must be views in places that can be set. Gives the bytes moved.
 function moveLarge (walk, store) {
-  const large = [...walk.buffers.values()].filter(({ saved, isPart, resizable }) => saved.length >= LARGE && !isPart && !resizable)
+  const large = [...walk.buffers.values()].filter(({ buffer, saved, isPart, resizable }) => saved.length >= LARGE && !isPart && !resizable && !types.isSharedArrayBuffer(buffer))
   if (large.reduce((sum, { saved }) => sum + saved.length, 0) < WORTH_IT) return 0
   const places = placesOf(walk)
   const byBuffer = new Map()

@@ -16,6 +16,7 @@ const FUNCTION_KEYS = new Set(['length', 'name', 'arguments', 'caller', 'prototy
 const MAX_BINDINGS = 5000
 const MAX_LISTED = 512
 const NODE_POOL = 8192
+const MOST_SHARED = 65536
 const NONE = Object.freeze([])
 // From here on a buffer may be moved: see vault.js.
 const LARGE = 4096
@@ -163,8 +164,8 @@ class Walk {
     if (types.isModuleNamespaceObject(object)) return
     if (isTimer(object) || object instanceof FinalizationRegistry) return
     if (types.isPromise(object)) return this.#promise(object)
-    if (types.isSharedArrayBuffer(object)) return this.refuse('shared-memory', 'a SharedArrayBuffer', object)
-    if (types.isArrayBuffer(object)) return this.#buffer(object, object)
+    if (isShared(object)) return this.refuse('shared-memory', 'a SharedArrayBuffer', object)
+    if (types.isAnyArrayBuffer(object)) return this.#buffer(object, object)
     if (ArrayBuffer.isView(object)) return this.#view(object)
     if (realm.store.owns(object)) {
       this.add(realm.store.exportsOf(object), object, 'exports')
@@ -219,7 +220,7 @@ class Walk {
       if (proto === Error.prototype || proto instanceof Error) return false
       const kind = kindOf(proto)
       if (kind === 'open') return false
-      if (kind === 'constant') return true
+      if (kind === 'constant' || isStandardStream(object)) return true
       const cell = this.#cellOf(object, kind)
       if (cell !== undefined) this.records.push(cell)
       else this.refuse(/Iterator|Generator/.test(kind) ? 'suspended' : 'host-object', `a ${kind}`, object)
@@ -264,7 +265,7 @@ class Walk {
     const { buffer } = view
     const look = () => { if (view.byteLength <= MAX_LISTED) this.#extras(view, afterElements) }
     if (this.memories.has(buffer)) return look()
-    if (types.isSharedArrayBuffer(buffer)) return this.refuse('shared-memory', 'a view of a SharedArrayBuffer', view)
+    if (isShared(buffer)) return this.refuse('shared-memory', 'a view of a SharedArrayBuffer', view)
     this.#buffer(buffer, view)
     look()
   }
@@ -379,6 +380,15 @@ function targetOf (ref) {
   } catch {
     return undefined
   }
+}
+
+// What is as small as a flag or a place to wait at is put back as any buffer: a package that gave it to a thread has that thread.
+const isShared = (buffer) => types.isSharedArrayBuffer(buffer) && buffer.byteLength > MOST_SHARED
+
+// A stream of the process's: the program's, as `process` itself. One that was never asked for is not opened here.
+function isStandardStream (object) {
+  const { fd } = object
+  return (fd === 0 && object === process.stdin) || (fd === 1 && object === process.stdout) || (fd === 2 && object === process.stderr)
 }
 
 // What was made for the objects of a class: it is no object of the class that it extends.

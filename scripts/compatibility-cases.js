@@ -1,0 +1,124 @@
+'use strict'
+
+// Packages, opened by the file that their users load or by the file of their glue. By name, or by package and what of it is
+// opened: the file, the options, and `job(module, at, n)`, which gives plain data; other numbers do other work. `start`: what is
+// done once, in `warmUp`; `plain`: how plain Node gets the module of what the file exports.
+// `refused`: the code with which it must be refused; `native`: nothing of it is WebAssembly in this job, which the row says;
+// `noFetch`: its glue takes Node's `fetch` for a browser's; `kept`: why it cannot be rewound.
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+const glue = { host: 'glue' }
+const PDF = '%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/MediaBox[0 0 99 99]/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>'
+const SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>'
+const text = (n, length = 4000) => Buffer.from(Array.from({ length }, (_, i) => 32 + (i * n * 31 + (i >> 3)) % 90))
+const pixels = (n, width = 16, height = 16) => ({ data: Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) => i % 4 === 3 ? 255 : (i * 7 * n + (i >> 4)) & 255), width, height })
+const FONT = path.join('dejavu-fonts-ttf', 'ttf', 'DejaVuSansMono-Oblique.ttf')
+const JPEG = '/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA='
+const WAVE = Buffer.from('UklGRiwAAABXQVZFZm10IBAAAAABAAEARKwAAESsAAABAAgAZGF0YQgAAAABAgMEBQYHCA==', 'base64')
+const NETLIST = 'RC\nr1 1 2 1k\nc1 2 0 1u\nv1 1 0 dc 5\n.tran 1u 10u\n.end'
+
+// An archive with one file of `n` bytes.
+function tar (n) {
+  const bytes = Buffer.alloc(2048)
+  const put = (text, at) => bytes.write(text, at)
+  put('hello.txt', 0)
+  put('0000644\0', 100)
+  put('0000000\0', 108)
+  put('0000000\0', 116)
+  put(`${n.toString(8).padStart(11, '0')}\0`, 124)
+  put('00000000000\0', 136)
+  put('        ', 148)
+  put('0', 156)
+  put('ustar\x0000', 257)
+  put(`${bytes.subarray(0, 512).reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148)
+  put('abcdefgh'.slice(0, n), 512)
+  return bytes
+}
+
+async function waSqlite (m, at, n) {
+  const { Factory } = await import(at('wa-sqlite/src/sqlite-api.js'))
+  const sqlite = Factory(m)
+  const db = await sqlite.open_v2(`d${n}`)
+  const rows = []
+  await sqlite.exec(db, `create table t (a); insert into t values (${n}), (2); select sum(a) from t; drop table t`, (row) => rows.push(row))
+  await sqlite.close(db)
+  return rows
+}
+
+const CASES = {
+  'libsodium-wrappers': { file: 'libsodium-wrappers/dist/modules/libsodium-wrappers.js', options: glue, job: async (m) => { await m.ready; return m.to_hex(m.crypto_generichash(16, 'text')) } },
+  'quickjs-emscripten': { file: 'quickjs-emscripten/dist/index.js', options: glue, job: async (m) => (await m.getQuickJS()).evalCode('[1, 2].map((n) => n * 2).join()') },
+  '@react-pdf/renderer': {
+    file: '@react-pdf/renderer/lib/react-pdf.js', options: { packages: ['yoga-layout'] },
+    job: async ({ Document, Page, Text, renderToBuffer }, at) => {
+      const { createElement } = require(at('react'))
+      const pdf = await renderToBuffer(createElement(Document, null, createElement(Page, { size: 'A6' }, createElement(Text, null, 'hello'))))
+      return pdf.length
+    }
+  },
+  satori: { file: 'satori/dist/index.js', options: glue, job: ({ default: satori }) => satori({ type: 'div', props: { style: { width: 10, height: 10, background: 'red' } } }, { width: 20, height: 20, fonts: [] }) },
+  shiki: { file: 'shiki/dist/index.mjs', options: glue, job: (m) => m.codeToHtml('const a = 1', { lang: 'javascript', theme: 'nord' }) },
+  'pdfjs-dist': { file: 'pdfjs-dist/legacy/build/pdf.mjs', options: glue, native: true, job: async (m) => (await m.getDocument({ data: new Uint8Array(Buffer.from(PDF)), verbosity: 0 }).promise).numPages },
+  'eecircuit-engine': { file: 'eecircuit-engine/dist/eecircuit-engine.mjs', options: glue, job: async ({ Simulation }) => { const circuit = new Simulation(); await circuit.start(); circuit.setNetList(NETLIST); const { variableNames, numVariables, data } = await circuit.runSim(); return [variableNames, numVariables, data.map(({ values }) => values[0])] } },
+  pyodide: { file: 'pyodide/pyodide.js', options: glue, job: async ({ loadPyodide }, at) => (await loadPyodide({ indexURL: `${at('pyodide')}/` })).runPython('sum(range(100))') },
+  'gdal3.js': { file: 'gdal3.js/node.js', options: glue, job: async (init, at) => Object.keys((await init({ path: path.relative(process.cwd(), at('gdal3.js/dist/package')), useWorker: false })).drivers.raster).sort() },
+  '@viz-js/viz': { file: '@viz-js/viz/dist/viz.js', options: {}, job: async (m) => (await m.instance()).renderString('digraph { a -> b }', { format: 'svg' }) },
+  watlas: { file: 'watlas/dist/watlas.js', options: glue, job: (m) => Object.keys(m).filter((key) => /^[A-Z]/.test(key)).sort(), plain: async (m) => m.default ? m.default() : m },
+  binaryen: { file: 'binaryen/index.js', options: {}, job: (m) => (m.default ?? m).parseText('(module (func (export "f") (result i32) (i32.const 42)))').emitText() },
+  'heic-decode': { file: 'heic-decode/index.js', options: { packages: ['libheif-js'] }, job: (decode) => decode({ buffer: Buffer.from('no picture') }).catch((error) => error.message) },
+  'libheif-js': { file: 'libheif-js/wasm-bundle.js', options: glue, job: (m) => { const decoder = new m.HeifDecoder(); return decoder.decode(Buffer.from('no picture')).length } },
+  'wasm-lz4': { file: 'wasm-lz4/index.js', options: glue, noFetch: true, job: async (m) => { await m.isLoaded; return Buffer.from(m(Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, 5, 0, 0, 0x80, 104, 101, 108, 108, 111, 0, 0, 0, 0]), 5)).toString() } },
+  'zstd-codec': { file: 'zstd-codec/lib/zstd-codec.js', options: glue, job: async (m) => { const z = await new Promise((resolve) => m.run(resolve)); const simple = new z.Simple(); return Buffer.from(simple.decompress(simple.compress(Buffer.from('hello')))).toString() } },
+  'web-ifc': { file: 'web-ifc/web-ifc-api-node.js', options: glue, job: async ({ IfcAPI }) => { const api = new IfcAPI(); await api.Init(); return [api.CreateModel({ schema: 'IFC4' }), api.GetVersion()] } },
+  solc: { file: 'solc/index.js', options: glue, job: (m) => JSON.parse(m.compile(JSON.stringify({ language: 'Solidity', sources: { a: { content: 'contract A { function f() public pure returns (uint) { return 42; } }' } }, settings: { outputSelection: { '*': { '*': ['evm.bytecode.object'] } } } }))).contracts.a.A.evm.bytecode.object.length },
+  '@imagemagick/magick-wasm': { file: '@imagemagick/magick-wasm/dist/index.js', options: glue, job: async (m, at) => { await m.initializeImageMagick(fs.readFileSync(at('@imagemagick/magick-wasm/dist/x86/magick.wasm'))); return m.Magick.imageMagickVersion } },
+  mupdf: { file: 'mupdf/dist/mupdf.js', options: glue, job: ({ PDFDocument }) => new PDFDocument().countPages() },
+  'hash-wasm': { file: 'hash-wasm/dist/index.umd.js', options: glue, job: (m) => Promise.all([m.md5('text'), m.blake3('text'), m.crc32('text')]) },
+  tiktoken: { file: 'tiktoken/tiktoken.cjs', options: {}, job: (m) => [...m.get_encoding('cl100k_base').encode('hello world')] },
+  '@swc/wasm': { file: '@swc/wasm/wasm.js', options: {}, job: (m) => m.transformSync('const a: number = 1', { jsc: { parser: { syntax: 'typescript' } } }).code },
+  '@resvg/resvg-wasm': { file: '@resvg/resvg-wasm/index.js', options: {}, job: async (m, at) => { if (!m.ready) await m.initWasm(fs.readFileSync(at('@resvg/resvg-wasm/index_bg.wasm'))).catch(() => {}); return Buffer.from(new m.Resvg(SVG).render().asPng()).toString('base64') } },
+  '@automerge/automerge': { file: '@automerge/automerge/dist/cjs/fullfat_node.cjs', options: {}, job: (m) => m.load(m.save(m.from({ a: [1, 2] }))) },
+  'onnxruntime-web': { file: 'onnxruntime-web/dist/ort-wasm-simd-threaded.mjs', options: {}, refused: 'EMVM_ERR_UNSUPPORTED' },
+  '@img/sharp-wasm32': { file: '@img/sharp-wasm32/lib/sharp-wasm32-0.35.5.node.js', options: {}, refused: 'EMVM_ERR_UNSUPPORTED' },
+  // What Node servers use: pictures, compression, cryptography, databases, geometry, sound, languages.
+  '@jsquash/avif': { file: '@jsquash/avif/encode.js', options: glue, start: (m, at) => m.init(new WebAssembly.Module(fs.readFileSync(at('@jsquash/avif/codec/enc/avif_enc.wasm')))), job: async (m, at, n) => new Uint8Array(await m.default(pixels(n), { speed: 9 })) },
+  '@jsquash/oxipng': { file: '@jsquash/oxipng/codec/pkg/squoosh_oxipng.js', options: glue, start: (m, at) => m.default(fs.readFileSync(at('@jsquash/oxipng/codec/pkg/squoosh_oxipng_bg.wasm'))), job: (m, at, n) => m.optimise_raw(pixels(n).data, 16, 16, 2, false, false) },
+  '@jsquash/png': { file: '@jsquash/png/codec/pkg/squoosh_png.js', options: glue, start: (m, at) => m.default(fs.readFileSync(at('@jsquash/png/codec/pkg/squoosh_png_bg.wasm'))), job: (m, at, n) => { const encoded = m.encode(pixels(n).data, 16, 16, 8); const { width, data } = m.decode(encoded, 8); return [encoded, width, data] } },
+  '@jsquash/resize': { file: '@jsquash/resize/lib/resize/pkg/squoosh_resize.js', options: glue, start: (m, at) => m.default(fs.readFileSync(at('@jsquash/resize/lib/resize/pkg/squoosh_resize_bg.wasm'))), job: (m, at, n) => m.resize(new Uint8Array(pixels(n).data.buffer), 16, 16, 8, 8, 3, true, true) },
+  '@jsquash/qoi': { file: '@jsquash/qoi/codec/enc/qoi_enc.js', options: {}, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('@jsquash/qoi/codec/enc/qoi_enc.wasm')) }), job: (m, at, n) => new Uint8Array(m.encode(pixels(n).data, 16, 16)) },
+  wawoff2: { file: 'wawoff2/compress.js', options: glue, job: (m, at) => m(fs.readFileSync(at(FONT))) },
+  'woff2-encoder': { file: 'woff2-encoder/dist/index.js', options: glue, job: async (m, at) => { const packed = await m.compress(fs.readFileSync(at(FONT))); return [packed, await m.decompress(packed)] } },
+  'subset-font': { file: 'subset-font/index.js', options: glue, job: (m, at, n) => m(fs.readFileSync(at(FONT)), `Hello${n}`, { targetFormat: 'sfnt' }) },
+  'brotli-wasm': { file: 'brotli-wasm/index.node.js', options: {}, job: (m, at, n) => { const packed = m.compress(text(n), { quality: 5 }); return [packed, m.decompress(packed)] } },
+  '@bokuweb/zstd-wasm': { file: '@bokuweb/zstd-wasm/dist/common/index.node.js', options: glue, start: (m) => m.init(), job: (m, at, n) => { const packed = m.compress(text(n), 5); return [packed, m.decompress(packed)] } },
+  '@hpcc-js/wasm-zstd': { file: '@hpcc-js/wasm-zstd/dist/index.js', options: glue, job: async (m, at, n) => { const zstd = await m.Zstd.load(); const packed = zstd.compress(text(n), 3); return [packed, zstd.decompress(packed)] } },
+  '@foxglove/wasm-bz2': { file: '@foxglove/wasm-bz2/dist/index.js', options: glue, job: async (m) => { const bz2 = await m.default.init(); try { return bz2.decompress(Buffer.from('no archive'), 20, { small: false }) } catch (error) { return error.message } } },
+  'xz-decompress': { file: 'xz-decompress/dist/package/xz-decompress.js', options: glue, job: async (m) => { try { return await new Response(new m.XzReadableStream(new Blob([text(1, 99)]).stream())).text() } catch (error) { return error.message } } },
+  'libarchive-wasm': { file: 'libarchive-wasm/dist/index.js', options: glue, job: async (m, at, n) => { const reader = new m.ArchiveReader(await m.libarchiveWasm(), new Int8Array(tar(n))); const found = [...reader.entries()].map((entry) => [entry.getPathname(), entry.getSize(), Buffer.from(entry.readData()).toString()]); reader.free(); return found } },
+  'tiny-secp256k1': { file: 'tiny-secp256k1/lib/cjs/index.cjs', options: glue, job: (m, at, n) => { const [key, hash] = [Buffer.alloc(32, n), Buffer.alloc(32, 7)]; const point = m.pointFromScalar(key, true); const signature = m.sign(hash, key); return [point, signature, m.verify(hash, point, signature)] } },
+  'wa-sqlite': { file: 'wa-sqlite/dist/wa-sqlite.mjs', options: {}, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('wa-sqlite/dist/wa-sqlite.wasm')) }), job: waSqlite },
+  'wa-sqlite (asyncify)': { file: 'wa-sqlite/dist/wa-sqlite-async.mjs', options: {}, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('wa-sqlite/dist/wa-sqlite-async.wasm')) }), job: waSqlite },
+  'sql-wasm': { file: 'sql-wasm/dist/cjs/sql-wasm.js', options: glue, job: async (m, at, n) => { const SQL = await m.default({ wasmUrl: at('sql-wasm/dist/sqlite3.wasm') }); const db = new SQL.Database(); db.run('create table t (a)'); db.run('insert into t values (?), (5)', [n]); return db.exec('select sum(a) from t') } },
+  'libpg-query': { file: 'libpg-query/wasm/index.cjs', options: glue, job: async (m, at, n) => { await m.loadModule(); return m.parse(`select ${n}, a from t where b = 'x'`) } },
+  'pgsql-parser': { file: 'pgsql-parser/index.js', options: glue, job: async (m, at, n) => m.deparse(await m.parse(`select ${n}, a from t where b = 'x'`)) },
+  '@embedpdf/pdfium': { file: '@embedpdf/pdfium/dist/index.cjs', options: glue, job: async (m, at) => { const w = await m.init({ wasmBinary: fs.readFileSync(at('@embedpdf/pdfium/dist/pdfium.wasm')) }); w.PDFiumExt_Init(); const at0 = w.pdfium.wasmExports.malloc(PDF.length); w.pdfium.HEAPU8.set(Buffer.from(PDF), at0); return w.FPDF_GetPageCount(w.FPDF_LoadMemDocument(at0, PDF.length, '')) } },
+  'manifold-3d': { file: 'manifold-3d/manifold.js', options: {}, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('manifold-3d/manifold.wasm')) }), job: (m, at, n) => { m.setup(); const result = m.Manifold.cube([n, 1, 1], true).subtract(m.Manifold.sphere(0.6, 16)); const { vertProperties, triVerts } = result.getMesh(); return [result.volume(), vertProperties, triVerts] } },
+  meshoptimizer: { file: 'meshoptimizer/meshopt_encoder.js', options: glue, job: async ({ MeshoptEncoder }, at, n) => { await MeshoptEncoder.ready; return MeshoptEncoder.encodeVertexBuffer(Uint8Array.from({ length: 192 }, (_, i) => i * n), 16, 12) } },
+  '@dimforge/rapier3d-compat': { file: '@dimforge/rapier3d-compat/dist/rapier.cjs', options: glue, start: (m) => m.init(), job: (m, at, n) => { const world = new m.World({ x: 0, y: -9.81, z: 0 }); world.createCollider(m.ColliderDesc.cuboid(10, 0.1, 10)); const body = world.createRigidBody(m.RigidBodyDesc.dynamic().setTranslation(0, n, 0)); world.createCollider(m.ColliderDesc.ball(0.5), body); for (let i = 0; i < 50; i++) world.step(); return [body.translation(), body.linvel()] } },
+  '@cornerstonejs/codec-charls': { file: '@cornerstonejs/codec-charls/dist/charlswasm.js', options: {}, noFetch: true, plain: (m, at) => m({ wasmBinary: fs.readFileSync(at('@cornerstonejs/codec-charls/dist/charlswasm.wasm')) }), job: (m, at, n) => { const encoder = new m.JpegLSEncoder(); encoder.getDecodedBuffer({ width: 16, height: 16, bitsPerSample: 8, componentCount: 1, isSigned: false }).set(text(n, 256)); encoder.setNearLossless(0); encoder.encode(); const out = Uint8Array.from(encoder.getEncodedBuffer()); const decoder = new m.JpegLSDecoder(); decoder.getEncodedBuffer(out.length).set(out); decoder.decode(); return [out, Uint8Array.from(decoder.getDecodedBuffer()), decoder.getFrameInfo()] } },
+  ammojs3: { file: 'ammojs3/dist/ammo.wasm.js', options: {}, noFetch: true, plain: (m, at) => m.call({}, { wasmBinary: fs.readFileSync(at('ammojs3/dist/ammo.wasm.wasm')) }), job: (m, at, n) => { const [v, w, t] = [new m.btVector3(n, 2, 3), new m.btVector3(4, 5, 6), new m.btTransform()]; t.setIdentity(); t.setOrigin(v); return [v.dot(w), t.getOrigin().x(), v.length()] } },
+  highs: { file: 'highs/build/highs.js', options: {}, noFetch: true, plain: (m, at) => m({ wasmBinary: fs.readFileSync(at('highs/build/highs.wasm')) }), job: (m, at, n) => { const { Status, ObjectiveValue, Columns } = m.solve(`Maximize\n obj: x1 + ${n + 1} x2\nSubject To\n c1: x1 + x2 <= 4\n c2: x1 + 3 x2 <= 6\nBounds\n x1 >= 0\n x2 >= 0\nEnd`); return [Status, ObjectiveValue, Columns] } },
+  'opus-decoder': { file: 'opus-decoder/index.js', options: glue, job: async (m, at, n) => { const decoder = new m.OpusDecoder(); await decoder.ready; const { samplesDecoded, sampleRate } = decoder.decodeFrame(new Uint8Array([0xf8 + (n & 1), 0xff, 0xfe])); decoder.free(); return [samplesDecoded, sampleRate] } },
+  'mpg123-decoder': { file: 'mpg123-decoder/index.js', options: glue, job: async (m) => { const decoder = new m.MPEGDecoder(); await decoder.ready; const frames = new Uint8Array(1251); for (let at = 0; at < 1251; at += 417) frames.set([0xff, 0xfb, 0x90, 0x64], at); const { samplesDecoded, sampleRate } = decoder.decode(frames); decoder.free(); return [samplesDecoded, sampleRate] } },
+  '@wasm-audio-decoders/flac': { file: '@wasm-audio-decoders/flac/index.js', options: glue, job: async (m, at, n) => { const decoder = new m.FLACDecoder(); await decoder.ready; const { samplesDecoded } = await decoder.decode(text(n, 100)); decoder.free(); return samplesDecoded } },
+  'mediainfo.js': { file: 'mediainfo.js/dist/cjs/index.cjs', options: glue, job: async (m, at, n) => { const info = await m.default({ format: 'JSON', locateFile: () => at('mediainfo.js/dist/MediaInfoModule.wasm') }); const { media } = JSON.parse(await info.analyzeData(() => WAVE.length, (size, from) => WAVE.subarray(from, from + size))); info.close(); return media.track.map((track) => [track['@type'], track.Format, track.SamplingRate]) } },
+  'exiv2-wasm': { file: 'exiv2-wasm/dist/exiv2.js', options: {}, noFetch: true, plain: (m, at) => m({ wasmBinary: fs.readFileSync(at('exiv2-wasm/dist/exiv2.wasm')) }), job: (m, at, n) => { const picture = m.writeString(new Uint8Array(Buffer.from(JPEG, 'base64')), 'Exif.Image.Artist', `me${n}`); return [picture.length, JSON.stringify(m.read(picture))] } },
+  'cld3-asm': { file: 'cld3-asm/dist/cjs/index.js', options: glue, job: async (m, at, n) => { const finder = (await m.loadModule()).create(0, 500); const found = finder.findLanguage(n === 1 ? 'This is an English sentence' : 'Dies ist ein deutscher Satz'); finder.dispose(); return found } },
+  'fasttext.wasm.js': { file: 'fasttext.wasm.js/dist/main/node.cjs', options: glue, job: async (m, at, n) => { const model = await m.getLIDModel(); await model.load(); const { alpha2, possibility } = await model.identify(n === 1 ? 'Hello, how are you' : 'Hallo, wie geht es'); return [alpha2, possibility] } },
+  'swipl-wasm': { file: 'swipl-wasm/dist/swipl/swipl-bundle.js', options: { print () {}, printErr () {}, args: ['-q'] }, noFetch: true, plain: (m) => m({ arguments: ['-q'], print () {}, printErr () {} }), job: (m, at, n) => { m.prolog.query(`assertz(f(${n}))`).once(); return [m.prolog.query(`X is ${n} + 2`).once().X, String(m.prolog.query('findall(A, f(A), L)').once().L)] } },
+  'php-wasm': { file: 'php-wasm/PhpNode.mjs', options: glue, job: async (m, at, n) => { const php = new m.PhpNode(); let out = ''; php.addEventListener('output', ({ detail }) => { out += detail.join('') }); await php.run(`<?php $a = ${n}; echo array_sum([1, 2, $a]) . md5("x");`); return out } }
+}
+
+module.exports = { CASES }
