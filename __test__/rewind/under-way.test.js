@@ -108,6 +108,34 @@ test('plain objects with functions', () => withFile(async (vm) => {
   assert.deepEqual([handle.n, handle.list, data], [1, [1], { rows: [{ a: 1 }] }])
 }))
 
+test('what Node was asked for in a past generation', async () => {
+  const file = await openFile(`
+    const fs = require('fs'), { readFile } = require('node:fs'), { exec } = require('child_process'), { promisify } = require('util')
+    let n = 0
+    exports.n = () => n
+    exports.ask = () => {
+      fs.readFile(__filename, () => { n++ })
+      readFile(__filename, 'utf8', () => { n++ })
+      fs.stat(__filename, () => { n++ })
+      require('zlib').gzip('text', () => { n++ })
+      require('crypto').randomBytes(4, () => { n++ })
+      exec('exit 0', () => { n++ })
+      promisify(fs.readFile)(__filename).then(() => { n++ }, () => {})
+      promisify(exec)('echo 1').then(({ stdout }) => { n += Number(stdout) }, () => {})
+      fs.promises.readFile(__filename).then(() => { n++ }, () => {})
+      return fs.readFileSync(__filename).length > 0 && fs.statSync(__filename) instanceof fs.Stats && typeof fs.realpathSync.native === 'function' && fs.existsSync(__dirname)
+    }`, { rewind: true })
+  const { vm } = file
+  assert.equal(vm.exports.ask(), true)
+  vm.recycle()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  assert.equal(vm.exports.n(), 0)
+  assert.equal(vm.exports.ask(), true)
+  for (let wait = 0; wait < 100 && vm.exports.n() < 9; wait++) await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.equal(vm.exports.n(), 9)
+  file.close()
+})
+
 test('a file with a Promise of its own', async () => {
   const file = await openFile('exports.mine = (Promise) => new Promise(() => {})', { rewind: true })
   class Other { constructor (f) { this.f = f } }

@@ -11,6 +11,7 @@ const path = require('node:path')
 const timers = require('node:timers')
 const util = require('node:util')
 const { ownTimers } = require('./loop')
+const { Callbacks } = require('../rewind/callbacks')
 
 const PROCESS = /^(node:)?process$/
 const TIMERS = /^(node:)?timers$/
@@ -34,6 +35,7 @@ class Loader {
     this.module = undefined
     this.timers = undefined
     this.util = undefined
+    this.callbacks = rewinder && new Callbacks(rewinder.registry, rewinder.stops)
   }
 
   // Runs the main file; `said` is told what is waited for.
@@ -168,6 +170,8 @@ class Loader {
     if (PROCESS.test(id)) return this.overrides.process
     if (TIMERS.test(id)) return (this.timers ??= ownTimers(id, timers, this.overrides))
     if (this.rewinder && UTIL.test(id)) return (this.util ??= { ...util, TextDecoder: this.overrides.TextDecoder })
+    const calling = this.callbacks?.of(id)
+    if (calling !== undefined) return calling
     if (this.threads && WORKERS.test(id)) {
       this.rewinder?.stops.add(this.threads.module)
       return this.threads.module

@@ -104,6 +104,14 @@ class Registry {
     }
   }
 
+  // The same for what Node calls, to which a failure would be the process's.
+  quiet (fn) {
+    if (this.$rw.on) return fn
+    const registry = this
+    const { generation } = this
+    return function (...args) { return generation === registry.generation ? apply(fn, this, args) : undefined }
+  }
+
   // Tells when what waits for a promise has gone on.
   #watched (promise) {
     const token = { promise: new WeakRef(promise) }
