@@ -12,22 +12,22 @@
  */
 
 /**
- * What is opened: the path or `file:` URL of an Emscripten `.js` or of a bare `.wasm`, or the bytes of either.
+ * A module: the path or `file:` URL of an Emscripten `.js` file or of a bare `.wasm` file, or the bytes of either.
  * @since 0.1.0
  */
 export type Source = string | URL | Uint8Array
 
 /**
- * Opens a module: reads and compiles it (once per machine, see {@link OpenOptions.cache}), starts it, and takes the image
- * that every later generation starts from. Compiling runs off the main thread.
+ * Opens a module: reads and compiles it (once per machine, see {@link OpenOptions.cache}), starts it, and takes the
+ * image that every later generation starts from. Compiling runs on other threads.
  *
  * @typeParam T - the type of the module object, for example `typeof import('@techstark/opencv-js')`
  * @throws {@link OptionError} for a bad source or option
- * @throws {@link SourceError} when the file cannot be read, is neither JavaScript of Emscripten's nor wasm, or has no wasm
- * @throws {@link InvalidWasmError} when the wasm is malformed, cut short, or uses a feature the engine lacks
- * @throws {@link MissingImportError} when the module imports what nobody answers
+ * @throws {@link SourceError} when the file cannot be read, is neither Emscripten's JavaScript nor WebAssembly, or has no WebAssembly
+ * @throws {@link InvalidWasmError} when the WebAssembly is malformed, truncated, or uses a feature that the engine lacks
+ * @throws {@link MissingImportError} when the module has unresolved imports
  * @throws {@link StartError} when the module's own start-up, or `warmUp`, fails
- * @throws {@link UnsupportedError} when the module needs something emvm does not have
+ * @throws {@link UnsupportedError} when the module needs something that emvm does not support
  * @example
  * const vm = await open(require.resolve('@techstark/opencv-js'), { timeout: 500 })
  * @since 0.1.0
@@ -38,8 +38,8 @@ export function open<T = any> (source: Source, options?: OpenOptions<T>): Promis
  * Reads a source without starting it, and says what it is, what it needs and which host would run it, and why.
  *
  * @throws {@link OptionError} for a bad source or option
- * @throws {@link SourceError} when the file cannot be read, is neither JavaScript of Emscripten's nor wasm, or has no wasm
- * @throws {@link InvalidWasmError} when the wasm is malformed, cut short, or uses a feature the engine lacks
+ * @throws {@link SourceError} when the file cannot be read, is neither Emscripten's JavaScript nor WebAssembly, or has no WebAssembly
+ * @throws {@link InvalidWasmError} when the WebAssembly is malformed, truncated, or uses a feature that the engine lacks
  * @example
  * const { host, reasons } = await inspect('./module.js')
  * @since 0.1.0
@@ -48,7 +48,7 @@ export function inspect (source: Source, options?: InspectOptions): Promise<Insp
 
 /**
  * Stops the call that is running in a sandbox of any thread of the process: it throws {@link TimeoutError} at once.
- * Without a running call nothing happens. Gives false when the sandbox is gone.
+ * Without a running call nothing happens. Returns false when the sandbox no longer exists.
  *
  * @example
  * worker.on('message', ({ handle }) => setTimeout(() => interrupt(handle), 1000))
@@ -66,10 +66,10 @@ export function interrupt (handle: number): boolean
 export function capabilities (): Capabilities
 
 /**
- * The WebAssembly JavaScript API over emvm's engine instead of V8's. It is made when it is first asked for, belongs to the
- * thread, and its instances live as long as the thread. What differs from V8's is listed in `docs/webassembly.md`.
+ * The WebAssembly JavaScript API over emvm's engine instead of V8's. It is made at the first access, belongs to the
+ * thread, and its instances live as long as the thread. `docs/webassembly.md` lists the differences from V8's.
  *
- * Its memories can be disposed of: `memory.dispose()` gives their pages back at once; later use throws {@link DisposedError}.
+ * Its memories can be disposed of: `memory.dispose()` gives their pages back at once. Later use throws {@link DisposedError}.
  *
  * @example
  * const { instance } = await WebAssembly.instantiate(bytes)
@@ -83,7 +83,7 @@ export const WebAssembly: HostWebAssembly extends { Memory: new (descriptor: inf
 type HostWebAssembly = typeof globalThis extends { WebAssembly: infer W } ? W : unknown
 
 /**
- * What emvm's memories have beside V8's members.
+ * Members that emvm's memories have in addition to V8's.
  * @since 0.1.0
  */
 export interface DisposableMemory {
@@ -106,8 +106,8 @@ export class Sandbox<T = any> {
    * The module as its own JavaScript would give it (`cv`, `Module` ...). On the native host it is one object for the whole life of
    * the sandbox; on the glue host it changes with the generation. It is never a thenable.
    *
-   * On the native host what your code puts on it stays; what the module's own JavaScript changes of it is undone at each recycle. (If that
-   * JavaScript froze something of it, the next generation has another object.)
+   * On the native host, properties that your code adds stay. What the module's own JavaScript changes on it is
+   * undone at each recycle. (If that JavaScript froze something of it, the next generation has another object.)
    * @example
    * vm.exports._malloc(64)
    * @since 0.1.0
@@ -123,7 +123,7 @@ export class Sandbox<T = any> {
   readonly generation: number
 
   /**
-   * Who answers the module's imports: emvm's own runtime, or the package's JavaScript.
+   * What resolves the module's imports: emvm's own runtime, or the package's JavaScript.
    * @example
    * if (vm.host === 'glue') console.log('see inspect() for the reasons')
    * @since 0.1.0
@@ -131,8 +131,8 @@ export class Sandbox<T = any> {
   readonly host: 'native' | 'glue'
 
   /**
-   * The path of the source (`wasm` when bytes were given) and a number: what metrics, and messages of the channels of
-   * `diagnostics_channel`, call this sandbox.
+   * The path of the source (`wasm` when bytes were given) and a number: the name of this sandbox in metrics and in
+   * messages of `diagnostics_channel`.
    * @example
    * console.log(vm.name) // '/app/node_modules/@techstark/opencv-js/dist/opencv.js#1'
    * @since 0.1.0
@@ -140,12 +140,12 @@ export class Sandbox<T = any> {
   readonly name: string
 
   /**
-   * Replaces the current instance by a fresh one, as the `recycle` option says, and gives its module. Objects of the old
+   * Replaces the current instance with a fresh one, as the `recycle` option says, and returns its module. Objects of the old
    * instance are stale from then on: using one throws {@link StaleHandleError}, and views of its memory have length 0.
-   * Where requests under way may still use the memory (`fs.read`, `socket.write`, `zlib` ...), it is left to them, and the views
-   * have length 0 when they are over.
+   * Where requests under way may still use the memory (`fs.read`, `socket.write`, `zlib` ...), they keep it, and
+   * the views have length 0 when the requests are over.
    *
-   * It is bound and may be detached: `const { isReady } = vm`.
+   * It is bound: `const { isReady } = vm` works.
    * @throws {@link BusyError} (as a rejection) when called while the module is on the stack
    * @throws {@link DisposedError} (as a rejection) after `dispose`
    * @example
@@ -156,7 +156,7 @@ export class Sandbox<T = any> {
   isReady (options?: RecycleOptions & SignalOptions): Promise<T>
 
   /**
-   * The same, synchronously and whatever the `recycle` option says.
+   * Replaces the instance synchronously, whatever the `recycle` option says.
    * @throws {@link NotReadyError} on the glue host when no standby instance is ready yet
    * @throws {@link BusyError} when called while the module is on the stack, or while a lease holds the sandbox
    * @example
@@ -185,14 +185,14 @@ export class Sandbox<T = any> {
   checkpoint (): Checkpoint
 
   /**
-   * A lease: takes a fresh instance, runs `fn` on it, and recycles whatever happens. Leases of one sandbox wait for each other, so
-   * asynchronous requests cannot take the instance from under one another.
+   * A lease: takes a fresh instance, runs `fn` on it, and recycles in any case. Leases of one sandbox wait for each
+   * other, so asynchronous requests do not share an instance.
    *
-   * What `fn` gives must be plain data: a live handle or view of the module in it, at any depth, is refused with
+   * What `fn` returns must be plain data: a live handle or view of the module in it, at any depth, is refused with
    * {@link StaleHandleError}. While a lease runs, `isReady` and `recycle` are refused with {@link BusyError}, and within it `dispose` and
    * `run` as well.
    *
-   * `signal` gives up on a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
+   * `signal` gives up a lease that waits or awaits. It cannot fire during a synchronous call into the module, which blocks this
    * thread: there, `timeout` limits the call, and a {@link Pool} has threads that can be stopped.
    * @example
    * const area = await vm.run((cv) => cv.contourArea(points))
@@ -217,7 +217,7 @@ export class Sandbox<T = any> {
   leaks (): Leak[]
 
   /**
-   * What {@link interrupt} takes, in any thread of the process: a number that can be sent in a message.
+   * The argument of {@link interrupt} in any thread of the process: a number that can be sent in a message.
    * @example
    * parentPort.postMessage({ handle: vm.interruptHandle })
    * @since 0.1.0
@@ -225,7 +225,7 @@ export class Sandbox<T = any> {
   readonly interruptHandle: number
 
   /**
-   * The blocks that this generation allocated and did not free, the most bytes first. What start-up allocated is left out.
+   * The blocks that this generation allocated and did not free, largest first. What start-up allocated is left out.
    * @throws {@link UnsupportedError} unless opened with `trackLeaks: 'allocations'`
    * @example
    * const [worst] = vm.allocations()
@@ -234,8 +234,8 @@ export class Sandbox<T = any> {
   allocations (): Allocation[]
 
   /**
-   * Runs `fn` on a fresh instance and tells what it left behind, by place. Only what `fn` does with the module it is given counts:
-   * that is a twin of this sandbox, opened with `trackLeaks: 'allocations'` at the first call, or this sandbox if it was opened so.
+   * Runs `fn` on a fresh instance and reports what it left behind, by place. Only what `fn` does with the module
+   * that it is given counts. That is a twin of this sandbox, opened with `trackLeaks: 'allocations'` at the first call, or this sandbox if it was opened so.
    * @example
    * const { blocks } = await vm.profile((module) => module.parse(text))
    * @since 0.1.0
@@ -243,8 +243,8 @@ export class Sandbox<T = any> {
   profile<R> (fn: (module: T) => R | Promise<R>): Promise<Profile<R>>
 
   /**
-   * Gives everything back now, JavaScript as well as memory: a sandbox that you keep leads to nothing of the package. Leases that wait
-   * are rejected with {@link DisposedError}, which later use throws; calling it again does nothing.
+   * Gives memory and JavaScript back now. A sandbox that is kept afterwards refers to nothing of the package.
+   * Waiting leases reject with {@link DisposedError}, and later use throws it. Calling it again does nothing.
    * @throws {@link BusyError} while the module is on the stack, or within a lease
    * @example
    * vm.dispose()
@@ -261,7 +261,7 @@ export class Sandbox<T = any> {
   [Symbol.dispose] (): void
 
   /**
-   * Waits for the leases that were asked for, then disposes.
+   * Waits for the leases that were requested, then disposes.
    * @example
    * await using vm = await open('./module.js')
    * @since 0.1.0
@@ -337,15 +337,15 @@ export interface SignalOptions {
  */
 export interface OpenOptions<T = any> {
   /**
-   * Who answers the module's imports. `'native'`: emvm's runtime in Rust, recycles in microseconds. `'glue'`: the package's own
-   * JavaScript, works for everything Emscripten makes. `'auto'` takes the native host when it can answer every import. `'native'` is
-   * refused with the reasons that `inspect()` gives, but for imports that the native host does not
-   * answer: those throw when they are called.
+   * What resolves the module's imports. `'native'`: emvm's runtime in Rust, recycles in microseconds. `'glue'`: the
+   * package's own JavaScript, works for everything that Emscripten makes. `'auto'`: the native host when it
+   * resolves every import. `'native'` is refused with the reasons that `inspect()` gives; unresolved imports alone
+   * are no such reason, they throw when they are called.
    * @default 'auto'
    */
   host?: 'auto' | 'native' | 'glue'
 
-  /** Path, URL or bytes of the `.wasm`. By default it is found in the source or beside it. */
+  /** Path, URL or bytes of the `.wasm`. By default in the source or beside it. */
   wasm?: string | URL | Uint8Array | ArrayBuffer
 
   /**
@@ -357,39 +357,39 @@ export interface OpenOptions<T = any> {
   /** Limits of the module's memory. */
   memory?: {
     /**
-     * The most linear memory, in bytes or as a size like `'512mb'` (1 mb = 1,048,576 bytes); from 65,536 to 4 GiB. Growing beyond it
-     * fails as the module expects: `malloc` gives NULL, or the module aborts with {@link MemoryLimitError}.
+     * The most linear memory, in bytes or as a size like `'512mb'` (1 mb = 1,048,576 bytes); from 65,536 to 4 GiB. Growth
+     * beyond it fails in the way that the module expects: `malloc` returns NULL, or the module aborts with {@link MemoryLimitError}.
      * @default the module's own maximum
      */
     max?: number | string
   }
 
   /**
-   * Milliseconds that one call into the module may take; past it the call throws {@link TimeoutError}, from any loop.
+   * Milliseconds that one call into the module may take. After that the call throws {@link TimeoutError}, also from within a loop.
    * @default none
    */
   timeout?: number
 
   /**
-   * Native stack for wasm, in bytes or as a size like `'2mb'`; from 65,536 to 1 GiB.
+   * Native stack for WebAssembly, in bytes or as a size like `'2mb'`; from 65,536 to 1 GiB.
    * @default 1048576
    */
   stack?: number | string
 
   /**
-   * Folders of this machine that the module sees, by their path inside the module. The only way to the real disk. One that it may
-   * write must not contain the folder of compiled code, nor lie in it.
+   * Folders of this machine that the module sees, by their path inside the module. The only access to the real
+   * disk. A writable mount must not contain the cache folder, nor lie in it.
    */
   mounts?: Record<string, Mount>
 
   /**
-   * The environment the module sees. Nothing of the process's own environment is passed on.
+   * The environment that the module sees. Nothing of the process's own environment is passed to it.
    * @default {}
    */
   env?: Record<string, string>
 
   /**
-   * The arguments `main` gets, without the program's name.
+   * The arguments of `main`, without the program's name.
    * @default []
    */
   args?: string[]
@@ -398,13 +398,13 @@ export interface OpenOptions<T = any> {
   stdin?: string | Uint8Array
 
   /**
-   * Called with each line the module writes to standard output.
+   * Called with each line that the module writes to standard output.
    * @default console.log
    */
   print?: (line: string) => void
 
   /**
-   * Called with each line the module writes to standard error.
+   * Called with each line that the module writes to standard error.
    * @default console.warn
    */
   printErr?: (line: string) => void
@@ -413,48 +413,48 @@ export interface OpenOptions<T = any> {
   imports?: Record<string, Record<string, (...args: any[]) => any>>
 
   /**
-   * Names of dependencies that run inside, together with the package: recycled and limited with it. What leads to them runs inside as
-   * well; other dependencies are loaded by Node, once. By default those that carry WebAssembly of their own, told from their files. An
-   * empty list: none. A list with names takes the glue host. With `rewind` all do, but for the package's `peerDependencies`.
+   * Names of dependencies that run inside emvm with the package, recycled and limited with it. Packages that lead
+   * to them run inside as well; Node.js loads other dependencies once. By default those whose files contain
+   * WebAssembly. An empty list: none. A list with names implies the glue host. With `rewind` all do, but for the package's `peerDependencies`.
    */
   packages?: string[]
 
   /**
-   * Whether what the file exports is a factory of Emscripten's, to be called for the module. By default that is told from its text.
-   * `false`: what the file exports is the API, and nothing is called.
+   * Whether the file exports one of Emscripten's factories, which emvm calls for the module. By default its text
+   * decides. `false`: what the file exports is the API, and nothing is called.
    */
   factory?: boolean
 
   /**
-   * Glue host: where the package's JavaScript runs. `'shared'`: in the caller's realm, with its globals shadowed. `'context'`: in a
+   * Glue host: where the package's JavaScript runs. `'shared'`: in the caller's realm, with globals of its own. `'context'`: in a
    * fresh `vm` context for each generation, for glue that writes globals.
    * @default 'shared'
    */
   realm?: 'shared' | 'context'
 
   /**
-   * What a program gives Emscripten's factory (`print`, `preRun`, `noInitialRun` ...). Glue host: the object that the
-   * package's JavaScript gets; native host: the module object starts with its properties.
+   * What a program passes to Emscripten's factory (`print`, `preRun`, `noInitialRun` ...). Glue host: the `Module`
+   * of the package's JavaScript. Native host: the module object starts with its properties.
    */
   module?: object
 
   /**
-   * The folder for compiled code, or `false` to compile at each `open`.
-   * Holds up to 4 GB, or `EMVM_CACHE_MAX_MB`: what was not used for longest goes.
+   * The folder of compiled code, or `false` to compile at each `open`. It holds up to 4 GB, or `EMVM_CACHE_MAX_MB`;
+   * beyond that, the code that was not used for the longest time is removed.
    * @default a private folder in the user's cache folder (`EMVM_CACHE_DIR`)
    */
   cache?: string | false
 
   /**
-   * Runs once after start-up, before the image is taken: what it loads is there in every generation, and objects it makes stay valid
-   * for ever. On the glue host it runs again for each generation.
+   * Called with the module after start-up, before the image is taken. What it loads is part of every generation,
+   * and objects that it makes stay valid. On the glue host it runs again for each generation.
    */
   warmUp?: (module: T) => unknown
   /**
-   * Glue host: a recycle puts the package's JavaScript back in place, from an image taken after `warmUp`, instead of evaluating it
-   * anew. `vm.exports` is then the same object in every generation, `warmUp` runs once, and `recycle()` needs no standby.
-   * `true`: a package that cannot be rewound is refused, with the reason; `'auto'`: it is evaluated anew. The native host does
-   * the like always. See `docs/rewind.md`.
+   * Glue host: a recycle restores the package's JavaScript from an image taken after `warmUp`, instead of
+   * evaluating it again. `vm.exports` is then the same object in every generation, `warmUp` runs once, and `recycle()` needs no standby.
+   * `true`: a package that cannot be rewound is refused, with the reason. `'auto'`: it is evaluated again. The
+   * native host always restores its image. See `docs/rewind.md`.
    * @default false
    */
   rewind?: boolean | 'auto'
@@ -467,21 +467,22 @@ export interface OpenOptions<T = any> {
   threads?: number
 
   /**
-   * `true` keeps where each handle was made, for {@link Sandbox.leaks}; costs a stack trace for each object made.
+   * `true` records where each handle was made, for {@link Sandbox.leaks}. That takes a stack trace for each object.
    *
-   * `'allocations'` also watches the module's own `malloc`, `free` and their kin, for {@link Sandbox.allocations}: its code is compiled
-   * once more for that, and each allocation costs a stack trace. Refused with {@link UnsupportedError} where they cannot be found.
+   * `'allocations'` also watches the module's own `malloc`, `free` and similar functions, for {@link
+   * Sandbox.allocations}. Its code is compiled once more, and each allocation takes a stack trace. Refused with {@link UnsupportedError} where they cannot be found.
    * @default false
    */
   trackLeaks?: boolean | 'allocations'
 
-  /** Called while the module is being compiled; not called when it comes from the cache. */
+  /** Called while the module is compiled, and not when its code comes from the cache. */
   onProgress?: (progress: Progress) => void
 
   /**
-   * Told of failures that nobody waits for: an error in a timer or a finalizer of the module's, a promise that its JavaScript made by
-   * itself and that is rejected. Without it they are an `uncaughtException` or `unhandledRejection` of the process, which ends
-   * it unless it listens. While the module starts they are the failure of the start, with this option and without.
+   * Called with failures that no call waits for: an error in a timer or a finalizer of the module, a rejected
+   * promise that its JavaScript made for itself. Without it they are an `uncaughtException` or `unhandledRejection`
+   * of the process, which ends it unless it has a listener. While the module starts, such a failure makes the start
+   * fail.
    */
   onUncaught?: (error: unknown) => void
 }
@@ -495,7 +496,7 @@ export interface RecyclePolicy {
   calls?: number
   /**
    * Linear memory and what is kept beside it (files in memory), in bytes or as a size like `'256mb'`. More than a fresh instance has:
-   * `open` rejects a bound that would make each `isReady()` recycle.
+   * `open` refuses a limit that would make each `isReady()` recycle.
    */
   heapBytes?: number | string
   /** Milliseconds since the last recycle. */
@@ -512,14 +513,14 @@ export interface RecyclePolicy {
  * @since 0.1.0
  */
 export interface Mount {
-  /** A folder of this machine; a relative path is taken from the working directory at `open`. */
+  /** A folder of this machine; a relative path starts at the working directory of `open`. */
   path: string
   /** @default false */
   readonly?: boolean
 }
 
 /**
- * How far compiling has come.
+ * Progress of compiling.
  * @since 0.1.0
  */
 export interface Progress {
@@ -527,12 +528,12 @@ export interface Progress {
   phase: string
   /** Steps that are done. */
   done: number
-  /** Steps there are. */
+  /** Number of steps. */
   total: number
 }
 
 /**
- * What {@link Sandbox.stats} gives.
+ * The result of {@link Sandbox.stats}.
  * @since 0.1.0
  */
 export interface Stats {
@@ -548,7 +549,7 @@ export interface Stats {
   timeouts: number
   /** Length of the linear memory now. */
   heapBytes: number
-  /** The largest it has been in any generation. */
+  /** The largest length of the linear memory in any generation. */
   heapPeakBytes: number
   /** Memory of this sandbox that is in RAM, as the operating system counts it. */
   residentBytes: number
@@ -562,7 +563,7 @@ export interface Stats {
   liveHandles: number
   /** Generations of this thread whose memory waits for requests under way: files, sockets, crypto, zlib. */
   regionsInFlight: number
-  /** What recycles cost the caller, in microseconds. */
+  /** Time of recycles, in microseconds. */
   recycleMicros: { last: number, p50: number, p99: number, max: number }
   /** Milliseconds the compiler took before `open` went on, or 0 from the cache. */
   compileMs: number
@@ -578,8 +579,8 @@ export interface Stats {
   /** How often the package's own JavaScript was evaluated (native host: 0). */
   evaluations: number
   /**
-   * `'on'`: the next recycle rewinds. `'off'`: not asked for. `'native'`: the native host, which needs none. Else the name of the
-   * step that stopped it: the package is evaluated anew for each generation. See `docs/rewind.md`.
+   * `'on'`: the next recycle rewinds. `'off'`: not asked for. `'native'`: the native host, which needs none. Otherwise
+   * the step that failed: the package is evaluated again for each generation. See `docs/rewind.md`.
    */
   rewind: RewindState
   /** What that step found, and where. */
@@ -587,13 +588,13 @@ export interface Stats {
 }
 
 /**
- * What `stats().rewind` says.
+ * Values of `stats().rewind`.
  * @since 0.1.0
  */
 export type RewindState = 'on' | 'off' | 'native' | RewindStep
 
 /**
- * Why a package is evaluated anew instead of rewound. See `docs/rewind.md`.
+ * Why a package is evaluated again instead of rewound. See `docs/rewind.md`.
  * @since 0.1.0
  */
 export type RewindStep = 'construct' | 'suspended' | 'pending' | 'host-object' | 'foreign' | 'shared-memory' | 'memory-view' | 'wasm' |
@@ -621,7 +622,7 @@ export interface Leak {
 export interface Allocation {
   count: number
   bytes: number
-  /** The function that asked: the innermost of `wasmStack` that belongs neither to the allocator nor to the standard library. */
+  /** The function that allocated: the innermost of `wasmStack` that belongs neither to the allocator nor to the standard library. */
   function: string | null
   /** Functions of the module, innermost first: as C++ names them where there is a name section, else `wasm-function[index]`. */
   wasmStack: string[]
@@ -630,11 +631,11 @@ export interface Allocation {
 }
 
 /**
- * What {@link Sandbox.profile} gives.
+ * The result of {@link Sandbox.profile}.
  * @since 0.1.0
  */
 export interface Profile<R = any> {
-  /** What `fn` gave. */
+  /** What `fn` returned. */
   value: R
   /** Milliseconds it took. */
   ms: number
@@ -642,10 +643,10 @@ export interface Profile<R = any> {
   leaks: Leak[]
   /** Blocks that were allocated and not freed, the most bytes first. */
   blocks: Allocation[]
-  /** Which functions of the module were watched, and by what they were found. */
+  /** Which functions of the module were watched, and how they were found. */
   watched: {
     functions: Array<{ name: string, by: 'export' | 'name section' }>
-    /** Functions that the module may have without anybody seeing them, since it has no name section. */
+    /** Functions that the module may have, but that cannot be found, since it has no name section. */
     unseen: string[]
     /** Why nothing was watched, and `blocks` is empty. */
     reason?: string
@@ -666,19 +667,19 @@ export interface InspectOptions extends Pick<OpenOptions, 'wasm' | 'host' | 'imp
 }
 
 /**
- * What {@link inspect} found out about a source, without starting it.
+ * The result of {@link inspect}: what a source is, without starting it.
  * @since 0.1.0
  */
 export interface Inspection {
   /** The file; `null` when bytes were given. */
   source: string | null
-  /** Hash of what was read; `null` when no wasm can be found. */
+  /** Hash of what was read; `null` when no WebAssembly can be found. */
   key: string | null
-  /** The host `open` would take; `null` when the module cannot run here. */
+  /** The host that `open` would use; `null` when the module cannot run here. */
   host: 'native' | 'glue' | null
-  /** Why, in one sentence each. Empty when the native host answers every import. */
+  /** The reasons, one sentence each. Empty when the native host resolves every import. */
   reasons: string[]
-  /** The versions of Emscripten that the module may have been built with, both ends included. */
+  /** The first and the last version of Emscripten that may have built the module; `null` where it cannot be told. */
   emscripten: { from: string | null, to: string | null }
   wasm: {
     bytes: number
@@ -688,14 +689,14 @@ export interface Inspection {
     path: string | null
     /** The tools that made it, from its `producers` section. */
     producers: Array<{ field: string, name: string, version: string }>
-    /** The WebAssembly features it says it uses, from its `target_features` section. */
+    /** The WebAssembly features that it declares, from its `target_features` section. */
     features: string[]
     /** Whether it has a name section. */
     names: boolean
   }
   /** Limits in pages of 64 KiB; `null` when the module has no memory. */
   memory: { min: number, max: number | null, shared: boolean, memory64: boolean, imported: boolean } | null
-  /** Whether a recycle restores the instance in place, or else why it starts a new one. */
+  /** Whether a recycle restores the instance in place, or why it starts a new one. */
   recycle: { inPlace: boolean, reason?: string }
   imports: InspectedImport[]
   exports: InspectedExport[]
@@ -714,7 +715,7 @@ export interface Inspection {
   extras: { bytes: number, pre: boolean, post: boolean, freeNames: string[] } | null
   /** With the `rewind` option: whether a recycle can put the package back in place, in how many microseconds, or which step stops it. */
   rewind: { possible: boolean, micros?: number, step?: RewindStep, reason?: string } | null
-  /** Milliseconds the compiler took, or 0 from the cache. */
+  /** Milliseconds of compiling, or 0 from the cache. */
   compileMs: number
   fromCache: boolean
 }
@@ -731,7 +732,7 @@ export interface InspectedImport {
   name: string
   /** Parameters and result, such as `'(ii)→i'`. */
   signature: string
-  /** Who answers it: emvm, the package's JavaScript, or nobody. */
+  /** What resolves it: emvm, the package's JavaScript, or nothing. */
   by: 'native' | 'glue' | 'nobody'
 }
 
@@ -754,7 +755,7 @@ export interface InspectedExport {
 }
 
 /**
- * What {@link capabilities} gives.
+ * The result of {@link capabilities}.
  * @since 0.1.0
  */
 export interface Capabilities {
@@ -771,7 +772,7 @@ export interface Capabilities {
   backend: string
   /** Whether that is by copy-on-write. */
   copyOnWrite: boolean
-  /** Why not, where it is not: the system has no memory files, forbids them, or a variable says so. */
+  /** Why it is not, if it is not: the system has no memory files, forbids them, or an environment variable says so. */
   backendReason: string | null
   /** WebAssembly features, and whether modules may use them. */
   features: Record<
@@ -786,7 +787,7 @@ export interface Capabilities {
 }
 
 /**
- * The class of every error emvm throws. Match on `code`; `instanceof` works across realms and copies of the package.
+ * The base class of all errors of emvm. Match on `code`; `instanceof` works across realms and copies of the package.
  * @since 0.1.0
  */
 export class EmvmError extends Error {
@@ -796,7 +797,7 @@ export class EmvmError extends Error {
 }
 
 /**
- * The source cannot be read, is neither JavaScript of Emscripten's nor wasm, or no wasm belongs to it.
+ * The source cannot be read, is neither Emscripten's JavaScript nor WebAssembly, or has no WebAssembly.
  * @since 0.1.0
  */
 export class SourceError extends EmvmError {
@@ -804,7 +805,7 @@ export class SourceError extends EmvmError {
 }
 
 /**
- * The wasm is malformed, cut short, or uses a feature that the engine lacks; the message names it.
+ * The WebAssembly is malformed, truncated, or uses a feature that the engine lacks, which the message names.
  * @since 0.1.0
  */
 export class InvalidWasmError extends EmvmError {
@@ -812,7 +813,7 @@ export class InvalidWasmError extends EmvmError {
 }
 
 /**
- * The module imports what nobody answers.
+ * The module has unresolved imports.
  * @since 0.1.0
  */
 export class MissingImportError extends EmvmError {
@@ -822,7 +823,7 @@ export class MissingImportError extends EmvmError {
 }
 
 /**
- * An import that nobody answers.
+ * An unresolved import.
  * @since 0.1.0
  */
 export interface MissingImport {
@@ -848,7 +849,7 @@ export class OptionError extends EmvmError {
 }
 
 /**
- * The module's start-up failed; `cause` says how.
+ * The module's start-up failed; `cause` has the error.
  * @since 0.1.0
  */
 export class StartError extends EmvmError {
@@ -902,7 +903,7 @@ export class ExitError extends EmvmError {
 }
 
 /**
- * The module gave up for lack of memory, or the system has none left for another instance.
+ * The module had not enough memory, or the system has none left for another instance.
  * @since 0.1.0
  */
 export class MemoryLimitError extends EmvmError {
@@ -981,7 +982,7 @@ export class DisposedError extends EmvmError {
 }
 
 /**
- * The module needs something emvm does not have; the message names it and the way out.
+ * The module needs something that emvm does not support. The message says what, and what to do.
  * @since 0.1.0
  */
 export class UnsupportedError extends EmvmError {
@@ -996,7 +997,7 @@ export class QueueFullError extends EmvmError {
   readonly code: 'EMVM_ERR_QUEUE_FULL'
   /** Tasks that wait. */
   readonly queued: number
-  /** How many may. */
+  /** How many may wait. */
   readonly maxQueue: number
 }
 

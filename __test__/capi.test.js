@@ -67,7 +67,7 @@ test('many functions come and go without new ones being made', () => using('capi
 
 test('what is wrong with addFunction and ccall is said', () => using('capi-O2.js', async (vm, m) => {
   assert.throws(() => m.addFunction(() => 1), { name: 'TypeError', message: /Missing signature/ })
-  assert.throws(() => m.addFunction(() => 1, 'ixx'), { name: 'TypeError', message: /'ixx' is no signature/ })
+  assert.throws(() => m.addFunction(() => 1, 'ixx'), { name: 'TypeError', message: /'ixx' is not a signature/ })
   assert.throws(() => m.addFunction(5, 'i'), { name: 'TypeError' })
   assert.throws(() => m.ccall('absent', null, [], []), { name: 'TypeError', message: /unknown function absent/ })
   assert.throws(() => m.ccall('add', 'number', ['number', 'number'], [1, 2], { async: true }), { code: 'EMVM_ERR_UNSUPPORTED' })

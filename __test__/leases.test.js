@@ -132,7 +132,7 @@ for (const host of HOSTS) {
 test('pool: setup that never settles, threads that cannot start', async (t) => {
   const { write } = scratch(t)
   const never = new Pool(fixture('embind.js'), { threads: 1, setup: write('never.js', 'module.exports = () => new Promise(() => {})') })
-  await assert.rejects(never.run(() => 1), { code: 'EMVM_ERR_OPTION', message: /never\.js.*can settle/ })
+  await assert.rejects(never.run(() => 1), { code: 'EMVM_ERR_OPTION', message: /never\.js.*can no longer settle/ })
   await never.destroy()
   const slow = new Pool(fixture('embind.js'), { threads: 1, setup: write('slow.js', 'module.exports = () => new Promise((resolve) => setTimeout(resolve, 3500, {}))') })
   assert.strictEqual(await slow.run(() => 1), 1)

@@ -133,7 +133,7 @@ test('wasm with a byte changed opens or is refused, and nothing else', async () 
   }
 })
 
-test('imports that nobody answers are all listed with their signatures', async () => {
+test('unresolved imports are all listed with their signatures', async () => {
   const bytes = assemble({
     imports: [{ module: 'env', name: 'launch_rocket', params: 2, result: true }, { module: 'moon', name: 'land', params: 1 }],
     functions: [{ export: 'go', result: true, code: [OP.i32Const, 1, OP.i32Const, 2, OP.call, 0] }]

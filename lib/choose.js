@@ -71,7 +71,7 @@ function obstacles (facts, options) {
   const missing = facts.imports.filter(({ name, by }) => by === 'nobody' && !users.has(name))
   if (missing.length > 0) {
     const list = missing.slice(0, 8).map(({ name, signature }) => `${name}${signature}`).join(', ')
-    reasons.push(`nobody answers ${missing.length} of its imports: ${list}${missing.length > 8 ? ', ...' : ''}`)
+    reasons.push(`${missing.length} of its imports ${missing.length === 1 ? 'is' : 'are'} unresolved: ${list}${missing.length > 8 ? ', ...' : ''}`)
   }
   return { reasons, silent, missing }
 }

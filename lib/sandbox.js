@@ -86,7 +86,7 @@ class Sandbox {
       const from = fromOf(options)
       this.#point(from)
       if (signal !== undefined) signal.throwIfAborted()
-      if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
+      if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: use the module that the run was given, which is a fresh instance')
       if (from === undefined && !this.#isDue()) return Promise.resolve(this.#host.keep())
       watch()?.ends(this)
       const made = this.#next(from)
@@ -103,7 +103,7 @@ class Sandbox {
     this.#check()
     if (options !== undefined && options !== null) checkCallOptions(options, ['from'])
     const point = this.#point(fromOf(options))
-    if (this.#lease !== null) throw new BusyError('recycle() while a run() holds the sandbox: the instance is replaced when the run has ended')
+    if (this.#lease !== null) throw new BusyError('recycle() while a run() holds the sandbox: the instance is replaced when the run ends')
     watch()?.ends(this)
     const module = this.#host.recycle(point)
     this.#recycled()
@@ -116,7 +116,7 @@ class Sandbox {
     if (this.#host.checkpoint === undefined) {
       throw new UnsupportedError("checkpoint(): the glue host cannot take one of what this package's JavaScript is now")
     }
-    if (this.#host.busy) throw new BusyError('checkpoint() while the module is on the stack: do it after the running call has returned')
+    if (this.#host.busy) throw new BusyError('checkpoint() while the module is on the stack: call it after the running call has returned')
     return makeCheckpoint(this, this.#host.checkpoint(), this.#points)
   }
 
@@ -225,7 +225,7 @@ class Sandbox {
     const lease = this.#lease
     return () => {
       this.#check()
-      if (this.#lease !== lease) throw new BusyError('isReady() while a run() holds the sandbox: a run has a fresh instance of its own already')
+      if (this.#lease !== lease) throw new BusyError('isReady() while a run() holds the sandbox: use the module that the run was given, which is a fresh instance')
     }
   }
 
@@ -328,8 +328,8 @@ class Sandbox {
 
   dispose () {
     if (this.#disposed) return
-    if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: do it after the running call has returned')
-    if (this.#isInside()) throw new BusyError('dispose() inside run(): do it after the run has ended')
+    if (this.#host.busy) throw new BusyError('dispose() while the module is on the stack: call it after the running call has returned')
+    if (this.#isInside()) throw new BusyError('dispose() inside run(): call it after the run has ended')
     watch()?.ends(this)
     this.#publish('dispose')
     this.#allocations?.stop()

@@ -11,7 +11,7 @@ const ROOT = path.join(__dirname, '..', '..')
 const PLATFORM = platformName()
 const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'))
 // Sources are for building, and nothing here builds.
-const PUBLISHED = ['package.json', ...manifest.files.filter((name) => !/^(src|Cargo|build\.rs|\.cargo|scripts\/build)/.test(name))]
+const PUBLISHED = ['package.json', ...manifest.files.filter((name) => !/^(src|Cargo|build\.rs|\.cargo)/.test(name))]
 
 // Where the tools are that these tests run emvm in: see `npm run test:places`.
 const TOOLS = process.env.EMVM_PLACES ?? path.join(ROOT, '__test__', 'places')

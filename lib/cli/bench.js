@@ -104,7 +104,7 @@ async function once (load) {
 async function ready (exported) {
   const offered = exported?.default ?? exported
   const module = typeof offered === 'function' ? offered({ print () {}, printErr () {} }) : offered
-  if (module === null || typeof module !== 'object') throw new Error('its exports do not lead to a module')
+  if (module === null || typeof module !== 'object') throw new Error('its exports have no module')
   let timer
   const late = new Promise((resolve, reject) => { timer = setTimeout(() => reject(new Error('it was not ready after 20 s')), 20_000) })
   const done = new Promise((resolve, reject) => {

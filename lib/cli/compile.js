@@ -21,7 +21,7 @@ async function compile (sources, { wasm, cache, json: asJson }) {
       vm.dispose()
       // Whether the next process need not compile it again is what the command is for.
       if (!fromCache && !await isKept(source, options)) {
-        throw Object.assign(new Error('it was compiled, but the code could not be kept: the cache folder must belong to this user, be writable by nobody else, and have room (--cache or EMVM_CACHE_DIR name another)'), { code: 'EMVM_ERR_CACHE' })
+        throw Object.assign(new Error('it was compiled, but the code could not be kept: the cache folder must belong to this user, must not be writable by others, and must have room (--cache or EMVM_CACHE_DIR name another folder)'), { code: 'EMVM_ERR_CACHE' })
       }
       results.push({ source, key, fromCache, compileMs, totalMs: performance.now() - started })
     } catch (error) {

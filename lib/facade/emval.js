@@ -7,7 +7,7 @@ function makeEmval (sandbox) {
   // Code that was cut out of the glue is evaluated before the module has started.
   const operations = () => {
     found = found || (sandbox.embind(false) || {}).operations
-    if (!found) throw new TypeError('the module has no embind, or has not started yet')
+    if (!found) throw new TypeError('the module has no embind, or it has not started yet')
     return found
   }
   const toValue = (handle) => operations().emvalToValue(handle)

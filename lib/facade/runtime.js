@@ -37,7 +37,7 @@ function makeRuntime (facade) {
     let raw
     late = (...args) => {
       if (raw === undefined) raw = facade.rawFunctions([name])[0]
-      if (raw === undefined) throw new TypeError(`the module has no function ${name}, or has not started yet`)
+      if (raw === undefined) throw new TypeError(`the module has no function ${name}, or it has not started yet`)
       return raw(...args)
     }
     names.set(late, name)

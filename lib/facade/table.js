@@ -45,7 +45,7 @@ function makeTable ({ facade, nameOf }) {
   function checked (fn, sig) {
     if (sig === undefined || sig === null) return undefined
     if (typeof sig === 'string' && LETTERS.test(sig)) return sig
-    throw new TypeError(`addFunction: '${sig}' is no signature: a letter for the result (v i j f d p), then one for each parameter`)
+    throw new TypeError(`addFunction: '${sig}' is not a signature: one letter for the result (v i j f d p), then one for each parameter`)
   }
 
   function removeFunction (given) {
@@ -88,7 +88,7 @@ function makeReserved ({ generations, facts }) {
   function add (fn) {
     const free = pointers.indexOf(null)
     if (free < 0) {
-      throw new UnsupportedError(`addFunction: the module was built with ${count} function pointers for JavaScript, ${count ? 'and all are taken' : 'so there are none'} (RESERVED_FUNCTION_POINTERS)`)
+      throw new UnsupportedError(`addFunction: the module was built with ${count} function pointers for JavaScript${count ? ', and all are in use' : ''} (RESERVED_FUNCTION_POINTERS)`)
     }
     pointers[free] = fn
     return first + free

@@ -85,7 +85,7 @@ class Pool extends EventEmitter {
     const { Piscina } = require('piscina')
     const filename = path.join(__dirname, 'worker.js')
     if (!existsSync(filename) || INSIDE.test(/** @type {any} */ (globalThis).Bun?.main ?? '')) {
-      throw new UnsupportedError(`Pool starts threads from ${filename}, which is not there: emvm was bundled. Leave it out of the bundle (external: ['emvm']), so that it is loaded from node_modules`)
+      throw new UnsupportedError(`Pool starts threads from ${filename}, which does not exist: emvm was bundled. Leave it out of the bundle (external: ['emvm']), so that it is loaded from node_modules`)
     }
     if (options.minThreads > 0) this.#askForThread()
     this.#piscina = new Piscina({
@@ -224,7 +224,7 @@ class Pool extends EventEmitter {
       task.reject(destroyed())
     } else {
       this.#stats.counts.workersLost++
-      task.reject(new WorkerError(`The worker thread ended while it ran the task (${textOf(cause)}); another one takes its place.`, { cause }))
+      task.reject(new WorkerError(`The worker thread ended while it ran the task (${textOf(cause)}); another thread takes its place.`, { cause }))
     }
   }
 
@@ -249,7 +249,7 @@ class Pool extends EventEmitter {
     this.#stop(task, task.signal.reason)
   }
 
-  // The caller hears at once. The wasm stops at its next interruption point; a task that does not end all the same, because it is
+  // The caller hears at once. The wasm stops at its next interruption check; a task that does not end all the same, because it is
   // in an endless loop of JavaScript or waits for something, loses its worker after the grace.
   #stop (task, reason) {
     task.reject(reason)

@@ -51,7 +51,7 @@ async function ownOptions () {
   const made = await fromFile(setup.file, setup.name)
   const own = await unlessStuck(() => made(options))
   if (own === null || typeof own !== 'object') {
-    throw new OptionError(`The setup module '${setup.file}' gave ${own === null ? 'null' : typeof own}: expected an object of options for open().`, {
+    throw new OptionError(`The setup module '${setup.file}' returned ${own === null ? 'null' : typeof own}: expected an object of options for open().`, {
       option: 'setup', value: own, accepted: 'an object of options for open()'
     })
   }
@@ -71,7 +71,7 @@ function unlessStuck (start) {
       quiet = others() > 0 || ports() > known ? 0 : quiet + 1
       if (quiet < QUIET_TURNS) return
       clearInterval(timer)
-      reject(new OptionError(`The setup module '${setup.file}' gave a promise that nothing in the worker thread can settle any more: expected options for open().`, {
+      reject(new OptionError(`The setup module '${setup.file}' returned a promise that can no longer settle: expected options for open().`, {
         option: 'setup', value: made, accepted: 'an object of options for open()'
       }))
     }, QUIET_MS)

@@ -181,7 +181,7 @@ class Generation {
     const { given, offer } = await this.#evaluate(options, said)
     const { factory } = this
     if (offer[0] === undefined || offer[0] === null) {
-      throw new StartError('the glue gave no module: it exports nothing and has no variable `Module`')
+      throw new StartError('the glue has no module: it exports nothing and has no variable `Module`')
     }
     const { namespace } = this
     const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary

@@ -120,7 +120,7 @@ class GlueHost {
     if (!this.#rewound(point)) {
       if (!(this.standby instanceof Generation)) {
         const why = this.refusal === undefined ? '' : ` (not rewound: ${this.refusal})`
-        throw new NotReadyError(`no fresh instance stands by yet${why}: use \`await vm.isReady()\`, or recycle less often`)
+        throw new NotReadyError(`there is no standby instance yet${why}: use \`await vm.isReady()\`, or recycle less often`)
       }
       this.#swap(this.standby)
     }
@@ -374,7 +374,7 @@ async function startGlue (opened, options) {
     const { refusal } = first
     if (refusal !== undefined && options.rewind === true) {
       first.end()
-      throw new UnsupportedError(`this package cannot be rewound: ${refusal}. With rewind: 'auto' it is evaluated anew for each generation.`)
+      throw new UnsupportedError(`this package cannot be rewound: ${refusal}. With rewind: 'auto' it is evaluated again for each generation.`)
     }
     return new GlueHost(program, options, first)
   } catch (error) {

@@ -66,7 +66,7 @@ class Loader {
   }
 
   #importSync (source) {
-    if (source.body.awaits) throw new Error(`${source.file} awaits at its top level: it can only be imported`)
+    if (source.body.awaits) throw new Error(`${source.file} has a top-level await: it can be imported, but not required`)
     this.files.linkNow(source)
     const record = this.#record(source)
     for (const { source: imported } of source.links) {

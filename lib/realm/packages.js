@@ -63,7 +63,7 @@ class Packages {
     for (const name of this.names) if (folderOf(name, this.main.file) !== undefined) missing.delete(name)
     if (missing.size === 0 || this.#reach(this.root, known)) return
     const list = [...missing].map((name) => `'${name}'`).join(', ')
-    throw new OptionError(`Option 'packages' names ${list}: no such package is installed for ${this.main.file}, nor for what it depends on.`, {
+    throw new OptionError(`Option 'packages' names ${list}: no such package is installed for ${this.main.file} or its dependencies.`, {
       option: 'packages', value: [...this.names], accepted: 'names of installed packages'
     })
   }

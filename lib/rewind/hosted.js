@@ -34,6 +34,8 @@ function gather () {
     } catch { /* not in this Node */ }
   }
   for (const key of Object.getOwnPropertyNames(globalThis)) {
+    // Node warns of these when they are read.
+    if (key === 'localStorage' || key === 'sessionStorage') continue
     // `node -e` has one for each of its modules.
     if (builtinModules.includes(key) && !KNOWN_GLOBALS.has(key)) continue
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, key)

@@ -140,7 +140,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, impor
     get isLive () { return realm.isLive },
     // Whether it can be released now: see lib/in-flight.js.
     get canLeave () { return native.realmCanLeave(realm.handle) },
-    // Stops the call that is running; any of the realm's instances traps at its next interruption point.
+    // Stops the call that is running; any of the realm's instances traps at its next interruption check.
     interrupt: () => native.realmInterrupt(realm.handle),
     get interruptId () { return native.realmInterruptId(realm.handle) },
     get onFault () { return realm.faults.told },

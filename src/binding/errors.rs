@@ -237,7 +237,7 @@ fn describe(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
             signature,
         } => {
             let message = format!(
-                "the module called {module}.{name}{signature}, which nobody answers: give it in the `imports` option, or use `host: 'glue'`"
+                "the module called {module}.{name}{signature}, an unresolved import: give it in the `imports` option, or use `host: 'glue'`"
             );
             make(
                 env,
@@ -315,7 +315,7 @@ pub fn of_start(cell: &SandboxCell, error: StartError) -> Value {
                 .map(|(module, name, ty)| format!("{module}.{name}{ty}"))
                 .collect::<Vec<_>>();
             let message = format!(
-                "nobody answers {} of the module's imports: {}; give them in the `imports` option, or open the glue .js so that its own JavaScript answers",
+                "{} of the module's imports are unresolved: {}; give them in the `imports` option, or open the package's .js file, whose JavaScript has them",
                 list.len(),
                 imports.join(", ")
             );

@@ -5,7 +5,7 @@ use super::js::{JsRef, JsValue, Kind};
 use crate::engine::{Args, Raw, Unwind};
 use wasmer_types::Type;
 
-/// An import that nobody answers, where start-up was allowed to go on without it: its first call says so.
+/// An unresolved import, where start-up was allowed to go on without it: its first call says so.
 pub fn missing_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (module, name, signature) = rt
         .missing

@@ -73,7 +73,7 @@ pub struct Runtime {
     pub js_imports: Vec<Option<js::JsRef>>,
     /// One of them was called.
     pub ran_javascript: bool,
-    /// Imports that nobody answers: module, name, signature.
+    /// Unresolved imports: module, name, signature.
     pub missing: Vec<(String, String, String)>,
     /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
     pub generation: u64,

@@ -64,13 +64,13 @@ pub fn fingerprint() -> String {
     )
 }
 
-/// Whether code is compiled with interruption points: always, but for measuring what they cost. `open` refuses `timeout`
+/// Whether code is compiled with interruption checks: always, but for measuring what they cost. `open` refuses `timeout`
 /// without them.
 fn interruptible() -> bool {
     std::env::var_os("EMVM_INTERRUPTION_POINTS").is_none_or(|value| value != "off")
 }
 
-/// An engine that compiles for this machine, with recyclable memories, and an interruption point wherever one may be
+/// An engine that compiles for this machine, with recyclable memories, and an interruption check wherever one may be
 /// needed.
 pub fn engine() -> Engine {
     engine_with(Points::default(), None)

@@ -42,7 +42,7 @@ pub struct Setup<'a, T> {
 /// Why a module could not be instantiated.
 #[derive(Debug)]
 pub enum InstantiateError {
-    /// Imports that nobody answers: module, field, signature.
+    /// Unresolved imports: module, field, signature.
     Missing(Vec<(String, String, String)>),
     /// An import was answered with another kind or type, or the system refused memory.
     Link(String),

@@ -1,4 +1,4 @@
-//! Interruption points: checks in functions and loops (see [`points`](super::points)), so that any thread can stop wasm.
+//! Interruption checks: checks in functions and loops (see [`points`](super::points)), so that any thread can stop wasm.
 //!
 //! The compiler takes a flag for an ordinary global: without a write to some global in between, it uses again what an
 //! earlier point has read, and a loop would read its flag once, before it begins. So the points of a function have flags
@@ -18,7 +18,7 @@ use wasmer_types::{
 };
 use wasmer_vm::VMGlobalDefinition;
 
-/// The export under which the first of the added flags is found. Not zero: trap at the next interruption point.
+/// The export under which the first of the added flags is found. Not zero: trap at the next interruption check.
 pub(super) const FLAG: &str = "emvm:interrupt";
 /// The export under which the start function is found: emvm calls it itself, once host functions can reach the memory.
 pub(super) const START: &str = "emvm:start";
@@ -306,7 +306,7 @@ impl InterruptFlag {
             .is_some_and(|flag| unsafe { flag.as_ref() }.load(Ordering::Relaxed) != 0)
     }
 
-    /// Wasm traps at its next interruption point while the flag is set.
+    /// Wasm traps at its next interruption check while the flag is set.
     pub fn set(&self, raised: bool) {
         for flag in &self.0 {
             // SAFETY: by the holder's promise the globals are alive; each is an aligned i32 that wasm only reads.

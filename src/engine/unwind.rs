@@ -52,7 +52,7 @@ pub enum Unwind {
     Interrupted,
     /// A JavaScript error crosses wasm frames; the value is kept by the binding under this key.
     Js(u32),
-    /// An import nobody answers was reached.
+    /// An unresolved import was called.
     MissingImport {
         module: String,
         name: String,
@@ -128,7 +128,7 @@ impl Unwind {
     pub fn out_of_bounds() -> Self {
         Unwind::trap(TrapKind::OutOfBounds)
     }
-    /// What an interruption point gives.
+    /// What an interruption check gives.
     pub fn unreachable() -> Self {
         Unwind::trap(TrapKind::Unreachable)
     }

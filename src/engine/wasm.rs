@@ -420,7 +420,7 @@ impl Wasm {
         if self.depth > 0 && !super::stack::has_room() {
             return Err(Unwind::trap(super::TrapKind::StackOverflow));
         }
-        // Short functions have no interruption point: host code that calls them on and on is stopped here.
+        // Short functions have no interruption check: host code that calls them on and on is stopped here.
         if self.interrupted() {
             return Err(Unwind::Interrupted);
         }

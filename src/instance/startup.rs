@@ -56,7 +56,7 @@ pub struct Host {
 /// Why there is no instance.
 #[derive(Debug)]
 pub enum StartError {
-    /// Imports that nobody answers: module, canonical name, signature.
+    /// Unresolved imports: module, canonical name, signature.
     Missing(Vec<(String, String, String)>),
     Link(String),
     /// The module needs more memory than it may have. Bytes.

@@ -151,7 +151,7 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   // A file beside the package's own; at once, so that whatever waits for it finds it.
   function preloaded (source, onerror) {
     if (/^[a-z]+:\/\//i.test(source) && !source.startsWith('file:')) {
-      throw new UnsupportedError(`FS.createPreloadedFile cannot fetch '${source}': fetch it yourself and give its bytes`)
+      throw new UnsupportedError(`FS.createPreloadedFile cannot fetch '${source}': fetch it yourself and pass its bytes`)
     }
     try {
       return devices.readBeside(source)

@@ -48,7 +48,7 @@ function makeMapping ({ heap, nodes, streams, fail, lateExport, hasExport }) {
   function createStream (stream, fd) {
     if (stream instanceof FSStream) return streams.dupStream(stream, fd)
     if (stream.stream_ops !== undefined || !stream.node) {
-      throw new UnsupportedError('FS.createStream with functions of its own: give them to FS.registerDevice, make a device with FS.mkdev and open that')
+      throw new UnsupportedError('FS.createStream with stream_ops is not supported: use FS.registerDevice and FS.mkdev, and open the device')
     }
     const opened = streams.open(stream.node.path, stream.flags || 0)
     if (fd === undefined || fd < 0 || opened.fd === fd) return opened

@@ -9,7 +9,7 @@ const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', '
 function makeMounts ({ sandbox, generations, nodeAt, fail }) {
   /** @type {Record<string, any>} */
   const filesystems = Object.fromEntries(NAMES.map((name) => [name, { name }]))
-  filesystems.MEMFS.mount = () => { throw new UnsupportedError('MEMFS.mount makes no node by itself: use FS.mount(MEMFS, options, folder)') }
+  filesystems.MEMFS.mount = () => { throw new UnsupportedError('MEMFS.mount is not supported: use FS.mount(MEMFS, options, folder)') }
   filesystems.MEMFS.getFileDataAsTypedArray = ({ contents }) => contents || new Uint8Array(0)
   const mounted = generations.perGeneration('mount points', (image) => new Set(image), { image: (points) => new Set(points) })
 

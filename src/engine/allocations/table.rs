@@ -1,76 +1,67 @@
 //! Adds a table to a module. A middleware cannot: wasmer settles how tables are laid out before it asks middlewares.
 
-const TABLES: u8 = 4;
-/// funcref, no maximum, one entry. Not of a fixed size: wasmer keeps those in a layout of its own.
-const ENTRY: [u8; 3] = [0x70, 0x00, 0x01];
+use wasm_encoder::{Encode, RawSection, RefType, Section, SectionId, TableType};
+use wasmparser::BinaryReader;
+
+const HEADER: usize = 8;
+const TABLES: u8 = SectionId::Table as u8;
+/// Not of a fixed size: wasmer keeps those in a layout of its own.
+const ENTRY: TableType = TableType {
+    element_type: RefType::FUNCREF,
+    table64: false,
+    minimum: 1,
+    maximum: None,
+    shared: false,
+};
 
 /// The module with one more table, the last of all. What is malformed stays so, for the compiler to refuse.
 pub fn with_table(wasm: &[u8]) -> Vec<u8> {
+    let mut at = wasm.len().min(HEADER);
     let mut out = Vec::with_capacity(wasm.len() + 16);
-    let mut at = wasm.len().min(8);
     out.extend_from_slice(&wasm[..at]);
     let mut added = false;
-    while at < wasm.len() {
-        let id = wasm[at];
-        let Some((len, body)) = leb(wasm, at + 1) else {
-            break;
-        };
-        let Some(content) = wasm.get(body..body + len as usize) else {
-            break;
-        };
+    while let Some((id, content, len)) = section(&wasm[at..]) {
         // Types, imports and functions come before tables; custom sections stand anywhere.
-        if !added && id > 3 {
-            let (count, entries) = match id {
-                TABLES => leb(content, 0).unwrap_or((0, 0)),
-                _ => (0, content.len()),
-            };
-            section(&mut out, count + 1, &content[entries..]);
-            added = true;
-            if id == TABLES {
-                at = body + content.len();
+        if !added && id > SectionId::Function as u8 {
+            let tables = if id == TABLES { content } else { &[0] };
+            added = add(&mut out, tables);
+            if added && id == TABLES {
+                at += len;
                 continue;
             }
         }
-        out.extend_from_slice(&wasm[at..body + content.len()]);
-        at = body + content.len();
+        out.extend_from_slice(&wasm[at..at + len]);
+        at += len;
     }
     if !added {
-        section(&mut out, 1, &[]);
+        add(&mut out, &[0]);
     }
     out.extend_from_slice(&wasm[at..]);
     out
 }
 
-fn section(out: &mut Vec<u8>, count: u32, entries: &[u8]) {
-    let mut content = Vec::with_capacity(entries.len() + 8);
-    write_leb(&mut content, count);
-    content.extend_from_slice(entries);
-    content.extend_from_slice(&ENTRY);
-    out.push(TABLES);
-    write_leb(out, content.len() as u32);
-    out.extend_from_slice(&content);
+/// The id and content of the section that `bytes` begin with, and how long it is.
+fn section(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
+    let mut reader = BinaryReader::new(bytes, 0);
+    let id = reader.read_u8().ok()?;
+    let len = reader.read_var_u32().ok()?;
+    let content = reader.read_bytes(len as usize).ok()?;
+    Some((id, content, reader.current_position()))
 }
 
-/// A number and where the next byte is.
-fn leb(bytes: &[u8], mut at: usize) -> Option<(u32, usize)> {
-    let mut value = 0u32;
-    for shift in (0..35).step_by(7) {
-        let byte = *bytes.get(at)?;
-        at += 1;
-        value |= u32::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some((value, at));
-        }
-    }
-    None
-}
-
-fn write_leb(out: &mut Vec<u8>, mut value: u32) {
-    while value > 0x7f {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+/// Writes a section of the tables in `content` and one more; false when it has no count.
+fn add(out: &mut Vec<u8>, content: &[u8]) -> bool {
+    let mut reader = BinaryReader::new(content, 0);
+    let Ok(count) = reader.read_var_u32() else {
+        return false;
+    };
+    let mut data = Vec::with_capacity(content.len() + 8);
+    count.wrapping_add(1).encode(&mut data);
+    data.extend_from_slice(&content[reader.current_position()..]);
+    ENTRY.encode(&mut data);
+    let id = TABLES;
+    RawSection { id, data: &data }.append_to(out);
+    true
 }
 
 #[cfg(test)]

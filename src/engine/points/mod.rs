@@ -1,4 +1,4 @@
-//! Where a module needs interruption points: read from its code before it is compiled.
+//! Where a module needs interruption checks: read from its code before it is compiled.
 //!
 //! What must hold: between two points only so much runs that 50 ms are far away, whatever the module does. So
 //! * a loop looks at the flag in each round, or, where a round is short and counted, in each 256th;
