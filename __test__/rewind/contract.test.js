@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const { subscribe, unsubscribe } = require('node:diagnostics_channel')
 const path = require('node:path')
+const { open } = require('../..')
 const { openFile } = require('./support')
 
 // A class with methods, one that hands out others, a view, and asynchronous work.
@@ -160,4 +161,29 @@ test('EMVM_REWIND_VERIFY=1 throws at the first difference', () => {
     })`
   const said = execFileSync(process.execPath, ['-e', script], { env: { ...process.env, EMVM_REWIND_VERIFY: '1' }, encoding: 'utf8' })
   assert.match(said, /EMVM_ERR_UNSUPPORTED .*self-test.*descriptor/)
+})
+
+test('V8 compiles an instrumented file once in a process', async () => {
+  const vm = require('node:vm')
+  const { compileFunction } = vm
+  const seen = []
+  vm.compileFunction = (...args) => {
+    const made = compileFunction(...args)
+    seen.push([args[2].cachedData !== undefined, made.cachedDataRejected])
+    return made
+  }
+  try {
+    const { vm, folder, close } = await openFile('let n = 0; exports.step = () => { n++; return n }; exports.where = () => new Error().stack', { rewind: true })
+    const again = await open(path.join(folder, 'index.js'), { host: 'glue', rewind: true })
+    // In another file it is another code, which has that file's name.
+    const other = await openFile('let n = 0; exports.step = () => { n++; return n }; exports.where = () => new Error().stack', { rewind: true })
+    assert.equal(again.exports.step(), 1)
+    assert.ok(vm.exports.where().includes(folder) && again.exports.where().includes(folder) && other.vm.exports.where().includes(other.folder))
+    again.dispose()
+    other.close()
+    close()
+  } finally {
+    vm.compileFunction = compileFunction
+  }
+  assert.deepEqual(seen, [[false, undefined], [true, false], [false, undefined]])
 })

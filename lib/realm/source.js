@@ -58,26 +58,31 @@ class GlueSource {
   compile (context) {
     if (!context && this.compiled) return this.compiled
     const parameters = ['__emvm', '__emvm_global', ...this.names]
-    const source = this.#instrumented(this.#wrap())
+    const { text, codeOf, keep } = this.#instrumented(this.#wrap())
+    const code = codeOf?.(this.file)
     const options = {
       filename: this.file,
       lineOffset: -1,
+      cachedData: code,
+      produceCachedData: keep !== undefined && code === undefined,
       ...(context && { parsingContext: context })
     }
-    const compiled = vm.compileFunction(source, parameters, options)
+    /** @type {any} */
+    const compiled = vm.compileFunction(text, parameters, options)
+    if (compiled.cachedData) keep(this.file, compiled.cachedData)
     if (!context) this.compiled = compiled
     return compiled
   }
 
   #instrumented (text) {
-    if (!this.rewound) return text
+    if (!this.rewound) return { text }
     try {
       const made = instrument(text, 'function', ['__emvm', ...this.names], 0)
       this.uncovered = made.uncovered.map((what) => `${what} of ${this.file}`)
-      return made.text
+      return made
     } catch (error) {
       this.uncovered = [`${this.file}: ${error.message}`]
-      return text
+      return { text }
     }
   }
 

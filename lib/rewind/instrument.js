@@ -9,7 +9,8 @@ const MOST_KNOWN = 500
 const SHORT = 20000
 
 // `kind`: 'function' (the body of one, with `params`), 'async function', 'eval'; `firstLine`: the number of the text's first line.
-// Gives { text, uncovered }: what of it the image cannot know.
+// Gives { text, uncovered, codeOf, keep }: what of it the image cannot know; `codeOf(file)`: V8's code for it, where the process has
+// that from another thread or realm; `keep(file, code)`, where it has not.
 function instrument (text, kind, params = [], firstLine = 1) {
   const key = `${kind} ${params}\n${text}`
   const before = known.get(key)
@@ -18,7 +19,22 @@ function instrument (text, kind, params = [], firstLine = 1) {
   const uncovered = JSON.parse(made.facts)
     .filter(({ uncovered }) => uncovered)
     .map(({ what, name, line, column }) => `${what}${name ? ` (${name})` : ''} in line ${line - 1 + firstLine}, column ${column}`)
-  const result = { text: made.code, uncovered }
+  // It has the name of the file in it.
+  let kept = made.v8
+  const result = {
+    text: made.code,
+    uncovered,
+    codeOf (file) {
+      const head = `${file}\0`
+      const size = Buffer.byteLength(head)
+      return kept && kept.toString('utf8', 0, size) === head ? kept.subarray(size) : undefined
+    },
+    keep (file, code) {
+      if (kept) return
+      kept = Buffer.concat([Buffer.from(`${file}\0`), code])
+      load().keepCode(made.key, kept)
+    }
+  }
   if (text.length < SHORT) {
     if (known.size >= MOST_KNOWN) known.clear()
     known.set(key, result)
