@@ -105,6 +105,21 @@ class ObjectRecord {
     return this.defined.length > 0 || this.hidden !== undefined ? count + this.#restoreSpecial() : count
   }
 
+  // Some of its values.
+  restoreAt (places, left) {
+    const { object, data, values } = this
+    let count = 0
+    for (let each = 0; each < places.length; each++) {
+      const at = places[each]
+      const now = object[data[at]]
+      if (is(now, values[at])) continue
+      left(now)
+      write(object, data[at], values[at])
+      count++
+    }
+    return count
+  }
+
   // The properties are what they were; their values need not be.
   restoreValues (left) {
     const count = this.#rewrite(left)

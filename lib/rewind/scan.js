@@ -72,6 +72,9 @@ class Scan {
 
   constructor (records) {
     this.records = []
+    // By list of values, where views are that are made anew for each generation: see `renewed`.
+    this.views = new Map()
+    this.several = new Int32Array(0)
     const [objects, lists, names, kinds] = [[], [], [], []]
     const watch = (record, object, list, kind, keys = NONE) => {
       this.records.push(record)
@@ -101,6 +104,14 @@ class Scan {
     this.isRecorded = false
   }
 
+  // `slots`: { list, at }, places in lists of values whose values are others in each generation.
+  renewed (slots) {
+    for (const { list, at } of slots) {
+      if (this.views.has(list)) this.views.get(list).push(at)
+      else this.views.set(list, [at])
+    }
+  }
+
   // Everything is as it should be.
   record () {
     this.#record(Int32Array.from(this.records.keys()), this.records.length)
@@ -115,16 +126,31 @@ class Scan {
     const found = this.native.changed(this.lists, numbers)
     let count = 0
     let other = 0
+    let partly = 0
     for (let at = 0; at < found; at++) {
       const number = numbers[at]
-      if (number < 0) {
-        count += records[~number].restoreValues(left)
-      } else {
+      if (number >= 0) {
         count += records[number].restore(left)
         numbers[other++] = number
+        continue
+      }
+      const record = records[~number]
+      const views = this.views.get(record.values)
+      if (views === undefined) {
+        count += record.restoreValues(left)
+      } else {
+        count += record.restoreAt(views, left)
+        if (partly === this.several.length) this.several = Int32Array.from({ length: 2 * partly + 8 }, (_, at) => this.several[at] ?? 0)
+        this.several[partly++] = ~number
       }
     }
     if (other > 0) this.#record(numbers, other)
+    // Those of which more than the views has changed.
+    const more = partly === 0 ? 0 : this.native.differing(this.lists, this.several, partly)
+    for (let at = 0; at < more; at++) {
+      const number = this.several[at]
+      count += number < 0 ? records[~number].restoreValues(left) : records[number].restore(left)
+    }
     return count
   }
 }

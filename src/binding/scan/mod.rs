@@ -72,14 +72,16 @@ impl ObjectScan {
             let Some(entry) = watched.get_mut(at) else {
                 continue;
             };
+            if entry.is_hopeless() {
+                continue;
+            }
             // SAFETY: of an engine that is V8; nothing is allocated before the addresses are used up.
             let map = unsafe {
                 let found = lists
                     .read(&self.layout)
                     .and_then(|read| read.entry(&self.layout, entry.kind, at));
                 let made = found.as_ref().and_then(|entry| entry.watched(&self.layout));
-                let kind = entry.kind;
-                *entry = made.unwrap_or_else(|| Watched::unknown(kind));
+                *entry = made.unwrap_or_else(|| entry.failed());
                 found.and_then(|entry| entry.object.map())
             };
             if let Some(map) = map.filter(|_| entry.usable) {
@@ -94,21 +96,54 @@ impl ObjectScan {
     /// did. Gives how many.
     #[napi(catch_unwind)]
     pub fn changed(&self, env: &Env, lists: ScanLists, mut out: Int32Array) -> u32 {
-        let lists = Lists::of(node_api::Env::new(env.raw()), lists);
         // SAFETY: JavaScript does not run while the numbers are written.
         let out = unsafe { out.as_mut() };
         let watched = self.watched.borrow();
+        self.look(env, lists, &watched, 0..watched.len(), out)
+    }
+
+    /// The same for the first `count` of `numbers`, which are replaced by those that differ still.
+    #[napi(catch_unwind)]
+    pub fn differing(
+        &self,
+        env: &Env,
+        lists: ScanLists,
+        mut numbers: Int32Array,
+        count: u32,
+    ) -> u32 {
+        // SAFETY: as above.
+        let out = unsafe { numbers.as_mut() };
+        let which: Vec<_> = out
+            .iter()
+            .take(count as usize)
+            .map(|at| *at as usize)
+            .collect();
+        self.look(env, lists, &self.watched.borrow(), which.into_iter(), out)
+    }
+
+    fn look(
+        &self,
+        env: &Env,
+        lists: ScanLists,
+        watched: &[Watched],
+        which: impl Iterator<Item = usize>,
+        out: &mut [i32],
+    ) -> u32 {
+        let lists = Lists::of(node_api::Env::new(env.raw()), lists);
         let mut count = 0;
         // SAFETY: of an engine that is V8; nothing is allocated until all have been looked at.
         unsafe {
             let read = lists.read(&self.layout);
-            for (at, entry) in watched.iter().enumerate() {
+            for at in which {
                 // Objects lie all over the heap: the processor is told of those that come.
                 if let Some(read) = &read {
                     read.fetch(at);
                 }
                 let look = || {
-                    let read = read.as_ref()?;
+                    let (read, entry) = (
+                        read.as_ref()?,
+                        watched.get(at).filter(|entry| entry.usable)?,
+                    );
                     let map = Word(*read.maps.items.get(at)?).object()?;
                     let now = read.entry(&self.layout, entry.kind, at)?;
                     Some(match now.list {
@@ -118,8 +153,7 @@ impl ObjectScan {
                         None => entry.glance(&self.layout, now.object, map, now.other),
                     })
                 };
-                let verdict = if entry.usable { look() } else { None };
-                let told = match verdict {
+                let told = match look() {
                     Some(Found::Same) => continue,
                     Some(Found::Values) => !(at as i32),
                     _ => at as i32,

@@ -2,6 +2,7 @@
 
 use super::layout::{COUNTS, Layout, is_text};
 use super::raw::{ELEMENTS, ITEMS, LENGTH, Object, PROPERTIES, Shape, Word, prototype, small};
+use rustc_hash::FxHashMap;
 
 /// What an object is looked at as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub struct Watched {
     pub kind: Kind,
     /// It can be told by a look whether this object is as it was.
     pub usable: bool,
+    failures: u8,
     first: usize,
     end: usize,
     outside: usize,
@@ -102,7 +104,11 @@ struct Parts<'a> {
 }
 
 /// Objects with more elements are left to JavaScript.
-const MOST_ELEMENTS: usize = 1 << 12;
+const MOST_ELEMENTS: usize = 1 << 16;
+/// Among more items than that, one is looked for in an index.
+const FEW_ITEMS: usize = 64;
+/// What could not be told so often is left to JavaScript from then on.
+const MOST_FAILURES: u8 = 3;
 
 impl<'a> List<'a> {
     /// # Safety
@@ -302,6 +308,18 @@ impl Watched {
         }
     }
 
+    /// One that could not be told again.
+    pub fn failed(&self) -> Self {
+        Self {
+            failures: self.failures.saturating_add(1),
+            ..Self::unknown(self.kind)
+        }
+    }
+
+    pub fn is_hopeless(&self) -> bool {
+        self.failures >= MOST_FAILURES
+    }
+
     /// What an object is now, where that can be told again.
     ///
     /// # Safety
@@ -346,8 +364,9 @@ impl Watched {
                 let mut expect = Expect {
                     layout,
                     list,
-                    names,
                     next: 0,
+                    places: Places::of(list),
+                    name_places: Places::of(names),
                     is_dictionary: parts.is_dictionary,
                     is_function: is_function && !parts.is_dictionary,
                 };
@@ -450,13 +469,39 @@ impl Expected {
     }
 }
 
+/// Where the items of a list are.
+enum Places<'a> {
+    Few(&'a [usize]),
+    Many(FxHashMap<usize, usize>),
+}
+
+impl<'a> Places<'a> {
+    fn of(list: &List<'a>) -> Self {
+        if list.items.len() <= FEW_ITEMS {
+            return Self::Few(list.items);
+        }
+        let mut first = FxHashMap::default();
+        for (at, item) in list.items.iter().enumerate() {
+            first.entry(*item).or_insert(at);
+        }
+        Self::Many(first)
+    }
+    fn of_item(&self, item: usize) -> Option<usize> {
+        match self {
+            Self::Few(items) => items.iter().position(|other| *other == item),
+            Self::Many(first) => first.get(&item).copied(),
+        }
+    }
+}
+
 /// Finds out what fields must be.
 struct Expect<'a> {
     layout: &'a Layout,
     list: &'a List<'a>,
-    names: &'a List<'a>,
     /// Fields mostly lie as the list does.
     next: usize,
+    places: Places<'a>,
+    name_places: Places<'a>,
     is_dictionary: bool,
     /// All that is the function's is in the list: the rest is V8's.
     is_function: bool,
@@ -476,17 +521,17 @@ impl Expect<'_> {
                 return Some(Expected::Number(object.field(1).0 as u64));
             }
         }
-        let is = |item: &usize| *item == word.0;
-        let name = self.names.items.iter().position(is);
+        let name = self.name_places.of_item(word.0);
         if let Some(at) = name.filter(|_| self.is_dictionary) {
             return Some(Expected::Name(at));
         }
-        let items = self.list.items;
-        let after = items
-            .get(self.next..)
-            .and_then(|rest| rest.iter().position(is))
-            .map(|at| at + self.next);
-        if let Some(at) = after.or_else(|| items.iter().position(is)) {
+        let next = self.list.items.get(self.next) == Some(&word.0);
+        let found = if next {
+            Some(self.next)
+        } else {
+            self.places.of_item(word.0)
+        };
+        if let Some(at) = found {
             self.next = at + 1;
             return Some(Expected::Item(at));
         }
