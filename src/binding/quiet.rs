@@ -7,7 +7,7 @@
 use super::ending::symbol;
 use super::node_api::{Env, Value};
 use napi::sys;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -72,12 +72,28 @@ thread_local! {
     static STORES: RefCell<HashMap<(usize, usize), usize>> = RefCell::default();
 }
 
+/// Whether this V8 takes memory that is not its own. One with a sandbox ends the process where it is given some; Node-API knows.
+fn shows_foreign_memory(env: Env) -> bool {
+    thread_local! {
+        static KNOWN: OnceCell<bool> = const { OnceCell::new() };
+    }
+    let probe = || {
+        let byte = Box::leak(Box::new(0u8));
+        // SAFETY: the byte stays for ever.
+        unsafe { env.external_buffer(byte, 1, None, std::ptr::null_mut()) }.is_ok()
+    };
+    KNOWN.with(|known| *known.get_or_init(probe))
+}
+
 /// A buffer over memory that stays as long as anybody has it. `None` where there is no such buffer to be had.
 pub fn buffer(env: Env, base: *mut u8, len: usize) -> Option<Value> {
     if !cfg!(target_pointer_width = "64") {
         return None;
     }
     let v8 = V8::get()?;
+    if !shows_foreign_memory(env) {
+        return None;
+    }
     let store = STORES.with_borrow_mut(|stores| {
         *stores.entry((base as usize, len)).or_insert_with(|| {
             // SAFETY: V8 keeps the address and the length, and calls nothing.
