@@ -35,6 +35,8 @@ class Generation {
       memoryMax: options.memory.max,
       timeout: options.timeout,
       stack: options.stack,
+      // Its memory is given back when the next generation takes its place.
+      isReplaced: true,
       cache: options.cache,
       interruptId: program.interruptId,
       imports: options.imports,

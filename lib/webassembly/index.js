@@ -16,8 +16,8 @@ const defineInstance = require('./instance')
 // compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given;
 // `around`: the same for every function that is not the user's.
 /** @param {any} [options] */
-function createNamespace ({ memoryMax, timeout, interruptId, stack, cache, imports: overrides, wraps, around } = {}) {
-  const realm = new Realm({ memoryMax, timeout, interruptId, stack })
+function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, cache, imports: overrides, wraps, around } = {}) {
+  const realm = new Realm({ memoryMax, timeout, interruptId, stack, isReplaced })
   const { Module, compile, compileMs, of: moduleOf } = defineModule(cache === false ? '' : cache)
   let pending = 0
   const memory = defineMemory(realm)

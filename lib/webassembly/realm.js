@@ -27,7 +27,7 @@ function errorMaker (faults) {
 class Realm {
   // Limits: bytes that a memory may reach, milliseconds of one call, bytes of native stack.
   /** @param {any} [limits] */
-  constructor ({ memoryMax, timeout, interruptId, stack } = {}) {
+  constructor ({ memoryMax, timeout, interruptId, stack, isReplaced } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
     this.numbers = new Map()
@@ -66,7 +66,7 @@ class Realm {
       holder: [undefined]
     }
     this.memoryMax = memoryMax ?? Infinity
-    this.handle = native.realmCreate(this.helpers, memoryMax, timeout, interruptId, stack)
+    this.handle = native.realmCreate(this.helpers, memoryMax, timeout, interruptId, stack, isReplaced)
   }
 
   externNumber (value) {

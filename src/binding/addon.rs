@@ -546,9 +546,8 @@ impl SandboxObject {
     /// Tells V8's collector what hangs on this object, so that a forgotten sandbox goes soon. Little of a linear memory
     /// is ever touched; reporting all of it would make every open collect garbage.
     fn report(&self) {
-        const TOUCHED: i64 = 16;
-        let len = |instance: &mut Instance| instance.runtime.wasm.memory().len() as i64;
-        let now = self.cell.look(len).unwrap_or(0) / TOUCHED;
+        let len = |instance: &mut Instance| instance.runtime.wasm.memory().len();
+        let now = node_api::Env::touched(self.cell.look(len).unwrap_or(0));
         self.cell
             .env
             .adjust_external_memory(now - self.reported.get());

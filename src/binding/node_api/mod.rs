@@ -243,6 +243,11 @@ impl Env {
         self.sure(status, value)
     }
 
+    /// What V8's collector is told of a linear memory that goes without it: the part that is taken for touched.
+    pub fn touched(len: usize) -> i64 {
+        (len / 16) as i64
+    }
+
     /// Tells V8's collector of memory outside its heap that came or went.
     pub fn adjust_external_memory(self, delta: i64) {
         let mut total = 0;

@@ -19,8 +19,9 @@ use napi_derive::napi;
 use realm::{Helpers, Realm};
 use std::time::Duration;
 
-/// `(helpers, memoryMax, timeout, interruptId, stack)`: a new realm, its limits in bytes and milliseconds; see `Helpers`. JavaScript
-/// keeps these, and whatever functions and buffers the realm has: a realm that nobody has is collected.
+/// `(helpers, memoryMax, timeout, interruptId, stack, isReplaced)`: a new realm, its limits in bytes and milliseconds; see
+/// `Helpers`. JavaScript keeps these, and whatever functions and buffers the realm has: a realm that nobody has is collected.
+/// `isReplaced`: it is a generation's.
 pub fn realm_create(env: Env, a: &Arguments) -> Res<Value> {
     let helper = |name| {
         env.get_named(a[0], name)
@@ -45,7 +46,9 @@ pub fn realm_create(env: Env, a: &Arguments) -> Res<Value> {
     let timeout = limit(a[2])?.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
     let id = limit(a[3])?.map(|id| id as u64);
     let stack = limit(a[4])?.map_or(STACK_BYTES, |bytes| bytes as usize);
-    env.external(Realm::new(env, helpers, cap, timeout, id, stack))
+    let is_replaced = env.is(a[5], Kind::Boolean) && env.to_bool(a[5])?;
+    let realm = Realm::new(env, helpers, cap, timeout, id, stack, is_replaced);
+    env.external(realm)
 }
 
 pub fn realm_release(env: Env, a: &Arguments) -> Res<Value> {

@@ -145,6 +145,10 @@ pub struct Realm {
     lineage: RefCell<Vec<u64>>,
     /// Functions that got an object in this generation.
     late: RefCell<Vec<usize>>,
+    /// Another one takes its place before long, and its memory goes then.
+    is_replaced: bool,
+    /// Its memory when V8's collector was first told of it.
+    first_bytes: Cell<Option<usize>>,
     /// Memory reported to V8's collector.
     reported: Cell<i64>,
     /// As many refusals of growth there had been when the last call began.
@@ -166,6 +170,7 @@ impl Realm {
         timeout: Option<Duration>,
         id: Option<u64>,
         stack: usize,
+        is_replaced: bool,
     ) -> Rc<Self> {
         let mut store = Store::default();
         store.memory_cap = memory_cap;
@@ -189,6 +194,8 @@ impl Realm {
             generation: Cell::new(0),
             lineage: RefCell::default(),
             late: RefCell::default(),
+            is_replaced,
+            first_bytes: Cell::new(None),
             reported: Cell::new(0),
             refusals: Cell::new(memory::refusals()),
             failed: Cell::new(false),
@@ -715,10 +722,21 @@ impl Realm {
 
     // Life and death.
 
-    /// Tells V8 how much lies behind this realm, so that it collects when much does.
+    /// Tells V8 how much lies behind this realm, so that it collects when much does. Of a generation's, whose memory does not
+    /// wait for that, it is told what a forgotten sandbox would hold: little of a linear memory is ever touched, and all of
+    /// it, for each generation anew, would make V8 collect all the time.
     pub fn report(&self) {
-        let now = self.store.look(|store| store.unshared_bytes() as i64);
-        let now = now.unwrap_or(0);
+        let bytes = self.store.look(|store| store.unshared_bytes());
+        let bytes = bytes.unwrap_or(0);
+        let now = match self.is_replaced && bytes > 0 {
+            true => {
+                // What it grows by it has asked for.
+                let first = self.first_bytes.get().unwrap_or(bytes).min(bytes);
+                self.first_bytes.set(Some(first));
+                Env::touched(first) + (bytes - first) as i64
+            }
+            false => bytes as i64,
+        };
         let delta = now - self.reported.replace(now);
         if delta != 0 {
             self.env.adjust_external_memory(delta);
