@@ -101,7 +101,9 @@ const packageOf = (name) => name.split(' ')[0]
 
 async function all () {
   const only = option('only')?.split(',')
-  const results = {}
+  const out = option('out')
+  // What an earlier run gave of other cases stays.
+  const results = out !== undefined && fs.existsSync(out) ? JSON.parse(fs.readFileSync(out, 'utf8')) : {}
   for (const [name, { file, options, refused, native }] of Object.entries(CASES)) {
     const version = versionOf(packageOf(name))
     if ((only && !only.includes(name)) || version === undefined) continue
@@ -114,9 +116,9 @@ async function all () {
     const why = refused ? (got.refused ? `refused by name: ${refused}` : 'not refused') : got.error ? got.error.split('\n')[0] : plain.error ? `plain Node: ${plain.error.split('\n')[0]}` : equal ? 'equal' : got.calls > 0 ? 'another result' : 'nothing ran in emvm'
     const rewind = refused ? undefined : rewound.error ? rewound.error.split('\n')[0] : rewound.state !== 'on' ? rewound.rewindReason : isEqual(rewound) ? 'yes' : 'another result'
     results[name] = { version, file, options, native, ok: refused ? got.refused === true : Boolean(equal), why, host: got.host, calls: got.calls, recycleMs: got.recycleMs, rewind, rewindMs: rewound.recycleMs }
+    if (out !== undefined) fs.writeFileSync(out, JSON.stringify(results, null, 1))
     console.log(results[name].ok ? 'ok  ' : 'FAIL', name, got.host ?? '', got.calls ?? '', why, '| rewound:', rewind ?? '')
   }
-  if (option('out')) fs.writeFileSync(option('out'), JSON.stringify(results, null, 1))
   console.log(`${Object.values(results).filter(({ ok }) => ok).length} of ${Object.keys(results).length} as they should be; ${Object.values(results).filter(({ rewind }) => rewind === 'yes').length} rewound and equal`)
 }
 
