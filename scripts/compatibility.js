@@ -26,7 +26,7 @@ function wrapperTable (wrappers) {
 The same for packages that are opened by what their users load: their own entry, a wrapper around glue in a dependency, a module made by wasm-bindgen. *calls*: how often the package called into
 WebAssembly in emvm (\`vm.stats().calls\`): where it is not 0, the package ran inside. ${Object.values(wrappers).filter(({ ok }) => ok).length} of ${rows.length} are as they should be.
 *rewound*: milliseconds of the recycle with \`rewind: true\` ([rewind](rewind.md)), right after a job, where five generations with different work left behind in each gave what plain Node gives:
-${Object.values(wrappers).filter(({ rewind }) => rewind === 'yes').length} packages; else the step that stopped it.
+${Object.values(wrappers).filter(({ rewind }) => rewind === 'yes').length} packages; else the step that stopped it. Empty: not run, or refused by name.
 
 | package | version | file | options | host | calls | recycle | rewound | result |
 | --- | --- | --- | --- | --- | --: | --: | --- | --- |
