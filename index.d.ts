@@ -290,6 +290,29 @@ export class Checkpoint {
   readonly bytes: number
 
   /**
+   * A number that `open(source, { from })` takes in any thread of the process, for as long as the checkpoint is neither disposed nor
+   * collected, and its thread runs.
+   * @throws {@link UnsupportedError} where it cannot leave its sandbox: on the glue host, or where it holds a JavaScript value (a C++
+   * object that JavaScript has, a function in the table, a device); the message says which
+   * @throws {@link DisposedError} after `dispose`
+   * @example
+   * worker.postMessage({ from: point.handle })
+   * @since 0.1.0
+   */
+  readonly handle: number
+
+  /**
+   * Writes it to a file, for `open(source, { image: file })` in another process. What has the file's name is replaced at once, never
+   * written to.
+   * @throws {@link UnsupportedError} (as a rejection) where it cannot leave its sandbox, as for `handle`
+   * @throws {@link OptionError} (as a rejection) when the file cannot be written
+   * @example
+   * await point.save('/var/cache/app/model.emvm')
+   * @since 0.1.0
+   */
+  save (file: string | URL): Promise<void>
+
+  /**
    * Gives its memory back, but for what other checkpoints and the running generation have of it. A generation that began there goes
    * on. Twice is once.
    * @example
@@ -444,6 +467,23 @@ export interface OpenOptions<T = any> {
    * @default a private folder in the user's cache folder (`EMVM_CACHE_DIR`)
    */
   cache?: string | false
+
+  /**
+   * Native host: a checkpoint of another sandbox of the same source, or its `handle` from any thread of the process. The sandbox starts
+   * there: neither start-up nor `warmUp` runs, and recycles without `from` go back there. Options that start-up can see (`env`, `args`,
+   * `mounts`, `stdin`, `memory.max`, names in `imports`) and the time zone must be those of the checkpoint's sandbox: another one is
+   * refused with {@link OptionError}.
+   * @default none
+   */
+  from?: Checkpoint | number
+
+  /**
+   * Native host: the same from a file of {@link Checkpoint.save}, also of another process. The file must belong to this user or to root, and
+   * nobody else may write to it; a file that is damaged, of another version of emvm or does not fit is refused with {@link OptionError}.
+   * Its pages are mapped: it must be replaced, not changed, as long as a process has it open.
+   * @default none
+   */
+  image?: string | URL
 
   /**
    * Called with the module after start-up, before the image is taken. What it loads is part of every generation,

@@ -2,11 +2,13 @@
 
 // Images of a sandbox's instance that its user takes. What they hold is the host's: a host that can take them has
 //
-//   checkpoint()          an image of the instance as it is now: `{ bytes, dispose() }`
+//   checkpoint()          an image of the instance as it is now: `{ bytes, dispose() }`, and on the native host `native`, `handle` and `save(file)`
 //   recycle(point), recycleAsync(point), compareWithImage(point)      as without: `undefined` is the image of the start
 
+const path = require('node:path')
+const { fileURLToPath } = require('node:url')
 const { inspect } = require('node:util')
-const { DisposedError, OptionError } = require('./errors')
+const { DisposedError, OptionError, UnsupportedError } = require('./errors')
 
 const KEY = Symbol('made by Sandbox.checkpoint()')
 
@@ -63,6 +65,21 @@ class Checkpoint {
 
   get bytes () { return this.#held.point === undefined ? 0 : this.#held.point.bytes }
 
+  get handle () {
+    const point = this.#live()
+    if (point.handle === undefined) throw new UnsupportedError('handle: only checkpoints of the native host can be opened elsewhere')
+    return point.handle
+  }
+
+  async save (file) {
+    const point = this.#live()
+    const accepted = 'the path or file: URL of the file to write'
+    const target = pathOf(file)
+    if (target === undefined) throw new OptionError(`save(file): file is ${inspect(file, { depth: 0 })}: expected ${accepted}.`, { option: 'file', value: file, accepted })
+    if (point.save === undefined) throw new UnsupportedError('save(): only checkpoints of the native host can be saved')
+    await point.save(target)
+  }
+
   dispose () {
     dropped.unregister(this)
     give(this.#held)
@@ -74,6 +91,17 @@ class Checkpoint {
     const shown = { sandbox: this.#sandbox.name, bytes: this.bytes, disposed: this.#held.point === undefined }
     return `Checkpoint ${inspect(shown, { ...options, depth })}`
   }
+}
+
+function pathOf (file) {
+  if (file instanceof URL || (typeof file === 'string' && file.startsWith('file:'))) {
+    try {
+      return fileURLToPath(file)
+    } catch {
+      return undefined
+    }
+  }
+  return typeof file === 'string' && file !== '' && !file.includes('\0') ? path.resolve(file) : undefined
 }
 
 // `pointOf(checkpoint, sandbox)`: the host's point, where it is of that sandbox.

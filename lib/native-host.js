@@ -6,9 +6,10 @@ const { load } = require('./binding')
 const { Facade } = require('./facade')
 const { isLate } = require('./facade/fragment')
 const { drop, keep, forget } = require('./facade/keep')
-const { BusyError, StartError, UnsupportedError } = require('./errors')
+const { BusyError, OptionError, StartError, UnsupportedError } = require('./errors')
 const { Failures } = require('./realm/failures')
 const { warmUp } = require('./warm-up')
+const { isCheckpoint, pointOf } = require('./checkpoint')
 const { notNative, userImports } = require('./choose')
 
 class NativeHost {
@@ -133,6 +134,34 @@ class NativePoint {
     this.bytes = native.bytes
   }
 
+  // Why nobody else can start from it.
+  #boundBy () {
+    const ran = this.native.ranJavascript() ? "JavaScript of the package ran during start-up, and may have kept something" : undefined
+    return this.native.boundBy() ?? ran ?? this.#facade.boundBy(this.javascript) ?? undefined
+  }
+
+  #checkFree (what) {
+    const reason = this.#boundBy()
+    if (reason !== undefined) throw new UnsupportedError(`${what}: the checkpoint cannot leave its sandbox: ${reason}`)
+  }
+
+  // For `open(source, { from })`.
+  get free () {
+    this.#checkFree('from')
+    return this.native
+  }
+
+  get handle () {
+    this.#checkFree('handle')
+    return this.native.handle()
+  }
+
+  async save (file) {
+    this.#checkFree('save()')
+    const failure = await this.native.save(file)
+    if (failure !== null) throw new OptionError(`save(file): '${file}' cannot be written: ${failure}`, { option: 'file', value: file, accepted: 'the path of a file that can be written' })
+  }
+
   check (facade) {
     if (facade === this.#facade) return
     throw new UnsupportedError('from: the checkpoint is of a module object that was made anew since, because something of it was frozen')
@@ -159,6 +188,7 @@ async function startNative ({ program, facts, path }, options) {
     lenient: options.host === 'native',
     userImports: users.map(({ name }) => name)
   }
+  const origin = options.opensImage !== undefined ? await options.opensImage : originOf(options.from)
   const sandbox = new native.Sandbox(program, settings)
   /** @type {any} */
   let facade
@@ -167,7 +197,7 @@ async function startNative ({ program, facts, path }, options) {
     const { looksAtClasses } = facade
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()
-    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options))
+    sandbox.start(Boolean(facts.noInitialRun || facade.module.noInitialRun), argumentsOf(facade.module, options), origin)
     facade.heap.forget()
     await facade.beforeMain()
     if (looksAtClasses) sandbox.setImports(facade.importFunctions())
@@ -182,17 +212,38 @@ async function startNative ({ program, facts, path }, options) {
     sandbox.instantiate()
     await unlessFailed(failures, isLate(facts) ? failures.adopt(begin) : begin())
     const host = new NativeHost(sandbox, facade)
-    if (options.warmUp) await unlessFailed(failures, warmUp(options.warmUp, host.exports))
-    sandbox.takeImage(Boolean(options.warmUp))
+    // What it starts from is warm.
+    const isWarm = Boolean(options.warmUp) && origin === undefined
+    if (isWarm) {
+      facade.beforeWarmUp()
+      await unlessFailed(failures, warmUp(options.warmUp, host.exports))
+      facade.afterWarmUp()
+    }
+    sandbox.takeImage(isWarm)
     facade.heap.forget()
     facade.seal()
     return host
   } catch (error) {
+    if (options.image !== undefined && error !== null && typeof error === 'object' && error.option === 'from') Object.assign(error, { option: 'image', value: options.image })
     sandbox.dispose()
     if (facade) facade.end()
     forget(sandbox)
     throw error
   }
+}
+
+// What a sandbox starts from.
+function originOf (from) {
+  if (from === undefined) return undefined
+  if (isCheckpoint(from)) {
+    const point = pointOf(from)
+    if (point.native === undefined) throw new UnsupportedError('from: the checkpoint is of the glue host, where it cannot leave its sandbox')
+    return point.free
+  }
+  const accepted = 'a Checkpoint, or the handle of one that is neither disposed nor collected, in whatever thread'
+  const point = load().pointOf(from)
+  if (point === null) throw new OptionError(`Option 'from' is ${from}: expected ${accepted}.`, { option: 'from', value: from, accepted })
+  return point
 }
 
 // What the package's own JavaScript began and nobody waits for may fail as well.

@@ -148,15 +148,20 @@ async function open (source, given) {
 }
 
 // `unwatched`: why allocations are not seen, where they were to be.
-async function start (source, options, unwatched) {
+async function start (source, given, unwatched) {
+  const options = given.image === undefined ? given : { ...given, opensImage: imageOf(given.image) }
   const opened = await openProgram(source, options, true)
   await room()
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
+  const startsFrom = ['from', 'image'].find((name) => options[name] !== undefined)
+  if (startsFrom !== undefined && choice.host !== 'native') {
+    throw new errors.UnsupportedError(`${startsFrom}: only the native host starts from an image, and this module runs on the glue host: ${choice.reasons.join('; ')}`)
+  }
   const startHost = choice.host === 'native' ? startNative : startGlue
   const host = await startHost(opened, options).catch((cause) => {
     // Some of what keeps the native host from running a module shows when it runs.
-    if (choice.host === 'native' && options.host === 'auto' && opened.facts.hasGlue && cause instanceof errors.UnsupportedError && cause.reasons) {
+    if (choice.host === 'native' && options.host === 'auto' && startsFrom === undefined && opened.facts.hasGlue && cause instanceof errors.UnsupportedError && cause.reasons) {
       return startGlue(opened, options)
     }
     // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
@@ -166,7 +171,7 @@ async function start (source, options, unwatched) {
   })
   checkPolicy(host, options)
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
-  const twin = () => start(source, { ...options, trackLeaks: 'allocations' })
+  const twin = () => start(source, { ...given, from: undefined, image: undefined, trackLeaks: 'allocations' })
   return new Sandbox(host, options, opened, { allocations, twin, unwatched })
 }
 
@@ -175,6 +180,18 @@ async function startGlue (opened, options) {
   const { program } = opened
   if (program.tier === 'baseline') await load().optimiseProgram(program)
   return require('./realm').startGlue(opened, options)
+}
+
+// The image in a file. It is looked at beside the source.
+function imageOf (file) {
+  const opened = load().openImageFile(file).then((found) => {
+    if (typeof found !== 'string') return found
+    const accepted = 'a file that Checkpoint.save wrote'
+    throw new errors.OptionError(`Option 'image' is '${file}', which cannot be used: ${found}.`, { option: 'image', value: file, accepted })
+  })
+  // It is looked for later.
+  opened.catch(() => {})
+  return opened
 }
 
 // A bound that a fresh instance reaches would make each `isReady()` recycle, whatever was left behind.

@@ -5,6 +5,7 @@
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { types, inspect } = require('node:util')
+const { isCheckpoint } = require('./checkpoint')
 const { OptionError } = require('./errors')
 
 const MAX_MEMORY = 2 ** 32
@@ -213,6 +214,11 @@ const RULES = {
   module: object,
   cache: folder,
   warmUp: func('a function that takes the module'),
+  from: (value, name) => isCheckpoint(value) || (Number.isSafeInteger(value) && value > 0) ? value : refuse(name, value, 'a Checkpoint, or the handle of one'),
+  image: (value, name) => {
+    if (value instanceof URL || (typeof value === 'string' && value.startsWith('file:'))) return fileUrl(value, name)
+    return typeof value === 'string' && value !== '' && !value.includes('\0') ? path.resolve(value) : refuse(name, value, 'the path or file: URL of a file that Checkpoint.save wrote')
+  },
   rewind: (value, name) => typeof value === 'boolean' || value === 'auto' ? value : refuse(name, value, "true, false or 'auto'"),
   trackLeaks: (value, name) => typeof value === 'boolean' || value === 'allocations' ? value : refuse(name, value, "true, false or 'allocations'"),
   threads: count,
@@ -246,7 +252,11 @@ function apply (options, rules, defaults) {
   return result
 }
 
-const openOptions = (options) => apply(options, RULES, DEFAULTS)
+function openOptions (given) {
+  const options = apply(given, RULES, DEFAULTS)
+  if (options.from !== undefined && options.image !== undefined) refuse('image', options.image, "nothing where `from` is given: a sandbox starts from one of them")
+  return options
+}
 
 const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imports, cache: folder, rewind: boolean }, { host: 'auto' })
 

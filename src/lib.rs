@@ -12,6 +12,7 @@ pub mod engine;
 pub mod instance;
 pub mod memory;
 pub mod program;
+mod saved;
 pub mod webassembly;
 
 // A few inputs of each fuzz target are unit tests.

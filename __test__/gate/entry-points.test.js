@@ -54,6 +54,7 @@ test('only the checked layer calls Node-API, and only the gate has the state', (
 const CONSTANT = {
   js_imports: 'set by the sandbox when it starts and when its fragment is made anew',
   missing: 'what the program lacks',
+  user_imports: 'how many of js_imports the user gave',
   _shared: 'a marker of the type'
 }
 

@@ -36,6 +36,17 @@ class Changes {
   // From here on writes count. Those of start-up do not.
   begin () { this.#isOn = true }
 
+  // What was written since stays.
+  forget () {
+    this.#isOn = this.#isComplete = false
+    this.#log = []
+    this.#known = new Map()
+    this.#fresh = []
+    this.#tracked = this.#other = undefined
+  }
+
+  get isEmpty () { return this.#log.length === 0 }
+
   // Code that runs anew for a generation is start-up.
   pause () {
     this.#isOn = false

@@ -56,8 +56,12 @@ class State {
   save () { return this.#isMade && this.#imageOf !== undefined ? this.#imageOf(this.#value) : this.#image }
 
   // It is as start-up left it.
-  isStart (saved) {
-    return isDeepStrictEqual(saved, this.#start !== undefined || this.#imageOf === undefined ? this.#start : this.#imageOf(this.#make()))
+  isStart (saved) { return this.isSame(saved, this.#start) }
+
+  // One that was not made is as it would be.
+  isSame (saved, other) {
+    const whole = (image) => image !== undefined || this.#imageOf === undefined ? image : this.#imageOf(this.#make())
+    return isDeepStrictEqual(whole(saved), whole(other))
   }
 
   // Why it cannot be saved now.
@@ -146,6 +150,17 @@ class Generations {
       if (saved !== undefined) states.set(state.name, saved)
     }
     return { states, past: this.eras.checkpoint() }
+  }
+
+  // All as it is now, for `changedSince`.
+  mark () { return new Map([...this.#states.values()].map((state) => [state, state.save()])) }
+
+  // The name of a state that is another one now.
+  changedSince (mark) {
+    for (const state of this.#states.values()) {
+      if (!state.isCache && !state.isSame(state.save(), mark.get(state))) return state.name
+    }
+    return undefined
   }
 
   // The name of a state that is not as start-up left it, among what was saved.

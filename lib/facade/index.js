@@ -42,6 +42,9 @@ class Facade {
   // What pre-js added to the module object.
   #ofPre = []
   #replaced
+  // What JavaScript was before a warm-up, and what of it that has changed.
+  #cold
+  #warmed
 
   // `failures`: those of start-up.
   constructor (sandbox, facts, options, failures) {
@@ -107,6 +110,25 @@ class Facade {
     this.changes.begin()
   }
 
+  // Another sandbox that starts from where this is warm finds what C++ has, not what JavaScript was given meanwhile.
+  beforeWarmUp () {
+    this.#cold = { generations: this.generations.mark(), written: this.surroundings.isWritten, timers: this.surroundings.loop.held.length }
+    this.surroundings.isWritten = false
+    this.changes.begin()
+  }
+
+  afterWarmUp () {
+    const { generations, written, timers } = this.#cold
+    const name = this.generations.changedSince(generations)
+    const { isWritten, loop } = this.surroundings
+    if (name !== undefined) this.#warmed = `JavaScript keeps something of the warm-up (${name})`
+    else if (!this.changes.isEmpty) this.#warmed = 'the JavaScript of the package changed its module object in the warm-up'
+    else if (isWritten || loop.held.length !== timers) this.#warmed = 'the JavaScript of the package set timers or globals in the warm-up'
+    this.surroundings.isWritten ||= written
+    this.#cold = undefined
+    this.changes.forget()
+  }
+
   // A generation has ended: all that JavaScript kept of it goes. False: something was frozen, so that the facade has to be made anew.
   leave (point) {
     // First: among what it puts back may be what a state brings back.
@@ -130,6 +152,7 @@ class Facade {
 
   // What of it only this facade has, in words.
   boundBy ({ generations, changes, surroundings }) {
+    if (this.#warmed !== undefined) return this.#warmed
     const name = this.generations.changed(generations)
     if (name !== undefined) return `JavaScript keeps something (${name})`
     if (changes !== undefined) return 'the JavaScript of the package changed its module object'

@@ -2,12 +2,14 @@
 
 use super::addon::SandboxObject;
 use super::{errors, node_api};
-use crate::instance::{Image, Instance};
+use crate::instance::{Image, Instance, open_image, save_image};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -73,6 +75,12 @@ impl PointHandle {
         Ok(self.image()?.ran_javascript())
     }
 
+    /// Writes it to a file; gives why it could not.
+    #[napi(ts_return_type = "Promise<string | null>", catch_unwind)]
+    pub fn save(&self, path: String) -> Result<AsyncTask<SaveTask>> {
+        Ok(AsyncTask::new(SaveTask(self.image()?, path.into())))
+    }
+
     /// A number for `pointOf` in any thread of the process, good until the checkpoint is given up.
     #[napi(catch_unwind)]
     pub fn handle(&self) -> Result<f64> {
@@ -93,6 +101,50 @@ impl PointHandle {
 pub fn point_of(number: f64) -> Option<PointHandle> {
     let found = NUMBERED.lock().get(&(number as u64))?.upgrade();
     found.map(PointHandle::new)
+}
+
+pub struct SaveTask(Arc<Image>, PathBuf);
+
+impl Task for SaveTask {
+    type Output = Option<String>;
+    type JsValue = Option<String>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        Ok(save_image(&self.0, &self.1).err().map(|e| e.to_string()))
+    }
+
+    fn resolve(&mut self, _: Env, failure: Self::Output) -> Result<Self::JsValue> {
+        Ok(failure)
+    }
+}
+
+pub struct OpenTask(PathBuf);
+
+impl Task for OpenTask {
+    type Output = std::result::Result<Arc<Image>, String>;
+    type JsValue = Either<PointHandle, String>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        // No file takes the process down.
+        let opened = catch_unwind(AssertUnwindSafe(|| open_image(&self.0)));
+        Ok(match opened {
+            Ok(opened) => opened.map_err(|e| e.to_string()),
+            Err(_) => Err("it is damaged".into()),
+        })
+    }
+
+    fn resolve(&mut self, _: Env, opened: Self::Output) -> Result<Self::JsValue> {
+        Ok(match opened {
+            Ok(image) => Either::A(PointHandle::new(image)),
+            Err(reason) => Either::B(reason),
+        })
+    }
+}
+
+/// The image in a file, or why there is none.
+#[napi(ts_return_type = "Promise<Point | string>", catch_unwind)]
+pub fn open_image_file(path: String) -> AsyncTask<OpenTask> {
+    AsyncTask::new(OpenTask(path.into()))
 }
 
 #[napi]

@@ -295,3 +295,19 @@ pub trait Js {
 pub fn throw(js: &dyn Js, value: JsValue) -> Unwind {
     Unwind::Js(js.keep_error(value).0)
 }
+
+// How these are kept in an image's file.
+use crate::saved::{saved_enum, saved_struct};
+saved_enum!(ViewKind { 0 I8, 1 U8, 2 I16, 3 U16, 4 I32, 5 U32, 6 F32, 7 F64, 8 I64, 9 U64 ; ; });
+saved_enum!(TimerKind { 0 Timeout, 1 Interval, 2 Immediate, 3 Microtask ; ; });
+saved_struct!(HandleRef { id, key });
+
+impl crate::saved::Saved for JsRef {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+    /// JavaScript values are of one sandbox.
+    fn load(_: &mut &[u8]) -> Option<Self> {
+        None
+    }
+}

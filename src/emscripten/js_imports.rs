@@ -29,6 +29,7 @@ pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         )));
     };
     rt.ran_javascript = true;
+    rt.ran_package |= a.index() as usize >= rt.user_imports;
     let js = rt.js();
     let scope = js.open_scope();
     let called = call(rt, a, function);

@@ -249,3 +249,26 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
         expect_blockers,
     ),
 ];
+
+crate::saved::saved_struct!(MainLoop {
+    function,
+    mode,
+    value,
+    turned,
+    next,
+    revision,
+    blockers,
+    expected_blockers
+});
+crate::saved::saved_struct!(Function { callback, argument });
+crate::saved::saved_struct!(Blocker {
+    callback,
+    argument,
+    name
+});
+
+impl MainLoop {
+    pub(super) fn on_another_clock(&mut self) {
+        self.turned = None;
+    }
+}

@@ -71,8 +71,14 @@ pub struct Runtime {
     pub js: Rc<dyn js::Js>,
     /// The JavaScript functions that answer imports, by the number in [`Args::index`].
     pub js_imports: Vec<Option<js::JsRef>>,
+    /// How many of them are the user's: those come first.
+    pub user_imports: usize,
     /// One of them was called.
     pub ran_javascript: bool,
+    /// One of the package's own was.
+    pub ran_package: bool,
+    /// The same during start-up, a warm-up included.
+    pub ran_at_start: bool,
     /// Unresolved imports: module, name, signature.
     pub missing: Vec<(String, String, String)>,
     /// The number of this instance in its sandbox: 0 until the image is taken, then from 1.
@@ -106,7 +112,10 @@ impl Runtime {
             timers: timers::Timers::default(),
             js,
             js_imports: Vec::new(),
+            user_imports: 0,
             ran_javascript: false,
+            ran_package: false,
+            ran_at_start: false,
             missing: Vec::new(),
             generation: 0,
             eras: Eras::default(),

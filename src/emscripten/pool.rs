@@ -1,5 +1,6 @@
 //! Numbered entries that images can put back; going back to the same one again costs what changed.
 
+use crate::saved::Saved;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The state of a [`Pool`] when the image was taken.
@@ -18,6 +19,25 @@ impl<T> PoolImage<T> {
     pub fn id(&self) -> u64 {
         self.id
     }
+}
+
+impl<T: Saved> Saved for PoolImage<T> {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.items.save(out);
+        self.free.save(out);
+    }
+    fn load(from: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            id: new_id(),
+            items: Saved::load(from)?,
+            free: Saved::load(from)?,
+        })
+    }
+}
+
+fn new_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl<T> Default for PoolImage<T> {
@@ -122,8 +142,7 @@ impl<T: Clone> Pool<T> {
     }
     /// The state now; from here on changes are noted.
     pub fn snapshot(&mut self, copy: impl FnMut(&T) -> T) -> PoolImage<T> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let id = new_id();
         self.note_changes_from_here(id);
         PoolImage {
             id,

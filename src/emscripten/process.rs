@@ -165,3 +165,24 @@ impl Runtime {
         self.fs.reset();
     }
 }
+
+crate::saved::saved_struct!(Mapping {
+    addr,
+    len,
+    flags,
+    fd,
+    offset
+});
+crate::saved::saved_struct!(Process {
+    mappings,
+    umask,
+    variables,
+    getenv_memory,
+    environ_memory,
+    clock_start,
+    zone_set,
+    tm_memory,
+    thread_values,
+    at_exit,
+    refused_growth
+});

@@ -57,6 +57,7 @@ use super::{
     Process, Runtime, embind, emval, exceptions::Exceptions, fs, functions, timers::Timers,
 };
 use crate::engine::TableImage;
+use crate::saved::Saved;
 use std::sync::Arc;
 
 /// The host's own state right after start-up, or at a checkpoint.
@@ -70,7 +71,7 @@ pub struct StateImage {
     fs_needs_host: bool,
     /// Descriptors of real files are open.
     fs_is_real: bool,
-    /// JavaScript of the package's own answered a call.
+    /// JavaScript of the package's own answered a call of start-up.
     ran_javascript: bool,
     /// Start-up called JavaScript, printed, or looked at real files: another sandbox has to do that too.
     is_seen: bool,
@@ -110,7 +111,7 @@ impl StateImage {
         self.embind.bound_by().or_else(|| self.emval.bound_by())
     }
 
-    /// The package's own JavaScript has run, which may keep something.
+    /// The package's own JavaScript ran during start-up, and may have kept something.
     pub fn ran_javascript(&self) -> bool {
         self.ran_javascript
     }
@@ -125,6 +126,37 @@ impl StateImage {
     /// Bytes that it takes, without the contents of files, which it shares.
     pub fn bytes(&self) -> usize {
         self.embind.bytes() + self.emval.bytes()
+    }
+}
+
+/// Only of images that nothing ties to their sandbox.
+impl Saved for StateImage {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.exceptions.save(out);
+        self.embind.save(out);
+        self.emval.save(out);
+        self.fs.save(out);
+        self.process.save(out);
+        self.timers.save(out);
+    }
+    fn load(from: &mut &[u8]) -> Option<Self> {
+        let mut state = StateImage {
+            exceptions: Saved::load(from)?,
+            embind: Saved::load(from)?,
+            emval: Saved::load(from)?,
+            functions: functions::Image::default(),
+            fs: Saved::load(from)?,
+            fs_needs_host: false,
+            fs_is_real: false,
+            ran_javascript: false,
+            is_seen: true,
+            process: Saved::load(from)?,
+            timers: Saved::load(from)?,
+        };
+        // They counted from something in another process.
+        state.process.clock_start = None;
+        state.timers.on_another_clock();
+        Some(state)
     }
 }
 
@@ -148,7 +180,7 @@ impl Runtime {
             fs,
             fs_needs_host: self.fs.needs_host(),
             fs_is_real: self.fs.has_real_files(),
-            ran_javascript: self.ran_javascript,
+            ran_javascript: self.ran_at_start,
             is_seen: self.ran_javascript || self.fs.has_printed() || self.fs.used_mounts(),
             embind: self.embind.snapshot(&*js),
             emval: self.emval.snapshot(&*js),

@@ -373,3 +373,31 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_emscripten_runtime_keepalive_clear", keepalive_clear),
     ("emscripten_sleep", needs_asyncify),
 ];
+
+crate::saved::saved_enum!(Task {
+    0 Call, 1 TimeoutLoop, 2 ImmediateLoop, 3 Alarm, 4 Itimer, 5 Turn ; ; 6 Frame { repeats }
+});
+crate::saved::saved_struct!(Timer {
+    task,
+    kind,
+    ms,
+    every,
+    callback,
+    data,
+    counted
+});
+crate::saved::saved_struct!(Timers {
+    list,
+    last_id,
+    next_frame,
+    main_loop,
+    keepalive
+});
+
+impl Timers {
+    /// Of another process, whose clock was another one.
+    pub fn on_another_clock(&mut self) {
+        self.next_frame = 0.0;
+        self.main_loop.on_another_clock();
+    }
+}

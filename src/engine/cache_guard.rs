@@ -100,7 +100,7 @@ pub(super) fn note_cache(folder: &Path) {
 }
 
 /// Whether a module of this process may write to a cache folder now, however it got there since.
-pub(super) fn is_writable(folder: &Path) -> bool {
+pub fn is_writable(folder: &Path) -> bool {
     let writable = WRITABLE.lock();
     if writable.is_empty() {
         return false;

@@ -39,7 +39,7 @@ pub use allocations::{
 };
 pub use args::Args;
 pub use cache::{Cache, Cached, Claim, Claimed};
-pub use cache_guard::WritableFolder;
+pub use cache_guard::{WritableFolder, is_writable};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use compiled::Compiled;
 pub use host_function::HostFn;

@@ -645,3 +645,14 @@ impl Wasm {
         Err(Unwind::out_of_bounds())
     }
 }
+
+impl crate::saved::Saved for TableImage {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+    fn load(from: &mut &[u8]) -> Option<Self> {
+        Some(Self(crate::saved::Saved::load(from)?))
+    }
+}
+crate::saved::saved_struct!(Entries { len, set });
+crate::saved::saved_enum!(Entry { 0 Null ; 1 Export(name), 2 Born(index), 3 Host(number) ; });

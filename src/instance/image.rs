@@ -4,6 +4,7 @@ use super::StartError;
 use crate::emscripten::{Eras, Lineage, Runtime, StateImage};
 use crate::engine::TableImage;
 use crate::memory::{self, RecycleOutcome};
+use crate::saved::Saved;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Weak};
@@ -29,7 +30,7 @@ pub struct Origin {
     /// Its code tells of allocations.
     pub watched: bool,
     /// A hash for each thing that start-up could see, by its name.
-    pub seen: Vec<(&'static str, [u8; 32])>,
+    pub seen: Vec<(String, [u8; 32])>,
 }
 
 impl Origin {
@@ -105,6 +106,31 @@ impl Image {
             lineage: runtime.eras.checkpoint(),
             origin,
         }
+    }
+
+    /// The pages of its memory.
+    pub(super) fn memory(&self) -> Option<&memory::Image> {
+        self.memory.as_deref()
+    }
+
+    /// All but the memory, as bytes.
+    pub(super) fn save_state(&self, out: &mut Vec<u8>) {
+        self.globals.save(out);
+        self.table.save(out);
+        self.state.save(out);
+        self.origin.save(out);
+    }
+
+    /// An image from a file.
+    pub(super) fn load_state(memory: Option<memory::Image>, from: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            memory: memory.map(Arc::new),
+            globals: Saved::load(from)?,
+            table: Saved::load(from)?,
+            state: Saved::load(from)?,
+            lineage: Lineage::start(),
+            origin: Saved::load(from)?,
+        })
     }
 
     /// Whether sandboxes that start in the same way, also of other threads, can start from it.
@@ -231,3 +257,9 @@ impl Image {
 fn table_refused() -> StartError {
     StartError::Link("the function table could not grow to what it was".into())
 }
+
+crate::saved::saved_struct!(Origin {
+    program,
+    watched,
+    seen
+});

@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod image;
+mod image_file;
 mod limits;
 mod startup;
 mod stats;
 mod threads;
 
 pub use image::{Image, ImageKey, ImageSlot, Origin};
+pub use image_file::{FileError, open as open_image, save as save_image};
 pub use limits::Interrupter;
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
@@ -174,6 +176,7 @@ impl Instance {
     ///
     /// With `private`, the image is this sandbox's own (a warm-up ran); else other sandboxes of the program share it.
     pub fn take_image(&mut self, private: bool) -> Result<(), StartError> {
+        self.runtime.ran_at_start = self.runtime.ran_package && self.from.is_none();
         if (private || self.image.is_none()) && self.program.restorable().is_ok() {
             let origin = self.origin();
             let image = Arc::new(Image::take(&mut self.runtime, origin)?);

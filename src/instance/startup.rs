@@ -86,9 +86,9 @@ impl From<Unwind> for StartError {
 
 impl Settings {
     /// A hash of each thing that start-up can see, by the name that users have for it.
-    pub fn seen(&self) -> Vec<(&'static str, [u8; 32])> {
+    pub fn seen(&self) -> Vec<(String, [u8; 32])> {
         let hash = |text: String| *blake3::hash(text.as_bytes()).as_bytes();
-        vec![
+        let seen = [
             ("env", hash(format!("{:?}", self.env))),
             ("args", hash(format!("{:?}", self.args))),
             ("mounts", hash(format!("{:?}", self.mounts))),
@@ -105,7 +105,9 @@ impl Settings {
                 "time zone (TZ)",
                 hash(format!("{:?}", std::env::var_os("TZ"))),
             ),
-        ]
+        ];
+        let owned = |(name, hash): (&str, [u8; 32])| (name.to_owned(), hash);
+        seen.map(owned).into()
     }
 
     /// All of it.
@@ -126,6 +128,7 @@ pub fn runtime(
 ) -> Result<(Box<Runtime>, Tier), StartError> {
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
     runtime.js_imports = host.js_imports;
+    runtime.user_imports = settings.user_imports.len();
     let variables = settings.env.iter().cloned();
     runtime
         .env

@@ -36,7 +36,9 @@ pub use foreign::Foreign;
 pub use image::Image;
 pub use leftover::Leftover;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};
-pub use os::{Backend, backend, backend_refusal, descriptor_limit};
+#[cfg(unix)]
+pub use os::user;
+pub use os::{Backend, backend, backend_refusal, descriptor_limit, page_size};
 pub use region::Region;
 pub use residency::Residency;
 pub use shared::{Expected, Shared, SharedAdapter, SharedHost, Unshared, shared_style};

@@ -66,6 +66,21 @@ impl Whole {
         })
     }
 
+    /// `len` bytes of a file of the user's, which must neither change nor shrink.
+    pub fn over(file: std::fs::File, len: usize) -> io::Result<Self> {
+        let file = os::opened(file)?;
+        let window = Window::over(&file, len)?;
+        Ok(Self {
+            file,
+            window,
+            stored: None,
+        })
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.window.bytes()
+    }
+
     fn is_stored(&self, at: usize) -> bool {
         match &self.stored {
             Some(stored) => stored.get(at / os::page_size()).is_some_and(|s| *s),

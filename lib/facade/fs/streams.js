@@ -26,6 +26,7 @@ function makeStreams ({ sandbox, generations, nodes, strings, fail, pathOf }) {
   })), {
     image: (streams) => [...streams].filter(([fd, stream]) => stream.fd === fd).map(([fd, stream]) => [fd, stream, [...stream.ungotten ?? []]]),
     isEager: true,
+    isCache: true,
     stays: false
   })
 

@@ -25,6 +25,8 @@ pub enum Destructor {
     Call(FuncId, u32),
 }
 
+crate::saved::saved_enum!(Destructor { ; 0 Free(at), 1 Call(func, at) ; });
+
 pub type Destructors = SmallVec<[Destructor; 4]>;
 
 pub fn run_destructor(rt: &mut Runtime, destructor: Destructor) -> Result<(), Unwind> {

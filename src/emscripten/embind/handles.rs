@@ -471,3 +471,16 @@ pub fn is_neutered(rt: &Runtime, instance: Inherited) -> bool {
         .and_then(|h| rt.embind.counts.get(h.count))
         .is_none_or(|c| *c == 0)
 }
+
+crate::saved::saved_struct!(Handle {
+    key,
+    serial,
+    ptr,
+    pointer,
+    smart_ptr,
+    smart,
+    count,
+    scheduled,
+    preserve,
+});
+crate::saved::saved_struct!(Inherited { object, handle });

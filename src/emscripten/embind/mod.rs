@@ -337,3 +337,13 @@ impl Runtime {
         }
     }
 }
+
+crate::saved::saved_struct!(Image {
+    reg,
+    handles,
+    counts,
+    live,
+    queue,
+    delay,
+    inherited
+});

@@ -208,3 +208,6 @@ fn store_destructors(rt: &mut Runtime, destructors: Destructors, at: u32) -> Res
     let handle = rt.emval_insert(Value::Destructors(destructors.into_vec()))?;
     rt.wasm.write_u32(at, handle)
 }
+
+crate::saved::saved_struct!(Caller { result, args, kind });
+crate::saved::saved_enum!(Kind { 0 Function, 1 Method, 2 Constructor, 3 Cast ; ; });

@@ -382,3 +382,16 @@ impl Runtime {
         Ok(list)
     }
 }
+
+crate::saved::saved_enum!(Value {
+    0 Vacant
+    ; 1 Number(value), 2 Text(units), 3 Global(name), 4 ModuleProperty(name), 5 Js(reference), 6 Handle(handle, smart),
+      7 View(kind, at, count), 8 Destructors(list)
+    ;
+});
+crate::saved::saved_struct!(Entry { refs, value });
+crate::saved::saved_struct!(Image {
+    entries,
+    callers,
+    texts
+});

@@ -507,3 +507,21 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("getTempRet0", get_temp_ret0),
     ("__throw_exception_with_stack_trace", throw_with_stack_trace),
 ];
+
+crate::saved::saved_struct!(Exceptions {
+    host_allocates,
+    last,
+    uncaught,
+    caught,
+    objects,
+    adjusted,
+    thrown,
+    temp_ret0
+});
+crate::saved::saved_struct!(Object {
+    ty,
+    destructor,
+    refcount,
+    caught,
+    rethrown
+});

@@ -3,6 +3,7 @@
 use super::errno::{Errno, Result};
 use crate::engine::Pace;
 use crate::memory::zeroed;
+use crate::saved::Saved;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -158,6 +159,33 @@ impl Content {
         }
         self.len = len;
         Ok(())
+    }
+}
+
+impl Saved for Content {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.len.save(out);
+        self.chunks.len().save(out);
+        for (at, chunk) in &self.chunks {
+            at.save(out);
+            chunk.len().save(out);
+            out.extend_from_slice(chunk);
+        }
+    }
+    fn load(from: &mut &[u8]) -> Option<Self> {
+        let mut content = Content {
+            len: u64::load(from)?,
+            ..Content::default()
+        };
+        for _ in 0..usize::load(from)? {
+            let at = u64::load(from)?;
+            let len = usize::load(from)?;
+            let (bytes, rest) = from.split_at_checked(len)?;
+            *from = rest;
+            content.stored += len as u64;
+            content.chunks.insert(at, Arc::new(bytes.to_vec()));
+        }
+        Some(content)
     }
 }
 

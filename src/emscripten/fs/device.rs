@@ -153,3 +153,5 @@ impl FileSystem {
         self.end_line(stream)
     }
 }
+
+crate::saved::saved_enum!(Device { 0 Null, 1 Random ; 2 Terminal(which), 3 Custom(id) ; });

@@ -62,3 +62,5 @@ impl Host for Terminal {
         Ok(())
     }
 }
+
+crate::saved::saved_enum!(Stdio { 0 Out, 1 Err ; ; });

@@ -1,6 +1,7 @@
 //! Taking the state's image and going back to it.
 
 use super::{FileSystem, Ino, Rest, node::Node, root_node};
+use crate::saved::Saved;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -145,9 +146,8 @@ impl State {
         self.dirty.is_empty() && !self.rest_dirty
     }
     fn image(&self) -> Image {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         Image {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: new_id(),
             nodes: self.slots.iter().map(|s| s.node.clone()).collect(),
             rest: self.rest.clone(),
         }
@@ -226,4 +226,23 @@ impl FileSystem {
     pub fn is_clean(&self) -> bool {
         self.state.is_clean()
     }
+}
+
+impl Saved for Image {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.nodes.save(out);
+        self.rest.save(out);
+    }
+    fn load(from: &mut &[u8]) -> Option<Self> {
+        Some(Image {
+            id: new_id(),
+            nodes: Saved::load(from)?,
+            rest: Saved::load(from)?,
+        })
+    }
+}
+
+fn new_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }

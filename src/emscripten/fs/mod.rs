@@ -20,6 +20,21 @@ mod ops;
 mod path;
 mod pipe;
 mod streams;
+crate::saved::saved_struct!(Rest {
+    free,
+    next_id,
+    streams,
+    cwd,
+    devices,
+    lines,
+    stdin_position,
+    ignore_permissions,
+    next_device,
+    stored,
+    nodes,
+    named
+});
+
 #[cfg(test)]
 mod tests;
 

@@ -193,6 +193,22 @@ impl From<&Node> for Stat {
     }
 }
 
+crate::saved::saved_struct!(Node {
+    id,
+    parent,
+    name,
+    mode,
+    rdev,
+    atime,
+    mtime,
+    ctime,
+    linked,
+    body
+});
+crate::saved::saved_enum!(Body { 0 Device, 1 Descriptors ; 2 File(content), 3 Lazy(key), 4 Dir(dir), 5 Link(target) ; });
+crate::saved::saved_struct!(Dir { entries, next });
+crate::saved::saved_struct!(Entry { ino, order });
+
 #[cfg(test)]
 mod tests {
     use super::*;

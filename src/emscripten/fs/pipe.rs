@@ -185,3 +185,11 @@ impl FileSystem {
         })
     }
 }
+
+crate::saved::saved_struct!(Pipe {
+    data,
+    reader,
+    writer,
+    created,
+    id
+});

@@ -4,6 +4,7 @@ use super::errno::{Errno, Result};
 use super::mount::RealFile;
 use super::node::Ino;
 use super::pipe::Pipe;
+use crate::saved::Saved;
 use std::sync::Arc;
 
 /// As Emscripten's `FS.MAX_OPEN_FDS`.
@@ -196,5 +197,44 @@ impl Streams {
             waiting += pipe.as_ref().map_or(0, Pipe::waiting);
         }
         Ok(waiting)
+    }
+}
+
+crate::saved::saved_struct!(Streams {
+    fds,
+    opens,
+    pipes,
+    next_pipe
+});
+crate::saved::saved_struct!(Open {
+    target,
+    flags,
+    position,
+    path,
+    seekable,
+    listing,
+    refs
+});
+
+impl Saved for Target {
+    fn save(&self, out: &mut Vec<u8>) {
+        let (kind, index) = match self {
+            Target::Node(ino) => (0u8, *ino),
+            Target::PipeRead(pipe) => (1, *pipe),
+            Target::PipeWrite(pipe) => (2, *pipe),
+            // Images with real files are not saved.
+            Target::Real(_) => (3, 0),
+        };
+        kind.save(out);
+        index.save(out);
+    }
+    fn load(from: &mut &[u8]) -> Option<Self> {
+        let (kind, index) = (u8::load(from)?, u32::load(from)?);
+        Some(match kind {
+            0 => Target::Node(index),
+            1 => Target::PipeRead(index),
+            2 => Target::PipeWrite(index),
+            _ => return None,
+        })
     }
 }

@@ -13,20 +13,20 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, own_pages,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened, own_pages,
     prefer_large_pages, punch, seal, touched_pages, write, written_slowly,
 };
 #[cfg(target_os = "linux")]
 pub use page_scan::{tells_written_pages, written_pages};
 #[cfg(unix)]
-pub use unix::{decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show};
+pub use unix::{decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show, user};
 #[cfg(windows)]
 pub use windows::{
     decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show,
 };
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, own_pages,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened, own_pages,
     prefer_large_pages, punch, seal, tells_written_pages, touched_pages, write, written_pages,
     written_slowly,
 };
@@ -111,6 +111,9 @@ mod without_cow {
         match *sealed {}
     }
     pub fn memory_file(_len: usize) -> std::io::Result<Sealed> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+    pub fn opened(_file: std::fs::File) -> std::io::Result<Sealed> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
     pub fn write(file: &Sealed, _at: usize, _bytes: &[u8]) -> std::io::Result<()> {

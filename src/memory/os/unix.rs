@@ -121,6 +121,12 @@ pub unsafe fn drop_pages(base: *mut u8, len: usize) -> Result<()> {
     check(unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) })
 }
 
+/// Whose files are this process's own.
+pub fn user() -> u32 {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// How many files the process may have open.
 pub fn descriptor_limit() -> usize {
     let mut limit = libc::rlimit {

@@ -1,0 +1,307 @@
+//! Images in files, so that another process starts where this one is.
+//!
+//! ```text
+//!  0        header: magic, version, page size, lengths, checksums of what follows, checksum of all before
+//!  64 KiB   the pages of memory that are not zero, run after run: mapped, not read
+//!  ...      everything else, as `Saved` has it: memory length, runs, globals, table, host state, origin
+//! ```
+//!
+//! Nothing of a file is used before its checksums match. It is written aside and renamed, and never written to again: what is mapped
+//! must not change. Whoever can write to it, or to its folder, decides what the module finds in its memory, so it must belong
+//! to this user or to root, and nobody else may write to it.
+
+use super::Image;
+use crate::engine;
+use crate::memory;
+use crate::saved::{Saved, saved_struct};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Weak};
+
+const MAGIC: [u8; 16] = *b"emvm image 1\0\0\0\0";
+/// A multiple of every page size.
+const PAGES_AT: usize = 64 * 1024;
+
+/// Why a file gives no image, or could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("it is no image of emvm's")]
+    Foreign,
+    #[error("it is damaged or cut short")]
+    Damaged,
+    #[error("it was made by emvm {0}, this is {version}: make it anew", version = env!("CARGO_PKG_VERSION"))]
+    Version(String),
+    #[error("it was made on a machine with memory pages of another size")]
+    PageSize,
+    #[error("it was made in the time zone {0}, which the module may have looked at; this is {here}", here = zone())]
+    Zone(String),
+    #[error("it is not a file that only its owner, this user or root, may write to")]
+    Writable,
+    #[error("a module may write to it (`mounts`)")]
+    Mounted,
+    #[error(transparent)]
+    Memory(#[from] memory::Error),
+}
+
+struct Header {
+    magic: [u8; 16],
+    version: String,
+    page_size: usize,
+    pages: usize,
+    rest: usize,
+    pages_sum: [u8; 32],
+    rest_sum: [u8; 32],
+}
+saved_struct!(Header {
+    magic,
+    version,
+    page_size,
+    pages,
+    rest,
+    pages_sum,
+    rest_sum
+});
+
+struct Rest {
+    zone: String,
+    /// Bytes of linear memory; `None`: the module has none.
+    memory: Option<usize>,
+    runs: Vec<(usize, usize)>,
+    state: Vec<u8>,
+}
+saved_struct!(Rest {
+    zone,
+    memory,
+    runs,
+    state
+});
+
+/// The time zone of this process, as far as a module can see it.
+fn zone() -> String {
+    let system = jiff::tz::TimeZone::system();
+    system.iana_name().unwrap_or("unknown").to_owned()
+}
+
+/// Writes an image to a file, in place of what has its name.
+pub fn save(image: &Image, path: &Path) -> Result<(), FileError> {
+    let mut salt = [0u8; 8];
+    getrandom::fill(&mut salt).map_err(io::Error::other)?;
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{:016x}.part", u64::from_le_bytes(salt)));
+    let aside = Path::new(&aside);
+    let written = write(image, aside).and_then(|()| Ok(fs::rename(aside, path)?));
+    if written.is_err() {
+        let _ = fs::remove_file(aside);
+    }
+    written
+}
+
+fn write(image: &Image, path: &Path) -> Result<(), FileError> {
+    let mut file = BufWriter::with_capacity(1 << 20, create(path)?);
+    file.write_all(&vec![0; PAGES_AT])?;
+    let runs = image.memory().map_or_else(Vec::new, memory::Image::runs);
+    let mut sum = blake3::Hasher::new();
+    let mut pages = 0;
+    for run in &runs {
+        if let Some(memory) = image.memory() {
+            memory.read(*run, |bytes| {
+                sum.update(bytes);
+                file.write_all(bytes)
+            })?;
+        }
+        pages += run.1;
+    }
+    let mut state = Vec::new();
+    image.save_state(&mut state);
+    let rest = Rest {
+        zone: zone(),
+        memory: image.memory().map(memory::Image::len),
+        runs,
+        state,
+    };
+    let mut bytes = Vec::new();
+    rest.save(&mut bytes);
+    file.write_all(&bytes)?;
+    let header = Header {
+        magic: MAGIC,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        page_size: memory::page_size(),
+        pages,
+        rest: bytes.len(),
+        pages_sum: *sum.finalize().as_bytes(),
+        rest_sum: *blake3::hash(&bytes).as_bytes(),
+    };
+    let mut head = Vec::new();
+    header.save(&mut head);
+    head.extend_from_slice(blake3::hash(&head).as_bytes());
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&head)?;
+    file.flush()?;
+    Ok(())
+}
+
+/// What tells a file from what it was before.
+type Stamp = (u64, u64, u64, i64, i64, i64, i64);
+
+/// Images of files that are open: a file is looked at once, and mapped by all sandboxes of the process.
+static OPEN: LazyLock<Mutex<FxHashMap<Stamp, Weak<Image>>>> = LazyLock::new(Mutex::default);
+
+/// The image in a file.
+pub fn open(path: &Path) -> Result<Arc<Image>, FileError> {
+    let file = open_regular(path)?;
+    let metadata = file.metadata()?;
+    if !is_private(&metadata) {
+        return Err(FileError::Writable);
+    }
+    let folder = fs::canonicalize(path)?;
+    if folder.parent().is_some_and(engine::is_writable) {
+        return Err(FileError::Mounted);
+    }
+    let stamp = stamp(&metadata);
+    let known = stamp.and_then(|stamp| OPEN.lock().get(&stamp)?.upgrade());
+    if let Some(image) = known {
+        return Ok(image);
+    }
+    let image = Arc::new(read(file, metadata.len())?);
+    if let Some(stamp) = stamp {
+        let mut open = OPEN.lock();
+        open.retain(|_, image| image.strong_count() > 0);
+        open.insert(stamp, Arc::downgrade(&image));
+    }
+    Ok(image)
+}
+
+fn read(mut file: File, len: u64) -> Result<Image, FileError> {
+    let mut head = vec![0; PAGES_AT.min(usize::try_from(len).unwrap_or(PAGES_AT))];
+    file.read_exact(&mut head)?;
+    if !head.starts_with(&MAGIC) {
+        return Err(FileError::Foreign);
+    }
+    let mut from = &head[..];
+    let header = Header::load(&mut from).ok_or(FileError::Damaged)?;
+    let end = head.len() - from.len();
+    if from.get(..32) != Some(blake3::hash(&head[..end]).as_bytes()) {
+        return Err(FileError::Damaged);
+    }
+    if header.version != env!("CARGO_PKG_VERSION") {
+        return Err(FileError::Version(header.version));
+    }
+    if header.page_size != memory::page_size() {
+        return Err(FileError::PageSize);
+    }
+    let rest_at = PAGES_AT
+        .checked_add(header.pages)
+        .ok_or(FileError::Damaged)?;
+    if rest_at.checked_add(header.rest).map(|end| end as u64) != Some(len) {
+        return Err(FileError::Damaged);
+    }
+    let mut bytes = vec![0; header.rest];
+    file.seek(SeekFrom::Start(rest_at as u64))?;
+    file.read_exact(&mut bytes)?;
+    if *blake3::hash(&bytes).as_bytes() != header.rest_sum {
+        return Err(FileError::Damaged);
+    }
+    let rest = Rest::load(&mut &bytes[..]).ok_or(FileError::Damaged)?;
+    if rest.zone != zone() {
+        return Err(FileError::Zone(rest.zone));
+    }
+    let memory = match rest.memory {
+        None => None,
+        Some(len) => {
+            if !are_runs(&rest.runs, len, header.pages) {
+                return Err(FileError::Damaged);
+            }
+            let is_right = |pages: &[u8]| *blake3::hash(pages).as_bytes() == header.pages_sum;
+            let image = memory::Image::in_file(file, PAGES_AT, len, &rest.runs, is_right)?;
+            Some(image.ok_or(FileError::Damaged)?)
+        }
+    };
+    Image::load_state(memory, &mut &rest.state[..]).ok_or(FileError::Damaged)
+}
+
+/// Whole pages of a memory of `len` bytes, in order, `pages` bytes of them.
+fn are_runs(runs: &[(usize, usize)], len: usize, pages: usize) -> bool {
+    let page = memory::page_size();
+    let mut end = 0;
+    let good = runs.iter().all(|(at, size)| {
+        let fits = *at >= end && at % page == 0 && size % page == 0 && *size > 0;
+        end = at.saturating_add(*size);
+        fits && end <= len
+    });
+    good && len % memory::WASM_PAGE == 0
+        && len as u64 <= 1 << 32
+        && runs.iter().map(|(_, size)| size).sum::<usize>() == pages
+}
+
+#[cfg(unix)]
+mod system {
+    use super::Stamp;
+    use crate::memory;
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    pub fn create(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+    }
+
+    pub fn open_regular(path: &Path) -> io::Result<File> {
+        // A pipe in the file's place must not be waited for.
+        let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+        OpenOptions::new().read(true).custom_flags(flags).open(path)
+    }
+
+    pub fn is_private(metadata: &Metadata) -> bool {
+        let owner = metadata.uid();
+        // A process that is root's may run for whoever owns the file.
+        let own = owner == 0 || owner == memory::user();
+        metadata.is_file() && own && metadata.mode() & 0o022 == 0
+    }
+
+    pub fn stamp(m: &Metadata) -> Option<Stamp> {
+        let times = (m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
+        Some((
+            m.dev(),
+            m.ino(),
+            m.size(),
+            times.0,
+            times.1,
+            times.2,
+            times.3,
+        ))
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::Stamp;
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io;
+    use std::path::Path;
+
+    pub fn create(path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).open(path)
+    }
+    pub fn open_regular(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+    /// By its access lists.
+    pub fn is_private(metadata: &Metadata) -> bool {
+        metadata.is_file()
+    }
+    pub fn stamp(_: &Metadata) -> Option<Stamp> {
+        None
+    }
+}
+
+use system::{create, is_private, open_regular, stamp};
