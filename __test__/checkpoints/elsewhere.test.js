@@ -205,6 +205,20 @@ test('a file that is damaged, foreign, or anybody could write to is refused with
   for (const bad of [undefined, 5, '', 'a\0b']) await assert.rejects(vm.checkpoint().save(bad), { code: 'EMVM_ERR_OPTION' })
 })
 
+test('`emvm compile --image` writes the state after a warm-up', async (t) => {
+  const { folder, write } = scratch(t)
+  const file = path.join(folder, 'image')
+  const own = write('own.js', "module.exports = () => ({ warmUp: (cv) => cv.FS_createDataFile('/', 'model', 'trained', true, true) })")
+  const cli = (...args) => spawnSync(process.execPath, [path.join(ROOT, 'bin', 'emvm.js'), 'compile', ...args], { encoding: 'utf8' })
+  const { status, stderr, stdout } = cli(OPENCV, '--image', file, '--options', own, '--json')
+  assert.strictEqual(status, 0, stderr)
+  assert.strictEqual(JSON.parse(stdout).results[0].imageBytes, fs.statSync(file).size)
+  const vm = await opened(t, OPENCV, { image: file })
+  assert.throws(() => vm.exports.FS_createDataFile('/', 'model', 'x', true, true), { code: 'EEXIST' })
+  assert.strictEqual(cli(OPENCV, MACHINE.length.toString(), '--image', file).status, 2)
+  assert.strictEqual(cli(OPENCV, '--options', own).status, 2)
+})
+
 test('a file that is written anew while it is open leaves those who have it alone', async (t) => {
   const { folder } = scratch(t)
   const file = path.join(folder, 'image')

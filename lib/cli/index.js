@@ -55,6 +55,8 @@ function program () {
     .action((source, options) => runs('inspect')(sourceOf(source), options))
   command('compile <sources...>', 'compile ahead and fill the cache, for container images')
     .addOption(json()).addOption(wasm()).addOption(cache())
+    .option('--image <file>', 'start the one source, and write its state there for open(source, { image })')
+    .option('--options <file>', 'with --image: a JavaScript file that gives options of open(), `warmUp` among them')
     .action((sources, options) => runs('compile')(sources.map(sourceOf), options))
   command('types <source>', 'TypeScript declarations of the module, on standard output', 'Example: emvm types opencv.js > opencv.d.ts\nThen: open<typeof import(\'./opencv\')>(...) or open<Module>(...).')
     .addOption(json()).addOption(wasm())

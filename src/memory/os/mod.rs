@@ -13,22 +13,24 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened, own_pages,
-    prefer_large_pages, punch, seal, touched_pages, write, written_slowly,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened,
+    own_pages, prefer_large_pages, punch, seal, touched_pages, write, written_slowly,
 };
 #[cfg(target_os = "linux")]
 pub use page_scan::{tells_written_pages, written_pages};
 #[cfg(unix)]
-pub use unix::{decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show, user};
+pub use unix::{
+    decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show, user,
+};
 #[cfg(windows)]
 pub use windows::{
     decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show,
 };
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened, own_pages,
-    prefer_large_pages, punch, seal, tells_written_pages, touched_pages, write, written_pages,
-    written_slowly,
+    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened,
+    own_pages, prefer_large_pages, punch, seal, tells_written_pages, touched_pages, write,
+    written_pages, written_slowly,
 };
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
