@@ -15,6 +15,7 @@ const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
 const { poolOptions, sourceFor } = require('./options')
 const { PoolStats } = require('./stats')
+const { Warm } = require('./warm')
 
 const INTERRUPT_MS = 5
 // From when a thread is asked for until the task begins: it loads, runs `setup`, opens the source.
@@ -73,6 +74,8 @@ class Pool extends EventEmitter {
   #running = new Set()
   #stats = new PoolStats()
   #needsDrain = false
+  // What one thread has warmed up, for the others.
+  #warm = new Warm()
   #destroyed = null
   // The newest error of a thread that had no task.
   #strayed
@@ -96,7 +99,7 @@ class Pool extends EventEmitter {
       ...(options.resourceLimits && { resourceLimits: options.resourceLimits }),
       // With atomics an idle worker blocks its event loop, which the glue host needs for its standby.
       atomics: 'disabled',
-      workerData: { source: this.#source, options: options.open, ...(options.setup && { setup: options.setup }) }
+      workerData: { source: this.#source, options: options.open, warm: this.#warm.buffer, ...(options.setup && { setup: options.setup }) }
     })
     this.#piscina.on('error', (error) => this.#strayError(error))
     this.#piscina.on('workerDestroy', () => this.#threadGone())
@@ -280,6 +283,7 @@ class Pool extends EventEmitter {
 
   // Piscina starts no other thread for tasks that wait when one ends before it is ready: without any thread left, nobody would run them.
   #threadGone () {
+    this.#warm.threadGone()
     setImmediate(() => {
       if (this.#destroyed !== null || this.#piscina.threads.length > 0) return
       const cause = this.#strayed

@@ -1,6 +1,7 @@
 'use strict'
 
 const os = require('node:os')
+const { isCheckpoint } = require('../checkpoint')
 const { OptionError } = require('../errors')
 const { openOptions, sourceOf } = require('../options')
 const { describe } = require('./work')
@@ -55,9 +56,10 @@ function sandboxOptions (given = {}) {
         'nothing here, since functions cannot be sent to another thread: name a module in `setup` whose default export gives these options there')
     }
   }
-  openOptions(given)
-  const { wasm, ...rest } = given
-  return { ...rest, ...(wasm !== undefined && { wasm: wasm instanceof URL ? wasm.href : wasm }) }
+  const { from } = openOptions(given)
+  const { wasm, image, ...rest } = given
+  if (isCheckpoint(from)) rest.from = from.handle
+  return { ...rest, ...(image !== undefined && { image: image instanceof URL ? image.href : image }), ...(wasm !== undefined && { wasm: wasm instanceof URL ? wasm.href : wasm }) }
 }
 
 function sourceFor (source) {

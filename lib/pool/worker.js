@@ -8,15 +8,15 @@ const { MessagePort, workerData } = require('node:worker_threads')
 const { move: movable, transferableSymbol, valueSymbol } = require('piscina')
 // Tells the addon of this thread how errors are made.
 require('../..')
-const { open } = require('../open')
 const { OptionError } = require('../errors')
 const { Control } = require('./control')
 const { pack, packError } = require('./envelope')
+const { openWarm } = require('./warm')
 const { resolve, fromFile } = require('./work')
 // Loaded while the thread starts, not by its first task.
 require('../facade/embind')
 
-const { source, options, setup } = workerData
+const { source, options, setup, warm } = workerData
 
 // Nothing but this timer is left in a thread so often: the promise is given up.
 const [QUIET_MS, QUIET_TURNS] = [100, 25]
@@ -44,7 +44,7 @@ async function ready () {
 }
 
 async function openSandbox () {
-  return open(source, setup === undefined ? options : { ...options, ...await ownOptions() })
+  return openWarm(source, setup === undefined ? options : { ...options, ...await ownOptions() }, warm)
 }
 
 async function ownOptions () {

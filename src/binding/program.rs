@@ -349,6 +349,12 @@ impl Task for ReadWasmTask {
     }
 }
 
+/// Whether a function of this text that warms a module up keeps nothing outside of it, as far as the text tells.
+#[napi(catch_unwind)]
+pub fn keeps_nothing_outside(text: String) -> bool {
+    program::warm_up::keeps_nothing_outside(&text)
+}
+
 /// The bytes of the wasm of a source, compiled or not.
 #[napi(ts_return_type = "Promise<Buffer>", catch_unwind)]
 pub fn read_wasm(spec: SourceSpec) -> AsyncTask<ReadWasmTask> {

@@ -14,6 +14,7 @@ pub mod instrument;
 mod locate;
 mod outer;
 mod registry;
+pub mod warm_up;
 pub mod wasm_code;
 pub mod wasm_custom;
 pub mod wasm_facts;
