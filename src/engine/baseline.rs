@@ -118,7 +118,6 @@ impl Module {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::engine::{Code, Tier};
 
     /// A module of one function with so many parameters and the body.

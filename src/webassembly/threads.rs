@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_module_is_found_while_somebody_has_it() {
         // Of content that no other test compiles: (module (memory 3)).
-        let module = super::super::compile(b"\0asm\x01\0\0\0\x05\x03\x01\0\x03");
+        let module = crate::engine::compiled::compile(b"\0asm\x01\0\0\0\x05\x03\x01\0\x03");
         let module = module.unwrap_or_else(|_| panic!("valid"));
         let number = send(&module);
         assert_eq!(send(&module), number);
