@@ -37,6 +37,7 @@ pub struct MemoryLimits {
 }
 
 /// All wasm objects of one realm. Objects are named by the address wasmer keeps their definition at, which is fixed.
+#[derive(Default)]
 pub struct Store {
     engine: store::Store,
     functions: FxHashMap<usize, InternalStoreHandle<VMFunction>>,
@@ -55,25 +56,6 @@ pub struct Store {
     js_tag: Option<usize>,
     /// Whether some module of the realm can catch exceptions.
     pub exceptions: bool,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            engine: store::Store::default(),
-            functions: FxHashMap::default(),
-            memories: FxHashMap::default(),
-            tables: FxHashMap::default(),
-            globals: FxHashMap::default(),
-            tags: Vec::new(),
-            linears: FxHashMap::default(),
-            shared: FxHashMap::default(),
-            memory_cap: None,
-            own_tables: FxHashSet::default(),
-            js_tag: None,
-            exceptions: false,
-        }
-    }
 }
 
 impl Store {
