@@ -47,6 +47,14 @@ async function waSqlite (m, at, n) {
   return rows
 }
 
+// A model that squares four numbers, on two threads.
+async function inference (ort) {
+  ort.env.wasm.numThreads = 2
+  const session = await ort.InferenceSession.create(Buffer.from('CAhCBAoAEA06NQoOCgF4CgF4EgF5IgNNdWwSAWdaDwoBeBIKCggIARIECgIIBGIPCgF5EgoKCAgBEgQKAggE', 'base64'))
+  const { y } = await session.run({ x: new ort.Tensor('float32', [1, 2, 3, 4], [4]) })
+  return [...y.data]
+}
+
 const CASES = {
   'libsodium-wrappers': { file: 'libsodium-wrappers/dist/modules/libsodium-wrappers.js', options: glue, job: async (m) => { await m.ready; return m.to_hex(m.crypto_generichash(16, 'text')) } },
   'quickjs-emscripten': { file: 'quickjs-emscripten/dist/index.js', options: glue, job: async (m) => (await m.getQuickJS()).evalCode('[1, 2].map((n) => n * 2).join()') },
@@ -80,8 +88,27 @@ const CASES = {
   '@swc/wasm': { file: '@swc/wasm/wasm.js', options: {}, job: (m) => m.transformSync('const a: number = 1', { jsc: { parser: { syntax: 'typescript' } } }).code },
   '@resvg/resvg-wasm': { file: '@resvg/resvg-wasm/index.js', options: {}, job: async (m, at) => { if (!m.ready) await m.initWasm(fs.readFileSync(at('@resvg/resvg-wasm/index_bg.wasm'))).catch(() => {}); return Buffer.from(new m.Resvg(SVG).render().asPng()).toString('base64') } },
   '@automerge/automerge': { file: '@automerge/automerge/dist/cjs/fullfat_node.cjs', options: {}, job: (m) => m.load(m.save(m.from({ a: [1, 2] }))) },
-  'onnxruntime-web': { file: 'onnxruntime-web/dist/ort-wasm-simd-threaded.mjs', options: {}, refused: 'EMVM_ERR_UNSUPPORTED' },
-  '@img/sharp-wasm32': { file: '@img/sharp-wasm32/lib/sharp-wasm32-0.35.5.node.js', options: {}, refused: 'EMVM_ERR_UNSUPPORTED' },
+  'onnxruntime-web': { file: 'onnxruntime-web/dist/ort.node.min.js', options: { packages: ['onnxruntime-common'] }, job: inference },
+  '@img/sharp-wasm32': {
+    file: 'sharp/dist/index.cjs',
+    options: { host: 'glue', factory: false, threads: 16, packages: ['@img/sharp-wasm32', '@emnapi/runtime'], wasm: '@img/sharp-wasm32/lib/sharp-wasm32-0.35.5.node.wasm' },
+    job: async (m) => (await (m.default ?? m)(Buffer.alloc(200 * 120 * 3, 77), { raw: { width: 200, height: 120, channels: 3 } }).resize(77).blur(1.5).png().toBuffer()).toString('base64')
+  },
+  'wasm-vips': {
+    file: 'wasm-vips/lib/vips-node.mjs', options: { threads: 16 }, plain: (m) => m.default(),
+    job: (vips) => Buffer.from(vips.Image.black(300, 200).linear([1], [40]).bandjoin([90, 200]).copy({ interpretation: 'srgb' }).resize(0.37).gaussblur(1.2).writeToBuffer('.png')).toString('base64')
+  },
+  'z3-solver': {
+    file: 'z3-solver/build/node.js', options: { host: 'glue', threads: 16 },
+    job: async ({ init }) => {
+      const { Context } = await init()
+      const { Solver, Int, And } = new Context('main')
+      const [x, y] = [Int.const('x'), Int.const('y')]
+      const solver = new Solver()
+      solver.add(And(x.add(2).le(y.sub(10)), x.gt(5), y.lt(30)))
+      return [await solver.check(), `${solver.model().get(x)}`, `${solver.model().get(y)}`]
+    }
+  },
   // What Node servers use: pictures, compression, cryptography, databases, geometry, sound, languages.
   '@jsquash/avif': { file: '@jsquash/avif/encode.js', options: glue, start: (m, at) => m.init(new WebAssembly.Module(fs.readFileSync(at('@jsquash/avif/codec/enc/avif_enc.wasm')))), job: async (m, at, n) => new Uint8Array(await m.default(pixels(n), { speed: 9 })) },
   '@jsquash/oxipng': { file: '@jsquash/oxipng/codec/pkg/squoosh_oxipng.js', options: glue, start: (m, at) => m.default(fs.readFileSync(at('@jsquash/oxipng/codec/pkg/squoosh_oxipng_bg.wasm'))), job: (m, at, n) => m.optimise_raw(pixels(n).data, 16, 16, 2, false, false) },

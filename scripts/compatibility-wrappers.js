@@ -53,7 +53,7 @@ async function one (name, mode) {
     }
     const { open } = require('..')
     const rewind = mode === 'rewind'
-    const vm = await open(at(file), { ...options, ...(rewind && { host: 'glue', rewind }), warmUp: async (module) => { await start(module, at) } })
+    const vm = await open(at(file), { ...options, ...(options.wasm && { wasm: at(options.wasm) }), ...(rewind && { host: 'glue', rewind }), warmUp: async (module) => { await start(module, at) } })
     const values = []
     let recycleMs
     for (let generation = 1; ; generation++) {

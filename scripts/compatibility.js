@@ -59,7 +59,6 @@ const FORMS = {
 
 const reasonOf = (name, why) => {
   const known = REASONS.find(([pattern]) => pattern.test(name))
-  if (/^UnsupportedError: this module uses threads/.test(why)) return 'uses threads: refused by name'
   return known ? known[1] : why.replaceAll('|', '\\|').replace(/\/\S*\/node_modules\//g, '')
 }
 

@@ -5,7 +5,7 @@
 const vm = require('node:vm')
 const { clearTimeout, now, setTimeout } = require('../clock')
 const { createNamespace } = require('../webassembly')
-const { StartError, UnsupportedError } = require('../errors')
+const { DisposedError, StartError, UnsupportedError } = require('../errors')
 const { isForbidden } = require('../evaluate')
 const { environment } = require('./environment')
 const { Failures } = require('./failures')
@@ -49,7 +49,6 @@ class Generation {
     this.namespace.onInterrupted = () => this.fault ?? this.#failed(this.threads.takeFault())
     this.threads = new Threads(this.namespace, {
       most: options.threads,
-      mainId: program.interruptId,
       memoryMax: options.memory.max,
       stack: options.stack,
       cache: options.cache,
@@ -286,6 +285,13 @@ class Generation {
     this.failures.started()
     this.threads.use()
     return this
+  }
+
+  // It is not wanted any more before it has started: its threads are not waited for.
+  abandon () {
+    if (!this.program.isThreaded || this.ended) return
+    this.failures.faulted(new DisposedError('the sandbox was disposed while the next instance was being made'))
+    this.end()
   }
 
   // Gives everything back now. What JavaScript still holds of it throws EMVM_ERR_STALE.

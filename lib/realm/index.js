@@ -68,6 +68,8 @@ class GlueHost {
     this.current = first.use()
     this.generation = 1
     this.standby = null
+    // The one that is being made.
+    this.making = undefined
     this.timer = null
     this.disposed = false
     this.recycles = 0
@@ -207,7 +209,12 @@ class GlueHost {
   }
 
   async #make () {
-    return new Generation(this.program, this.options).start()
+    const made = this.making = new Generation(this.program, this.options)
+    try {
+      return await made.start()
+    } finally {
+      if (this.making === made) this.making = undefined
+    }
   }
 
   #swap (next) {
@@ -344,6 +351,7 @@ class GlueHost {
     const { standby } = this
     this.standby = null
     if (standby instanceof Generation) standby.end()
+    this.making?.abandon()
     this.outside.check(this.current)
     this.current.end()
     this.program.drop()
@@ -367,6 +375,9 @@ async function startGlue (opened, options) {
   if (options.mounts && Object.keys(options.mounts).length > 0) {
     throw new UnsupportedError('`mounts` need the native host: Emscripten\'s own file system is in memory. ' +
       'Write the files with FS.writeFile, in `warmUp` or for each generation.')
+  }
+  if (options.trackLeaks === 'allocations' && isThreaded(opened)) {
+    throw new UnsupportedError("allocations cannot be watched in a module built with threads, since only one thread's could be seen: use trackLeaks: true, or a build without -pthread")
   }
   const program = await GlueProgram.of(opened, options, options.rewind !== false && options.realm !== 'context' && !isThreaded(opened))
   try {

@@ -5,15 +5,15 @@
 
 const threads = require('node:worker_threads')
 const module_ = require('node:module')
-const { load } = require('../binding')
 const { createNamespace } = require('../webassembly')
 const native = require('../webassembly/native')
 const { incoming, outgoing } = require('./messages')
+const { isFault } = require('./fault')
 const { run } = require('./run')
 const { workerClass } = require('./worker')
 
 const { workerData: { emvm: { opened, ...settings }, theirs }, parentPort } = threads
-const { id, mainId, memoryMax, stack, cache } = settings
+const { id, memoryMax, stack, cache } = settings
 const namespace = createNamespace({ memoryMax, stack, cache, interruptId: id })
 Object.defineProperty(globalThis, 'WebAssembly', { value: namespace.WebAssembly, writable: true, configurable: true, enumerable: false })
 
@@ -41,11 +41,15 @@ module_.syncBuiltinESMExports()
 
 // An error of emvm's that nobody catches ends the thread and is the whole generation's fault. The thread that opened it may be
 // waiting for this one: it hears of it at once.
-process.on('uncaughtExceptionMonitor', (error) => {
-  if (typeof error?.code !== 'string' || !error.code.startsWith('EMVM_ERR')) return
+function fail (error) {
+  if (!isFault(error)) return
   const { message, code, trap, wasmStack, status, requested, limit, stack: text } = error
   native.threadsFail(id, JSON.stringify({ message: `${message}`, code, trap, wasmStack, status, requested, limit, stack: `${text}` }))
-  load().interrupt(mainId)
-})
+}
+
+process.on('uncaughtExceptionMonitor', fail)
+// Emscripten ends a thread that traps, and lets the one that waits for it throw something of its own: told before, the trap comes
+// first.
+namespace.onFault = (error) => { if (namespace.depth === 0) fail(error) }
 
 run(opened)

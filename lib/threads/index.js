@@ -5,6 +5,7 @@
 const { load } = require('../binding')
 const native = require('../webassembly/native')
 const { fromNative } = require('../errors')
+const { isFault } = require('./fault')
 const { workerClass, workerThreads } = require('./worker')
 
 class Threads {
@@ -14,10 +15,10 @@ class Threads {
   #began = false
 
   // `call(work)` runs what a thread told, as the generation's; `failed(error)` is told what ended one.
-  constructor (namespace, { most, mainId, memoryMax, stack, cache, call, failed }) {
+  constructor (namespace, { most, memoryMax, stack, cache, call, failed }) {
     this.namespace = namespace
     this.id = load().newInterruptId()
-    this.settings = { id: this.id, most, mainId, memoryMax, stack, cache }
+    this.settings = { id: this.id, most, memoryMax, stack, cache }
     this.call = call
     this.failed = failed
     // Whether workers that want to keep the process alive do.
@@ -31,7 +32,7 @@ class Threads {
       this.#module = workerThreads(workerClass(this, this.namespace, this.settings))
       if (!this.isOver) {
         this.#began = true
-        native.threadsBegin(this.id)
+        this.namespace.beginThreads(this.id)
       }
     }
     return this.#module
@@ -86,8 +87,6 @@ class Threads {
     native.threadsEnd(this.id)
   }
 }
-
-const isFault = (error) => typeof error?.code === 'string' && error.code.startsWith('EMVM_ERR')
 
 // The error of another thread, of the class of its code.
 function revived (text) {

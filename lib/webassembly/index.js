@@ -155,6 +155,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     receive: ({ module, memory: shared, maximum }) => shared === undefined ? moduleOf(module) : memory.adopt(shared, maximum),
     // Another thread of the generation has failed: each call ends with what `interrupted()` gives, before it begins.
     fail: () => native.realmFail(realm.handle),
+    // The realm is that of the thread which opens a generation with threads.
+    beginThreads: (id) => native.threadsBegin(id, realm.handle),
     // What ends a call that was interrupted, where it is not just that.
     set onInterrupted (told) { realm.faults.interrupted = told },
     // The image of everything that wasm can change, and the way back to it: see `lib/webassembly/realm.js`.

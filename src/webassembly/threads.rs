@@ -7,17 +7,25 @@ use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
-#[derive(Default)]
+/// Stops the call of the thread that opened the generation, if one is running.
+pub type Stop = Box<dyn Fn() + Send>;
+
 struct Group {
     live: u32,
     fault: Option<String>,
+    stop: Stop,
 }
 
 static GROUPS: LazyLock<Mutex<FxHashMap<u64, Group>>> = LazyLock::new(Mutex::default);
 
 /// A generation may have threads from here on.
-pub fn begin(id: u64) {
-    GROUPS.lock().entry(id).or_default();
+pub fn begin(id: u64, stop: Stop) {
+    let group = Group {
+        live: 0,
+        fault: None,
+        stop,
+    };
+    GROUPS.lock().insert(id, group);
 }
 
 /// It may not, and nothing of it is remembered.
@@ -47,10 +55,12 @@ pub fn live(id: u64) -> u32 {
     GROUPS.lock().get(&id).map_or(0, |group| group.live)
 }
 
-/// A thread has failed; the first failure is told.
+/// A thread has failed; the first failure is told. The call that may be waiting for it is stopped: the generation cannot end
+/// meanwhile, so that it is no call of another one.
 pub fn fail(id: u64, fault: String) {
     if let Some(group) = GROUPS.lock().get_mut(&id) {
         group.fault.get_or_insert(fault);
+        (group.stop)();
     }
 }
 
@@ -94,9 +104,10 @@ mod tests {
 
     #[test]
     fn threads_are_bounded_while_their_generation_lives() {
+        static TOLD: AtomicU64 = AtomicU64::new(0);
         let id = u64::MAX;
         assert!(!enter(id, 2));
-        begin(id);
+        begin(id, Box::new(|| drop(TOLD.fetch_add(1, Ordering::Relaxed))));
         assert!(enter(id, 2) && enter(id, 2) && !enter(id, 2));
         leave(id);
         assert_eq!(live(id), 1);
@@ -108,6 +119,7 @@ mod tests {
         end(id);
         assert!(!enter(id, 2));
         fail(id, "late".into());
+        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
         assert_eq!(take_fault(id), None);
         leave(id);
     }

@@ -1,15 +1,24 @@
 //! Threads of a generation: see `lib/threads`. Each function takes the generation's number first.
 
 use super::module::module_of;
+use super::realm::Realm;
 use crate::binding::node_api::{Arguments, Env, Res, Value};
 use crate::webassembly::threads;
+use std::sync::Arc;
 
 fn id(env: Env, value: Value) -> Res<u64> {
     env.to_f64(value).map(|id| id as u64)
 }
 
+/// `(id, realm)`: of the thread that opens the generation.
 pub fn threads_begin(env: Env, a: &Arguments) -> Res<Value> {
-    threads::begin(id(env, a[0])?);
+    let opening = Arc::downgrade(&Realm::of(env, a[1])?.interrupter);
+    let stop = move || {
+        if let Some(interrupter) = opening.upgrade() {
+            interrupter.interrupt();
+        }
+    };
+    threads::begin(id(env, a[0])?, Box::new(stop));
     Ok(env.undefined())
 }
 
@@ -32,7 +41,7 @@ pub fn threads_live(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.uint(threads::live(id(env, a[0])?)))
 }
 
-/// `(id, fault)`: a text that the opening thread understands.
+/// `(id, fault)`: a text that the opening thread understands, whose call is stopped.
 pub fn threads_fail(env: Env, a: &Arguments) -> Res<Value> {
     threads::fail(id(env, a[0])?, env.to_string(a[1])?);
     Ok(env.undefined())
