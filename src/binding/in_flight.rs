@@ -24,7 +24,6 @@ use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// So many private bytes may wait in a thread before a recycle waits; `EMVM_IN_FLIGHT_MB` says otherwise.
 const BYTES: usize = 512 << 20;
@@ -328,7 +327,7 @@ impl Claim {
     }
 
     fn is_free(&self) -> bool {
-        let out_of_sight = Arc::strong_count(&self.sight) == 1;
+        let out_of_sight = self.sight.is_last();
         match self.requests {
             true => {
                 let past = || self.past.iter().all(|buffer| buffer.value().is_none());

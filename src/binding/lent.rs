@@ -6,19 +6,50 @@
 //! JavaScript is made here and nowhere else, and who ends a generation asks for the [`Claim`] on its memory first.
 
 use super::node_api::{Env, Reference, Value};
+use super::quiet::Owners;
 use super::{in_flight, quiet};
 use napi::sys;
+use parking_lot::Mutex;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::sync::Arc;
 
 /// Counts the buffers whose memory is still in sight, one more for whoever asks. Deno lets go of memory on the thread of
 /// the request that used it last.
-pub type Sight = Arc<()>;
+#[derive(Clone, Debug, Default)]
+pub struct Sight(Arc<Mutex<Vec<Owners>>>);
+
+impl Sight {
+    /// Besides this, how many others there are, and buffers that count for themselves.
+    fn others(&self) -> usize {
+        let owned = self.0.lock();
+        let seen = owned.iter().filter(|owners| !owners.are_gone()).count();
+        Arc::strong_count(&self.0) - 1 + seen
+    }
+
+    /// Nobody has the memory any more.
+    pub fn is_last(&self) -> bool {
+        self.others() == 0
+    }
+
+    /// A clone as an address.
+    fn give_away(&self) -> *mut c_void {
+        Arc::into_raw(self.0.clone()).cast_mut().cast()
+    }
+
+    /// Drops a clone.
+    ///
+    /// # Safety
+    /// What [`Sight::give_away`] gave, once.
+    unsafe fn drop_given(given: *mut c_void) {
+        // SAFETY: by the caller's promise.
+        drop(unsafe { Arc::from_raw(given.cast::<Mutex<Vec<Owners>>>()) });
+    }
+}
 
 unsafe extern "C" fn out_of_sight(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
-    // SAFETY: the count that `Lent::buffer` gave away. This is called once.
-    drop(unsafe { Arc::from_raw(hint.cast::<()>()) });
+    // SAFETY: what `Lent::buffer` gave away. This is called once.
+    unsafe { Sight::drop_given(hint) };
 }
 
 /// Buffers over one generation's memory.
@@ -34,8 +65,6 @@ pub struct Lent {
     before: RefCell<Option<Reference>>,
     /// Requests of an earlier generation may have the memory, too.
     owed: Cell<bool>,
-    /// Of some buffers nobody tells when they are out of sight.
-    quiet: Cell<bool>,
 }
 
 /// Somebody may have the memory that a generation leaves.
@@ -70,18 +99,17 @@ impl Lent {
         // Where requests are not counted, only who lets go of a buffer tells.
         if len >= quiet::LEAST
             && in_flight::are_counted()
-            && let Some(buffer) = quiet::buffer(env, base, len)
+            && let Some((buffer, owners)) = quiet::buffer(env, base, len)
         {
-            self.quiet.set(true);
+            self.sight.borrow().0.lock().push(owners);
             return Some(buffer);
         }
-        let sight = Arc::into_raw(self.sight.borrow().clone());
+        let sight = self.sight.borrow().give_away();
         // SAFETY: whoever gives the memory up asks for the claim on it first.
-        let made =
-            unsafe { env.external_buffer(base, len, Some(out_of_sight), sight.cast_mut().cast()) };
+        let made = unsafe { env.external_buffer(base, len, Some(out_of_sight), sight) };
         if made.is_err() {
             // SAFETY: nobody else will.
-            drop(unsafe { Arc::from_raw(sight) });
+            unsafe { Sight::drop_given(sight) };
         }
         made.ok()
     }
@@ -115,10 +143,6 @@ impl Lent {
         if !taken && requests.is_none() {
             return None;
         }
-        if self.quiet.get() {
-            // What is taken away now, or will be, is in sight for ever.
-            std::mem::forget(self.sight.borrow().clone());
-        }
         let buffers = live
             .iter()
             .filter_map(|buffer| Reference::weak(env, *buffer));
@@ -133,7 +157,7 @@ impl Lent {
             buffers: buffers.collect(),
             taken,
             sight: self.sight.borrow().clone(),
-            sight_tells: !self.owed.get() && !self.quiet.get(),
+            sight_tells: !self.owed.get(),
             past,
         })
     }
@@ -146,8 +170,8 @@ impl Lent {
             .filter_map(|used| Reference::weak(env, *used))
             .collect();
         let sight = self.sight.borrow().clone();
-        // One is the generation's, one is `sight`.
-        (Arc::strong_count(&sight) > 2).then(|| Claim {
+        // One is the generation's own.
+        (sight.others() > 1).then(|| Claim {
             requests: false,
             clear: None,
             buffers,
@@ -179,13 +203,14 @@ impl Lent {
             return;
         }
         self.owed.set(false);
-        self.quiet.set(false);
         self.escaped.set(false);
         self.past.borrow_mut().clear();
         self.before.take();
         // Those of a generation that ended without a claim are out of sight soon.
-        if Arc::strong_count(&self.sight.borrow()) > 1 {
+        if !self.sight.borrow().is_last() {
             self.sight.take();
+        } else {
+            self.sight.borrow().0.lock().clear();
         }
     }
 

@@ -11,7 +11,9 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Fewer bytes than that are counted as always.
 pub const LEAST: usize = 32 << 20;
@@ -22,11 +24,66 @@ type Deleter = unsafe extern "C" fn(*mut c_void, usize, *mut c_void);
 #[repr(C)]
 struct Returned([MaybeUninit<usize>; 3]);
 
-/// A `std::shared_ptr` without an owner.
+/// A `std::shared_ptr`, with what counts its owners.
 #[repr(C)]
 struct Shared {
     value: usize,
     control: usize,
+}
+
+/// What counts the owners of a `std::shared_ptr`: this is what its copies point to.
+#[repr(C)]
+struct Control {
+    /// Called when the last owner goes, which is not V8: we are one.
+    functions: *const [unsafe extern "C" fn(); 8],
+    uses: AtomicI32,
+    weak: AtomicI32,
+}
+
+unsafe extern "C" fn never() {
+    std::process::abort()
+}
+
+static FUNCTIONS: [unsafe extern "C" fn(); 8] = [never; 8];
+
+/// Who has the memory of a buffer: V8 for as long as the buffer, or one that took its memory away, is alive and not detached.
+#[derive(Debug)]
+pub struct Owners(NonNull<Control>);
+
+// SAFETY: V8 counts on other threads, too; what is shared is atomic.
+unsafe impl Send for Owners {}
+// SAFETY: as above.
+unsafe impl Sync for Owners {}
+
+impl Owners {
+    fn new() -> Self {
+        let control = Control {
+            functions: &raw const FUNCTIONS,
+            uses: AtomicI32::new(1),
+            weak: AtomicI32::new(1),
+        };
+        Self(NonNull::from(Box::leak(Box::new(control))))
+    }
+
+    fn uses(&self) -> &AtomicI32 {
+        // SAFETY: alive until this is dropped; `uses` and `functions` are read by V8 only.
+        unsafe { &(*self.0.as_ptr()).uses }
+    }
+
+    /// Whether nobody but us has it.
+    pub fn are_gone(&self) -> bool {
+        self.uses().load(Ordering::Acquire) == 1
+    }
+}
+
+impl Drop for Owners {
+    fn drop(&mut self) {
+        // Else V8 will look at it once more: a few words are left.
+        if self.are_gone() {
+            // SAFETY: made by `Box::leak`, and nobody else has it.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
 }
 
 struct V8 {
@@ -67,33 +124,41 @@ impl V8 {
 }
 
 thread_local! {
-    /// V8's description of a memory, by place and length. Whoever took a buffer's memory away has it, too, and nobody can tell how
-    /// long: they are a few words each and never freed.
+    /// V8's description of a memory, by place and length: a few words each, never freed.
     static STORES: RefCell<HashMap<(usize, usize), usize>> = RefCell::default();
 }
 
-/// Whether this V8 takes memory that is not its own. One with a sandbox ends the process where it is given some; Node-API knows.
-fn shows_foreign_memory(env: Env) -> bool {
+/// Whether this V8 takes memory that is not its own (one with a sandbox ends the process where it is given some; Node-API
+/// knows), and counts the owners of such memory as is expected.
+fn works(env: Env, v8: &V8) -> bool {
     thread_local! {
         static KNOWN: OnceCell<bool> = const { OnceCell::new() };
     }
     let probe = || {
-        let byte = Box::leak(Box::new(0u8));
+        let byte: *mut u8 = Box::leak(Box::new(0));
         // SAFETY: the byte stays for ever.
-        unsafe { env.external_buffer(byte, 1, None, std::ptr::null_mut()) }.is_ok()
+        if unsafe { env.external_buffer(byte, 1, None, std::ptr::null_mut()) }.is_err() {
+            return false;
+        }
+        let made = make(env, v8, byte, 1);
+        made.is_some_and(|(buffer, owners)| {
+            let owned = owners.uses().load(Ordering::Acquire) == 2;
+            owned && env.detach(buffer).is_ok() && owners.are_gone()
+        })
     };
     KNOWN.with(|known| *known.get_or_init(probe))
 }
 
-/// A buffer over memory that stays as long as anybody has it. `None` where there is no such buffer to be had.
-pub fn buffer(env: Env, base: *mut u8, len: usize) -> Option<Value> {
+/// A buffer over memory that stays as long as it has owners. `None` where there is no such buffer to be had.
+pub fn buffer(env: Env, base: *mut u8, len: usize) -> Option<(Value, Owners)> {
     if !cfg!(target_pointer_width = "64") {
         return None;
     }
     let v8 = V8::get()?;
-    if !shows_foreign_memory(env) {
-        return None;
-    }
+    works(env, v8).then(|| make(env, v8, base, len)).flatten()
+}
+
+fn make(env: Env, v8: &V8, base: *mut u8, len: usize) -> Option<(Value, Owners)> {
     let store = STORES.with_borrow_mut(|stores| {
         *stores.entry((base as usize, len)).or_insert_with(|| {
             // SAFETY: V8 keeps the address and the length, and calls nothing.
@@ -105,21 +170,27 @@ pub fn buffer(env: Env, base: *mut u8, len: usize) -> Option<Value> {
     if store == 0 {
         return None;
     }
+    let owners = Owners::new();
+    // The argument is an owner.
+    owners.uses().fetch_add(1, Ordering::AcqRel);
     let mut shared = Shared {
         value: store,
-        control: 0,
+        control: owners.0.as_ptr() as usize,
     };
-    // SAFETY: this thread runs JavaScript, in a scope of handles; the store is never freed, so that it needs no owner.
+    // SAFETY: this thread runs JavaScript, in a scope of handles; the store is never freed.
     let made = unsafe {
         let isolate = (v8.isolate)();
-        if isolate.is_null() {
-            return None;
-        }
-        (v8.buffer)(isolate, &raw mut shared)
+        (!isolate.is_null()).then(|| (v8.buffer)(isolate, &raw mut shared))
     };
-    let value = Value::from_raw(made as *mut _)?;
+    // Whoever calls destroys the argument: it is empty when V8 moved it into the buffer.
+    if shared.control != 0 {
+        owners.uses().fetch_sub(1, Ordering::AcqRel);
+    }
+    let value = Value::from_raw(made? as *mut _)?;
     let shows = |bytes: &[u8]| bytes.as_ptr() == base.cast_const() && bytes.len() == len;
-    env.with_bytes(value, shows).ok()?.then_some(value)
+    env.with_bytes(value, shows)
+        .ok()?
+        .then_some((value, owners))
 }
 
 /// What a promise is fulfilled or rejected with; `None` while it is pending, or where V8 does not tell.
