@@ -116,11 +116,12 @@ test('stats are plain numbers of the documented names', async (t) => {
   const vm = await opened(t, OPENCV)
   vm.exports.getOptimalDFTSize(100)
   const stats = vm.stats()
-  const { recycleMicros, fromCache, rewind, ...numbers } = stats
+  const { recycleMicros, fromCache, rewind, tier, ...numbers } = stats
   for (const key of ['calls', 'compileMs', 'dirtyBytes', 'generation', 'heapBytes', 'heapPeakBytes', 'liveHandles', 'recycles', 'residentBytes', 'timeouts', 'traps']) assert.ok(key in numbers, key)
   for (const [key, value] of Object.entries(numbers)) assert.ok(Number.isFinite(value) && value >= 0, `${key} is ${value}`)
   assert.deepStrictEqual(Object.keys(recycleMicros).sort(), ['last', 'max', 'p50', 'p99'])
   assert.strictEqual(typeof fromCache, 'boolean')
+  assert.ok(['baseline', 'optimised'].includes(tier), tier)
   assert.strictEqual(rewind, 'native')
   assert.ok(numbers.calls >= 1)
 })

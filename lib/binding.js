@@ -31,10 +31,13 @@ function start (native) {
   try {
     native.watchThread()
   } catch (cause) {
-    throw failure(`the system refuses emvm a thread (${cause.message}): raise the limit of threads and processes (\`ulimit -u\`, in containers \`pids.max\`).`, cause)
+    throw failure(`${noThread(cause.message)}.`, cause)
   }
   return native
 }
+
+// As `src/engine/workers.rs` says it.
+const noThread = (cause) => `the system refuses emvm a thread (${cause}): raise the limit of threads and processes (\`ulimit -u\`, in containers \`pids.max\`)`
 
 const failure = (message, cause) => Object.assign(new Error(message), { code: 'EMVM_ERR_BINDING', ...(cause && { cause }) })
 
@@ -74,4 +77,4 @@ function firstLine (text) {
   return String(text).split('\n', 1)[0]
 }
 
-module.exports = { candidates, load }
+module.exports = { noThread, candidates, load }

@@ -44,6 +44,8 @@ const CASES = [
   ['minus zero and NaN', 'const o = { z: -0, n: NaN }, a = [-0]; exports.step = () => { const r = [Object.is(o.z, -0), Object.is(a[0], -0), o.n !== o.n]; o.z = 0; a[0] = 0; o.n = 1; return r }'],
   ['an accessor that becomes data', 'let n = 0; const o = { get x () { Object.defineProperty(this, "x", { value: ++n, configurable: true }); return n } }; exports.step = () => [o.x, o.x]'],
   ['data that becomes an accessor of the same value', 'const o = { x: 1 }; exports.step = () => { const r = typeof Object.getOwnPropertyDescriptor(o, "x").get; Object.defineProperty(o, "x", { get: () => 1, configurable: true }); return r }'],
+  ['data that becomes an accessor that throws', 'const o = { x: 1 }; exports.step = () => { const r = o.x; Object.defineProperty(o, "x", { get () { throw new Error("dead") }, configurable: true }); return r }'],
+  ['an element that becomes an accessor that throws', 'const o = [1, 2]; exports.step = () => { const r = o[1]; Object.defineProperty(o, 1, { get () { throw new Error("dead") }, configurable: true }); return r }'],
   ['an accessor pair', 'let n = 0; const o = { get x () { return n }, set x (v) { n = v } }; exports.step = () => ++o.x'],
   ['a symbol as key', 'const k = Symbol("k"); const o = { [k]: 0 }; exports.step = () => o[k]++'],
   ['a symbol that is added', 'const k = Symbol("k"), o = {}; exports.step = () => { const had = k in o; o[k] = 1; return had }'],

@@ -18,7 +18,7 @@ async function python ({ modules = [__dirname] } = {}) {
   const vm = await open(file, {
     host: 'glue',
     rewind: true,
-    timeout: 2000,
+    timeout: 6000,
     memory: { max: '512mb' },
     warmUp: async ({ loadPyodide }) => {
       interpreter = await loadPyodide({ indexURL: `${path.dirname(file)}/` })

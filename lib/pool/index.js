@@ -11,6 +11,7 @@ const { openOptions } = require('../options')
 const { openProgram } = require('../open')
 const { DisposedError, OptionError, QueueFullError, TimeoutError, UnsupportedError, WorkerError } = require('../errors')
 const { Control } = require('./control')
+const { noThread } = require('../binding')
 const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
 const { poolOptions, sourceFor } = require('./options')
@@ -227,7 +228,9 @@ class Pool extends EventEmitter {
       task.reject(destroyed())
     } else {
       this.#stats.counts.workersLost++
-      task.reject(new WorkerError(`The worker thread ended while it ran the task (${textOf(cause)}); another thread takes its place.`, { cause }))
+      const why = textOf(cause)
+      const what = 'The worker thread ended while it ran the task'
+      task.reject(new WorkerError(`${what}${why === 'EAGAIN' ? `: ${noThread(why)}` : ` (${why}); another thread takes its place`}.`, { cause }))
     }
   }
 

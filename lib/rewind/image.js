@@ -99,8 +99,9 @@ class Image {
     this.views.renew()
     for (let at = 0; at < scopes.length; at++) restoreScope(scopes[at])
     for (const { site, list, at } of this.constants) site.setOne(site.count + at, list[at])
-    count += scan !== undefined && scan.isRecorded ? scan.restore(left) : this.#restoreEach(left)
+    // First what was defined anew: to read the rest calls no accessor that the package put there.
     count += this.#restoreTouched(left)
+    count += scan !== undefined && scan.isRecorded ? scan.restore(left) : this.#restoreEach(left)
     for (let at = 0; at < others.length; at++) count += others[at].restore(left)
     for (let at = 0; at < buffers.length; at++) count += buffers[at].restore()
     if (realm.registry.undone !== undefined) throw new Unrestorable(realm.registry.undone)

@@ -91,6 +91,7 @@ class ObjectRecord {
       const value = saved.has(key) ? saved.get(key) : then.value
       const now = describe(this.object, key)
       if (sameDescriptor(now, then) && (now.get !== undefined || now.set !== undefined || is(now.value, value))) continue
+      left(now?.value)
       define(this.object, key, 'value' in then || then === PLAIN ? { ...then, value } : then)
       count++
     }
@@ -279,13 +280,12 @@ class ArrayRecord {
 
   restoreAll (left) {
     const { object, values } = this
-    const count = this.restore(left)
     const length = describe(object, 'length')
     if (!length.writable) throw new Unrestorable('the length of an array was made constant')
     for (let at = 0; at < values.length; at++) {
       if (!sameDescriptor(describe(object, at), PLAIN)) define(object, at, { ...PLAIN, value: values[at] })
     }
-    return count
+    return this.restore(left)
   }
 
   restore (left) {

@@ -3,6 +3,7 @@
 // Objects of a generation that is over: each gets a prototype that throws at every use. Its data stays readable, as that of
 // any result; its methods are gone.
 
+const { isNativeError } = require('node:util').types
 const { StaleHandleError } = require('../errors')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, deleteProperty } = Reflect
@@ -26,7 +27,8 @@ class Stale {
 
   make (object) {
     const proto = getPrototypeOf(object)
-    if (proto === null) return
+    // An error is what a generation ends with: whoever it is thrown at reads it afterwards.
+    if (proto === null || isNativeError(object)) return
     let stale = this.prototypes.get(proto)
     if (stale === undefined) {
       // Classes that a generation made itself are not kept.

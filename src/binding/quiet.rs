@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Fewer bytes than that are counted as always.
-pub const LEAST: usize = 32 << 20;
+pub const LEAST: usize = 64 << 20;
 
 type Deleter = unsafe extern "C" fn(*mut c_void, usize, *mut c_void);
 

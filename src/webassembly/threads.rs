@@ -64,6 +64,12 @@ pub fn fail(id: u64, fault: String) {
     }
 }
 
+/// Whether one has failed, and with what was not told yet.
+pub fn has_fault(id: u64) -> bool {
+    let groups = GROUPS.lock();
+    groups.get(&id).is_some_and(|group| group.fault.is_some())
+}
+
 /// What a thread has failed with, told once.
 pub fn take_fault(id: u64) -> Option<String> {
     GROUPS.lock().get_mut(&id)?.fault.take()

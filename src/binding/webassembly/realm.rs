@@ -8,6 +8,7 @@ use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::Interrupter;
 use crate::memory::{self, Leftover, RecycleOutcome};
+use crate::webassembly::threads;
 use crate::webassembly::{FuncRef, ImageError, Made, Store, StoreImage, ValueKind};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -75,6 +76,10 @@ impl Helpers {
 impl Drop for Realm {
     /// Nobody has anything of the realm any more, or its thread ends.
     fn drop(&mut self) {
+        // Where its thread was ended, JavaScript had no chance to.
+        if let Some(threads) = self.threads.get() {
+            threads::end(threads);
+        }
         if self.is_live() {
             // Buffers are collected on their own: their memory may still be in sight.
             for buffer in self.buffers.borrow_mut().drain(..) {
@@ -155,6 +160,8 @@ pub struct Realm {
     refusals: Cell<u64>,
     /// Another thread of the generation has failed: no call begins any more.
     failed: Cell<bool>,
+    /// The number of the group of threads that it opened.
+    threads: Cell<Option<u64>>,
 }
 
 thread_local! {
@@ -199,6 +206,7 @@ impl Realm {
             reported: Cell::new(0),
             refusals: Cell::new(memory::refusals()),
             failed: Cell::new(false),
+            threads: Cell::new(None),
         })
     }
     pub fn of<'a>(env: Env, value: Value) -> Res<&'a Realm> {
@@ -276,6 +284,11 @@ impl Realm {
         if outermost {
             self.interrupter.leave();
         }
+        // The glue, too, learns of a thread that failed, and may have ended the call in its own way before it was stopped.
+        if failed && outermost && self.has_failed_thread() {
+            self.interrupter.unlimit(None);
+            return Some(Unwind::Interrupted);
+        }
         if self.interrupter.is_idle() {
             return None;
         }
@@ -300,6 +313,13 @@ impl Realm {
             return None;
         }
         self.interrupter.name(Some(Unwind::unreachable()))
+    }
+    /// It opens threads, whose group has that number.
+    pub fn opens(&self, threads: u64) {
+        self.threads.set(Some(threads));
+    }
+    fn has_failed_thread(&self) -> bool {
+        self.failed.get() || self.threads.get().is_some_and(threads::has_fault)
     }
     /// Another thread of the generation has failed: calls end with that from here on.
     pub fn fail(&self) {

@@ -12,7 +12,9 @@ fn id(env: Env, value: Value) -> Res<u64> {
 
 /// `(id, realm)`: of the thread that opens the generation.
 pub fn threads_begin(env: Env, a: &Arguments) -> Res<Value> {
-    let opening = Arc::downgrade(&Realm::of(env, a[1])?.interrupter);
+    let realm = Realm::of(env, a[1])?;
+    realm.opens(id(env, a[0])?);
+    let opening = Arc::downgrade(&realm.interrupter);
     let stop = move || {
         if let Some(interrupter) = opening.upgrade() {
             interrupter.interrupt();
