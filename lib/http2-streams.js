@@ -8,6 +8,7 @@ const channel = require('node:diagnostics_channel')
 // The streams, where Node tells of them (from 22.17 on); else the connections of HTTP/2 servers, any stream of which may
 // have something.
 const open = new Set()
+/** @type {(count: number) => void} */
 let told = () => {}
 
 function follow (stream) {

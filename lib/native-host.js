@@ -136,7 +136,7 @@ class NativePoint {
 
   // Why nobody else can start from it.
   #boundBy () {
-    const ran = this.native.ranJavascript() ? "JavaScript of the package ran during start-up, and may have kept something" : undefined
+    const ran = this.native.ranJavascript() ? 'JavaScript of the package ran during start-up, and may have kept something' : undefined
     return this.native.boundBy() ?? ran ?? this.#facade.boundBy(this.javascript) ?? undefined
   }
 

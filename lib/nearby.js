@@ -51,9 +51,9 @@ function entriesOf (folder) {
 function beginsLikeWasm (file) {
   let opened
   try {
-    opened = fs.openSync(file)
+    opened = fs.openSync(file, 'r')
     const start = Buffer.alloc(MAGIC.length)
-    return fs.readSync(opened, start) === MAGIC.length && start.equals(MAGIC)
+    return fs.readSync(opened, start, 0, start.length, null) === MAGIC.length && start.equals(MAGIC)
   } catch {
     return false
   } finally {

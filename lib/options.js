@@ -254,7 +254,7 @@ function apply (options, rules, defaults) {
 
 function openOptions (given) {
   const options = apply(given, RULES, DEFAULTS)
-  if (options.from !== undefined && options.image !== undefined) refuse('image', options.image, "nothing where `from` is given: a sandbox starts from one of them")
+  if (options.from !== undefined && options.image !== undefined) refuse('image', options.image, 'nothing where `from` is given: a sandbox starts from one of them')
   return options
 }
 

@@ -65,6 +65,7 @@ for (const [name, { file, install: [command, args], run: [runner, runnerArgs] = 
     check(at, runner, own(runnerArgs), OWN)
     if (name === 'npm') installed = at
     // The command line, as it is installed.
+    // eslint-disable-next-line n/no-extraneous-require
     if (name === 'npm') assert.match(run('npx', ['--no-install', 'emvm', 'inspect', require.resolve('opencv-4.12')], at), /native/)
   })
 }

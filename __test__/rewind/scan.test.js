@@ -122,7 +122,7 @@ test('functions and their prototypes', { skip: !works }, () => {
     never: () => function () {},
     constructed: () => {
       function Made () {}
-      // eslint-disable-next-line no-new
+
       new Made()
       return Made
     },

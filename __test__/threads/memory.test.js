@@ -39,7 +39,8 @@ same('the buffer is a SharedArrayBuffer that wasm and JavaScript have at once', 
   const view = new Int32Array(memory.buffer)
   const before = exports.add(8, 5)
   const middle = Atomics.add(view, 2, 10)
-  return [before, middle, exports.add(8, 0), view[2], memory.buffer === memory.buffer, memory.buffer.constructor === SharedArrayBuffer, Object.isFrozen(memory.buffer)]
+  const { buffer } = memory
+  return [before, middle, exports.add(8, 0), view[2], memory.buffer === buffer, memory.buffer.constructor === SharedArrayBuffer, Object.isFrozen(memory.buffer)]
 })
 
 same('growth from wasm and from JavaScript is one', (engine) => {

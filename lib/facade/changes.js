@@ -139,7 +139,7 @@ class Changes {
   save () {
     if (this.#log.length === 0) return undefined
     const changed = [...this.#known].flatMap(([object, keys]) => keys === ALL
-      ? [{ object, image: imageOf(object) }]
+      ? /** @type {any[]} */ ([{ object, image: imageOf(object) }])
       : [...keys].map((key) => ({ object, key, descriptor: Reflect.getOwnPropertyDescriptor(object, key) })))
     const values = changed.flatMap(({ object, key, descriptor }) => key === undefined
       ? [...keysOf(object).map((key) => valueOf(object, key)), ...entriesOf(object)]

@@ -57,7 +57,7 @@ function sandboxOptions (given = {}) {
     }
   }
   const { from } = openOptions(given)
-  const { wasm, image, ...rest } = given
+  const { wasm, image, ...rest } = /** @type {any} */ (given)
   if (isCheckpoint(from)) rest.from = from.handle
   return { ...rest, ...(image !== undefined && { image: image instanceof URL ? image.href : image }), ...(wasm !== undefined && { wasm: wasm instanceof URL ? wasm.href : wasm }) }
 }

@@ -105,6 +105,7 @@ class GlueHost {
     const { rewinder } = this.current
     return rewinder?.image === undefined || !rewinder.onStack
   }
+
   get busy () { return this.current.busy }
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }

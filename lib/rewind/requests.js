@@ -14,7 +14,7 @@ class Requests {
   constructor (isOurs) {
     this.pending = new Map()
     this.hook = createHook({
-      init: (id, type, trigger, resource) => {
+      init: (id, type, trigger, /** @type {any} */ resource) => {
         if (OTHERS.test(type) || !isOurs()) return
         this.pending.set(id, type)
         // The streams of the process, which are made at their first use.

@@ -36,7 +36,7 @@ function samples () {
   swapped.w = 1
   function Never () {}
   function Made () {}
-  // eslint-disable-next-line no-new
+
   new Made()
   const changed = () => {}
   changed.x = 1
@@ -54,13 +54,15 @@ function samples () {
   const views = [new Uint8Array(1), new Float64Array(100), new DataView(new ArrayBuffer(1)), Promise.resolve()]
   const others = [
     new Error('x'), (function () { return arguments })(), Object(1), Object('x'),
-    new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1)), (function * () {})(), new Proxy({}, {}), (function () {}).bind(null), new Map().entries(), [][Symbol.iterator]()
+    new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1)), (function * () {})(), new Proxy({}, {}), function () {}.bind(null), new Map().entries(), [][Symbol.iterator]()
   ]
-  // eslint-disable-next-line no-sparse-arrays
+
+  /* eslint-disable no-sparse-arrays */
   return [
     a, b, c, [a, b, c], literal(), [1.5, 2.5], make(a, b), make(b, c), { x: a, y: b, z: 7, w: 1 }, Object.freeze(make(a, b)), Object.setPrototypeOf(make(a, b), a),
     wide, { x: 1.5 }, dictionary(), less, more, swapped, { 0: a }, Never, Never.prototype, Made, Made.prototype, new Base(), [, a], changed, sparse, new Branded(), functions, exotic, views, others
   ]
+  /* eslint-enable no-sparse-arrays */
 }
 
 class Scan {

@@ -34,8 +34,8 @@ function listen (port) {
   own('postMessage', (message, transfer) => postMessage.call(port, outgoing(message, namespace), transfer))
 }
 
-listen(parentPort)
-threads.workerData = incoming(theirs, namespace)
+listen(parentPort);
+/** @type {any} */ (threads).workerData = incoming(theirs, namespace)
 threads.Worker = workerClass(group, namespace, settings)
 module_.syncBuiltinESMExports()
 

@@ -2,7 +2,7 @@
 
 // Runs a worker's file as Node runs it.
 
-const module_ = require('node:module')
+const module_ = /** @type {any} */ (require('node:module'))
 const path = require('node:path')
 const vm = require('node:vm')
 const { pathToFileURL } = require('node:url')

@@ -337,6 +337,8 @@ pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
 
 impl Watchdog {
     fn watch(&'static self, interrupter: &Arc<Interrupter>) {
+        // Whoever loads the addon has started it, or was told that it cannot be had; unit tests and fuzz targets load none.
+        let _ = self.start();
         self.watched.lock().limits.push(Arc::downgrade(interrupter));
     }
 
