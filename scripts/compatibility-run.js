@@ -46,6 +46,26 @@ const option = (name, otherwise) => {
   return at < 0 ? otherwise : process.argv[at + 1]
 }
 
+const placeIn = (modules) => (spec) => path.isAbsolute(spec) ? spec : path.join(modules, spec)
+
+// What a case calls in place of the package's own; `take(spec)` gives that.
+function environmentOf (test, modules, take) {
+  const place = placeIn(modules)
+  return {
+    mode: 'emvm',
+    path: place,
+    url: (spec) => require('node:url').pathToFileURL(place(spec)).href,
+    wasm: (spec = test.wasm) => fs.readFileSync(place(spec)),
+    exact: (spec = test.wasm) => new Uint8Array(fs.readFileSync(place(spec))).buffer,
+    glue: async (spec = test.glue) => take(spec),
+    glueSync: (spec = test.glue) => take(spec),
+    quiet: { print () {}, printErr () {} },
+    WebAssembly,
+    require: (spec) => require(require.resolve(spec, { paths: [modules] })),
+    import: (spec) => import(require('node:url').pathToFileURL(place(spec)).href)
+  }
+}
+
 async function one (name) {
   process.env.CORPUS_NODE_MODULES = modules
   const helpers = require(path.join(corpus, 'lib', 'helpers.cjs'))
@@ -65,7 +85,7 @@ async function one (name) {
   for (const [key, value] of Object.entries(test.globals || {})) globalThis[key] ??= value
   if (test.noFetch) globalThis.fetch = undefined
   const reseed = test.seedRandom ? seedRandom(helpers) : () => {}
-  const place = (spec) => path.isAbsolute(spec) ? spec : path.join(modules, spec)
+  const place = placeIn(modules)
   const sandboxes = []
   let at = 0
   let round = 0
@@ -107,19 +127,7 @@ async function one (name) {
     if (form === 'ahead') return Object.assign(() => vm.exports, { default: () => vm.exports })
     return vm.exports
   }
-  const env = {
-    mode: 'emvm',
-    path: place,
-    url: (spec) => require('node:url').pathToFileURL(place(spec)).href,
-    wasm: (spec = test.wasm) => fs.readFileSync(place(spec)),
-    exact: (spec = test.wasm) => new Uint8Array(fs.readFileSync(place(spec))).buffer,
-    glue: async (spec = test.glue) => taken(spec),
-    glueSync: (spec = test.glue) => taken(spec),
-    quiet: { print () {}, printErr () {} },
-    WebAssembly,
-    require: (spec) => require(require.resolve(spec, { paths: [modules] })),
-    import: (spec) => import(require('node:url').pathToFileURL(place(spec)).href)
-  }
+  const env = environmentOf(test, modules, taken)
 
   const job = async () => {
     at = 0
@@ -206,7 +214,7 @@ async function all () {
   console.log(`${equal} of ${Object.keys(results).length} equal`)
 }
 
-module.exports = { AHEAD, CALLED, FILES, formOf, inProcess, seedRandom }
+module.exports = { AHEAD, CALLED, FILES, environmentOf, formOf, inProcess, placeIn, seedRandom }
 
 if (require.main !== module) {
   // Its tables are for scripts/rewind-run.js as well.

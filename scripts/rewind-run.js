@@ -8,7 +8,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { AHEAD, CALLED, FILES, formOf, inProcess, seedRandom } = require('./compatibility-run')
+const { AHEAD, CALLED, FILES, environmentOf, formOf, inProcess, placeIn, seedRandom } = require('./compatibility-run')
 
 const [corpus, modules] = process.argv.slice(2, 4).map((folder) => folder && path.resolve(folder))
 const option = (name, otherwise) => {
@@ -41,23 +41,11 @@ async function one (name) {
   for (const [key, value] of Object.entries(test.globals || {})) globalThis[key] ??= value
   if (test.noFetch) globalThis.fetch = undefined
   const reseed = test.seedRandom ? seedRandom(helpers) : () => {}
-  const place = (spec) => path.isAbsolute(spec) ? spec : path.join(modules, spec)
+  const place = placeIn(modules)
   const main = FILES[name] || test.via || test.glue
 
   // What the case calls in place of the package's own. `given`: the module, once there is one.
-  const envOf = (take) => ({
-    mode: 'emvm',
-    path: place,
-    url: (spec) => require('node:url').pathToFileURL(place(spec)).href,
-    wasm: (spec = test.wasm) => fs.readFileSync(place(spec)),
-    exact: (spec = test.wasm) => new Uint8Array(fs.readFileSync(place(spec))).buffer,
-    glue: async (spec = test.glue) => take(spec),
-    glueSync: (spec = test.glue) => take(spec),
-    quiet: { print () {}, printErr () {} },
-    WebAssembly,
-    require: (spec) => require(require.resolve(spec, { paths: [modules] })),
-    import: (spec) => import(require('node:url').pathToFileURL(place(spec)).href)
-  })
+  const envOf = (take) => environmentOf(test, modules, take)
   const around = (exports) => {
     if (form === 'default') return { default: exports }
     if (form === 'getter' && typeof exports.createOpenSCAD !== 'function') return { createOpenSCAD: async () => ({ getInstance: () => exports }) }
