@@ -2,11 +2,9 @@
 
 use crate::emscripten;
 use crate::engine::{Cache, CompileError, Progress};
-use crate::program::files::{self, Stamp};
-use crate::program::{
-    self, Beside, Compiling, Generated, NameState, OpenError, Program, ReadError, Reading,
-    SourceFile,
-};
+use crate::instance::files::{self, Stamp};
+use crate::instance::{Compiling, Generated, OpenError, Program};
+use crate::program::{self, Beside, NameState, ReadError, Reading, SourceFile};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;

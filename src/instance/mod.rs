@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod files;
 mod image;
 mod image_file;
 mod limits;
+mod program;
 mod startup;
 mod stats;
 mod threads;
@@ -12,6 +14,7 @@ mod threads;
 pub use image::{Image, ImageKey, ImageSlot, Origin};
 pub use image_file::{FileError, open as open_image, save as save_image};
 pub use limits::Interrupter;
+pub use program::{Compiling, Generated, OpenError, Program};
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
 pub use threads::{JsThread, start_watchdog};
@@ -19,7 +22,6 @@ pub use threads::{JsThread, start_watchdog};
 use crate::emscripten::{Lineage, Runtime, fs};
 use crate::engine::{Tier, Unwind};
 use crate::memory::RecycleOutcome;
-use crate::program::Program;
 use std::sync::Arc;
 use std::time::Instant;
 

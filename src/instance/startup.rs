@@ -1,11 +1,11 @@
 //! From a program to an instance whose constructors have run.
 
+use super::Program;
 use super::image::{Image, ImageKey};
 use crate::emscripten::js::{Js, JsRef};
 use crate::emscripten::{self, Runtime, fs};
 use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Tier, Unwind};
 use crate::memory;
-use crate::program::Program;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::path::PathBuf;

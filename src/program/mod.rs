@@ -8,12 +8,10 @@
 mod abi;
 pub mod allocators;
 pub mod esm;
-pub mod files;
 pub mod glue;
 pub mod instrument;
 mod locate;
 mod outer;
-mod registry;
 pub mod warm_up;
 pub mod wasm_code;
 pub mod wasm_custom;
@@ -22,7 +20,6 @@ pub mod wasm_facts;
 pub use abi::Range as VersionRange;
 pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
 pub use locate::{Beside, Kind};
-pub use registry::{Compiling, Generated, OpenError, Program};
 pub use wasm_facts::WasmFacts;
 
 use crate::emscripten::abi::Abi;

@@ -2,7 +2,8 @@
 
 use crate::binding::node_api::{Env, Res, Value};
 use crate::binding::program::ProgramHandle;
-use crate::program::{Program, WasmOrigin, esm};
+use crate::instance::Program;
+use crate::program::{WasmOrigin, esm};
 use crate::webassembly::{Compiled, share};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;

@@ -1,6 +1,7 @@
 //! Programs by the files they were read from, so that opening a file again does not read it again.
 
-use super::{Program, WasmOrigin};
+use super::Program;
+use crate::program::WasmOrigin;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,11 @@
 //! Programs of this process: a source that is compiled and understood, shared by all sandboxes and threads.
 
-use super::allocators::Allocators;
-use super::glue::Layout;
-use super::{ReadError, Reading, wasm_code, wasm_facts};
+use super::{Image, ImageKey, ImageSlot};
 use crate::emscripten::abi::Abi;
 use crate::engine::{Bodies, Cache, Choice, Claimed, Code, CompileError, Progress, Tier, Tiers};
-use crate::instance::{Image, ImageKey, ImageSlot};
+use crate::program::allocators::Allocators;
+use crate::program::glue::Layout;
+use crate::program::{ReadError, Reading, wasm_code, wasm_facts};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
