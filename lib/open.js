@@ -44,11 +44,11 @@ async function openProgram (source, options, runs = false) {
     if (failure.code === 'EMVM_ERR_SOURCE' && isAsmJs(path, bytes)) {
       throw new errors.UnsupportedError(`${path ?? 'the source'} is asm.js: JavaScript, of which nothing would run in emvm. Use the package's WebAssembly build, or build with -sWASM=1`)
     }
-    const noGlue = /^the source is not an Emscripten module: it is JavaScript/.test(failure.message)
+    const noGlue = lackOf.get(failure) === 'glue'
     const bindgen = noGlue && options.host !== 'native' && path !== undefined && isBindgen(path)
     const wraps = noGlue && (options.host === 'glue' || runsPackages(options) || bindgen)
     if (noGlue && options.host === 'auto') failure.message += "; if it is a package's API around glue in another file or in a dependency, open it with host: 'glue'"
-    const hides = options.host !== 'native' && path !== undefined && (wraps || /^no WebAssembly found/.test(failure.message))
+    const hides = options.host !== 'native' && path !== undefined && (wraps || lackOf.get(failure) === 'wasm')
     if (failure.code === 'EMVM_ERR_SOURCE') explain(failure, source, path)
     if (!hides) throw failure
     return withoutProgram(failure, path, bytes, bindgen)
@@ -100,17 +100,24 @@ function withoutProgram (failure, path, bytes, bindgen) {
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
+// What the source of a failure lacks: 'file', 'glue' or 'wasm'.
+const lackOf = new WeakMap()
+
 async function compiled (given, report) {
   const native = load()
   let spec = given
   let program = await native.openProgram(spec, report)
-  if (program.unread) {
+  if (program.lacks === 'file') {
     spec = readThroughNode(spec) ?? spec
     if (spec !== given) program = await native.openProgram(spec, report)
   }
   if (program.code === undefined) return program
-  const { feature, unread, ...failure } = program
-  if (feature === undefined || !feature.includes('legacy_exceptions')) throw errors.fromNative(failure)
+  const { feature, lacks, ...failure } = program
+  if (feature === undefined || !feature.includes('legacy_exceptions')) {
+    const error = errors.fromNative(failure)
+    lackOf.set(error, lacks)
+    throw error
+  }
   // The first encoding of wasm exceptions is translated once; afterwards the cache has the code.
   const translated = await translate(await native.readWasm(spec), spec.path)
   if (translated === undefined) {

@@ -48,8 +48,9 @@ pub struct Failure {
     pub message: String,
     /// The WebAssembly features that the engine lacks, when that is the failure.
     pub feature: Option<String>,
-    /// A file of the source's is not to be had from the disk.
-    pub unread: bool,
+    /// What the source lacks, when that is the failure: `'file'` (one is not to be had from the disk), `'glue'` (it is
+    /// other JavaScript), `'wasm'` (glue without its WebAssembly).
+    pub lacks: Option<String>,
 }
 
 /// A script of `lib/facade/embind/factories.js` with V8's code for it.
@@ -224,15 +225,19 @@ impl From<OpenError> for Failure {
             OpenError::Read(_) => ("EMVM_ERR_SOURCE", None),
             OpenError::NoAllocator | OpenError::Refused(_) => ("EMVM_ERR_UNSUPPORTED", None),
         };
-        let unread = matches!(
-            &error,
-            OpenError::Read(ReadError::NotFound { .. } | ReadError::Unreadable { .. })
-        );
+        let lacks = match &error {
+            OpenError::Read(ReadError::NotFound { .. } | ReadError::Unreadable { .. }) => {
+                Some("file")
+            }
+            OpenError::Read(ReadError::NoGlue { .. }) => Some("glue"),
+            OpenError::Read(ReadError::WasmMissing { .. }) => Some("wasm"),
+            _ => None,
+        };
         Failure {
             code: code.into(),
             message: error.to_string(),
             feature,
-            unread,
+            lacks: lacks.map(str::to_owned),
         }
     }
 }
@@ -271,7 +276,7 @@ impl Task for OpenTask {
                 code: "EMVM_ERR_INVALID_WASM".into(),
                 message: format!("emvm failed on this file, please report it: {text}"),
                 feature: None,
-                unread: false,
+                lacks: None,
             })
         }))
     }

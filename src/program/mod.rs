@@ -84,6 +84,9 @@ pub enum ReadError {
     Empty,
     #[error("the source is not an Emscripten module: {reason}")]
     NotEmscripten { reason: String },
+    /// Other JavaScript: perhaps what a package wraps its glue in.
+    #[error("the source is not an Emscripten module: {reason}")]
+    NoGlue { reason: String },
     #[error(
         "no WebAssembly found for this glue: none is embedded{}; give its place with the `wasm` option",
         looked(looked_at)
@@ -227,7 +230,7 @@ fn read_glue(
                     "; it loads {list}: if one of these is the glue, open that"
                 ));
             }
-            return Err(ReadError::NotEmscripten { reason });
+            return Err(ReadError::NoGlue { reason });
         }
         return Err(ReadError::WasmMissing { looked_at });
     }
