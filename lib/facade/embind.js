@@ -1,16 +1,16 @@
 'use strict'
 
-// embind's part of the module object: classes, functions, enums and constants, made once per sandbox from what native
-// code describes. No state is kept here, so that a recycle has nothing to put back.
+// embind's part of the module object: classes, functions, enums and constants, from what native code describes. Each is made
+// once per sandbox, when it is first needed. No state is kept here, so that a recycle has nothing to put back.
 
 const { holding } = require('./holding')
 const { Generations } = require('./generations')
 const { keep } = require('./keep')
-const { makeCall, makeOverloads } = require('./embind/calls')
+const { defineLazily } = require('./lazy')
 const { factoriesFor } = require('./embind/factories')
 const { makeFields } = require('./embind/fields')
 const { makeHandles } = require('./embind/handles')
-const { makeClass, makeEnum } = require('./embind/classes')
+const { indexOf, makeMembers } = require('./embind/members')
 const { makeLeaks } = require('./embind/leaks')
 const { makeInheriting } = require('./embind/inherit')
 const { makeCoroutines } = require('./embind/coroutines')
@@ -62,8 +62,11 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const registrations = sandbox.embindRegistrations
   const native = sandbox.embind(!known.has(registrations))
   if (!native) return null
-  if (!known.has(registrations)) known.set(registrations, JSON.parse(native.description))
-  const description = known.get(registrations)
+  if (!known.has(registrations)) {
+    const description = JSON.parse(native.description)
+    known.set(registrations, { description, symbols: indexOf(description) })
+  }
+  const { description, symbols } = known.get(registrations)
   const { operations, registers } = native
   // Handles say by it whose they are: users see it, not what it keeps.
   const owner = holding({}, native.owner)
@@ -72,21 +75,16 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
 
   const { leaks, note } = makeLeaks(operations, generations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
-  const { state, NONE, wrap, classes, ClassHandle } = handles
+  const { state, NONE, wrap } = handles
   const { factory, keep: keepFactories } = factoriesFor(description, program)
   const context = { factory, native: native.call, numbers: native.callWithNumbers, fields: makeFields({ operations, registers }), state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
-  const calls = description.callables.map((callable, i) => makeCall(callable, i, context))
+  const members = makeMembers(description, context, handles, operations.constants())
+  handles.classOf = members.classOf
   keepFactories()
-  const tables = description.tables.map((table) => makeOverloads(table, calls, BindingError))
-  for (const described of description.classes) {
-    const made = makeClass(described, classes[described.base], { calls, tables, BindingError, ClassHandle, anonymous, argsSuffix })
-    classes.push({ ...made, Handle: handles.maker(made) })
-  }
-  const enums = description.enums.map((entry) => makeEnum(entry, { argsSuffix, anonymous }))
 
   const coroutines = makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
   operations.setHooks([
-    (id, key, smart) => handles.make(classes[Math.floor(id / 2 ** 24)].prototype, id, key, smart),
+    (id, key, smart) => handles.make(handles.classOfHandle(id).prototype, id, key, smart),
     (value) => {
       const s = state(value)
       if (s === NONE) return false
@@ -94,7 +92,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
       registers[1] = s.key
       return true
     },
-    (index, value) => enums[index].values[value],
+    (index, value) => members.enumOf(index).values[value],
     makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }),
     (id, key) => () => operations.delete(id, key),
     () => operations.flush(),
@@ -103,19 +101,16 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
     coroutines.makePromise
   ])
 
-  const constants = operations.constants()
-  const symbols = {
-    f: (index) => calls[index],
-    t: (index) => tables[index],
-    c: (index) => classes[index].constructor,
-    u: (index) => calls[index],
-    e: (index) => enums[index],
-    k: (index) => constants[index]
+  // `there`: what had the name before.
+  const make = (name, there) => {
+    const symbol = symbols.byName.get(name)
+    const made = members.symbolOf(symbol)
+    if (symbol.kind === 'c' && typeof there === 'function') keepAdditions(there, made)
+    return made
   }
-  for (const [name, kind, index] of description.symbols) {
-    const made = symbols[kind](index)
-    if (kind === 'c' && typeof module[name] === 'function') keepAdditions(module[name], made)
-    module[name] = made
+  for (const { isPlain, names } of symbols.runs) {
+    if (isPlain) for (const name of names) module[name] = make(name)
+    else defineLazily(module, names, make)
   }
 
   const helpers = {

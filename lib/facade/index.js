@@ -9,7 +9,7 @@ const path = require('node:path')
 const { keep } = require('./keep')
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
-const { takes } = require('./memory')
+const { attachExports } = require('./exports')
 const { hasWasmFS } = require('../choose')
 const { UnsupportedError } = require('../errors')
 const { evaluate } = require('./fragment')
@@ -19,9 +19,6 @@ const { Generations } = require('./generations')
 const { holding } = require('./holding')
 const { Failures } = require('../realm/failures')
 const { Surroundings } = require('../realm/surroundings')
-
-// Since then the glue puts exports on its module as they are, so that their `length` is what they take.
-const RAW_EXPORTS = 30130
 
 // What a C++ exception is, by the function that OpenCV has for it: its type cannot be read from builds without RTTI.
 function explainer (module) {
@@ -344,26 +341,13 @@ class Facade {
   }
 
   #attachExports () {
-    const exported = this.facts.exports.filter(({ item }) => item.kind === 'function')
-    const keys = new Set(this.facts.moduleKeys)
-    const keyOf = (name) => {
-      if (!this.facts.hasGlue || keys.has(`_${name}`)) return `_${name}`
-      if (keys.has(name)) return name
-      return name === '__main_argc_argv' && keys.has('_main') ? '_main' : undefined
-    }
-    const wanted = exported.filter(({ name }) => keyOf(name) !== undefined)
-    const functions = this.rawFunctions(wanted.map(({ name }) => name))
-    wanted.forEach(({ name }, i) => {
-      if (functions[i] === undefined) return
-      const key = keyOf(name)
-      if (!(key in this.module)) this.module[key] = functions[i]
-    })
-    if (this.facts.versionMin >= RAW_EXPORTS) wanted.forEach(({ item }, i) => takes(functions[i], item.signature))
-    this.#attachData(keys)
+    attachExports(this)
+    this.#attachData()
   }
 
   // Exported data is the number of its address.
-  #attachData (keys) {
+  #attachData () {
+    const keys = new Set(this.facts.moduleKeys)
     const exported = this.facts.exports.filter(({ name, item }) => item.kind === 'global' && keys.has(`_${name}`))
     const addresses = { ...this.facts.moduleAddresses, ...Object.fromEntries(exported.map(({ name, item }) => [`_${name}`, item.value])) }
     for (const [key, address] of Object.entries(addresses)) if (!(key in this.module)) this.module[key] = address

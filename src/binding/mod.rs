@@ -14,6 +14,7 @@ mod gate;
 mod in_flight;
 mod instrument;
 mod js;
+mod lazy;
 mod lent;
 pub mod memory;
 mod node_api;

@@ -28,9 +28,9 @@ function makeCall ([human, , argc, required], index, context) {
 }
 
 // Overloads of one name, by the number of arguments: `[human, argc, callable, argc, callable, ...]`.
-function makeOverloads ([human, ...entries], calls, BindingError) {
+function makeOverloads ([human, ...entries], callOf, BindingError) {
   const overloadTable = []
-  for (let i = 0; i < entries.length; i += 2) overloadTable[entries[i]] = calls[entries[i + 1]]
+  for (let i = 0; i < entries.length; i += 2) overloadTable[entries[i]] = callOf(entries[i + 1])
   const dispatch = /** @type {any} */ ({ '': function () {
     const chosen = overloadTable[arguments.length]
     if (chosen === undefined) {

@@ -6,12 +6,12 @@ const { legal, named, idle } = require('./calls')
 
 const keyOf = (name) => name.startsWith('@@') ? Symbol[name.slice(2)] : name
 
-function makeClass (described, base, { calls, tables, BindingError, ClassHandle, anonymous, argsSuffix }) {
+function makeClass (described, base, { callOf, tableOf, BindingError, ClassHandle, anonymous, argsSuffix }) {
   const { name } = described
   let bodies
   if (described.constructors) {
     bodies = []
-    for (let i = 0; i < described.constructors.length; i += 2) bodies[described.constructors[i]] = calls[described.constructors[i + 1]]
+    for (let i = 0; i < described.constructors.length; i += 2) bodies[described.constructors[i]] = callOf(described.constructors[i + 1])
   }
 
   const constructor = named(anonymous ? '' : argsSuffix ? legal(name) : name, function () {
@@ -27,18 +27,18 @@ function makeClass (described, base, { calls, tables, BindingError, ClassHandle,
   constructor.prototype = prototype
   constructor.argCount = undefined
 
-  addMembers(prototype, described.methods, calls, tables)
-  addMembers(constructor, described.statics, calls, tables)
-  addProperties(prototype, described.properties, name, calls, BindingError)
-  addProperties(constructor, described.staticProperties, name, calls, BindingError)
+  addMembers(prototype, described.methods, callOf, tableOf)
+  addMembers(constructor, described.statics, callOf, tableOf)
+  addProperties(prototype, described.properties, name, callOf, BindingError)
+  addProperties(constructor, described.staticProperties, name, callOf, BindingError)
   if (described.iterable) addIterator(prototype, described.iterable)
   return { name, prototype, constructor }
 }
 
 // `name, 0, callable` or `name, 1, table`, in a row.
-function addMembers (object, members, calls, tables) {
+function addMembers (object, members, callOf, tableOf) {
   for (let i = 0; i < members.length; i += 3) {
-    const value = members[i + 1] === 0 ? calls[members[i + 2]] : tables[members[i + 2]]
+    const value = members[i + 1] === 0 ? callOf(members[i + 2]) : tableOf(members[i + 2])
     const key = keyOf(members[i])
     // A function's own `name` and `length` cannot be assigned.
     Object.defineProperty(object, key, { configurable: true, enumerable: true, writable: true, value })
@@ -46,13 +46,13 @@ function addMembers (object, members, calls, tables) {
 }
 
 // `name, getter, setter or -1`, in a row.
-function addProperties (object, properties, className, calls, BindingError) {
+function addProperties (object, properties, className, callOf, BindingError) {
   for (let i = 0; i < properties.length; i += 3) {
     const name = properties[i]
-    const get = calls[properties[i + 1]]
+    const get = callOf(properties[i + 1])
     const set = properties[i + 2] < 0
       ? () => { throw new BindingError(`${className}.${name} is a read-only property`) }
-      : calls[properties[i + 2]]
+      : callOf(properties[i + 2])
     Object.defineProperty(object, name, { configurable: true, enumerable: true, get, set })
   }
 }

@@ -31,7 +31,7 @@ function makeHandles ({ operations, registers, owner, finalizers, note }) {
     get preservePointerOnDelete () { return peek(this)?.preservePointerOnDelete }
     get count () { return { value: peek(this)?.count ?? 0 } }
     get ptrType () {
-      const { prototype, name } = classes[Math.floor(this.id / CLASS)]
+      const { prototype, name } = classOfHandle(this.id)
       const constructor = prototype.constructor
       return { name: peek(this)?.pointerName ?? name, registeredClass: { name, constructor, instancePrototype: prototype } }
     }
@@ -58,7 +58,10 @@ function makeHandles ({ operations, registers, owner, finalizers, note }) {
     return s
   }
 
-  const classes = []
+  // `classOf(index)` is filled in by whoever makes the classes.
+  /** @type {{ classOf: (index: number) => any }} */
+  const made = { classOf: () => undefined }
+  const classOfHandle = (id) => made.classOf(Math.floor(id / CLASS))
 
   const registry = finalizers && new FinalizationRegistry(({ id, key }) => {
     try {
@@ -97,7 +100,7 @@ function makeHandles ({ operations, registers, owner, finalizers, note }) {
   // A handle that a native function just returned by its id.
   function wrap (id) {
     const s = new State(id, registers[0], registers[1] === 1)
-    const { Handle } = classes[Math.floor(id / CLASS)]
+    const { Handle } = classOfHandle(id)
     const object = new Handle(s)
     if (s.smart) attach(object, s)
     if (note) note(id, s.key, wrap)
@@ -136,7 +139,7 @@ function makeHandles ({ operations, registers, owner, finalizers, note }) {
   Object.defineProperty(ClassHandle.prototype, '$$', { configurable: true, get () { return this[STATE] } })
   if (Symbol.dispose) ClassHandle.prototype[Symbol.dispose] = ClassHandle.prototype.delete
 
-  return { ClassHandle, NONE, state, wrap, make, maker, put, attach, detach, classes }
+  return Object.assign(made, { ClassHandle, NONE, state, wrap, make, maker, put, attach, detach, classOfHandle })
 }
 
 module.exports = { makeHandles }

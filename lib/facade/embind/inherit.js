@@ -8,9 +8,9 @@ function makeInheriting ({ description, operations, handles, errors, argsSuffix,
   const quoted = argsSuffix ? "'this'" : '"this"'
 
   return function inheriting (name, index, properties) {
-    const wrapper = handles.classes[index].prototype
+    const wrapper = handles.classOf(index).prototype
     const { base } = description.classes[index]
-    const parent = handles.classes[base].prototype
+    const parent = handles.classOf(base).prototype
     const { pureVirtual } = description.classes[base]
 
     const constructor = named(anonymous ? '' : name, function (...args) {

@@ -1,0 +1,54 @@
+'use strict'
+
+// What native code describes, each made when it is first needed: functions, overloads, classes and enums of C++.
+
+const { makeCall, makeOverloads } = require('./calls')
+const { makeClass, makeEnum } = require('./classes')
+
+// Constants between functions are made with them, as long as they are few.
+const BETWEEN = 16
+
+// What the symbols are by name, and in which order they come: `{ names, isPlain }`, of which plain ones are constants.
+function indexOf ({ symbols }) {
+  const byName = new Map(symbols.map(([name, kind, index]) => [name, { kind, index }]))
+  const runs = []
+  for (const name of byName.keys()) {
+    const isPlain = byName.get(name).kind === 'k'
+    if (runs.at(-1)?.isPlain === isPlain) runs.at(-1).names.push(name)
+    else if (runs.length > 1 && !isPlain && runs.at(-1).names.length < BETWEEN) runs.at(-2).names.push(...runs.pop().names, name)
+    else runs.push({ isPlain, names: [name] })
+  }
+  return { byName, runs }
+}
+
+function makeMembers (description, context, handles, constants) {
+  const { argsSuffix, anonymous, BindingError } = context
+  const { callables, tables, classes, enums } = description
+  const { ClassHandle, maker } = handles
+
+  const once = (list, make) => {
+    const made = new Array(list.length)
+    return (index) => made[index] ??= make(list[index], index)
+  }
+  const callOf = once(callables, (callable, index) => makeCall(callable, index, context))
+  const tableOf = once(tables, (table) => makeOverloads(table, callOf, BindingError))
+  const classOf = once(classes, (described) => {
+    const base = described.base >= 0 ? classOf(described.base) : undefined
+    const made = makeClass(described, base, { callOf, tableOf, BindingError, ClassHandle, anonymous, argsSuffix })
+    return { ...made, Handle: maker(made) }
+  })
+  const enumOf = once(enums, (entry) => makeEnum(entry, { argsSuffix, anonymous }))
+
+  const kinds = {
+    f: callOf,
+    t: tableOf,
+    c: (index) => classOf(index).constructor,
+    u: callOf,
+    e: enumOf,
+    k: (index) => constants[index]
+  }
+
+  return { classOf, enumOf, symbolOf: ({ kind, index }) => kinds[kind](index) }
+}
+
+module.exports = { indexOf, makeMembers }

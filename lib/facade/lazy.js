@@ -1,0 +1,33 @@
+'use strict'
+
+// Members of the module object that are made when they are first asked for: a package has hundreds, of which a program uses twenty.
+// To JavaScript they are data properties from the start (src/binding/lazy.rs); where V8 has no such properties they are made at once.
+
+const { load } = require('../binding')
+
+// So few are made as fast. Tests want all of them to be made later.
+const FEW = process.env.EMVM_TEST_ALL_LAZY ? 1 : 48
+
+const isIndex = (name) => /^\d+$/.test(name)
+
+// Gives `object` a property for each name, in order, as an assignment of `make(name, there)` would, but later where it can; `there` is
+// what the object has under that name.
+function defineLazily (object, names, make) {
+  const assign = (name) => { object[name] = make(name, object[name]) }
+  let at = 0
+  if (names.length >= FEW && Object.isExtensible(object)) {
+    const isNew = (name) => !(name in object) && !isIndex(name)
+    while (at < names.length) {
+      const from = at
+      while (at < names.length && isNew(names[at])) at++
+      if (at > from && !load().defineLazily(object, from === 0 && at === names.length ? names : names.slice(from, at), make)) {
+        at = from
+        break
+      }
+      if (at < names.length) assign(names[at++])
+    }
+  }
+  for (; at < names.length; at++) assign(names[at])
+}
+
+module.exports = { defineLazily }
