@@ -37,8 +37,7 @@ class Image {
     for (const record of buffers) if (walk.image === undefined || !walk.image.buffers.includes(record)) this.bytes += record.size
     this.views = new Views(realm.store.memories(), walk)
     this.#sort([...walk.records], buffers)
-    this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras])
-    this.scan?.renewed(this.views.views.flatMap(({ slots }) => slots))
+    this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras], this.views.views.flatMap(({ slots }) => slots))
     if (point !== undefined) this.scan?.record()
   }
 

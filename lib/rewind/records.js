@@ -106,19 +106,15 @@ class ObjectRecord {
     return this.defined.length > 0 || this.hidden !== undefined ? count + this.#restoreSpecial() : count
   }
 
-  // Some of its values.
-  restoreAt (places, left) {
+  // One of its values.
+  restoreAt (at, left) {
     const { object, data, values } = this
-    let count = 0
-    for (let each = 0; each < places.length; each++) {
-      const at = places[each]
-      const now = object[data[at]]
-      if (is(now, values[at])) continue
-      left(now)
-      write(object, data[at], values[at])
-      count++
-    }
-    return count
+    const key = data[at]
+    const now = object[key]
+    if (is(now, values[at])) return 0
+    left(now)
+    write(object, key, values[at])
+    return 1
   }
 
   // The properties are what they were; their values need not be.
@@ -326,6 +322,15 @@ class ArrayRecord {
       count++
     }
     return count
+  }
+
+  restoreAt (at, left) {
+    const { object, values } = this
+    const now = object[at]
+    if (is(now, values[at])) return 0
+    left(now)
+    write(object, at, values[at])
+    return 1
   }
 }
 

@@ -12,6 +12,7 @@ const CONSTRUCTOR = 2
 const FUNCTION = 3
 const PROTOTYPE = 4
 const EXTRAS = 5
+const HAS_VIEWS = 128
 const NONE = []
 
 let works
@@ -66,29 +67,30 @@ function samples () {
 }
 
 class Scan {
-  // Undefined where objects cannot be looked at. `records`: of objects, functions, arrays, and views with nothing on them.
-  static of (records) {
+  // Undefined where objects cannot be looked at. `records`: of objects, functions, arrays, and views with nothing on them; `slots`:
+  // { list, at }, places in lists of values whose values are others in each generation.
+  static of (records, slots = []) {
     works ??= process.env.EMVM_REWIND_SCAN !== '0' && load().canScan(samples())
-    return works ? new Scan(records) : undefined
+    return works ? new Scan(records, slots) : undefined
   }
 
-  constructor (records) {
-    this.records = []
-    // By list of values, where views are that are made anew for each generation: see `renewed`.
-    this.views = new Map()
-    this.several = new Int32Array(0)
-    const [objects, lists, names, kinds] = [[], [], [], []]
-    const watch = (record, object, list, kind, keys = NONE) => {
-      this.records.push(record)
-      objects.push(object)
-      lists.push(list)
-      names.push(keys)
-      kinds.push(kind)
+  constructor (records, slots) {
+    const places = new Map()
+    for (const { list, at } of slots) {
+      if (places.has(list)) places.get(list).push(at)
+      else places.set(list, [at])
     }
+    // Of those records that look after such values.
+    this.views = []
+    const all = []
+    const watch = (record, object, list, kind, names = NONE) => { all.push({ record, object, list, kind, names }) }
     for (const record of records) {
       const { object } = record
+      const views = record.restoreAt === undefined ? undefined : places.get(record.values)
+      if (views !== undefined) for (const at of views) this.views.push({ record, at })
+      const also = views === undefined ? 0 : HAS_VIEWS
       if (record instanceof ArrayRecord) {
-        watch(record, object, record.values, ARRAY)
+        watch(record, object, record.values, ARRAY | also)
       } else if (record instanceof BareRecord) {
         watch(record, object, record.proto ?? NONE, FUNCTION)
         if (record.proto !== undefined) watch(record, record.proto, object, PROTOTYPE)
@@ -96,22 +98,22 @@ class Scan {
         watch(record, object, NONE, EXTRAS)
       } else if (record instanceof ObjectRecord) {
         const isConstructor = typeof object === 'function' && record.hasPrototype
-        watch(record, object, record.watched(), isConstructor ? CONSTRUCTOR : PLAIN, record.keys)
+        watch(record, object, record.watched(), (isConstructor ? CONSTRUCTOR : PLAIN) | also, record.keys)
       }
     }
-    // `maps` is the addon's.
-    this.lists = { objects, lists, names, maps: new Array(objects.length).fill(null) }
-    this.numbers = new Int32Array(objects.length)
-    this.native = new (load().ObjectScan)(Uint8Array.from(kinds))
+    const order = Int32Array.from(all.keys())
+    load().scanOrder(all.map(({ object }) => object), order)
+    const sorted = Array.from(order, (at) => all[at])
+    this.records = sorted.map(({ record }) => record)
+    // `maps` and `flat` are the addon's.
+    this.objects = sorted.map(({ object }) => object)
+    this.maps = new Array(sorted.length).fill(null)
+    this.flat = [null]
+    this.lists = sorted.map(({ list }) => list)
+    this.names = sorted.map(({ names }) => names)
+    this.numbers = new Int32Array(sorted.length)
+    this.native = new (load().ObjectScan)(Uint8Array.from(sorted, ({ kind }) => kind))
     this.isRecorded = false
-  }
-
-  // `slots`: { list, at }, places in lists of values whose values are others in each generation.
-  renewed (slots) {
-    for (const { list, at } of slots) {
-      if (this.views.has(list)) this.views.get(list).push(at)
-      else this.views.set(list, [at])
-    }
   }
 
   // Everything is as it should be.
@@ -120,39 +122,32 @@ class Scan {
     this.isRecorded = true
   }
 
-  #record (which, count) { this.native.record(this.lists, which, count) }
+  #record (which, count) {
+    const { objects, lists, names, maps, flat } = this
+    const views = this.views.map(({ record, at }) => record.values[at])
+    this.native.record({ objects, lists, names, maps, flat, views }, which, count)
+  }
+
+  // How many may have changed: their numbers, `~n` where only values did.
+  changed (numbers) { return this.native.changed(this.objects, this.maps, this.flat, numbers) }
 
   // Puts back what may have changed.
   restore (left) {
-    const { numbers, records } = this
-    const found = this.native.changed(this.lists, numbers)
+    const { numbers, records, views } = this
+    const found = this.changed(numbers)
     let count = 0
     let other = 0
-    let partly = 0
     for (let at = 0; at < found; at++) {
       const number = numbers[at]
-      if (number >= 0) {
+      if (number < 0) {
+        count += records[~number].restoreValues(left)
+      } else {
         count += records[number].restore(left)
         numbers[other++] = number
-        continue
-      }
-      const record = records[~number]
-      const views = this.views.get(record.values)
-      if (views === undefined) {
-        count += record.restoreValues(left)
-      } else {
-        count += record.restoreAt(views, left)
-        if (partly === this.several.length) this.several = Int32Array.from({ length: 2 * partly + 8 }, (_, at) => this.several[at] ?? 0)
-        this.several[partly++] = ~number
       }
     }
+    for (let at = 0; at < views.length; at++) count += views[at].record.restoreAt(views[at].at, left)
     if (other > 0) this.#record(numbers, other)
-    // Those of which more than the views has changed.
-    const more = partly === 0 ? 0 : this.native.differing(this.lists, this.several, partly)
-    for (let at = 0; at < more; at++) {
-      const number = this.several[at]
-      count += number < 0 ? records[~number].restoreValues(left) : records[number].restore(left)
-    }
     return count
   }
 }

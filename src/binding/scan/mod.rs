@@ -3,6 +3,7 @@
 //! An object whose hidden class and fields are the same has not changed. What cannot be told this way is reported as changed, and
 //! JavaScript looks at it. Nothing is ever written.
 
+mod expect;
 mod layout;
 mod raw;
 mod watched;
@@ -10,24 +11,40 @@ mod watched;
 use super::addon::value_of;
 use super::ending;
 use super::node_api::{self, Value};
+use expect::{Entry, Plan};
 use layout::Layout;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use raw::{Object, PROPERTIES, Word};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use watched::{Found, Kind, List, Watched};
+use watched::{Book, Found, Kept, Kind, List, Slots, Watched};
 
 thread_local! {
     static LAYOUT: OnceCell<Option<Rc<Layout>>> = const { OnceCell::new() };
 }
 
-/// Objects, each with a list of what its fields hold.
+/// Objects, each with what its fields hold.
 #[napi]
 pub struct ObjectScan {
     layout: Rc<Layout>,
-    watched: RefCell<Vec<Watched>>,
+    /// Whether some of an object's fields are views that are others in each generation.
+    has_views: Vec<bool>,
+    state: RefCell<State>,
 }
+
+struct State {
+    watched: Vec<Watched>,
+    books: Vec<Book>,
+    slots: Slots,
+}
+
+/// So many slots there may be.
+const MOST_SLOTS: usize = 1 << 24;
+/// As many words are read before they are written down.
+const AT_ONCE: usize = 64;
+/// Beside the kind of an object.
+const HAS_VIEWS: u8 = 0x80;
 
 /// Whether objects can be looked at in this thread. `samples`: see `lib/rewind/scan.js`.
 #[napi(catch_unwind)]
@@ -44,123 +61,202 @@ pub fn can_scan(env: &Env, samples: Unknown) -> bool {
     LAYOUT.with(|layout| layout.get_or_init(learn).is_some())
 }
 
+/// Writes to `out` the numbers of the objects in the order in which they lie in memory: to look at them in this order is faster.
+#[napi(catch_unwind)]
+pub fn scan_order(env: &Env, objects: Unknown, mut out: Int32Array) {
+    let own = node_api::Env::new(env.raw());
+    let objects = value_of(own, objects);
+    let Some(layout) = LAYOUT.with(|layout| layout.get().cloned().flatten()) else {
+        return;
+    };
+    // SAFETY: of an engine that is V8; nothing is allocated here. The order is all that is taken from the addresses.
+    unsafe {
+        let list = Object::of(objects).and_then(|array| List::of(&layout, array));
+        let Some(List { items, .. }) = list else {
+            return;
+        };
+        out.as_mut()
+            .sort_by_key(|at| items.get(*at as usize).copied());
+    }
+}
+
 #[napi]
 impl ObjectScan {
     /// `kinds`: for each object 0 (plain), 1 (dense array), 2 (function with properties, `prototype` being the last of its list), 3
-    /// (function with nothing on it), 4 (its `prototype`), 5 (view or promise with nothing on it).
+    /// (function with nothing on it), 4 (its `prototype`), 5 (view or promise with nothing on it); 128 more where some of what it
+    /// holds is another in each generation.
     #[napi(constructor, catch_unwind)]
     pub fn new(kinds: Uint8Array) -> Result<Self> {
         let layout = LAYOUT.with(|layout| layout.get().cloned().flatten());
         let layout =
             layout.ok_or_else(|| Error::from_reason("objects cannot be looked at here"))?;
-        let watched = kinds.iter().map(|kind| Watched::unknown(Kind::of(*kind)));
+        let unknown = |kind: &u8| Watched::unknown(Kind::of(*kind & !HAS_VIEWS));
         Ok(Self {
-            watched: RefCell::new(watched.collect()),
+            has_views: kinds.iter().map(|kind| kind & HAS_VIEWS != 0).collect(),
+            state: RefCell::new(State {
+                watched: kinds.iter().map(unknown).collect(),
+                books: vec![Book::default(); kinds.len()],
+                slots: Slots::default(),
+            }),
             layout,
         })
     }
 
-    /// Objects are as they should be now: the first `count` of `which`. `names`: lists of their keys. `maps`: an array with a place
-    /// for each, not to be looked into: it keeps their hidden classes.
+    /// Objects are as they should be now: the first `count` of `which`.
     #[napi(catch_unwind)]
     pub fn record(&self, env: &Env, lists: ScanLists, which: Int32Array, count: u32) {
         let own = node_api::Env::new(env.raw());
         let lists = Lists::of(own, lists);
-        let mut watched = self.watched.borrow_mut();
-        let holder = own.object();
+        let mut state = self.state.borrow_mut();
+        let mut holders = Vec::new();
         for at in which.iter().take(count as usize).map(|at| *at as usize) {
-            let Some(entry) = watched.get_mut(at) else {
-                continue;
-            };
-            if entry.is_hopeless() {
-                continue;
-            }
-            // SAFETY: of an engine that is V8; nothing is allocated before the addresses are used up.
-            let map = unsafe {
-                let found = lists
-                    .read(&self.layout)
-                    .and_then(|read| read.entry(&self.layout, entry.kind, at));
-                let made = found.as_ref().and_then(|entry| entry.watched(&self.layout));
-                *entry = made.unwrap_or_else(|| entry.failed());
-                found.and_then(|entry| entry.object.map())
-            };
-            if let Some(map) = map.filter(|_| entry.usable) {
-                // SAFETY: an array may hold any object of the heap; nobody but `changed` looks into this one.
-                unsafe { map.put_in(holder) };
-                entry.usable = own.set_index(lists.maps, at as u32, holder).is_ok();
+            let hopeless = state.books.get(at).is_none_or(Book::is_hopeless);
+            if !hopeless
+                && self
+                    .write_down(own, &lists, &mut state, at, &mut holders)
+                    .is_none()
+            {
+                state.watched[at].usable = false;
+                state.books[at].fail();
             }
         }
     }
 
+    fn write_down(
+        &self,
+        own: node_api::Env,
+        lists: &Lists,
+        state: &mut State,
+        at: usize,
+        holders: &mut Vec<Value>,
+    ) -> Option<()> {
+        let State {
+            watched,
+            books,
+            slots,
+        } = state;
+        let (watched, book) = (watched.get_mut(at)?, books.get_mut(at)?);
+        let kind = watched.kind;
+        // SAFETY: of an engine that is V8; nothing is allocated before the addresses are used up.
+        let plan = unsafe {
+            let read = lists.read(&self.layout)?;
+            let mut views = Vec::new();
+            if self.has_views.get(at) == Some(&true) {
+                views.extend_from_slice(read.views.items);
+                views.sort_unstable();
+            }
+            Plan::of(&self.layout, &read.entry(&self.layout, kind, at)?, &views)?
+        };
+        let len = plan.slots.len();
+        let is_fresh = len > book.room as usize;
+        let mut from = watched.at as usize;
+        if is_fresh {
+            let room = len.max(2 * book.room as usize);
+            if slots.len() + room > MOST_SLOTS {
+                return None;
+            }
+            from = slots.room(room);
+            book.room = u32::try_from(room).ok()?;
+        }
+        slots.set(from, &plan.slots, &plan.bits);
+        *watched = Watched {
+            at: u32::try_from(from).ok()?,
+            ..plan.watched
+        };
+        let len = if is_fresh { book.room as usize } else { len };
+        for chunk in (0..len).step_by(AT_ONCE) {
+            let end = len.min(chunk + AT_ONCE);
+            while holders.len() < end - chunk {
+                holders.push(own.object());
+            }
+            // SAFETY: as above.
+            unsafe {
+                let read = lists.read(&self.layout)?;
+                let entry = read.entry(&self.layout, kind, at)?;
+                for (slot, holder) in (chunk..end).zip(&*holders) {
+                    let word = if plan.slots.get(slot).is_some_and(|slot| slot.is_word()) {
+                        expect::word(&self.layout, &entry, watched, slot)?
+                    } else {
+                        self.layout.undefined
+                    };
+                    // An array may hold any word of the heap; nobody but `changed` looks into this one.
+                    word.put_in(*holder);
+                }
+            }
+            for (slot, holder) in (chunk..end).zip(&*holders) {
+                own.set_index(lists.flat, (from + slot) as u32, *holder)
+                    .ok()?;
+            }
+        }
+        if holders.is_empty() {
+            holders.push(own.object());
+        }
+        // SAFETY: as above.
+        unsafe {
+            let read = lists.read(&self.layout)?;
+            read.object(at)?.map()?.word().put_in(holders[0]);
+        }
+        own.set_index(lists.maps, at as u32, holders[0]).ok()?;
+        // SAFETY: as above.
+        let found = unsafe {
+            let read = lists.read(&self.layout)?;
+            let kept = Kept {
+                layout: &self.layout,
+                words: read.flat.items,
+                slots,
+            };
+            watched.look(read.object(at)?, Word(*read.maps.items.get(at)?), &kept)
+        };
+        matches!(found, Found::Same).then_some(())
+    }
+
     /// Writes the numbers of those that may have changed to `out`, which has room for all: `~n` where only values of properties
-    /// did. Gives how many.
+    /// did. Gives how many. `objects`, `maps`, `flat`: as in `ScanLists`.
     #[napi(catch_unwind)]
-    pub fn changed(&self, env: &Env, lists: ScanLists, mut out: Int32Array) -> u32 {
+    pub fn changed(
+        &self,
+        env: &Env,
+        objects: Unknown,
+        maps: Unknown,
+        flat: Unknown,
+        mut out: Int32Array,
+    ) -> u32 {
+        let own = node_api::Env::new(env.raw());
+        let lists = [objects, maps, flat].map(|given| value_of(own, given));
+        let state = self.state.borrow();
+        let State { watched, slots, .. } = &*state;
         // SAFETY: JavaScript does not run while the numbers are written.
         let out = unsafe { out.as_mut() };
-        let watched = self.watched.borrow();
-        self.look(env, lists, &watched, 0..watched.len(), out)
-    }
-
-    /// The same for the first `count` of `numbers`, which are replaced by those that differ still.
-    #[napi(catch_unwind)]
-    pub fn differing(
-        &self,
-        env: &Env,
-        lists: ScanLists,
-        mut numbers: Int32Array,
-        count: u32,
-    ) -> u32 {
-        // SAFETY: as above.
-        let out = unsafe { numbers.as_mut() };
-        let which: Vec<_> = out
-            .iter()
-            .take(count as usize)
-            .map(|at| *at as usize)
-            .collect();
-        self.look(env, lists, &self.watched.borrow(), which.into_iter(), out)
-    }
-
-    fn look(
-        &self,
-        env: &Env,
-        lists: ScanLists,
-        watched: &[Watched],
-        which: impl Iterator<Item = usize>,
-        out: &mut [i32],
-    ) -> u32 {
-        let lists = Lists::of(node_api::Env::new(env.raw()), lists);
         let mut count = 0;
+        let mut tell = |number: i32| {
+            if let Some(place) = out.get_mut(count) {
+                *place = number;
+                count += 1;
+            }
+        };
         // SAFETY: of an engine that is V8; nothing is allocated until all have been looked at.
         unsafe {
-            let read = lists.read(&self.layout);
-            for at in which {
-                // Objects lie all over the heap: the processor is told of those that come.
-                if let Some(read) = &read {
-                    read.fetch(at);
-                }
+            let list = |array| List::of(&self.layout, Object::of(array)?);
+            let [Some(objects), Some(maps), Some(flat)] = lists.map(list) else {
+                (0..watched.len()).for_each(|at| tell(at as i32));
+                return count as u32;
+            };
+            let kept = Kept {
+                layout: &self.layout,
+                words: flat.items,
+                slots,
+            };
+            for (at, entry) in watched.iter().enumerate() {
+                fetch(objects.items, watched, at);
                 let look = || {
-                    let (read, entry) = (
-                        read.as_ref()?,
-                        watched.get(at).filter(|entry| entry.usable)?,
-                    );
-                    let map = Word(*read.maps.items.get(at)?).object()?;
-                    let now = read.entry(&self.layout, entry.kind, at)?;
-                    Some(match now.list {
-                        Some((list, names)) => {
-                            entry.look(&self.layout, now.object, map, &list, &names)
-                        }
-                        None => entry.glance(&self.layout, now.object, map, now.other),
-                    })
+                    let object = Word(*objects.items.get(at)?).object()?;
+                    let map = Word(*maps.items.get(at)?);
+                    Some(entry.look(object, map, &kept))
                 };
-                let told = match look() {
-                    Some(Found::Same) => continue,
-                    Some(Found::Values) => !(at as i32),
-                    _ => at as i32,
-                };
-                if let Some(place) = out.get_mut(count) {
-                    *place = told;
-                    count += 1;
+                match entry.usable.then(look).flatten() {
+                    Some(Found::Same) => {}
+                    Some(Found::Values) => tell(!(at as i32)),
+                    _ => tell(at as i32),
                 }
             }
         }
@@ -168,7 +264,28 @@ impl ObjectScan {
     }
 }
 
-/// Arrays that belong together, each with an item for each object.
+/// Lets the processor load objects that are looked at later: first themselves, then what they point to.
+///
+/// # Safety
+/// As for [`Lists::read`].
+#[inline]
+unsafe fn fetch(objects: &[usize], watched: &[Watched], at: usize) {
+    if let Some(object) = objects.get(at + 16).and_then(|word| Word(*word).object()) {
+        object.fetch();
+    }
+    if watched.get(at + 6).is_some_and(|entry| entry.reaches_out()) {
+        if let Some(object) = objects.get(at + 6).and_then(|word| Word(*word).object()) {
+            // SAFETY: by the caller's promise; each object has so many words.
+            for field in unsafe { object.fields(PROPERTIES, 2) } {
+                if let Some(list) = Word(*field).object() {
+                    list.fetch();
+                }
+            }
+        }
+    }
+}
+
+/// Arrays that belong together, each but the last two with an item for each object.
 #[napi(object, object_to_js = false)]
 pub struct ScanLists<'a> {
     pub objects: Unknown<'a>,
@@ -176,8 +293,12 @@ pub struct ScanLists<'a> {
     pub lists: Unknown<'a>,
     /// Their keys.
     pub names: Unknown<'a>,
-    /// Their hidden classes.
+    /// Their hidden classes. Not to be looked into.
     pub maps: Unknown<'a>,
+    /// What their fields are, one object's behind the other's. Not to be looked into.
+    pub flat: Unknown<'a>,
+    /// Views that are others in each generation.
+    pub views: Unknown<'a>,
 }
 
 struct Lists {
@@ -185,6 +306,8 @@ struct Lists {
     lists: Value,
     names: Value,
     maps: Value,
+    flat: Value,
+    views: Value,
 }
 
 struct Read<'a> {
@@ -192,6 +315,8 @@ struct Read<'a> {
     lists: List<'a>,
     names: List<'a>,
     maps: List<'a>,
+    flat: List<'a>,
+    views: List<'a>,
 }
 
 impl Lists {
@@ -201,6 +326,8 @@ impl Lists {
             lists: value_of(env, given.lists),
             names: value_of(env, given.names),
             maps: value_of(env, given.maps),
+            flat: value_of(env, given.flat),
+            views: value_of(env, given.views),
         }
     }
 
@@ -214,70 +341,33 @@ impl Lists {
             lists: list(self.lists)?,
             names: list(self.names)?,
             maps: list(self.maps)?,
+            flat: list(self.flat)?,
+            views: list(self.views)?,
         })
     }
 }
 
-/// What is looked at.
-struct Entry<'a> {
-    kind: Kind,
-    object: Object,
-    /// What its fields hold, and its keys; or what stands in place of these.
-    list: Option<(List<'a>, List<'a>)>,
-    other: Word,
-}
-
 impl<'a> Read<'a> {
-    /// Lets the processor load objects that are looked at later: first themselves, then what they point to.
-    ///
-    /// # Safety
-    /// As for [`Lists::read`].
-    unsafe fn fetch(&self, at: usize) {
-        let item = |list: &List<'a>, at: usize| Word(*list.items.get(at)?).object();
-        if let Some(object) = item(&self.objects, at + 16) {
-            object.fetch();
-        }
-        if let Some(other) = item(&self.lists, at + 16) {
-            other.fetch();
-        }
-        if let Some(object) = item(&self.objects, at + 6) {
-            // SAFETY: by the caller's promise; each object has so many words.
-            if let Some(properties) = unsafe { object.field(PROPERTIES) }.object() {
-                properties.fetch();
-            }
-        }
+    fn object(&self, at: usize) -> Option<Object> {
+        Word(*self.objects.items.get(at)?).object()
     }
 
     /// # Safety
     /// As for [`Lists::read`].
     unsafe fn entry(&self, layout: &Layout, kind: Kind, at: usize) -> Option<Entry<'a>> {
-        let item = |list: &List<'a>| Word(*list.items.get(at)?).object();
         let other = Word(*self.lists.items.get(at)?);
+        let names = Word(*self.names.items.get(at)?).object()?;
         // SAFETY: by the caller's promise.
         let list = |array| unsafe { List::of(layout, array) };
         let list = match kind.is_brief() {
             true => None,
-            false => Some((list(other.object()?)?, list(item(&self.names)?)?)),
+            false => Some((list(other.object()?)?, list(names)?)),
         };
         Some(Entry {
             kind,
-            object: item(&self.objects)?,
+            object: self.object(at)?,
             list,
             other,
         })
-    }
-}
-
-impl Entry<'_> {
-    /// # Safety
-    /// As for [`Lists::read`].
-    unsafe fn watched(&self, layout: &Layout) -> Option<Watched> {
-        // SAFETY: by the caller's promise.
-        unsafe {
-            match &self.list {
-                Some((list, names)) => Watched::of(layout, self.kind, self.object, list, names),
-                None => Watched::brief(layout, self.kind, self.object, self.other),
-            }
-        }
     }
 }

@@ -21,13 +21,24 @@ pub const fn small(number: u32) -> Word {
 }
 
 impl Word {
+    #[inline]
     pub fn object(self) -> Option<Object> {
         (self.0 & MARK == TAG && self.0 > 0xffff).then_some(Object(self.0))
     }
+    #[inline]
     pub fn is_small(self) -> bool {
         self.0 & TAG == 0
     }
+    /// Lets a handle refer to an object that JavaScript has no name for.
+    ///
+    /// # Safety
+    /// As for [`Object::of`]; whoever is given the handle must be content with any object.
+    pub unsafe fn put_in(self, value: Value) {
+        // SAFETY: the slot belongs to the open scope, and a word of the heap is in it as any other.
+        unsafe { *(value.raw() as usize as *mut usize) = self.0 };
+    }
     /// A small integer that is not negative.
+    #[inline]
     pub fn count(self) -> Option<usize> {
         (self.0 & 0x8000_0000_ffff_ffff == 0).then_some(self.0 >> 32)
     }
@@ -47,18 +58,12 @@ impl Object {
             None
         }
     }
-    /// Lets a handle refer to an object that JavaScript has no name for.
-    ///
-    /// # Safety
-    /// As for [`Object::of`]; whoever is given the handle must be content with any object.
-    pub unsafe fn put_in(self, value: Value) {
-        // SAFETY: the slot belongs to the open scope, and an object of the heap is in it as in any other.
-        unsafe { *(value.raw() as usize as *mut usize) = self.0 };
-    }
+    #[inline]
     pub fn word(self) -> Word {
         Word(self.0)
     }
     /// Its first words will be looked at soon.
+    #[inline]
     pub fn fetch(self) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a hint, which reads nothing.
@@ -67,29 +72,34 @@ impl Object {
             _mm_prefetch::<_MM_HINT_T0>(self.at(0) as *const i8);
         }
     }
+    #[inline]
     fn at(self, byte: usize) -> usize {
         self.0 - TAG + byte
     }
     /// # Safety
     /// The object has so many words, and nothing was allocated since its address was read.
+    #[inline]
     pub unsafe fn field(self, index: usize) -> Word {
         // SAFETY: by the caller's promise.
         Word(unsafe { *(self.at(index * BYTES) as *const usize) })
     }
     /// # Safety
     /// As for [`Object::field`].
+    #[inline]
     pub unsafe fn fields<'a>(self, from: usize, count: usize) -> &'a [usize] {
         // SAFETY: by the caller's promise; nobody writes while the caller looks.
         unsafe { std::slice::from_raw_parts(self.at(from * BYTES) as *const usize, count) }
     }
     /// # Safety
     /// As for [`Object::field`].
+    #[inline]
     pub unsafe fn byte(self, at: usize) -> usize {
         // SAFETY: by the caller's promise.
         usize::from(unsafe { *(self.at(at) as *const u8) })
     }
     /// # Safety
     /// As for [`Object::field`].
+    #[inline]
     pub unsafe fn half(self, at: usize) -> u16 {
         // SAFETY: by the caller's promise.
         unsafe { *(self.at(at) as *const u16) }
