@@ -233,6 +233,7 @@ class Sandbox {
     const { mode, calls, heapBytes, ageMs, onTrap } = this.#options.recycle
     if (mode === 'always') return true
     if (mode === 'never') return false
+    if (this.#host.failed) return true
     const since = this.#host.sinceRecycle()
     return (onTrap && since.traps > this.#trapsSeen) ||
       (calls !== undefined && since.calls >= calls) ||

@@ -20,6 +20,9 @@ const { StoreImage } = require('../rewind/store')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
+// At least so long, whatever the limit of calls is: making a pool of workers is the machine's time.
+const LEAST = 1000
+const LEAST_THREADED = 10_000
 const LOOK_MS = 50
 const UNWANTED = /`Module\.(\w+)` was supplied but/
 const OWN_OPTIONS = ['onRuntimeInitialized', 'wasmBinary']
@@ -50,8 +53,10 @@ class Generation {
     this.threads = new Threads(this.namespace, {
       most: options.threads,
       memoryMax: options.memory.max,
+      timeout: options.timeout,
       stack: options.stack,
       cache: options.cache,
+      during: (promise) => this.surroundings.loop.wait(promise),
       call: (work) => this.#hear(work),
       failed: (error) => this.#failed(error)
     })
@@ -60,6 +65,8 @@ class Generation {
     // Why it cannot be, once that is known.
     this.refusal = options.rewind === false ? undefined : refusalOf(program, options)
     this.surroundings = new Surroundings(program.source, { WebAssembly: this.namespace.WebAssembly, args: options.args, failures: () => this.failures, rewinder: this.rewinder, ...this.#outputs() })
+    // Where an image is to be taken, they would be in its way; what is rewound has no threads.
+    if (this.rewinder === undefined) Object.assign(this.surroundings.overrides, this.threads.globals)
     this.loader = undefined
     this.ended = false
     this.module = undefined
@@ -101,7 +108,7 @@ class Generation {
   #failed (error) {
     if (error === undefined || this.fault !== undefined || this.ended) return this.fault
     this.fault = error
-    this.namespace.fail()
+    this.namespace.fail(error.code === 'EMVM_ERR_TIMEOUT')
     this.namespace.onFault?.(error)
     this.failures.faulted(error)
     return error
@@ -232,7 +239,7 @@ class Generation {
   async #withinLimit (work) {
     let waiting = 'the glue'
     let timer
-    const limit = this.options.timeout === undefined ? START_LIMIT : Math.max(this.options.timeout, 1000)
+    const limit = this.options.timeout === undefined ? START_LIMIT : Math.max(this.options.timeout, this.program.isThreaded ? LEAST_THREADED : LEAST)
     const late = new Promise((resolve, reject) => {
       const started = now()
       // Compiling is the machine's time and not the module's; it ends by itself.

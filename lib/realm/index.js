@@ -335,7 +335,10 @@ class GlueHost {
   leaks () { return [] }
   record (capture) { return this.current.namespace.record(capture) }
   recorded () { return this.current.namespace.recorded() }
-  interrupt () { this.current?.namespace.interrupt() }
+  interrupt () { if (this.current) load().interrupt(this.interruptId) }
+
+  // A thread of it has failed: no call succeeds.
+  get failed () { return this.current.fault !== undefined }
 
   // Whether a value is dead after the next recycle.
   owns (value) {

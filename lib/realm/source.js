@@ -17,7 +17,7 @@ const { instrument } = require('../rewind/instrument')
 const SHADOWED = [
   'WebAssembly', 'process', 'require', 'module', 'exports', '__dirname', '__filename', 'Module', 'globalThis', 'global',
   'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'fetch',
-  'FinalizationRegistry', 'WeakRef'
+  'FinalizationRegistry', 'WeakRef', 'Atomics'
 ]
 // Read at the end of a script that makes a variable of its own.
 const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'

@@ -31,6 +31,7 @@ class Surroundings {
     this.loading = 0
     this.overrides = Object.assign(Object.create(null), {
       WebAssembly,
+      Atomics,
       process: this.#process(args),
       ...this.loop.overrides,
       ...(rewinder === undefined ? {} : rewinder.overrides),

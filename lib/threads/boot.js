@@ -7,44 +7,40 @@ const threads = require('node:worker_threads')
 const module_ = require('node:module')
 const { createNamespace } = require('../webassembly')
 const native = require('../webassembly/native')
-const { incoming, outgoing } = require('./messages')
+const { incoming } = require('./messages')
+const { stoppable } = require('./atomics')
+const { carry, channels, receiver } = require('./ports')
 const { isFault } = require('./fault')
 const { run } = require('./run')
 const { workerClass } = require('./worker')
 
-const { workerData: { emvm: { opened, ...settings }, theirs }, parentPort } = threads
-const { id, memoryMax, stack, cache } = settings
-const namespace = createNamespace({ memoryMax, stack, cache, interruptId: id })
-Object.defineProperty(globalThis, 'WebAssembly', { value: namespace.WebAssembly, writable: true, configurable: true, enumerable: false })
-
-// Threads of this thread count as the generation's; they end when this one does.
-const group = { isOver: false, keepsAlive: true, add () {}, delete () {}, tell: (event, values, heard) => heard() }
-
-// Where Node hands a message to those who listen at a port.
-const DISPATCH = Symbol.for('nodejs.internal.kHybridDispatch')
-
-function listen (port) {
-  const dispatch = port[DISPATCH]
-  if (typeof dispatch !== 'function') throw new Error(`emvm does not know how messages arrive in Node ${process.version}`)
-  const { postMessage } = port
-  const own = (key, value) => Object.defineProperty(port, key, { value, writable: true, configurable: true })
-  own(DISPATCH, function (value, type, event) {
-    return dispatch.call(this, type === 'message' ? incoming(value, namespace) : value, type, event)
-  })
-  own('postMessage', (message, transfer) => postMessage.call(port, outgoing(message, namespace), transfer))
+const { workerData: { emvm: { opened, ...settings }, theirs } } = threads
+const { id, memoryMax, timeout, stack, cache } = settings
+const namespace = createNamespace({ memoryMax, timeout, stack, cache, interruptId: id })
+namespace.joinThreads(id)
+stoppable(Atomics, namespace)
+carry(threads.MessagePort.prototype, namespace)
+const { structuredClone, ...classes } = channels(namespace)
+for (const [key, value] of Object.entries({ WebAssembly: namespace.WebAssembly, structuredClone, ...classes })) {
+  Object.defineProperty(globalThis, key, { value, writable: true, configurable: true, enumerable: key === 'structuredClone' })
 }
 
-listen(parentPort);
-/** @type {any} */ (threads).workerData = incoming(theirs, namespace)
-threads.Worker = workerClass(group, namespace, settings)
+// Threads of this thread count as the generation's; they end when this one does.
+const group = { isOver: false, keepsAlive: true, met () {}, add () {}, delete () {}, tell: (event, values, heard) => heard() }
+
+Object.assign(threads, classes, {
+  workerData: incoming(theirs, namespace),
+  receiveMessageOnPort: receiver(namespace),
+  Worker: workerClass(group, namespace, settings)
+})
 module_.syncBuiltinESMExports()
 
 // An error of emvm's that nobody catches ends the thread and is the whole generation's fault. The thread that opened it may be
 // waiting for this one: it hears of it at once.
 function fail (error) {
   if (!isFault(error)) return
-  const { message, code, trap, wasmStack, status, requested, limit, stack: text } = error
-  native.threadsFail(id, JSON.stringify({ message: `${message}`, code, trap, wasmStack, status, requested, limit, stack: `${text}` }))
+  const { message, code, trap, wasmStack, status, requested, limit, elapsed, interrupted, stack: text } = error
+  native.threadsFail(id, JSON.stringify({ message: `${message}`, code, trap, wasmStack, status, requested, limit, elapsed, interrupted, stack: `${text}` }))
 }
 
 process.on('uncaughtExceptionMonitor', fail)

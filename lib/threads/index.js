@@ -6,6 +6,8 @@ const { load } = require('../binding')
 const native = require('../webassembly/native')
 const { fromNative } = require('../errors')
 const { isFault } = require('./fault')
+const { OwnAtomics } = require('./atomics')
+const { Ports } = require('./ports')
 const { workerClass, workerThreads } = require('./worker')
 
 class Threads {
@@ -14,11 +16,14 @@ class Threads {
   #workers = new Set()
   #began = false
 
-  // `call(work)` runs what a thread told, as the generation's; `failed(error)` is told what ended one.
-  constructor (namespace, { most, memoryMax, stack, cache, call, failed }) {
+  // `call(work)` runs what a thread told, as the generation's; `failed(error)` is told what ended one; `during(promise)`: the
+  // same while the generation lives.
+  constructor (namespace, { most, memoryMax, timeout, stack, cache, call, failed, during }) {
     this.namespace = namespace
     this.id = load().newInterruptId()
-    this.settings = { id: this.id, most, memoryMax, stack, cache }
+    this.settings = { id: this.id, most, memoryMax, timeout, stack, cache }
+    this.atomics = new OwnAtomics(namespace, during)
+    this.ports = new Ports(namespace)
     this.call = call
     this.failed = failed
     // Whether workers that want to keep the process alive do.
@@ -29,25 +34,34 @@ class Threads {
   // What `require('worker_threads')` gives.
   get module () {
     if (this.#module === undefined) {
-      this.#module = workerThreads(workerClass(this, this.namespace, this.settings))
+      this.#module = workerThreads(workerClass(this, this.namespace, this.settings), this.ports)
       if (!this.isOver) {
         this.#began = true
         this.namespace.beginThreads(this.id)
+        if (this.keepsAlive) this.#answer()
       }
     }
     return this.#module
   }
 
+  // What the module's JavaScript finds as globals.
+  get globals () { return { Atomics: this.atomics.object, ...this.ports.channels } }
+
   get live () { return this.#began ? native.threadsLive(this.id) : 0 }
 
   add (worker) { this.#workers.add(worker) }
+  met = (port) => this.ports.add(port)
   delete (worker) { this.#workers.delete(worker) }
 
   // From here on the generation is the user's.
   use () {
     this.keepsAlive = true
+    if (this.#began) this.#answer()
     for (const worker of this.#workers) worker.keepAlive()
   }
+
+  // Who interrupts the sandbox interrupts these.
+  #answer () { native.threadsAnswerTo(this.id, this.namespace.interruptId) }
 
   // A worker has something to tell; `heard()` tells it to those who listen.
   tell (event, values, heard, isHeard) {
@@ -82,9 +96,13 @@ class Threads {
     this.isOver = true
     for (const worker of this.#workers) worker.terminate()
     this.#workers.clear()
-    if (!this.#began) return
-    load().interrupt(this.id)
-    native.threadsEnd(this.id)
+    this.ports.end()
+    if (this.#began) {
+      // First, so that nothing that is stopped is a fault.
+      native.threadsEnd(this.id)
+      load().interrupt(this.id)
+    }
+    this.atomics.end()
   }
 }
 

@@ -3,6 +3,8 @@
 // What threads send each other. Structured clone knows nothing of emvm's modules and memories, so they travel as tokens: a
 // module as its number in the process, a shared memory as V8's own memory.
 
+const { MessagePort } = require('node:worker_threads')
+
 const TOKEN = 'emvm:sent'
 
 const isPlain = (value) => {
@@ -57,8 +59,12 @@ function outgoing (value, namespace) {
   })
 }
 
-function incoming (value, namespace) {
-  return changed(value, (one) => Object.hasOwn(one, TOKEN) ? namespace.receive(one[TOKEN]) : undefined)
+// `met(port)` is told of ports that come along.
+function incoming (value, namespace, met = undefined) {
+  return changed(value, (one) => {
+    if (met !== undefined && one instanceof MessagePort) met(one)
+    return Object.hasOwn(one, TOKEN) ? namespace.receive(one[TOKEN]) : undefined
+  })
 }
 
 module.exports = { outgoing, incoming }

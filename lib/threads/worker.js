@@ -14,7 +14,7 @@ const BOOT = path.join(__dirname, 'boot.js')
 // What Node's own `new Worker` makes of its first argument.
 function target (given, options) {
   if (options.eval) return { text: `${given}` }
-  if (given instanceof URL || Object.prototype.toString.call(given) === '[object URL]') return given.protocol === 'file:' ? { file: fileURLToPath(given) } : { url: given.href }
+  if (given instanceof URL || Object.prototype.toString.call(given) === '[object URL]') return { 'file:': (url) => ({ file: fileURLToPath(url) }), 'data:': ({ href }) => ({ url: href }) }[given.protocol]?.(given)
   if (typeof given === 'string' && given.startsWith('data:')) return { url: given }
   if (typeof given === 'string' && (path.isAbsolute(given) || /^\.\.?[\\/]/.test(given))) return { file: path.resolve(given) }
   // Node says what is wrong with anything else.
@@ -59,7 +59,7 @@ function workerClass (group, namespace, settings) {
         group.delete(this)
       }
       const heard = () => {
-        if (event === 'message') values[0] = incoming(values[0], namespace)
+        if (event === 'message') values[0] = incoming(values[0], namespace, group.met)
         return super.emit(event, ...values)
       }
       return group.tell(event, values, heard, this.listenerCount(event) > 0)
@@ -85,9 +85,9 @@ function refused (group, { most }) {
   return new OptionError(`Option 'threads' is ${most}: the module asks for one more thread than that.`, { option: 'threads', value: most, accepted: 'as many as the module uses at once (a pool included)' })
 }
 
-// Node's `worker_threads` with this `Worker`.
-function workerThreads (Worker) {
-  return { ...threads, Worker }
+// Node's `worker_threads` with this `Worker`, and what carries its messages.
+function workerThreads (Worker, { channels: { MessageChannel, BroadcastChannel }, receive }) {
+  return { ...threads, Worker, MessageChannel, BroadcastChannel, receiveMessageOnPort: receive }
 }
 
 module.exports = { workerClass, workerThreads }

@@ -154,8 +154,12 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     // The object of this namespace that another thread's stands for.
     receive: ({ module, memory: shared, maximum }) => shared === undefined ? moduleOf(module) : memory.adopt(shared, maximum),
     // Another thread of the generation has failed: each call ends with what `interrupted()` gives, before it begins.
-    fail: () => native.realmFail(realm.handle),
+    fail: (isTimeout) => native.realmFail(realm.handle, isTimeout),
     // The realm is that of the thread which opens a generation with threads.
+    // It is that of such a thread.
+    joinThreads: (id) => native.threadsJoin(id, realm.handle),
+    // What `wait()` gives, which waits in V8: who stops the call that it is in ends it.
+    wait: (wait) => native.realmWait(realm.handle, wait),
     beginThreads: (id) => native.threadsBegin(id, realm.handle),
     // What ends a call that was interrupted, where it is not just that.
     set onInterrupted (told) { realm.faults.interrupted = told },

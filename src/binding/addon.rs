@@ -48,6 +48,7 @@ pub fn thread_refused() -> Option<String> {
 /// Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
 #[napi(catch_unwind)]
 pub fn interrupt(id: f64) -> bool {
+    crate::instance::groups::interrupt(id as u64);
     crate::instance::Interrupter::interrupt_by_id(id as u64)
 }
 

@@ -1,20 +1,16 @@
 //! Stopping wasm from another thread: at a deadline, or because somebody asks.
 
 use super::JsThread;
+use super::watchdog::WATCHDOG;
 use crate::engine::{InterruptFlag, TrapKind, Unwind};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
-use std::thread;
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-/// How often the watchdog looks at the deadlines of running calls. A time-out is noticed at most so much later.
-const TICK: Duration = Duration::from_millis(5);
-/// How often it looks whether the JavaScript of a thread is to end, while calls without a limit come and go.
-const SLOW_TICK: Duration = Duration::from_millis(20);
-/// So often without seeing a call, it sleeps until there is one.
-const QUIET_TICKS: u32 = 50;
+/// A thread that has waited so long has rested: its limit begins anew.
+const REST: Duration = Duration::from_millis(1);
 
 /// Stops the calls of one sandbox. Any thread may hold it, also longer than the sandbox.
 pub struct Interrupter {
@@ -32,6 +28,20 @@ pub struct Interrupter {
     /// The thread that runs its calls.
     thread: Option<Arc<JsThread>>,
     waiting: Mutex<Waiting>,
+    /// Of a module's thread: the interrupter of the thread that opened the module, and what its calls had taken when the
+    /// thread's limit began.
+    opening: OnceLock<Weak<Interrupter>>,
+    taken: AtomicU64,
+    /// Of the thread that opens a module with threads.
+    calls: OnceLock<Mutex<Calls>>,
+}
+
+/// What limited calls have taken.
+#[derive(Default)]
+struct Calls {
+    nanos: u64,
+    /// When the running one began.
+    since: Option<u64>,
 }
 
 /// Ends a wait of the thread that runs the calls. Called on any other thread, while that one waits. Tells whether it did
@@ -43,6 +53,8 @@ struct Waiting {
     /// There while the thread waits.
     wake: Option<Wake>,
     woken: bool,
+    /// Since when, and the deadline that there was, of a wait that does not count.
+    paused: Option<(u64, u64)>,
 }
 
 /// Every interrupter of the process, for threads that only have its number.
@@ -52,6 +64,10 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 fn now() -> u64 {
     EPOCH.elapsed().as_nanos() as u64 + 1
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Interrupter {
@@ -71,6 +87,9 @@ impl Interrupter {
             expired: AtomicBool::new(false),
             thread: JsThread::current(),
             waiting: Mutex::default(),
+            opening: OnceLock::new(),
+            taken: AtomicU64::new(0),
+            calls: OnceLock::new(),
         });
         if let Some(thread) = &this.thread {
             thread.add(&this);
@@ -92,14 +111,18 @@ impl Interrupter {
 
     /// Stops the running call of a sandbox of any thread; false when it is gone.
     pub fn interrupt_by_id(id: u64) -> bool {
-        let found: Vec<_> = match ALL.lock().get(&id) {
-            Some(interrupters) => interrupters.iter().filter_map(Weak::upgrade).collect(),
-            None => return false,
-        };
+        let found = Self::all(id);
         for interrupter in &found {
             interrupter.interrupt();
         }
         !found.is_empty()
+    }
+
+    /// Those of a number.
+    pub fn all(id: u64) -> Vec<Arc<Self>> {
+        let all = ALL.lock();
+        let of = all.get(&id).into_iter().flatten();
+        of.filter_map(Weak::upgrade).collect()
     }
 
     /// The sandbox has another wasm instance.
@@ -134,6 +157,31 @@ impl Interrupter {
         self.rouse();
     }
 
+    /// It is that of a thread of a module, which `opening` has opened. Its limit is one on what it runs without rest. What does
+    /// not count: waits, and the time of calls in the opening thread, which have a limit of their own. After a wait of at
+    /// least [`REST`] the limit begins anew.
+    pub fn join(&self, opening: Weak<Self>) {
+        if let Some(opening) = opening.upgrade() {
+            let is_running = opening.deadline.load(Ordering::SeqCst) != 0;
+            let since = is_running.then(now);
+            let _ = opening.calls.set(Mutex::new(Calls { nanos: 0, since }));
+        }
+        // It joins once.
+        let _ = self.opening.set(opening);
+    }
+
+    /// Whether it is that of a thread of a module.
+    pub fn is_thread(&self) -> bool {
+        self.opening.get().is_some()
+    }
+
+    /// Stops what the thread computes; a thread that waits goes on waiting.
+    pub fn interrupt_running(&self) {
+        if self.waiting.lock().wake.is_none() {
+            self.interrupt();
+        }
+    }
+
     /// The thread is about to wait where no flag is seen; false when its call is being stopped already. Whoever stops it
     /// calls `wake`.
     pub fn begin_wait(&self, wake: Wake) -> bool {
@@ -142,16 +190,50 @@ impl Interrupter {
         if self.is_raised() {
             return false;
         }
+        let paused = self.is_thread().then(|| {
+            // What waits needs no watchdog: V8 itself ends the wait where the thread's JavaScript is to end.
+            self.leave();
+            (now(), self.deadline.swap(0, Ordering::SeqCst))
+        });
         *waiting = Waiting {
             wake: Some(wake),
             woken: false,
+            paused,
         };
         true
     }
 
     /// It waits no more: whether it was woken, and what that did is to be undone.
     pub fn end_wait(&self) -> bool {
-        std::mem::take(&mut *self.waiting.lock()).woken
+        let Waiting { woken, paused, .. } = std::mem::take(&mut *self.waiting.lock());
+        if let Some((since, deadline)) = paused {
+            self.enter();
+            self.go_on(since, deadline);
+        }
+        woken
+    }
+
+    fn set_deadline(&self, deadline: u64) {
+        if self.is_thread() {
+            self.taken.store(self.taken_by_calls(), Ordering::SeqCst);
+        }
+        self.deadline.store(deadline, Ordering::SeqCst);
+    }
+
+    /// A deadline that was paused at `since`.
+    fn go_on(&self, since: u64, deadline: u64) {
+        let Some(timeout) = self.timeout.filter(|_| deadline != 0) else {
+            return;
+        };
+        let now = now();
+        match now - since >= nanos(REST) {
+            true => self.set_deadline(now.saturating_add(nanos(timeout))),
+            false => {
+                let later = deadline.saturating_add(now - since);
+                self.deadline.store(later, Ordering::SeqCst);
+            }
+        }
+        WATCHDOG.wake();
     }
 
     fn rouse(&self) {
@@ -194,9 +276,11 @@ impl Interrupter {
             // sees this call's deadline.
             let flags = self.flags.lock();
             self.calm(&flags);
-            let deadline =
-                now().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
-            self.deadline.store(deadline, Ordering::SeqCst);
+            let now = now();
+            self.set_deadline(now.saturating_add(nanos(timeout)));
+            if let Some(calls) = self.calls.get() {
+                calls.lock().since = Some(now);
+            }
             drop(flags);
             WATCHDOG.wake();
         } else if self.asked.load(Ordering::Relaxed) {
@@ -229,6 +313,12 @@ impl Interrupter {
         let unwind = self.name(unwind);
         if self.timeout.is_some() {
             self.deadline.store(0, Ordering::SeqCst);
+            if let Some(calls) = self.calls.get() {
+                let mut calls = calls.lock();
+                if let Some(since) = calls.since.take() {
+                    calls.nanos += now().saturating_sub(since);
+                }
+            }
         }
         if self.is_raised() {
             self.calm(&self.flags.lock());
@@ -250,7 +340,7 @@ impl Interrupter {
         Some(match self.timeout {
             Some(timeout) if self.expired.load(Ordering::Relaxed) && deadline != 0 => {
                 let limit = timeout.as_secs_f64() * 1e3;
-                let late = now().saturating_sub(deadline) as f64 / 1e6;
+                let late = now().saturating_sub(self.due(deadline)) as f64 / 1e6;
                 Unwind::Timeout {
                     limit,
                     elapsed: limit + late,
@@ -275,12 +365,12 @@ impl Interrupter {
     }
 
     /// Past its deadline, the running call is stopped; tells whether a limited call is running.
-    fn check_deadline(&self) -> bool {
+    pub(super) fn check_deadline(&self) -> bool {
         let deadline = self.deadline.load(Ordering::SeqCst);
         if deadline == 0 {
             return false;
         }
-        if now() >= deadline {
+        if now() >= deadline && now() >= self.due(deadline) {
             let flags = self.flags.lock();
             if self.deadline.load(Ordering::SeqCst) == deadline {
                 self.expired.store(true, Ordering::Relaxed);
@@ -290,6 +380,23 @@ impl Interrupter {
             }
         }
         true
+    }
+
+    /// When the running call must end, with what does not count.
+    fn due(&self, deadline: u64) -> u64 {
+        let taken = self.taken.load(Ordering::SeqCst);
+        deadline.saturating_add(self.taken_by_calls().saturating_sub(taken))
+    }
+
+    /// What calls in the opening thread have taken so far.
+    fn taken_by_calls(&self) -> u64 {
+        let opening = self.opening.get().and_then(Weak::upgrade);
+        let Some(calls) = opening.as_ref().and_then(|opening| opening.calls.get()) else {
+            return 0;
+        };
+        let calls = calls.lock();
+        let running = calls.since.map_or(0, |since| now().saturating_sub(since));
+        calls.nanos + running
     }
 }
 
@@ -311,133 +418,10 @@ fn raise(flags: &[InterruptFlag], up: bool) {
     }
 }
 
-/// The one thread that looks at deadlines, and at threads that are to end. Started when the addon is loaded.
-pub(super) struct Watchdog {
-    watched: Mutex<Watched>,
-    /// A call with a limit must wake it.
-    sleeping: AtomicBool,
-    /// Any call must.
-    asleep: AtomicBool,
-    woken: Condvar,
-}
-
-#[derive(Default)]
-struct Watched {
-    started: bool,
-    limits: Vec<Weak<Interrupter>>,
-    threads: Vec<Arc<JsThread>>,
-}
-
-pub(super) static WATCHDOG: LazyLock<Watchdog> = LazyLock::new(|| Watchdog {
-    watched: Mutex::default(),
-    sleeping: AtomicBool::new(false),
-    asleep: AtomicBool::new(false),
-    woken: Condvar::new(),
-});
-
-impl Watchdog {
-    fn watch(&'static self, interrupter: &Arc<Interrupter>) {
-        // Whoever loads the addon has started it, or was told that it cannot be had; unit tests and fuzz targets load none.
-        let _ = self.start();
-        self.watched.lock().limits.push(Arc::downgrade(interrupter));
-    }
-
-    pub(super) fn watch_thread(&'static self, thread: &Arc<JsThread>) {
-        self.watched.lock().threads.push(thread.clone());
-    }
-
-    /// Without the thread, limits do not hold: who loads the addon fails where the system refuses it.
-    pub(super) fn start(&'static self) -> std::io::Result<()> {
-        let mut watched = self.watched.lock();
-        if !watched.started {
-            thread::Builder::new()
-                .name("emvm-watchdog".into())
-                .spawn(move || self.run())?;
-            watched.started = true;
-        }
-        Ok(())
-    }
-
-    fn wake(&self) {
-        // Sequentially consistent, as the deadline's store before it and both in `run`: either this sees the watchdog
-        // asleep, or the watchdog sees the deadline before it sleeps.
-        if self.sleeping.load(Ordering::SeqCst) {
-            self.rouse();
-        }
-    }
-
-    /// For calls without a limit, which must cost nothing: a call that begins just as the watchdog lies down is seen by
-    /// its last look, a tick later.
-    #[inline]
-    pub(super) fn wake_if_asleep(&self) {
-        if self.asleep.load(Ordering::Relaxed) {
-            self.rouse();
-        }
-    }
-
-    #[cold]
-    fn rouse(&self) {
-        drop(self.watched.lock());
-        self.woken.notify_one();
-    }
-
-    fn run(&self) {
-        let mut watched = self.watched.lock();
-        let mut quiet = 0;
-        loop {
-            if raise_expired(&mut watched.limits) {
-                watched.check_threads();
-                quiet = 0;
-                self.asleep.store(false, Ordering::SeqCst);
-                self.woken.wait_for(&mut watched, TICK);
-                continue;
-            }
-            let running = watched.check_threads();
-            quiet = if running { 0 } else { quiet + 1 };
-            let lasting = watched.threads.is_empty() || quiet > QUIET_TICKS;
-            self.sleeping.store(true, Ordering::SeqCst);
-            if !raise_expired(&mut watched.limits) {
-                if lasting {
-                    self.woken.wait(&mut watched);
-                    quiet = 0;
-                } else {
-                    // One tick before it lies down for good it says so: what was about to begin without seeing it is seen.
-                    self.asleep.store(quiet == QUIET_TICKS, Ordering::SeqCst);
-                    self.woken.wait_for(&mut watched, SLOW_TICK);
-                }
-            }
-            self.asleep.store(quiet >= QUIET_TICKS, Ordering::SeqCst);
-            self.sleeping.store(false, Ordering::SeqCst);
-        }
-    }
-}
-
-impl Watched {
-    /// Stops the calls of threads that are to end; tells whether any call is running.
-    fn check_threads(&mut self) -> bool {
-        let mut running = false;
-        self.threads.retain(|thread| {
-            running |= thread.check();
-            !thread.is_gone()
-        });
-        running
-    }
-}
-
-/// Stops what is past its deadline; tells whether any limited call is running.
-fn raise_expired(watched: &mut Vec<Weak<Interrupter>>) -> bool {
-    let mut running = false;
-    watched.retain(|weak| {
-        let interrupter = weak.upgrade();
-        running |= interrupter.as_ref().is_some_and(|i| i.check_deadline());
-        interrupter.is_some()
-    });
-    running
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     fn unreachable() -> Option<Unwind> {
         Some(Unwind::unreachable())
@@ -491,5 +475,48 @@ mod tests {
             interrupter.end(unreachable()),
             Some(Unwind::Trap { .. })
         ));
+    }
+    fn limited(ms: u64) -> Arc<Interrupter> {
+        Interrupter::new(Interrupter::new_id(), None, Some(Duration::from_millis(ms)))
+    }
+
+    #[test]
+    fn a_wait_of_a_thread_does_not_count() {
+        let opening = limited(50);
+        let interrupter = limited(50);
+        interrupter.join(Arc::downgrade(&opening));
+        interrupter.begin();
+        for _ in 0..3 {
+            assert!(interrupter.begin_wait(Box::new(|| false)));
+            thread::sleep(Duration::from_millis(70));
+            interrupter.interrupt_running();
+            assert!(!interrupter.end_wait());
+            assert!(!interrupter.is_raised());
+        }
+        thread::sleep(Duration::from_millis(150));
+        assert!(interrupter.is_raised());
+        assert!(!interrupter.begin_wait(Box::new(|| false)));
+        assert!(matches!(
+            interrupter.end(unreachable()),
+            Some(Unwind::Timeout { .. })
+        ));
+    }
+
+    #[test]
+    fn what_calls_in_the_opening_thread_take_does_not_count_for_a_thread() {
+        let opening = limited(1000);
+        let interrupter = limited(100);
+        interrupter.join(Arc::downgrade(&opening));
+        interrupter.begin();
+        for _ in 0..3 {
+            opening.begin();
+            thread::sleep(Duration::from_millis(120));
+            opening.end_well();
+        }
+        assert!(!interrupter.is_raised());
+        thread::sleep(Duration::from_millis(200));
+        assert!(interrupter.is_raised());
+        let ended = interrupter.end(unreachable());
+        assert!(matches!(ended, Some(Unwind::Timeout { elapsed, .. }) if elapsed < 300.0));
     }
 }

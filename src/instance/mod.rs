@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod files;
+pub mod groups;
 mod image;
 mod image_file;
 mod limits;
@@ -10,6 +11,7 @@ mod program;
 mod startup;
 mod stats;
 mod threads;
+mod watchdog;
 
 pub use image::{Image, ImageKey, ImageSlot, Origin};
 pub use image_file::{FileError, open as open_image, save as save_image};

@@ -4,7 +4,7 @@
 //! at the same flag; wasm that runs outside of V8 is stopped by the watchdog, which sees that the flag is up.
 
 use super::Interrupter;
-use super::limits::WATCHDOG;
+use super::watchdog::WATCHDOG;
 use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};

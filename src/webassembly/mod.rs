@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod image;
+pub mod sent;
 mod store;
-pub mod threads;
 mod trap;
 mod types;
 

@@ -85,9 +85,10 @@ pub fn realm_interrupt(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.undefined())
 }
 
-/// Another thread of the generation has failed: each call ends as if it were interrupted, before it begins.
+/// `(realm, isTimeout)`: another thread of the generation has failed, or ran too long: each call ends as if it were
+/// interrupted, before it begins.
 pub fn realm_fail(env: Env, a: &Arguments) -> Res<Value> {
-    Realm::of(env, a[0])?.fail();
+    Realm::of(env, a[0])?.fail(env.to_bool(a[1])?);
     Ok(env.undefined())
 }
 
@@ -352,6 +353,18 @@ static FUNCTIONS: &[Entry] = &[
     Entry {
         name: "threadsBegin",
         run: threads::threads_begin,
+    },
+    Entry {
+        name: "threadsJoin",
+        run: threads::threads_join,
+    },
+    Entry {
+        name: "threadsAnswerTo",
+        run: threads::threads_answer_to,
+    },
+    Entry {
+        name: "realmWait",
+        run: shared::realm_wait,
     },
     Entry {
         name: "threadsEnd",

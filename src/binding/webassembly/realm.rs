@@ -6,9 +6,8 @@ use crate::binding::lent::{Claim, Lent};
 use crate::binding::node_api::{Env, Failed, Ref, Res, Scope, Value};
 use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
-use crate::instance::Interrupter;
+use crate::instance::{Interrupter, groups};
 use crate::memory::{self, Leftover, RecycleOutcome};
-use crate::webassembly::threads;
 use crate::webassembly::{FuncRef, ImageError, Made, Store, StoreImage, ValueKind};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -78,7 +77,7 @@ impl Drop for Realm {
     fn drop(&mut self) {
         // Where its thread was ended, JavaScript had no chance to.
         if let Some(threads) = self.threads.get() {
-            threads::end(threads);
+            groups::end(threads);
         }
         if self.is_live() {
             // Buffers are collected on their own: their memory may still be in sight.
@@ -319,12 +318,17 @@ impl Realm {
         self.threads.set(Some(threads));
     }
     fn has_failed_thread(&self) -> bool {
-        self.failed.get() || self.threads.get().is_some_and(threads::has_fault)
+        self.failed.get() || self.threads.get().is_some_and(groups::has_fault)
     }
     /// Another thread of the generation has failed: calls end with that from here on.
-    pub fn fail(&self) {
+    pub fn fail(&self, is_timeout: bool) {
         self.failed.set(true);
-        self.traps.set(self.traps.get() + 1);
+        let counter = if is_timeout {
+            &self.timeouts
+        } else {
+            &self.traps
+        };
+        counter.set(counter.get() + 1);
     }
     #[cold]
     pub fn stopped(&self, why: Option<Unwind>) -> Failed {
@@ -339,7 +343,12 @@ impl Realm {
             Some(Unwind::Timeout { limit, elapsed }) => {
                 let detail = env.list([env.number(limit), env.number(elapsed)]);
                 let detail = detail.unwrap_or_else(|_| env.undefined());
-                let message = format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms");
+                let what = if self.interrupter.is_thread() {
+                    "it ran without rest"
+                } else {
+                    "the call ran"
+                };
+                let message = format!("{what} for {elapsed:.0} ms, the limit is {limit} ms");
                 self.raise_with(ErrorKind::Timeout, &message, detail)
             }
             _ => self.raise(ErrorKind::Interrupted, "the call was interrupted"),

@@ -54,6 +54,39 @@ impl Host {
     }
 }
 
+/// Waits in V8; `None` where the call that waits is to be stopped, which then ends the wait.
+fn stoppable(
+    env: Env,
+    interrupter: &Interrupter,
+    wait: impl FnOnce() -> Res<Value>,
+) -> Option<Res<Value>> {
+    let waker = Waker::current();
+    // SAFETY: called between `begin_wait` and `end_wait` alone.
+    let wake = move || waker.is_some_and(|waker| unsafe { waker.wake() });
+    if !interrupter.begin_wait(Box::new(wake)) {
+        return None;
+    }
+    let called = wait();
+    let woken = interrupter.end_wait();
+    if let Some(waker) = waker.filter(|_| woken) {
+        waker.take_back(env);
+        return None;
+    }
+    Some(called)
+}
+
+/// `(realm, wait)`: what `wait` gives, which waits as JavaScript does that wasm called; who stops the call ends the wait.
+pub fn realm_wait(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    if realm.depth() == 0 {
+        return env.call(a[1], &[]);
+    }
+    match stoppable(env, &realm.interrupter, || env.call(a[1], &[])) {
+        Some(given) => given,
+        None => Err(realm.stopped(realm.stopping())),
+    }
+}
+
 impl SharedHost for Host {
     fn grow(&self, delta: u32) -> Option<u32> {
         let _scope = Scope::open(self.env);
@@ -63,33 +96,21 @@ impl SharedHost for Host {
     fn wait(&self, offset: u32, expected: Expected, timeout: Option<Duration>) -> Option<u32> {
         let env = self.env;
         let _scope = Scope::open(env);
-        let waker = Waker::current();
-        // SAFETY: called between `begin_wait` and `end_wait` alone.
-        let wake = move || waker.is_some_and(|waker| unsafe { waker.wake() });
         let expected = match expected {
             Expected::I32(value) => env.int(value),
             Expected::I64(value) => env.bigint(value),
         };
         let ms = timeout.map_or(-1.0, |timeout| timeout.as_nanos() as f64 / 1e6);
         let args = [env.uint(offset), expected, env.number(ms)];
-        if !self.interrupter.begin_wait(Box::new(wake)) {
-            return None;
-        }
-        let function = self.wait.value();
-        let called = function.map(|function| env.call(function, &args));
-        let woken = self.interrupter.end_wait();
-        if let Some(waker) = waker.filter(|_| woken) {
-            waker.take_back(env);
-            return None;
-        }
-        match called {
-            Some(Ok(given)) if !self.interrupter.is_raised() => env.as_u32(given),
-            Some(Err(failed)) => {
+        let function = self.wait.value()?;
+        match stoppable(env, &self.interrupter, || env.call(function, &args))? {
+            Ok(given) if !self.interrupter.is_raised() => env.as_u32(given),
+            Ok(_) => None,
+            Err(failed) => {
                 let stopped = self.stop();
                 let _ = env.exception_of(failed);
                 stopped
             }
-            _ => None,
         }
     }
 

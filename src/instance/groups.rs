@@ -1,31 +1,56 @@
-//! What the threads of one generation have in common, process-wide: how many there are, what made one fail, and the modules
-//! that they send each other.
+//! What the threads of one generation have in common, process-wide: how many there are, what made one fail, whom they answer
+//! to.
 
-use crate::engine::compiled::Compiled;
+use super::Interrupter;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
-
-/// Stops the call of the thread that opened the generation, if one is running.
-pub type Stop = Box<dyn Fn() + Send>;
+use std::sync::{LazyLock, Weak};
 
 struct Group {
     live: u32,
     fault: Option<String>,
-    stop: Stop,
+    /// Of the thread that opened the generation.
+    opening: Weak<Interrupter>,
+    /// The number that stops the sandbox's calls, once the generation is the one in use.
+    handle: Option<u64>,
 }
 
 static GROUPS: LazyLock<Mutex<FxHashMap<u64, Group>>> = LazyLock::new(Mutex::default);
 
 /// A generation may have threads from here on.
-pub fn begin(id: u64, stop: Stop) {
+pub fn begin(id: u64, opening: Weak<Interrupter>) {
     let group = Group {
         live: 0,
         fault: None,
-        stop,
+        opening,
+        handle: None,
     };
     GROUPS.lock().insert(id, group);
+}
+
+/// The generation is in use: who stops the calls of `handle` stops its threads as well.
+pub fn answer_to(id: u64, handle: u64) {
+    if let Some(group) = GROUPS.lock().get_mut(&id) {
+        group.handle = Some(handle);
+    }
+}
+
+/// The interrupter of the thread that opened the generation.
+pub fn opening(id: u64) -> Option<Weak<Interrupter>> {
+    GROUPS.lock().get(&id).map(|group| group.opening.clone())
+}
+
+/// Stops what the threads compute that answer to a number. Those that wait go on waiting.
+pub fn interrupt(handle: u64) {
+    let groups = GROUPS.lock();
+    let found = groups
+        .iter()
+        .filter(|(_, group)| group.handle == Some(handle));
+    let ids: Vec<_> = found.map(|(id, _)| *id).collect();
+    drop(groups);
+    for interrupter in ids.into_iter().flat_map(Interrupter::all) {
+        interrupter.interrupt_running();
+    }
 }
 
 /// It may not, and nothing of it is remembered.
@@ -60,7 +85,9 @@ pub fn live(id: u64) -> u32 {
 pub fn fail(id: u64, fault: String) {
     if let Some(group) = GROUPS.lock().get_mut(&id) {
         group.fault.get_or_insert(fault);
-        (group.stop)();
+        if let Some(opening) = group.opening.upgrade() {
+            opening.interrupt();
+        }
     }
 }
 
@@ -80,69 +107,49 @@ pub fn groups() -> usize {
     GROUPS.lock().len()
 }
 
-static SENT: LazyLock<Mutex<FxHashMap<u64, Weak<Compiled>>>> = LazyLock::new(Mutex::default);
-
-/// The number under which other threads find a module, for as long as somebody has it.
-pub fn send(module: &Arc<Compiled>) -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let mut sent = SENT.lock();
-    let known = sent
-        .iter()
-        .find(|(_, known)| std::ptr::eq(known.as_ptr(), Arc::as_ptr(module)));
-    if let Some((number, _)) = known {
-        return *number;
-    }
-    // The address of a dropped module is not used again while its weak handle is here.
-    sent.retain(|_, module| module.strong_count() > 0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    sent.insert(number, Arc::downgrade(module));
-    number
-}
-
-/// The module of a number, if anybody still has it.
-pub fn receive(number: u64) -> Option<Arc<Compiled>> {
-    SENT.lock().get(&number)?.upgrade()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn threads_are_bounded_while_their_generation_lives() {
-        static TOLD: AtomicU64 = AtomicU64::new(0);
+        let opening = Interrupter::new(Interrupter::new_id(), None, None);
         let id = u64::MAX;
         assert!(!enter(id, 2));
-        begin(
-            id,
-            Box::new(|| {
-                TOLD.fetch_add(1, Ordering::Relaxed);
-            }),
-        );
+        begin(id, Arc::downgrade(&opening));
         assert!(enter(id, 2) && enter(id, 2) && !enter(id, 2));
         leave(id);
         assert_eq!(live(id), 1);
         assert!(enter(id, 2));
+        assert!(!opening.is_raised());
         fail(id, "first".into());
+        assert!(opening.is_raised());
         fail(id, "second".into());
         assert_eq!(take_fault(id).as_deref(), Some("first"));
         assert_eq!(take_fault(id), None);
         end(id);
         assert!(!enter(id, 2));
         fail(id, "late".into());
-        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
         assert_eq!(take_fault(id), None);
         leave(id);
     }
 
     #[test]
-    fn a_module_is_found_while_somebody_has_it() {
-        // Of content that no other test compiles: (module (memory 3)).
-        let module = crate::engine::compiled::compile(b"\0asm\x01\0\0\0\x05\x03\x01\0\x03");
-        let module = module.unwrap_or_else(|_| panic!("valid"));
-        let number = send(&module);
-        assert_eq!(send(&module), number);
-        assert!(receive(number).is_some_and(|found| Arc::ptr_eq(&found, &module)));
-        assert!(receive(number + 1_000_000).is_none());
+    fn threads_answer_to_the_number_of_their_sandbox_once_it_is_in_use() {
+        let (id, handle) = (Interrupter::new_id(), Interrupter::new_id());
+        let opening = Interrupter::new(handle, None, None);
+        let [running, waiting] = [(); 2].map(|()| Interrupter::new(id, None, None));
+        begin(id, Arc::downgrade(&opening));
+        for thread in [&running, &waiting] {
+            thread.join(super::opening(id).unwrap_or_default());
+        }
+        assert!(waiting.begin_wait(Box::new(|| true)));
+        interrupt(handle);
+        assert!(!running.is_raised());
+        answer_to(id, handle);
+        interrupt(handle);
+        assert!(running.is_raised() && !waiting.is_raised() && !opening.is_raised());
+        end(id);
     }
 }
