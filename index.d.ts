@@ -76,11 +76,23 @@ export function capabilities (): Capabilities
  * @since 0.1.0
  */
 export const WebAssembly: HostWebAssembly extends { Memory: new (descriptor: infer D) => infer M }
-  ? Omit<HostWebAssembly, 'Memory'> & { Memory: { new (descriptor: D): M & DisposableMemory, readonly prototype: M & DisposableMemory } }
+  ? Omit<HostWebAssembly, 'Memory' | keyof PromiseIntegration> & PromiseIntegration & { Memory: { new (descriptor: D): M & DisposableMemory, readonly prototype: M & DisposableMemory } }
   : any
 
 /** The namespace that the program's own type declarations know; with neither `lib.dom` nor `@types/node` there is none. */
 type HostWebAssembly = typeof globalThis extends { WebAssembly: infer W } ? W : unknown
+
+/**
+ * JavaScript Promise Integration, which is here in every version of Node.js.
+ * @since 0.1.0
+ */
+export interface PromiseIntegration {
+  /** An import that suspends the promising call it is called in until what `fn` gives is settled. Elsewhere calling it throws a `SuspendError`. */
+  Suspending: new (fn: (...args: any[]) => any) => object
+  SuspendError: ErrorConstructor
+  /** Makes a function that calls an exported function, which may be suspended meanwhile, and gives a promise of what it returns. */
+  promising: (fn: Function) => (...args: any[]) => Promise<any>
+}
 
 /**
  * Members that emvm's memories have in addition to V8's.

@@ -48,7 +48,7 @@ function obstacles (facts, options) {
   if (facts.shape && facts.shape.wrapped) reasons.push('JavaScript of the package\'s own wraps the factory, so that what it gives need not be the module')
   const uses = facts.uses || {}
   if (hasWasmFS(facts)) reasons.push('its files are in its own wasm (WasmFS), which only its own JavaScript reaches')
-  if (uses.jspi) reasons.push('it uses JSPI: its imports suspend it')
+  if (uses.jspi) reasons.push('it uses JSPI, and its own JavaScript says which imports suspend it')
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push(THREADS)
   if (uses.asyncify) reasons.push('it uses Asyncify, which needs its own JavaScript')
   if (uses.nodeFiles) reasons.push("its files are the real disk's (NODERAWFS), which only its own JavaScript reads")

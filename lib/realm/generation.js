@@ -26,7 +26,6 @@ const LEAST_THREADED = 10_000
 const LOOK_MS = 50
 const UNWANTED = /`Module\.(\w+)` was supplied but/
 const OWN_OPTIONS = ['onRuntimeInitialized', 'wasmBinary']
-const JSPI = /WebAssembly\.(Suspending|promising|SuspendError)\b/
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -263,9 +262,6 @@ class Generation {
     } catch (cause) {
       if (cause instanceof StartError || (cause && typeof cause.code === 'string' && cause.code.startsWith('EMVM_ERR'))) throw cause
       const message = cause && cause.message !== undefined ? cause.message : String(cause)
-      if (JSPI.test(message)) {
-        throw new UnsupportedError(`this module uses JSPI (${message}), which emvm does not have: use the package's build with Asyncify, or one that does not suspend`, { cause })
-      }
       if (isForbidden(cause)) {
         throw new UnsupportedError(
           'the package\'s own JavaScript makes functions from text, which this process forbids: ' +

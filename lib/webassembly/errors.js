@@ -32,6 +32,7 @@ function define (name) {
 
 const CompileError = define('CompileError')
 const LinkError = define('LinkError')
+const SuspendError = define('SuspendError')
 const PlainRuntimeError = define('RuntimeError')
 
 // Emscripten's `abort` throws a RuntimeError of its own making.
@@ -132,9 +133,10 @@ const kinds = [
   busy,
   timedOut,
   interrupted,
-  unsupported
+  unsupported,
+  (message) => new SuspendError(message)
 ]
 
 const fromNative = (kind, message, detail) => kinds[kind](message, detail)
 
-module.exports = { CompileError, LinkError, RuntimeError, fromNative, isTrap: (value) => traps.has(value) }
+module.exports = { CompileError, LinkError, RuntimeError, SuspendError, stale, fromNative, isTrap: (value) => traps.has(value) }

@@ -9,6 +9,7 @@ const defineMemory = require('./memory')
 const defineTable = require('./table')
 const defineGlobal = require('./global')
 const defineException = require('./exception')
+const definePromising = require('./promising')
 const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
@@ -24,7 +25,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
   const table = defineTable(realm)
   const global = defineGlobal(realm)
   const exception = defineException(realm)
-  const instance = defineInstance(realm, { memory, table, global, exception, overrides, wraps, around })
+  const suspension = definePromising(realm)
+  const instance = defineInstance(realm, { memory, table, global, exception, suspension, overrides, wraps, around })
 
   // A synchronous exception becomes a rejection. `then(step)` goes on with a step that makes something.
   async function during (work) {
@@ -51,6 +53,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
   }
 
   const functions = {
+    promising: suspension.promising,
     compile (bytes) {
       return during(() => compile(source(bytes, 'WebAssembly.compile()'), 'WebAssembly.compile()'))
     },
@@ -105,7 +108,9 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     Exception: exception.Exception,
     CompileError,
     LinkError,
-    RuntimeError
+    RuntimeError,
+    Suspending: suspension.Suspending,
+    SuspendError: suspension.SuspendError
   }
   for (const [name, value] of Object.entries(classes)) {
     Object.defineProperty(WebAssembly, name, { value, writable: true, configurable: true, enumerable: false })

@@ -18,7 +18,7 @@ function describe (compiled) {
   return known
 }
 
-module.exports = function defineInstance (realm, { memory, table, global, exception, overrides, wraps, around }) {
+module.exports = function defineInstance (realm, { memory, table, global, exception, suspension, overrides, wraps, around }) {
   let count = 0
   let lastMemory
 
@@ -99,11 +99,15 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       if (from === null || from === undefined || (typeof from !== 'object' && typeof from !== 'function')) {
         throw new TypeError(`${where}: Import #${at} "${module}": module is not an object or function`)
       }
-      const theirs = from[name]
+      const imported = from[name]
+      // A function that may suspend goes to the addon in an array.
+      const suspends = kind === 0 ? suspension.functionOf(imported) : undefined
+      const theirs = suspends ?? imported
       const wrap = kind === 0 && typeof theirs === 'function' && wraps && wraps[module] && wraps[module][name]
       const value = wrap ? wrap(theirs) : theirs
       if (kind === 2 && memory.isMemory(value)) lastMemory = value
-      given[at] = link(kind, around && isHost(kind, value) ? around(value) : value, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
+      const outer = around && isHost(kind, value) ? around(value) : value
+      given[at] = suspends ? [outer] : link(kind, outer, flat[4 * at + 3], () => `${where}: Import #${at} "${module}" "${name}"`)
     }
     return given
   }

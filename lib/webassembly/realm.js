@@ -37,6 +37,8 @@ class Realm {
     this.makeException = null
     /** @type {(value: any) => any} */
     this.describeException = () => undefined
+    // Set by promising.js: suspended calls have ended.
+    this.onEnd = () => {}
     // Told of traps and of calls that were stopped.
     this.faults = { told: undefined, interrupted: undefined }
     // The addon keeps nothing of these, so that a realm that nobody has is collected, whatever its functions refer to.
@@ -159,6 +161,7 @@ class Realm {
     const [outcome, functions, instances, memories, tables, globals, tags] = native.realmRewind(this.handle, image.number)
     this.generation++
     this.rewinds++
+    this.onEnd()
     this.lineage = new Set()
     for (let number = image.externs; number < this.externs.length; number++) {
       const value = this.externs[number]
@@ -214,6 +217,7 @@ class Realm {
   // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
   release () {
     native.realmRelease(this.handle)
+    this.onEnd()
     this.faults.told = this.faults.interrupted = undefined
     this.externs = [null]
     this.numbers = new Map()

@@ -3,7 +3,7 @@
 use super::allocations::Exit;
 use super::exceptions::Thrower;
 use super::store::{Handle, Store};
-use super::vm::HostTrap;
+use super::vm::{HostTrap, Place};
 use super::{Args, Owner, Pace, Raw, Unwind, thunks};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer_types::{FunctionType, RawValue};
@@ -75,7 +75,7 @@ pub(super) unsafe fn host_function<T: Owner>(
         index,
         hosts: hosts.clone(),
     };
-    store.host_function(declared, body, context)
+    store.host_function(declared, Place::Thread, body, context)
 }
 
 /// Where stacks are looked at while wasm waits.

@@ -12,6 +12,7 @@ mod code;
 pub mod compiled;
 mod exceptions;
 mod far;
+pub mod fiber;
 mod host_function;
 mod instantiate;
 mod interruption;

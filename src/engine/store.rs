@@ -7,7 +7,7 @@ use super::bulk::{self, Paced};
 use super::compiled::{Compiled, compile, host_engine};
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use super::tunables::bounded;
-use super::vm::{self, CallConfig, HostBody};
+use super::vm::{self, CallConfig, HostBody, Place};
 use super::{Code, Func, Heap, Recorder, Site, Tier, allocations, thunks};
 use crate::memory::{LinearHandle, collect_created};
 use rustc_hash::FxHashSet;
@@ -173,10 +173,11 @@ impl Store {
     pub fn host_function<T: 'static>(
         &mut self,
         ty: FunctionType,
+        place: Place,
         body: HostBody<T>,
         data: T,
     ) -> Handle<VMFunction> {
-        vm::host_function(host_engine(), &mut self.objects, ty, body, data)
+        vm::host_function(host_engine(), &mut self.objects, ty, place, body, data)
     }
     /// A function by identity. Of a host function it is good once a module that imports it is instantiated.
     pub fn func(&self, function: Handle<VMFunction>) -> Func {

@@ -1,6 +1,6 @@
 //! wasmer's machine room: entering wasm without boxing values, host functions of any signature.
 
-use super::{Func, Unwind};
+use super::{Func, Unwind, fiber};
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -72,11 +72,21 @@ pub unsafe fn enter(config: &CallConfig, func: Func, slots: *mut RawValue) -> Re
     called.unwrap_or_else(|_| Err(Trap::User(Box::new(Unwind::NoStack(config.stack())))))
 }
 
+/// Where the body of a host function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the thread's own stack, where JavaScript can be called.
+    Thread,
+    /// On the stack that wasm was entered from, which may be a fiber's: it can suspend the call.
+    Caller,
+}
+
 /// Makes a host function of any signature.
 pub fn host_function<T: 'static>(
     engine: &wasmer::Engine,
     objects: &mut StoreObjects,
     signature: FunctionType,
+    place: Place,
     body: HostBody<T>,
     data: T,
 ) -> InternalStoreHandle<VMFunction> {
@@ -84,7 +94,10 @@ pub fn host_function<T: 'static>(
         address: std::ptr::null(),
         ctx: HostContext { body, data },
     });
-    context.address = host_entry::<T> as *const VMFunctionBody;
+    context.address = match place {
+        Place::Thread => host_entry::<T, true> as *const VMFunctionBody,
+        Place::Caller => host_entry::<T, false> as *const VMFunctionBody,
+    };
     let anyfunc = VMCallerCheckedAnyfunc {
         // Filled in by wasmer when a module imports the function: each module has its own reverse trampolines.
         func_ptr: std::ptr::null(),
@@ -92,7 +105,10 @@ pub fn host_function<T: 'static>(
         vmctx: VMFunctionContext {
             host_env: (&raw mut *context).cast::<c_void>(),
         },
-        call_trampoline: host_trampoline::<T>,
+        call_trampoline: match place {
+            Place::Thread => host_trampoline::<T, true>,
+            Place::Caller => host_trampoline::<T, false>,
+        },
     };
     InternalStoreHandle::new(
         objects,
@@ -106,16 +122,16 @@ pub fn host_function<T: 'static>(
 }
 
 /// The way from the host into a host function (an export that is an import).
-unsafe extern "C" fn host_trampoline<T>(
+unsafe extern "C" fn host_trampoline<T, const ON_THREAD: bool>(
     vmctx: *mut VMContext,
     _body: *const VMFunctionBody,
     slots: *mut RawValue,
 ) {
     // SAFETY: `vmctx` is the `host_env` set in `host_function`.
-    unsafe { host_entry::<T>(vmctx.cast(), slots) }
+    unsafe { host_entry::<T, ON_THREAD>(vmctx.cast(), slots) }
 }
 
-unsafe extern "C-unwind" fn host_entry<T>(
+unsafe extern "C-unwind" fn host_entry<T, const ON_THREAD: bool>(
     context: *mut VMDynamicFunctionContext<HostContext<T>>,
     slots: *mut RawValue,
 ) {
@@ -123,7 +139,13 @@ unsafe extern "C-unwind" fn host_entry<T>(
     // SAFETY: wasm hands back the context it was given; the store outlives the call.
     let context = unsafe { &(*context).ctx };
     let outcome = wasmer_vm::on_host_stack(|| {
-        panic::catch_unwind(AssertUnwindSafe(|| (context.body)(&context.data, slots)))
+        panic::catch_unwind(AssertUnwindSafe(|| {
+            let body = || (context.body)(&context.data, slots);
+            match ON_THREAD {
+                true => fiber::on_thread(body),
+                false => body(),
+            }
+        }))
     });
     // From here on this is the wasm stack, which may be nearly used up: nothing is allocated.
     match outcome {

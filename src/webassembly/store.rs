@@ -95,10 +95,11 @@ impl Store {
     pub fn host_function<T: 'static>(
         &mut self,
         ty: FunctionType,
+        place: vm::Place,
         body: vm::HostBody<T>,
         data: T,
     ) -> VMExtern {
-        VMExtern::Function(self.engine.host_function(ty, body, data))
+        VMExtern::Function(self.engine.host_function(ty, place, body, data))
     }
     pub fn name_function(&mut self, handle: InternalStoreHandle<VMFunction>) -> FuncRef {
         let place = handle.get(self.engine.objects()).anyfunc.as_ptr();

@@ -90,10 +90,16 @@ fn invoke(cell: &FunctionCell, args: &[Value]) -> Res<Value> {
     if realm.depth() == 0 {
         realm.forget_exceptions();
     }
-    match cell.results[..] {
+    returned(realm, slots, &cell.results)
+}
+
+/// What a call gave, for JavaScript.
+#[inline]
+pub fn returned(realm: &Realm, slots: &[RawValue], results: &[ValueKind]) -> Res<Value> {
+    match results {
         [] => Ok(realm.env.undefined()),
-        [kind] => to_js(realm, slots[0], kind),
-        _ => results_array(realm, slots, &cell.results),
+        [kind] => to_js(realm, slots[0], *kind),
+        _ => results_array(realm, slots, results),
     }
 }
 
@@ -189,65 +195,104 @@ pub struct Import {
     results: SmallVec<[ValueKind; 2]>,
     /// Called through a thunk, which throws what it finds behind the results.
     thunked: bool,
+    /// The code tells of allocations: those of inner calls belong to the wasm that waits, too.
+    watched: bool,
 }
 
 impl Import {
-    pub fn new(realm: &Realm, function: Value, ty: &FunctionType, thunked: bool) -> Res<Self> {
+    pub fn new(
+        realm: &Realm,
+        function: Value,
+        ty: &FunctionType,
+        thunked: bool,
+        watched: bool,
+    ) -> Res<Self> {
         Ok(Self {
             realm,
             function: realm.keep_import(function)?,
             params: ty.params().iter().map(|ty| ValueKind::from(*ty)).collect(),
             results: ty.results().iter().map(|ty| ValueKind::from(*ty)).collect(),
             thunked,
+            watched,
         })
+    }
+
+    pub fn realm(&self) -> &Realm {
+        // SAFETY: the store owns this, and the realm the store.
+        unsafe { &*self.realm }
+    }
+
+    /// Runs JavaScript for it, and passes on what that threw.
+    #[inline]
+    pub fn answer(
+        &self,
+        slots: *mut RawValue,
+        work: impl FnOnce(&Realm) -> Res<()>,
+    ) -> Result<(), HostTrap> {
+        let realm = self.realm();
+        realm.sync_buffers();
+        let _scope = Scope::open(realm.env);
+        let outcome = work(realm);
+        if outcome.is_err() && ending::has_ended() {
+            // Nothing catches this one.
+            realm.interrupter.interrupt();
+        }
+        if self.thunked {
+            let exnref = match outcome {
+                Ok(()) => 0,
+                Err(failed) => catch(realm, failed)?,
+            };
+            // SAFETY: behind the results there is room for the exception.
+            unsafe {
+                *slots.add(self.results.len()) = RawValue {
+                    u128: u128::from(exnref),
+                }
+            };
+            return Ok(());
+        }
+        outcome.map_err(|failed| leave(realm, realm.env.exception_of(failed)))
+    }
+
+    /// Where the code tells of allocations: it waits until this is dropped.
+    pub fn exit(&self, slots: *mut RawValue) -> Option<Exit> {
+        let len = self
+            .params
+            .len()
+            .max(self.results.len() + usize::from(self.thunked));
+        // SAFETY: the array of a trampoline, with room for the exception behind the results.
+        self.watched.then(|| unsafe { Exit::new(slots, len) })
     }
 }
 
 /// The body of every imported JavaScript function.
 pub fn imported(import: &Import, slots: *mut RawValue) -> Result<(), HostTrap> {
-    // SAFETY: the store owns `import`, and the realm the store.
-    let realm = unsafe { &*import.realm };
-    realm.sync_buffers();
-    let _scope = Scope::open(realm.env);
-    let outcome = call_out(realm, import, slots);
-    if outcome.is_err() && ending::has_ended() {
-        // Nothing catches this one.
-        realm.interrupter.interrupt();
-    }
-    if import.thunked {
-        let exnref = match outcome {
-            Ok(()) => 0,
-            Err(failed) => catch(realm, failed)?,
-        };
-        // SAFETY: behind the results there is room for the exception.
-        unsafe {
-            *slots.add(import.results.len()) = RawValue {
-                u128: u128::from(exnref),
-            }
-        };
-        return Ok(());
-    }
-    outcome.map_err(|failed| leave(realm, realm.env.exception_of(failed)))
+    import.answer(slots, |realm| {
+        let result = call_out(realm, import, slots)?;
+        give(realm, import, result, slots)
+    })
 }
 
-/// The same where the code tells of allocations: those of inner calls belong to the wasm that waits, too.
+/// The same where the code tells of allocations.
 pub fn imported_watched(import: &Import, slots: *mut RawValue) -> Result<(), HostTrap> {
-    let exception = usize::from(import.thunked);
-    let len = import.params.len().max(import.results.len() + exception);
-    // SAFETY: the array of a trampoline, with room for the exception behind the results.
-    let _exit = unsafe { Exit::new(slots, len) };
+    let _exit = import.exit(slots);
     imported(import, slots)
 }
 
+/// Calls the JavaScript function.
 #[inline]
-fn call_out(realm: &Realm, import: &Import, slots: *mut RawValue) -> Res<()> {
+pub fn call_out(realm: &Realm, import: &Import, slots: *mut RawValue) -> Res<Value> {
     let env = realm.env;
     let mut args = SmallVec::<[Value; INLINE]>::new();
     for (at, kind) in import.params.iter().enumerate() {
         // SAFETY: wasm passes as many values as the signature has.
         args.push(to_js(realm, unsafe { *slots.add(at) }, *kind)?);
     }
-    let result = env.call(env.deref(import.function)?, &args)?;
+    env.call(env.deref(import.function)?, &args)
+}
+
+/// Gives wasm what the function returned.
+#[inline]
+pub fn give(realm: &Realm, import: &Import, result: Value, slots: *mut RawValue) -> Res<()> {
     match import.results[..] {
         [] => {}
         // SAFETY: there is room for the results.

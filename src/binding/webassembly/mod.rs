@@ -6,6 +6,7 @@ mod objects;
 mod program;
 mod realm;
 mod shared;
+mod suspending;
 mod threads;
 mod value;
 
@@ -457,6 +458,14 @@ static FUNCTIONS: &[Entry] = &[
     Entry {
         name: "jsTag",
         run: objects::js_tag,
+    },
+    Entry {
+        name: "promisingCall",
+        run: suspending::promising_call,
+    },
+    Entry {
+        name: "promisingResume",
+        run: suspending::promising_resume,
     },
     Entry {
         name: "convert",

@@ -2,9 +2,11 @@
 
 use super::call::{self, Import};
 use super::realm::{ErrorKind, Realm};
+use super::suspending;
 use crate::binding::node_api::{Arguments, Env, Failed, Kind, Res, Value};
+use crate::engine::Cache;
 use crate::engine::store::{self, InstantiateError};
-use crate::engine::{Cache, vm};
+use crate::engine::vm::{self, Place};
 use crate::webassembly::{
     CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, host_type, known, validate,
 };
@@ -268,19 +270,28 @@ fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
     for (at, import) in module.info().imports().enumerate() {
         let value = env.get_index(given, at as u32)?;
         let found = match import.ty() {
-            ExternType::Function(ty) if env.is(value, Kind::Function) => {
-                let data = Import::new(realm, value, ty, module.exceptions)?;
+            // An array holds a function that may suspend.
+            ExternType::Function(ty)
+                if env.is(value, Kind::Function) || env.is(value, Kind::Object) =>
+            {
+                let suspends = env.is(value, Kind::Object);
+                let function = match suspends {
+                    true => env.get_index(value, 0)?,
+                    false => value,
+                };
+                let data = Import::new(realm, function, ty, module.exceptions, watched)?;
                 let ty = if module.exceptions {
                     thunked.push((at, ty.clone()));
                     host_type(ty)
                 } else {
                     ty.clone()
                 };
-                let body = match watched {
-                    true => call::imported_watched,
-                    false => call::imported,
+                let (place, body): (_, vm::HostBody<Import>) = match (suspends, watched) {
+                    (true, _) => (Place::Caller, suspending::suspending),
+                    (false, true) => (Place::Thread, call::imported_watched),
+                    (false, false) => (Place::Thread, call::imported),
                 };
-                Some(realm.with(|store| store.host_function(ty, body, data))?)
+                Some(realm.with(|store| store.host_function(ty, place, body, data))?)
             }
             ExternType::Function(ty) => {
                 let key = env.to_usize(value)?;

@@ -1,5 +1,6 @@
 //! One realm: a store of wasm objects and the JavaScript values tied to it.
 
+use super::suspending::Suspended;
 use crate::binding::gate::{Gate, Held};
 use crate::binding::in_flight;
 use crate::binding::lent::{Claim, Lent};
@@ -32,6 +33,7 @@ pub enum ErrorKind {
     Timeout,
     Interrupted,
     Unsupported,
+    Suspend,
 }
 
 /// JavaScript functions that the realm calls; they never run user code but where said.
@@ -114,6 +116,15 @@ struct FunctionRange {
     first_index: usize,
 }
 
+/// A promising call is on the stack.
+pub struct Promising<'a>(&'a Cell<u32>);
+
+impl Drop for Promising<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// An image of the store.
 struct Point {
     image: StoreImage,
@@ -161,6 +172,10 @@ pub struct Realm {
     failed: Cell<bool>,
     /// The number of the group of threads that it opened.
     threads: Cell<Option<u64>>,
+    /// Calls that wait for promises.
+    pub suspended: Suspended,
+    /// How many promising calls are on the stack.
+    promising: Cell<u32>,
 }
 
 thread_local! {
@@ -206,6 +221,8 @@ impl Realm {
             refusals: Cell::new(memory::refusals()),
             failed: Cell::new(false),
             threads: Cell::new(None),
+            suspended: Suspended::default(),
+            promising: Cell::new(0),
         })
     }
     pub fn of<'a>(env: Env, value: Value) -> Res<&'a Realm> {
@@ -300,6 +317,15 @@ impl Realm {
             stopped @ Some(Unwind::Timeout { .. } | Unwind::Interrupted) => stopped,
             _ => None,
         }
+    }
+    /// Whether a promising call is on the stack.
+    pub fn promising(&self) -> bool {
+        self.promising.get() > 0
+    }
+    /// One is, until what this gives is dropped.
+    pub fn promises(&self) -> Promising<'_> {
+        self.promising.set(self.promising.get() + 1);
+        Promising(&self.promising)
     }
     /// Why a call within a call that is being stopped ends before it begins: it may be too short for an interruption
     /// point of its own.
@@ -604,6 +630,10 @@ impl Realm {
     }
     /// With no wasm on the stack, nothing can refer to an exception any more.
     pub fn forget_exceptions(&self) {
+        // Unless a suspended call does.
+        if !self.suspended.is_empty() {
+            return;
+        }
         let forgot = self.store.look(|store| {
             let any = store.exceptions_len() > 0;
             if any {
@@ -621,6 +651,7 @@ impl Realm {
     /// Takes the image of the store; the number it is known by.
     pub fn take_image(&self) -> Res<usize> {
         self.at_rest("take its image")?;
+        self.none_suspended()?;
         self.forget_exceptions();
         let image = self.leave_memories(self.claim(|_| true), StoreImage::take)?;
         // What is shown of a memory that moved is shown no more.
@@ -639,6 +670,7 @@ impl Realm {
     /// that are kept for it alone.
     pub fn take_point(&self) -> Res<(usize, usize)> {
         self.at_rest("take an image of it")?;
+        self.none_suspended()?;
         let taken = match self.claim(|_| true) {
             None => self.with(StoreImage::take_changes)?,
             Some(_) => self.with(|store| {
@@ -677,6 +709,7 @@ impl Realm {
             return Err(self.stale());
         };
         let claim = self.give_up_all_buffers();
+        self.suspended.end();
         self.forget_exceptions();
         self.generation.set(self.generation.get() + 1);
         self.lineage.borrow_mut().clone_from(lineage);
@@ -733,6 +766,15 @@ impl Realm {
         let message = format!("the module is still on the stack: {what} after the call returned");
         Err(self.raise(ErrorKind::Busy, &message))
     }
+    /// An image has no stacks.
+    fn none_suspended(&self) -> Res<()> {
+        if self.suspended.is_empty() {
+            return Ok(());
+        }
+        let message =
+            "a call of the module waits for a promise: take the image after it has returned";
+        Err(self.raise(ErrorKind::Busy, message))
+    }
     #[cold]
     fn no_image(&self, error: &ImageError) -> Failed {
         let kind = match error {
@@ -740,6 +782,9 @@ impl Realm {
             _ => ErrorKind::Runtime,
         };
         self.raise(kind, &error.to_string())
+    }
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
     }
     /// Whether what was made in `generation` is of this one, or of all.
     #[inline]
@@ -784,6 +829,7 @@ impl Realm {
         Ok(())
     }
     fn empty(&self) {
+        self.suspended.end();
         let claim = self.give_up_all_buffers();
         self.interrupter.forget();
         if ptr::eq(LAST.get(), self) {

@@ -3,6 +3,7 @@
 use super::exits::Caller;
 use super::hooks::signature;
 use super::{HOOK, Recorder};
+use crate::engine::fiber;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -136,7 +137,8 @@ unsafe extern "C" fn called_from(
     // Keeping books needs more stack than wasm may have left.
     let given = on_host_stack(|| {
         catch_unwind(AssertUnwindSafe(|| {
-            recorder.event(event, [a, b, c], result, caller)
+            // Places are named by JavaScript.
+            fiber::on_thread(|| recorder.event(event, [a, b, c], result, caller))
         }))
     });
     given.unwrap_or(result)
