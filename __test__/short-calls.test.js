@@ -243,3 +243,31 @@ test('requests under way have no part in what properties are read in', async () 
   server.close()
   vm.dispose()
 })
+
+test('fields whose places lie far up in memory', async () => {
+  const vm = await open(path.join(fixtures, 'fields.js'), { host: 'native' })
+  const numbers = new vm.exports.Numbers()
+  for (let i = 0; i < 2000; i++) {
+    const { whole, real, flag, byte, small, large, single } = numbers
+    assert.deepStrictEqual([whole, real, flag, byte, small, large, single], [2, 3.5, true, 7, -5, 4000000000, 1.5], `round ${i}`)
+  }
+  vm.dispose()
+})
+
+test('a callback that reads properties on and on is stopped as one that calls functions is', async () => {
+  const vm = await open(path.join(fixtures, 'fields.js'), { host: 'native', timeout: 100 })
+  const read = (numbers) => { for (let i = 0; i < 2000; i++) assert.strictEqual(numbers.whole, 2) }
+  const numbers = new vm.exports.Numbers()
+  read(numbers)
+  const started = performance.now()
+  let rounds = 0
+  const loop = () => {
+    while (numbers.whole === 2 && performance.now() - started < 5000) rounds++
+    return 1
+  }
+  assert.throws(() => vm.exports.call(loop), { code: 'EMVM_ERR_TIMEOUT' })
+  assert.ok(rounds > 0 && performance.now() - started < 3000, `${rounds} rounds`)
+  await vm.isReady()
+  read(new vm.exports.Numbers())
+  vm.dispose()
+})

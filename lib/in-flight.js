@@ -5,10 +5,14 @@
 
 const { setInterval, clearInterval } = require('node:timers')
 const { performance } = require('node:perf_hooks')
+const { listenToMessages, saveMessages, saveStream } = require('./http-messages')
 const { holdsBytes, openStreams, onStreams } = require('./http2-streams')
+const { keepChunks } = require('./zlib-writes')
 
-// Undocumented, but there in all versions of Node, in workers too: the requests of files and streams, as objects.
+// Undocumented, but there in all versions of Node, in workers too: the requests of files and streams, and sockets, as objects.
 const active = /** @type {any} */ (process)._getActiveRequests
+const handles = /** @type {any} */ (process)._getActiveHandles
+const handlesNow = () => handles === undefined ? [] : handles.call(process)
 const requestsNow = () => active === undefined ? [] : active.call(process)
 // Open streams are given more while they are: what is known of one now says nothing of later.
 const underWay = () => [...requestsNow(), ...openStreams()]
@@ -22,32 +26,30 @@ const OFTEN = 1
 // While somebody waits, the collector is asked to look so often at most.
 const PRESS = 200
 
-// Requests that hold no memory of the caller's.
-const HARMLESS = new Set([
-  'ShutdownWrap', 'TCPConnectWrap', 'PipeConnectWrap', 'GetAddrInfoReqWrap', 'GetNameInfoReqWrap', 'QueryReqWrap'
-])
-
 // A write by JavaScript names its chunks; strings among them are copied. All other requests may have anything.
 function mayHold (request, shows) {
   if (openStreams().has(request)) return holdsBytes(request)
   const { name } = request.constructor
-  if (HARMLESS.has(name)) return false
+  if (name === 'ShutdownWrap') return false
   if (name !== 'WriteWrap' || request.handle === undefined || typeof request.oncomplete !== 'function') return true
   // Until Node 23 several chunks are in `_chunks`.
   const chunks = [request.buffer, request._chunks].flat().filter((chunk) => chunk !== undefined && chunk !== null)
   return chunks.some((chunk) => typeof chunk !== 'string' && (!ArrayBuffer.isView(chunk) || shows(chunk)))
 }
 
-// What a stream has not given to the system yet waits behind what it has. It would be empty once the views are, and the
-// other end would get less than it was promised: the stream gets copies.
-function saveQueue (request, shows) {
-  const { handle } = request
-  if (handle === undefined || handle === null) return
-  for (const key of Object.getOwnPropertySymbols(handle)) {
-    const queue = key.description === 'owner_symbol' && handle[key]?._writableState?.getBuffer?.()
-    if (!queue) continue
-    for (const entry of queue) if (shows(entry.chunk)) entry.chunk = Buffer.copyBytesFrom(entry.chunk)
+// What was written to a socket that is being connected waits for that, and for what finds its address: whatever is known of them
+// now says nothing of later.
+const CONNECTS = new Set(['TCPConnectWrap', 'PipeConnectWrap', 'GetAddrInfoReqWrap', 'QueryReqWrap'])
+const isConnecting = (request) => CONNECTS.has(request.constructor.name)
+
+// What a stream or a message has not given to the system yet waits behind what it has. It would be empty once the views are,
+// and the other end would get less than it was promised: it gets copies.
+function saveQueues (requests, shows) {
+  for (const { handle } of requests) {
+    if (handle === undefined || handle === null) continue
+    for (const key of Object.getOwnPropertySymbols(handle)) if (key.description === 'owner_symbol') saveStream(handle[key], shows)
   }
+  saveMessages(shows)
 }
 
 const over = (buffers) => (value) => ArrayBuffer.isView(value) && buffers.includes(value.buffer)
@@ -57,9 +59,9 @@ const listed = () => new WeakSet(requestsNow())
 function claim (before, ...buffers) {
   const requests = underWay()
   const shows = over(buffers)
-  const clear = requests.filter((request) => before?.has(request) || !mayHold(request, shows))
+  const clear = requests.filter((request) => !isConnecting(request) && (before?.has(request) || !mayHold(request, shows)))
   // Who has nothing of it now may get what waits behind: from here on the views may be empty.
-  if (clear.length === requests.length) for (const request of requests) saveQueue(request, shows)
+  if (clear.length === requests.length) saveQueues(requests, shows)
   return [requests.length, requests.length - clear.length, new WeakSet(clear.filter((request) => !openStreams().has(request)))]
 }
 
@@ -67,11 +69,15 @@ function claim (before, ...buffers) {
 function look (...claims) {
   const requests = underWay()
   const answer = [requests.length]
+  const sockets = handlesNow()
   for (let i = 0; i < claims.length; i += 2) {
     const clear = claims[i]
     const shows = over(claims[i + 1])
-    const suspects = requests.filter((request) => !clear.has(request) && mayHold(request, shows))
-    if (suspects.length === 0) for (const request of requests) saveQueue(request, shows)
+    const suspects = requests.filter((request) => !clear?.has(request) && mayHold(request, shows))
+    if (suspects.length === 0) {
+      saveQueues(requests, shows)
+      for (const socket of sockets) saveStream(socket, shows)
+    }
     answer.push(suspects.length)
   }
   return answer
@@ -109,8 +115,10 @@ function install (native) {
     if (waiting.length === 0) timer.unref()
   }
 
+  if (COUNTED) listenToMessages((some) => native.setMessagesInFlight(some))
   onStreams((count) => native.setStreamsInFlight(count))
-  native.setInFlightHooks(listed, claim, look, () => { if (timer === undefined) watch() }, COUNTED)
+  const begin = () => { if (COUNTED) keepChunks(native.isLent) }
+  native.setInFlightHooks(begin, listed, claim, look, () => { if (timer === undefined) watch() }, COUNTED)
 
   return {
     regions: () => native.regionsInFlight(),

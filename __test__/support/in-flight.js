@@ -41,6 +41,12 @@ function lend (vm, size, value) {
 
 const all = (bytes, value) => bytes.length > 0 && bytes.every((byte) => byte === value)
 
+async function collect (stream) {
+  const chunks = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
 // Each way for a generation to end. `later` is what its successor has of the same place, filled with another value.
 const ENDS = {
   async recycle (vm, size) {
@@ -218,6 +224,67 @@ const requests = {
     })
     server.close()
     assert.ok(waited > 0)
+  },
+
+  // Its second half waits until somebody reads what was made of the first: nothing is under way meanwhile.
+  async gzipUnread (faults, end) {
+    const gzip = zlib.createGzip({ level: 0 })
+    const { result } = await during(faults, end, 2 * MB, (view) => {
+      gzip.write(view.subarray(0, MB))
+      gzip.end(view.subarray(MB))
+      let go
+      const over = new Promise((resolve) => { go = resolve }).then(() => collect(gzip))
+      return { over, async go () { await sleep(20); go() } }
+    })
+    const inflated = zlib.gunzipSync(result)
+    assert.ok(inflated.length === 2 * MB && all(inflated, 7), `${inflated.length} bytes`)
+  },
+
+  // A response that waits for the one before it, without a request.
+  async pipelinedResponse (faults, end) {
+    const responses = []
+    const server = http.createServer((_, response) => responses.push(response)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = net.connect(server.address().port, '127.0.0.1')
+    client.write('GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    while (responses.length < 2) await sleep(1)
+    const { result } = await during(faults, end, 2 * MB, (view) => {
+      responses[1].end(view)
+      return { over: collect(client), async go () { await sleep(20); responses[0].end() } }
+    })
+    server.close()
+    assert.ok(all(result.subarray(-2 * MB), 7), `${result.length} bytes`)
+  },
+
+  // What was written before there is a connection.
+  async connecting (faults, end) {
+    const server = net.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { result } = await during(faults, end, 2 * MB, (view) => {
+      const over = once(server, 'connection').then(([socket]) => collect(socket))
+      const client = net.connect({ port: server.address().port, host: 'localhost' })
+      client.write(view.subarray(0, MB))
+      client.end(view.subarray(MB))
+      return { over }
+    })
+    server.close()
+    assert.ok(result.length === 2 * MB && all(result, 7), `${result.length} bytes`)
+  },
+
+  async clientRequest (faults, end) {
+    const server = http.createServer(async (request, response) => {
+      const body = await collect(request)
+      response.end(String(body.length === 2 * MB && all(body, 7)))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { result } = await during(faults, end, 2 * MB, (view) => {
+      const request = http.request({ port: server.address().port, host: 'localhost', method: 'POST' })
+      request.end(view)
+      return { over: once(request, 'response').then(([response]) => collect(response)) }
+    })
+    server.closeAllConnections()
+    server.close()
+    assert.strictEqual(String(result), 'true')
   },
 
   // What the stream has not given to the system yet.

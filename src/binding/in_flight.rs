@@ -43,6 +43,8 @@ struct LoopHead {
 
 /// Functions of `lib/in-flight.js`.
 struct Hooks {
+    /// `() => void`, before the first buffer is given.
+    begin: Reference,
     /// `() => WeakSet` of the requests that are under way.
     listed: Reference,
     /// `(before, ...buffers) => [how many are listed, how many may have one of the buffers, WeakSet of the others]`
@@ -61,6 +63,7 @@ struct Parked {
 
 struct Owner {
     hooks: Hooks,
+    has_begun: Cell<bool>,
     limit: usize,
     parked: RefCell<Vec<Parked>>,
     bytes: Cell<usize>,
@@ -71,6 +74,8 @@ thread_local! {
     static LOOP: Cell<*const LoopHead> = const { Cell::new(std::ptr::null()) };
     /// Streams that hold memory without a request.
     static STREAMS: Cell<u32> = const { Cell::new(0) };
+    /// Messages of HTTP/1 are open, which may hold views without a request: they are given copies.
+    static MESSAGES: Cell<bool> = const { Cell::new(false) };
     static COUNTED: Cell<bool> = const { Cell::new(true) };
 }
 
@@ -85,6 +90,7 @@ fn owner() -> Option<Rc<Owner>> {
 #[napi(catch_unwind)]
 pub fn set_in_flight_hooks(
     env: &napi::Env,
+    begin: Unknown,
     listed: Unknown,
     claim: Unknown,
     look: Unknown,
@@ -105,11 +111,13 @@ pub fn set_in_flight_hooks(
     let megabytes = std::env::var("EMVM_IN_FLIGHT_MB").ok();
     let owner = Owner {
         hooks: Hooks {
+            begin: keep(begin)?,
             listed: keep(listed)?,
             claim: keep(claim)?,
             look: keep(look)?,
             watch: keep(watch)?,
         },
+        has_begun: Cell::new(false),
         limit: megabytes
             .and_then(|text| text.parse::<usize>().ok())
             .map_or(BYTES, |megabytes| megabytes << 20),
@@ -156,6 +164,37 @@ pub fn under_way() -> u32 {
 #[napi(catch_unwind)]
 pub fn set_streams_in_flight(count: u32) {
     STREAMS.set(count);
+}
+
+/// Whether messages are open that may hold views.
+#[napi(catch_unwind)]
+pub fn set_messages_in_flight(some: bool) {
+    MESSAGES.set(some);
+}
+
+/// Whether a value is a buffer over a module's memory.
+#[napi(catch_unwind)]
+pub fn is_lent(env: &napi::Env, value: Unknown) -> bool {
+    let env = Env::new(env.raw());
+    env.is_tagged(value_of(env, value), lent::TAG)
+}
+
+/// A buffer is about to be given.
+pub fn begin(env: Env) {
+    if let Some(owner) = owner()
+        && !owner.has_begun.replace(true)
+        && call(env, &owner.hooks.begin, &[]).is_none()
+    {
+        // It could not run now.
+        owner.has_begun.set(false);
+    }
+}
+
+/// Gives what holds views of buffers without a request copies. The buffers are about to be empty.
+pub fn save(env: Env, buffers: &[Value]) {
+    if MESSAGES.get() && !buffers.is_empty() {
+        claim(env, None, buffers.iter().copied());
+    }
 }
 
 /// The requests that are under way, as a `WeakSet`.
@@ -275,12 +314,14 @@ impl Owner {
             claim.borrow().requests.then(|| claim.clone())
         };
         let open: Vec<_> = self.parked.borrow().iter().filter_map(open).collect();
-        if open.is_empty() || under_way() == 0 {
+        if open.is_empty() {
             return open;
         }
+        // What holds views without a request is looked for in any case.
+        let all = under_way() == 0;
         let known: Vec<_> = open
             .into_iter()
-            .filter(|claim| claim.borrow().clear.is_some())
+            .filter(|claim| all || claim.borrow().clear.is_some())
             .collect();
         let mut args = Vec::new();
         for claim in &known {
@@ -293,7 +334,11 @@ impl Owner {
             args.push(clear.unwrap_or_else(|| env.undefined()));
             args.push(buffers);
         }
-        let Some(answer) = call(env, &self.hooks.look, &args) else {
+        let answer = call(env, &self.hooks.look, &args);
+        if all {
+            return known;
+        }
+        let Some(answer) = answer else {
             return Vec::new();
         };
         if number(env, answer, 0).is_none_or(|listed| under_way() > listed) {

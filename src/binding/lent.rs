@@ -47,6 +47,12 @@ impl Sight {
     }
 }
 
+/// Marks buffers over a module's memory.
+pub const TAG: sys::napi_type_tag = sys::napi_type_tag {
+    lower: 0x656d_766d_206c_656e,
+    upper: 0x7420_6275_6666_6572,
+};
+
 unsafe extern "C" fn out_of_sight(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
     // SAFETY: what `Lent::buffer` gave away. This is called once.
     unsafe { Sight::drop_given(hint) };
@@ -93,9 +99,20 @@ impl Lent {
 
     /// A buffer over memory that stays mapped until the claim on it is settled. `None` where the runtime allows none.
     pub fn buffer(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
-        if !self.given.replace(true) && in_flight::under_way() > 0 {
-            *self.before.borrow_mut() = in_flight::listed(env);
+        if !self.given.replace(true) {
+            in_flight::begin(env);
+            if in_flight::under_way() > 0 {
+                *self.before.borrow_mut() = in_flight::listed(env);
+            }
         }
+        let buffer = self.make(env, base, len)?;
+        if in_flight::are_counted() {
+            env.tag(buffer, TAG);
+        }
+        Some(buffer)
+    }
+
+    fn make(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
         // Where requests are not counted, only who lets go of a buffer tells.
         if len >= quiet::LEAST
             && in_flight::are_counted()
@@ -185,6 +202,7 @@ impl Lent {
     /// Whether requests under way may have the memory, and which of them have not, where that is known.
     fn requests(&self, env: Env, live: &[Value]) -> Option<Option<Reference>> {
         if in_flight::under_way() == 0 {
+            in_flight::save(env, live);
             return None;
         }
         if self.owed.get() {

@@ -1,7 +1,8 @@
 //! A sandbox as the addon keeps it, and the ways in for what comes from JavaScript: [`enter`], [`SandboxCell::alone`] and
 //! [`SandboxCell::look`].
 
-use super::gate::Gate;
+use super::gate::{Gate, Held};
+use super::js::Reading;
 use super::lent::Claim;
 use super::memory::MemoryBuffer;
 use super::node_api::{Env, Failed, Reference, Res, Value, panic_text};
@@ -11,7 +12,8 @@ use crate::emscripten::{Runtime, exceptions::Description};
 use crate::engine::{Owner, Unwind};
 use crate::instance::Instance;
 use crate::memory::{Leftover, LinearHandle};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub struct SandboxCell {
     explainer: RefCell<Option<Reference>>,
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     errno_error: RefCell<Option<Reference>>,
+    /// The facade reads fields by itself, while no call is on the stack.
+    reading: OnceCell<Reading>,
     /// JavaScript errors on their way through the module. What C++ catches never comes out.
     carried: RefCell<Vec<JsRef>>,
 }
@@ -60,18 +64,39 @@ impl SandboxCell {
             fault_hook: RefCell::new(None),
             explainer: RefCell::new(None),
             errno_error: RefCell::new(None),
+            reading: OnceCell::new(),
             carried: RefCell::default(),
         })
     }
 
-    /// A native call of the sandbox is on the stack: nothing may be replaced under it.
     /// Whether JavaScript was given a buffer over the generation's memory.
     pub fn is_lent(&self) -> bool {
         self.buffer.is_lent()
     }
 
+    /// A native call of the sandbox is on the stack: nothing may be replaced under it.
     pub fn is_busy(&self) -> bool {
         self.gate.is_busy()
+    }
+
+    pub fn reads_fields(&self, reading: Option<Reading>) {
+        if let Some(reading) = reading {
+            if self.is_busy() {
+                reading.stop();
+            }
+            let _ = self.reading.set(reading);
+        }
+    }
+
+    /// A call begins; `None` without an instance.
+    #[inline]
+    fn hold(&self) -> Option<Call<'_>> {
+        let held = self.gate.hold()?;
+        let reading = self.reading.get().filter(|_| held.is_outermost());
+        if let Some(reading) = reading {
+            reading.stop();
+        }
+        Some(Call { held, reading })
     }
 
     /// Reads or sets what is there, running neither JavaScript nor wasm; `None` when the sandbox has no instance.
@@ -106,7 +131,7 @@ impl SandboxCell {
         if self.is_busy() {
             return Err(errors::busy(self.env, what));
         }
-        let Some(mut held) = self.gate.hold() else {
+        let Some(mut held) = self.hold() else {
             return Err(errors::disposed(self.env));
         };
         self.buffer.end_inner(self.env);
@@ -332,7 +357,7 @@ impl SandboxCell {
     pub fn describe_exception(&self, ptr: u32) -> Option<Description> {
         // Within a call that goes on, its limit holds; `enter` has ended the limit of an outermost one.
         let own = self.gate.entered() <= 1;
-        let mut held = self.gate.hold()?;
+        let mut held = self.hold()?;
         let interrupter = held.state().interrupter.clone();
         if own {
             interrupter.begin();
@@ -374,6 +399,37 @@ impl SandboxCell {
     pub fn follow_memory(&self) {
         if let Some((base, len)) = self.memory() {
             self.buffer.follow(self.env, base, len);
+        }
+    }
+}
+
+/// A native call on the stack.
+struct Call<'a> {
+    held: Held<'a, Instance>,
+    /// Of the outermost one: what goes on when it returns.
+    reading: Option<&'a Reading>,
+}
+
+impl<'a> Deref for Call<'a> {
+    type Target = Held<'a, Instance>;
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.held
+    }
+}
+
+impl DerefMut for Call<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.held
+    }
+}
+
+impl Drop for Call<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(reading) = self.reading {
+            reading.go_on();
         }
     }
 }
@@ -423,7 +479,7 @@ fn run<R>(
     entering: Entering,
     call: impl FnOnce(&mut Runtime) -> Result<R, Unwind>,
 ) -> Res<Option<R>> {
-    let Some(mut held) = cell.gate.hold() else {
+    let Some(mut held) = cell.hold() else {
         return Err(errors::disposed(cell.env));
     };
     let outermost = held.is_outermost();

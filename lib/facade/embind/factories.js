@@ -22,8 +22,9 @@ const NUMBERS = { u: 'undefined', i: 'registers[0] | 0', n: 'registers[0]', b: '
 // A property that only reads a field is read here: see ./fields.js.
 function fieldText (result) {
   return `if (field && s.changes === registers[32] && s.id >= field.first && s.id < field.end) {
-const at = s.at + fields.words[field.context]
-if ((at & field.mask) === 0) {
+const place = fields.words[field.context]
+const at = s.at + place
+if (place !== undefined && (at & field.mask) === 0) {
 const v = fields.views[field.view][at >> field.shift]
 if (v !== undefined) return ${result === 'b' ? 'v !== 0' : 'v'}
 }

@@ -9,7 +9,8 @@ use super::{crossing, ending};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{Js, JsValue, Kind};
 use crate::engine::Unwind;
-use registers::{CHANGES, Registers};
+pub use registers::Reading;
+use registers::Registers;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ptr::NonNull;
 
@@ -133,13 +134,14 @@ impl NapiJs {
             return Ok(known);
         }
         let made = Registers::new(self.env)?;
+        self.cell().reads_fields(made.reading());
         Ok(self.registers.get_or_init(|| made))
     }
 
     /// Counts in a register how often handles have changed.
     pub(super) fn count_changes(&self) {
         if let Some(registers) = self.registers.get() {
-            registers.write(CHANGES, registers.read(CHANGES) + 1.0);
+            registers.count_change();
         }
     }
 

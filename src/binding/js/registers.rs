@@ -6,12 +6,31 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::rc::Rc;
 
-/// As many as results have leaves, and [`CHANGES`].
-const COUNT: usize = 33;
-/// How often handles have changed; as `lib/facade/embind/fields.js` has it.
-pub const CHANGES: usize = 32;
+/// As many as results have leaves, [`CHANGES`] and [`COUNTED`].
+const COUNT: usize = 34;
+/// How often handles have changed, as `lib/facade/embind/fields.js` has it; not a number while a call is on the stack.
+const CHANGES: usize = 32;
+/// How often they have, at any time.
+const COUNTED: usize = 33;
 
 type Numbers = [Cell<f64>; COUNT];
+
+/// Whether the facade may read fields by itself. Within a call it may not: there a read is a call like any other, which does
+/// not return when the call that it is in was told to stop.
+#[derive(Clone)]
+pub struct Reading(Rc<Numbers>);
+
+impl Reading {
+    #[inline]
+    pub fn stop(&self) {
+        self.0[CHANGES].set(f64::NAN);
+    }
+
+    #[inline]
+    pub fn go_on(&self) {
+        self.0[CHANGES].set(self.0[COUNTED].get());
+    }
+}
 
 /// The numbers, and the Float64Array over them. They are native memory that outlives every ArrayBuffer over it, whoever
 /// takes it away. A runtime without such buffers is asked for its own anew each time.
@@ -51,6 +70,20 @@ impl Registers {
     /// Whether writing one costs neither side a call.
     pub fn are_shared(&self) -> bool {
         self.ours.is_some()
+    }
+
+    /// `None` where the facade does not read by itself.
+    pub fn reading(&self) -> Option<Reading> {
+        self.ours.clone().map(Reading)
+    }
+
+    /// A handle has changed.
+    pub fn count_change(&self) {
+        let count = self.read(COUNTED) + 1.0;
+        self.write(COUNTED, count);
+        if !self.read(CHANGES).is_nan() {
+            self.write(CHANGES, count);
+        }
     }
 
     /// The numbers themselves, where both sides have them.
