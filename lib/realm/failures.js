@@ -16,15 +16,17 @@ let watching = false
 
 // What becomes of a generation's failures. Promises may hold it for ever, so that it leads to nothing once all is over.
 class Failures {
-  #state = STARTING
+  #state
   #fail
   #onUncaught
 
-  constructor (onUncaught) {
+  // `isStarted`: of a generation that begins without a start.
+  constructor (onUncaught, isStarted = false) {
     this.#onUncaught = onUncaught
+    this.#state = isStarted ? ALIVE : STARTING
     // Rejected by the first failure while starting.
-    this.ofStart = new Promise((resolve, reject) => { this.#fail = reject })
-    this.ofStart.catch(() => {})
+    this.ofStart = isStarted ? undefined : new Promise((resolve, reject) => { this.#fail = reject })
+    this.ofStart?.catch(() => {})
   }
 
   get ended () { return this.#state === ENDED }

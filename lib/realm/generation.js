@@ -116,8 +116,7 @@ class Generation {
   // What the last generation left to the event loop is nobody's.
   #next (timers) {
     const past = this.failures
-    this.failures = new Failures(this.options.onUncaught)
-    this.failures.started()
+    this.failures = new Failures(this.options.onUncaught, true)
     this.surroundings.loop.next(timers)
     past.end()
   }

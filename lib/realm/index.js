@@ -168,10 +168,10 @@ class GlueHost {
       throw new UnsupportedError('from: the checkpoint is of an instance that was evaluated anew since' + (this.refusal === undefined ? '' : `: ${this.refusal}`))
     }
     if (rewinder === undefined || rewinder.image === undefined) return false
-    if (this.busy || rewinder.onStack) throw busy('recycle')
-    if (!current.namespace.canLeave) throw inFlight()
+    const heapBytes = current.namespace.leave()
+    if (heapBytes === -1 || rewinder.onStack) throw busy('recycle')
+    if (heapBytes === -2) throw inFlight()
     this.outside.check(current)
-    const { heapBytes } = current
     const refusal = rewinder.rewind(point?.image) ?? this.tests.run(rewinder)
     if (refusal !== undefined) {
       this.#stopRewinding(refusal)
@@ -279,7 +279,7 @@ class GlueHost {
   // One that fails before it is used is not used.
   #standBy (next) {
     this.standby = next
-    next.failures.ofStart.catch(() => {
+    next.failures.ofStart?.catch(() => {
       if (this.standby === next) this.standby = null
       next.end()
     })

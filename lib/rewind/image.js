@@ -2,7 +2,7 @@
 
 // The image: what the package's JavaScript was right after its start, and its restoration in place.
 
-const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, PagedRecord, ChangedPages, comparatorOf } = require('./records')
+const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, BufferRecord, PagedRecord, ChangedPages, comparatorOf } = require('./records')
 const { Scan } = require('./scan')
 const { Views } = require('./views')
 const { Unrestorable } = require('./steps')
@@ -33,8 +33,8 @@ class Image {
     this.bytes = 0
     /** Made when first needed. @type {Map<object, any> | undefined} */
     this.byObject = undefined
-    const buffers = [...walk.buffers.values()].map((record) => point === undefined ? PagedRecord.of(record) ?? record : record)
-    for (const record of buffers) if (walk.image === undefined || !walk.image.buffers.includes(record)) this.bytes += record.size
+    const buffers = [...walk.buffers.values()].map((record) => point === undefined && record instanceof BufferRecord ? PagedRecord.of(record) ?? record : record)
+    for (const record of buffers) if (walk.image === undefined || !walk.image.buffers.includes(record)) this.bytes += record.bytes ?? record.size
     this.views = new Views(realm.store.memories(), walk)
     this.#sort([...walk.records], buffers)
     this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras], this.views.views.flatMap(({ slots }) => slots))

@@ -60,6 +60,8 @@ class Rewinder {
     this.loop = undefined
     this.proxies = new WeakMap()
     this.functions = new WeakSet()
+    // Buffers that large ones were moved to.
+    this.vault = new Set()
     // Objects of dependencies that are not rewound, with their names.
     this.foreign = new Map()
     // Objects whose descriptors, prototype or extensibility this generation may have changed.

@@ -448,6 +448,8 @@ class PagedRecord {
     this.now = now
     this.size = saved.length
     this.pages = pages
+    /** Where not all of it is the package's. @type {number | undefined} */
+    this.bytes = undefined
   }
 
   get same () { return this.now.byteLength === this.size && this.pages.same(this.buffer) }

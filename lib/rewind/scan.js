@@ -50,6 +50,10 @@ function samples () {
   }
   class Base { p = a }
   class Derived extends Base {}
+  const [getter, setter] = [() => 1, (value) => {}]
+  const accessed = Object.defineProperty({ y: 1 }, 'x', { get: getter, set: setter, configurable: true })
+  delete accessed.y
+  const bound = function () {}.bind(a)
   const functions = [() => {}, async () => {}, function () {}, function * () {}, async function () {}, async function * () {}, Base, Derived, { method () {} }.method]
   const exotic = [new Map(), new Set(), new WeakMap(), new WeakSet(), /x/, new Date(), Promise.resolve()]
   const views = [new Uint8Array(1), new Float64Array(100), new DataView(new ArrayBuffer(1)), Promise.resolve()]
@@ -61,7 +65,7 @@ function samples () {
   /* eslint-disable no-sparse-arrays */
   return [
     a, b, c, [a, b, c], literal(), [1.5, 2.5], make(a, b), make(b, c), { x: a, y: b, z: 7, w: 1 }, Object.freeze(make(a, b)), Object.setPrototypeOf(make(a, b), a),
-    wide, { x: 1.5 }, dictionary(), less, more, swapped, { 0: a }, Never, Never.prototype, Made, Made.prototype, new Base(), [, a], changed, sparse, new Branded(), functions, exotic, views, others
+    wide, { x: 1.5 }, dictionary(), less, more, swapped, { 0: a }, Never, Never.prototype, Made, Made.prototype, new Base(), [, a], changed, sparse, new Branded(), accessed, getter, setter, bound, functions, exotic, views, others
   ]
   /* eslint-enable no-sparse-arrays */
 }

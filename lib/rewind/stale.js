@@ -27,15 +27,20 @@ class Stale {
 
   make (object) {
     const proto = getPrototypeOf(object)
-    // An error is what a generation ends with: whoever it is thrown at reads it afterwards.
-    if (proto === null || isNativeError(object)) return
+    if (proto === null) return
     let stale = this.prototypes.get(proto)
     if (stale === undefined) {
+      // An error is what a generation ends with: whoever it is thrown at reads it afterwards.
+      if (isNativeError(object)) return
+      stale = this.#prototype(nameOf(proto))
       // Classes that a generation made itself are not kept.
       if (this.prototypes.size >= MOST_CLASSES) this.prototypes.clear()
-      this.prototypes.set(proto, stale = this.#prototype(nameOf(proto)))
+      // Of the next one that has it, an error may be.
+      if (!(proto instanceof Error)) this.prototypes.set(proto, stale)
     }
-    for (const key of Object.keys(object)) {
+    const keys = Object.keys(object)
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at]
       const descriptor = describe(object, key)
       if (descriptor.configurable && (!('value' in descriptor) || typeof descriptor.value === 'function')) deleteProperty(object, key)
     }

@@ -3,8 +3,9 @@
 // Where the package keeps views of its wasm memories. A rewind detaches them, so that no view of a past generation sees the
 // next one's memory; the package's own are made anew, each once, and put into every place that had it.
 
-// By value, the places that have it: of what the walk counted references to. `list[at]` is what a restoration puts there.
-function placesOf ({ records, scopes, references }) {
+// By value, the places that have it: of what the walk counted references to. `list[at]` is what a restoration puts there. `once`:
+// those too that can be set now, and not again: the values of weak maps, `map.get(at)`.
+function placesOf ({ records, scopes, references, weakly }, once = false) {
   const places = new Map()
   const look = (list, at) => {
     const value = list[at]
@@ -22,6 +23,13 @@ function placesOf ({ records, scopes, references }) {
   for (const { values, constants } of scopes) {
     all(values)
     all(constants)
+  }
+  if (!once) return places
+  for (const { map, at } of weakly) {
+    const value = map.get(at)
+    const known = places.get(value)
+    if (known === undefined) places.set(value, [{ map, at }])
+    else known.push({ map, at })
   }
   return places
 }

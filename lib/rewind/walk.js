@@ -44,6 +44,8 @@ class Walk {
     this.values = values
     this.unknown = []
     this.weak = []
+    // What weak maps hold of that whose references are counted: { map, at }.
+    this.weakly = []
     // Views of wasm memories, large buffers, and their buffers: how often each is referred to.
     this.memories = new Set(realm.store.buffers())
     this.references = new Map()
@@ -102,6 +104,23 @@ class Walk {
     this.found?.push(value)
   }
 
+  #weakValue (map, object) {
+    if (!map.has(object) || !this.seen.has(object)) return
+    const value = map.get(object)
+    if (!isObject(value)) return
+    if (!this.#isCounted(value)) return this.add(value, map, '<value>')
+    if (this.weakly.some((known) => known.map === map && known.at === object)) return
+    this.weakly.push({ map, at: object })
+    this.add(value, map, '<value>')
+  }
+
+  // A buffer whose bytes are put back page by page from now on.
+  keep (buffer, record) {
+    this.buffers.set(buffer, record)
+    this.realm.vault.add(buffer)
+    this.seen.add(buffer)
+  }
+
   // Objects that nobody but the user may have, each with what it leads to: those that cannot be put back are let go. Gives the others.
   runOwn (objects) {
     const own = objects.filter((root) => {
@@ -129,8 +148,7 @@ class Walk {
       before = this.seen.size
       this.#drain()
       for (const map of this.weak) {
-        if (typeof map.get !== 'function') continue
-        for (const object of this.seen) if (map.has(object)) this.add(map.get(object), map, '<value>')
+        if (typeof map.get === 'function') for (const object of this.realm.weak.keysOf(map) ?? this.seen) this.#weakValue(map, object)
       }
     } while (this.queue.length > 0 || this.promises.length > 0 || this.seen.size !== before)
     return this
@@ -279,6 +297,10 @@ class Walk {
 
   #buffer (buffer, holder) {
     if (this.memories.has(buffer)) return
+    if (this.realm.vault.has(buffer)) {
+      if (this.image !== undefined) this.buffers.set(buffer, this.image.bufferOf(buffer))
+      return
+    }
     // A Buffer, or what was made of one, may be a part of Node's pool: only what is seen of it is the package's.
     const pooled = buffer.byteLength === Buffer.poolSize || buffer.byteLength === NODE_POOL
     const part = ArrayBuffer.isView(holder) && holder.byteLength < buffer.byteLength && (pooled || Buffer.isBuffer(holder))

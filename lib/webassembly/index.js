@@ -144,6 +144,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     recorded: () => native.realmRecorded(realm.handle),
     get isLive () { return realm.isLive },
     // Whether it can be released now: see lib/in-flight.js.
+    // Whether it can be rewound now: -1 while its wasm runs, -2 where it cannot be released, else the bytes in all memories.
+    leave: () => native.realmLeave(realm.handle),
     get canLeave () { return native.realmCanLeave(realm.handle) },
     // Stops the call that is running; any of the realm's instances traps at its next interruption check.
     interrupt: () => native.realmInterrupt(realm.handle),

@@ -162,7 +162,7 @@ class Realm {
     this.generation++
     this.rewinds++
     this.onEnd()
-    this.lineage = new Set()
+    if (this.lineage.size > 0) this.lineage = new Set()
     for (let number = image.externs; number < this.externs.length; number++) {
       const value = this.externs[number]
       if (this.numbers.get(value) === number) this.numbers.delete(value)
@@ -174,7 +174,7 @@ class Realm {
     this.functions.length = image.functions
     this.imported.length = image.imported
     this.buffers.clear()
-    this.disposed = new Set(image.disposed)
+    if (this.disposed.size + image.disposed.size > 0) this.disposed = new Set(image.disposed)
     return { memory: OUTCOMES[outcome], made: { functions, instances, memories, tables, globals, tags } }
   }
 

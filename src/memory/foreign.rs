@@ -125,11 +125,22 @@ impl Foreign {
         }
     }
 
-    /// Whether each byte is that of the image. Slow.
+    /// Whether each byte is that of the image. Pages that were not written are the image's, and are left alone: to read one gives it
+    /// an entry in the page table, which each look for written pages would go by from then on.
     pub fn is_same(&self, bytes: &[u8]) -> bool {
         assert!(self.is_of(bytes));
         let page = os::page_size();
-        (0..self.len).step_by(page).all(|at| {
+        let mut written = Vec::new();
+        let told = os::written_pages(self.start as *const u8, self.len, usize::MAX, |at, len| {
+            written.push((at, len));
+        });
+        if !told {
+            written = vec![(0, self.len)];
+        }
+        let pages = written
+            .iter()
+            .flat_map(|(at, len)| (*at..at + len).step_by(page));
+        pages.clone().all(|at| {
             // SAFETY: a page of the allocation, which the caller holds.
             let now = unsafe { std::slice::from_raw_parts((self.start + at) as *const u8, page) };
             match self.image.page(at) {

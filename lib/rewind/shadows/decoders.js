@@ -30,6 +30,7 @@ function decoders (registry) {
     save: () => new Map(open),
     // To what was saved; to the image.
     rewind (saved = image) {
+      if (open.size + saved.size === 0) return
       for (const decoder of new Set([...open.keys(), ...saved.keys()])) {
         try {
           decode.call(decoder)

@@ -14,6 +14,8 @@ const isObject = (value) => value !== null && (typeof value === 'object' || type
 function reflection (touched) {
   // By object, the keys of properties that the present generation made constant.
   let layers = [new WeakMap()]
+  // Whether this generation made any constant.
+  let isUsed = false
   const isConstant = (object, key) => layers.some((constants) => constants.get(object)?.has(key))
 
   const told = (real) => function (object, ...rest) {
@@ -31,6 +33,7 @@ function reflection (touched) {
     if (descriptor.configurable === true || (!('configurable' in descriptor) && was !== undefined && !constant)) return undefined
     const done = defineProperty(object, key, { ...descriptor, configurable: true })
     const constants = layers.at(-1)
+    isUsed = true
     if (done) constants.set(object, (constants.get(object) ?? new Set()).add(key))
     return done
   }
@@ -76,7 +79,11 @@ function reflection (touched) {
     for (const [name, made] of Object.entries(own)) put(name, made)
     return facade
   }
-  const rewind = (saved = NONE) => { layers = [...saved, new WeakMap()] }
+  const rewind = (saved = NONE) => {
+    if (!isUsed && saved.length === 0 && layers.length === 1) return
+    layers = [...saved, new WeakMap()]
+    isUsed = false
+  }
   // What is constant now; what will be goes into another layer.
   const save = () => {
     const saved = layers

@@ -5,23 +5,25 @@
 // keeps the layer that there is, and what comes later goes into one above it.
 
 function weakCollections () {
-  // Those of the image, and of them those that this generation has changed.
-  const refs = []
+  // Those that a generation has changed.
   const touched = new Set()
   let layered = false
 
   const layers = (Base, put) => class extends Base {
     // { map, gone, below, kept }: what was set here, what was taken away of what is below.
     #top
+    // Those of the start, dead ones included.
+    #keys = []
 
     constructor (entries) {
       super()
-      if (!layered) refs.push(new WeakRef(this))
       if (entries !== undefined && entries !== null) for (const entry of entries) put(this, entry)
     }
 
     get [top] () { return this.#top }
     set [top] (layer) { this.#top = layer }
+
+    [keys] () { return this.#keys }
 
     [layer] () {
       const now = this.#top
@@ -60,8 +62,13 @@ function weakCollections () {
     }
 
     set (key, value) {
-      if (layered) this[layer]().map.set(key, value)
-      else super.set(key, value)
+      if (layered) {
+        this[layer]().map.set(key, value)
+        return this
+      }
+      const isNew = !super.has(key)
+      super.set(key, value)
+      if (isNew) this[keys]().push(new WeakRef(key))
       return this
     }
   }
@@ -83,6 +90,8 @@ function weakCollections () {
     WeakMap: LayeredWeakMap,
     WeakSet: LayeredWeakSet,
     owns: (object) => top in object,
+    // The keys of a map; undefined where they cannot be listed, since a generation has changed it.
+    keysOf: (map) => keys in map && map[top] === undefined ? map[keys]().map((ref) => ref.deref()).filter((key) => key !== undefined) : undefined,
     seal () { layered = true },
     // The layers that there are now.
     save () {
@@ -108,6 +117,7 @@ function weakCollections () {
 
 const NONE = new Map()
 const top = Symbol('emvm.top')
+const keys = Symbol('emvm.keys')
 const layer = Symbol('emvm.layer')
 
 module.exports = { weakCollections }

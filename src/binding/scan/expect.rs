@@ -51,7 +51,7 @@ impl Plan {
     unsafe fn brief(layout: &Layout, entry: &Entry<'_>, shape: Shape) -> Option<Self> {
         let Entry { kind, object, .. } = *entry;
         let known = match kind {
-            Kind::Function => layout.functions.contains(&shape.ty),
+            Kind::Function => layout.functions.contains(&shape.ty) || shape.ty == layout.bound,
             Kind::Prototype => layout.plain.contains(&shape.ty),
             // No field of its own that could change.
             _ => layout.views.contains(&shape.ty) && shape.end <= shape.first,
@@ -297,6 +297,9 @@ impl Expect<'_> {
         let Some(object) = word.object() else {
             return Some((constant, 0));
         };
+        if word == layout.hole {
+            return Some((Slot::Hole, 0));
+        }
         // SAFETY: by the caller's promise; a box has two words.
         unsafe {
             if object.field(0) == layout.number {
@@ -318,18 +321,22 @@ impl Expect<'_> {
             let is_view = self.views.binary_search(&word.0).is_ok();
             return Some((if is_view { Slot::View } else { Slot::Word }, 0));
         }
-        if word == layout.hole {
-            return Some((Slot::Hole, 0));
-        }
-        if word == layout.undefined || name {
-            return Some((constant, 0));
-        }
         // SAFETY: by the caller's promise.
         unsafe {
             let ty = Shape::of(object.map()?).ty;
+            // What JavaScript does not list (a private field) is the same while it is the same value; accessors are copied
+            // when one of them changes.
+            if name
+                || is_text(object)?
+                || ty == layout.constant
+                || layout.knows(ty)
+                || ty == layout.accessors
+            {
+                return Some((constant, 0));
+            }
             let own =
                 self.is_function || object.field(0) == layout.computed || layout.own.contains(&ty);
-            (own && !is_text(object)?).then_some((Slot::Any, 0))
+            own.then_some((Slot::Any, 0))
         }
     }
 }

@@ -26,6 +26,11 @@ pub struct Layout {
     /// What V8 has in place of the value of a property that it computes.
     pub computed: Word,
     pub hole: Word,
+    /// The type of `undefined`, `true` and their like.
+    pub constant: u16,
+    /// The type of a getter with a setter, and that of functions made by `bind`.
+    pub accessors: u16,
+    pub bound: u16,
     /// Types of objects whose properties are as those of any object, of arrays, of functions.
     pub plain: Vec<u16>,
     pub array: u16,
@@ -69,6 +74,10 @@ enum Sample {
     DictionaryFunction,
     Sparse,
     Branded,
+    Accessed,
+    Getter,
+    Setter,
+    Bound,
     Functions,
     Exotic,
     Views,
@@ -260,6 +269,15 @@ impl Layout {
             let mut plain: Vec<_> = plain.into_iter().map(ty).collect::<Option<_>>()?;
             must(plain[0] == plain[1] && ty(samples.object(Sample::Wide)?)? == plain[0])?;
             plain.extend(exotic.into_iter().filter_map(ty));
+            let accessed = samples
+                .object(Sample::Accessed)?
+                .field(PROPERTIES)
+                .object()?;
+            must(accessed.field(0) == dictionary)?;
+            let pair = [Sample::Getter, Sample::Setter].map(|which| samples.object(which));
+            let pair = [pair[0]?.word().0, pair[1]?.word().0];
+            let mut pairs = Self::entries(accessed)?.iter().filter_map(strange);
+            let accessors = pairs.find(|found| found.fields(1, 2) == pair)?;
             let mut kinds: Vec<_> = functions.iter().copied().map(ty).collect::<Option<_>>()?;
             kinds.push(ty(function)?);
             let mut layout = Self {
@@ -273,6 +291,9 @@ impl Layout {
                 number,
                 computed,
                 hole,
+                constant: ty(undefined.object()?)?,
+                accessors: ty(accessors)?,
+                bound: ty(samples.object(Sample::Bound)?)?,
                 plain,
                 array,
                 functions: kinds,
@@ -281,6 +302,8 @@ impl Layout {
                 prototype: place,
             };
             let apart = |object: Object| ty(object).is_some_and(|ty| !layout.knows(ty));
+            must(apart(accessors) && apart(undefined.object()?))?;
+            must(layout.accessors != layout.constant && !layout.knows(layout.bound))?;
             let apart = others.into_iter().all(apart)
                 && layout.views.iter().all(|ty| !layout.functions.contains(ty));
             let known: Vec<_> = layout.own.iter().map(|ty| layout.knows(*ty)).collect();
@@ -341,7 +364,8 @@ impl Layout {
         word.is_small().then_some((word.0 >> 32) & 0x3ff)
     }
 
-    fn knows(&self, ty: u16) -> bool {
+    /// An object of JavaScript's, for certain.
+    pub fn knows(&self, ty: u16) -> bool {
         self.plain.contains(&ty) || self.array == ty || self.functions.contains(&ty)
     }
 }

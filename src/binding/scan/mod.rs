@@ -140,6 +140,11 @@ impl ObjectScan {
         // SAFETY: of an engine that is V8; nothing is allocated before the addresses are used up.
         let plan = unsafe {
             let read = lists.read(&self.layout)?;
+            if watched.usable && matches!(self.found(&read, watched, slots, at), Some(Found::Same))
+            {
+                // It was put back without a trace.
+                return Some(());
+            }
             let mut views = Vec::new();
             if self.has_views.get(at) == Some(&true) {
                 views.extend_from_slice(read.views.items);
@@ -166,6 +171,7 @@ impl ObjectScan {
         let len = if is_fresh { book.room as usize } else { len };
         for chunk in (0..len).step_by(AT_ONCE) {
             let end = len.min(chunk + AT_ONCE);
+            let mut same = [false; AT_ONCE];
             while holders.len() < end - chunk {
                 holders.push(own.object());
             }
@@ -181,11 +187,14 @@ impl ObjectScan {
                     };
                     // An array may hold any word of the heap; nobody but `changed` looks into this one.
                     word.put_in(*holder);
+                    same[slot - chunk] = read.flat.items.get(from + slot) == Some(&word.0);
                 }
             }
-            for (slot, holder) in (chunk..end).zip(&*holders) {
-                own.set_index(lists.flat, (from + slot) as u32, *holder)
-                    .ok()?;
+            for (slot, (holder, same)) in (chunk..end).zip(holders.iter().zip(same)) {
+                if !same {
+                    own.set_index(lists.flat, (from + slot) as u32, *holder)
+                        .ok()?;
+                }
             }
         }
         if holders.is_empty() {
@@ -198,16 +207,27 @@ impl ObjectScan {
         }
         own.set_index(lists.maps, at as u32, holders[0]).ok()?;
         // SAFETY: as above.
-        let found = unsafe {
-            let read = lists.read(&self.layout)?;
-            let kept = Kept {
-                layout: &self.layout,
-                words: read.flat.items,
-                slots,
-            };
-            watched.look(read.object(at)?, Word(*read.maps.items.get(at)?), &kept)
+        let found = unsafe { self.found(&lists.read(&self.layout)?, watched, slots, at) };
+        matches!(found, Some(Found::Same)).then_some(())
+    }
+
+    /// # Safety
+    /// As for [`Lists::read`].
+    unsafe fn found(
+        &self,
+        read: &Read<'_>,
+        watched: &Watched,
+        slots: &Slots,
+        at: usize,
+    ) -> Option<Found> {
+        let kept = Kept {
+            layout: &self.layout,
+            words: read.flat.items,
+            slots,
         };
-        matches!(found, Found::Same).then_some(())
+        let map = Word(*read.maps.items.get(at)?);
+        // SAFETY: by the caller's promise.
+        Some(unsafe { watched.look(read.object(at)?, map, &kept) })
     }
 
     /// Writes the numbers of those that may have changed to `out`, which has room for all: `~n` where only values of properties

@@ -66,6 +66,18 @@ pub fn realm_can_leave(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.boolean(Realm::of(env, a[0])?.can_leave()))
 }
 
+/// Whether it can be rewound now: -1 while wasm is on the stack, -2 where it cannot leave its memory, else the bytes in its memories.
+pub fn realm_leave(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    Ok(if realm.depth() > 0 {
+        env.int(-1)
+    } else if !realm.can_leave() {
+        env.int(-2)
+    } else {
+        env.address(realm.with(|store| store.memory_bytes())?)
+    })
+}
+
 pub fn realm_is_live(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.boolean(Realm::of(env, a[0])?.is_live()))
 }
@@ -202,6 +214,10 @@ static FUNCTIONS: &[Entry] = &[
     Entry {
         name: "realmCanLeave",
         run: realm_can_leave,
+    },
+    Entry {
+        name: "realmLeave",
+        run: realm_leave,
     },
     Entry {
         name: "realmIsLive",
