@@ -117,9 +117,29 @@ test('the artefact of another module under this one\'s name', async (t) => {
   // The same module with one more custom section: other bytes, other code.
   fs.writeFileSync(other, Buffer.concat([MACHINE, Buffer.from([0, 2, 1, 0x61])]))
   await openOnce(other, otherCache)
-  for (const artefact of filesIn(otherCache)) fs.copyFileSync(artefact, artefact.endsWith('.code') ? code : seal)
+  for (const artefact of filesIn(otherCache).filter((name) => !name.endsWith('.hint'))) fs.copyFileSync(artefact, artefact.endsWith('.code') ? code : seal)
   assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
   assert.deepStrictEqual(await openOnce(file, cache), fromCache)
+})
+
+// Code is loaded while the source is read, by what the source of this name led to the last time.
+test('another module of the same length in the place of one, and a hint to other code', async (t) => {
+  const { file, cache } = await warm(t)
+  const [hint] = filesIn(cache).filter((name) => name.endsWith('.hint'))
+  const before = fs.readFileSync(hint, 'utf8')
+  const other = Buffer.from(MACHINE)
+  const at = other.indexOf(Buffer.from([OP.localGet, 0, OP.localGet, 1, OP.i32Add]))
+  assert.ok(at > 0)
+  // i32.sub
+  other[at + 4] = 0x6b
+  fs.writeFileSync(file, other)
+  assert.deepStrictEqual(await openOnce(file, cache), { sum: -1, fromCache: false })
+  assert.notStrictEqual(fs.readFileSync(hint, 'utf8'), before)
+  assert.deepStrictEqual(await openOnce(file, cache), { sum: -1, fromCache: true })
+  fs.writeFileSync(hint, before)
+  assert.deepStrictEqual(await openOnce(file, cache), { sum: -1, fromCache: true })
+  fs.writeFileSync(hint, 'f'.repeat(64))
+  assert.deepStrictEqual(await openOnce(file, cache), { sum: -1, fromCache: true })
 })
 
 test('files and folders that others may write to are not trusted', { skip: !unix }, async (t) => {

@@ -3,8 +3,7 @@
 const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
-const { Script } = require('node:vm')
-const { open, Pool } = require('..')
+const { open } = require('..')
 const { compare, fixtures } = require('./support/compare')
 const { spawnSync } = require('node:child_process')
 
@@ -178,19 +177,6 @@ test('without code generation from strings', () => {
   assert.strictEqual(bound.status, 0, bound.stderr)
   assert.match(free.stdout, /rex.*filled/)
   assert.strictEqual(bound.stdout, free.stdout)
-})
-
-test('threads share the script of a program and what V8 made of it', async (t) => {
-  const vm = await opened(t)
-  const { openProgram } = require('../lib/open')
-  const { openOptions } = require('../lib/options')
-  const { program } = await openProgram(FIXTURE, openOptions())
-  const { source, which, code } = program.generated()
-  assert.ok(which.length > 0 && code.length > 0)
-  assert.strictEqual(new Script(source, { cachedData: code }).cachedDataRejected, false)
-  const pool = new Pool(FIXTURE, { threads: 1 })
-  t.after(() => pool.destroy())
-  assert.strictEqual(await pool.run((m) => new m.Dog('rex').greet()), new vm.exports.Dog('rex').greet())
 })
 
 test('leaks are those of this generation, with their places when asked for', async (t) => {

@@ -141,7 +141,7 @@ test('the cache keeps optimised code, whoever began with which', async (t) => {
   const [file, cache] = [write('counter.wasm', large(COUNTER)), path.join(folder, 'cache')]
   const says = 'return [vm.stats().tier, vm.stats().fromCache]'
   assert.deepStrictEqual(await on(file, `${says.replace('return', 'const begun =')}; await optimised(); return begun`, { cache }), ['baseline', false])
-  assert.deepStrictEqual(fs.readdirSync(cache).map((name) => path.extname(name)).sort(), ['.code', '.seal'])
+  assert.deepStrictEqual(fs.readdirSync(cache).map((name) => path.extname(name)).sort(), ['.code', '.hint', '.seal'])
   assert.deepStrictEqual(await on(file, says, { cache }), ['optimised', true])
 })
 

@@ -193,7 +193,7 @@ async function startNative ({ program, facts, path }, options) {
   /** @type {any} */
   let facade
   const begin = async () => {
-    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path, program }, failures)
+    facade = new Facade(sandbox, facts, { ...options, userImports: users, sourcePath: path }, failures)
     const { looksAtClasses } = facade
     sandbox.setImports(facade.importFunctions())
     facade.beforeStart()

@@ -55,7 +55,7 @@ function keepAdditions (from, to) {
  * @param {(name: string) => boolean} [wants]
  * @param {any} [options]
  */
-function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, program, onUncaught, generations = new Generations(), reaches = (value) => value } = {}) {
+function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false, facts, onUncaught, generations = new Generations(), reaches = (value) => value } = {}) {
   const errors = makeErrors()
   sandbox.setScriptError(keep(sandbox, (name, message) => new (errors[name] || BUILTIN[name] || Error)(message)))
   const known = descriptionsOf(facts)
@@ -76,11 +76,9 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const { leaks, note } = makeLeaks(operations, generations, trackLeaks)
   const handles = makeHandles({ operations, registers, owner, finalizers, note })
   const { state, NONE, wrap } = handles
-  const { factory, keep: keepFactories } = factoriesFor(description, program)
-  const context = { factory, native: native.call, numbers: native.callWithNumbers, fields: makeFields({ operations, registers }), state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
+  const context = { factories: factoriesFor(description), native: native.call, numbers: native.callWithNumbers, fields: makeFields({ operations, registers }), state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
   const members = makeMembers(description, context, handles, operations.constants())
   handles.classOf = members.classOf
-  keepFactories()
 
   const coroutines = makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
   operations.setHooks([

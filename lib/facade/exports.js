@@ -20,15 +20,16 @@ function takes (fn, signature) {
 // By the facts of a program.
 const known = new WeakMap()
 
-// `{ functions, keys, byKey }`: exported functions, and which of them are on the module object under which name.
+// `{ functions, names, moduleKeys, keys, byKey }`: exported functions and their names, all that the package puts on its module, and
+// which of the functions are there under which name.
 function exportsOf (facts) {
   let found = known.get(facts)
   if (found !== undefined) return found
-  const keys = new Set(facts.moduleKeys)
+  const moduleKeys = new Set(facts.moduleKeys)
   const keyOf = (name) => {
-    if (!facts.hasGlue || keys.has(`_${name}`)) return `_${name}`
-    if (keys.has(name)) return name
-    return name === '__main_argc_argv' && keys.has('_main') ? '_main' : undefined
+    if (!facts.hasGlue || moduleKeys.has(`_${name}`)) return `_${name}`
+    if (moduleKeys.has(name)) return name
+    return name === '__main_argc_argv' && moduleKeys.has('_main') ? '_main' : undefined
   }
   const functions = facts.exports.filter(({ item }) => item.kind === 'function')
   const byKey = new Map()
@@ -36,7 +37,7 @@ function exportsOf (facts) {
     const key = keyOf(name)
     if (key !== undefined && !byKey.has(key) && CALLABLE.test(item.signature)) byKey.set(key, { name, item })
   }
-  found = { functions, keys: [...byKey.keys()], byKey }
+  found = { functions, names: new Set(functions.map(({ name }) => name)), moduleKeys, keys: [...byKey.keys()], byKey }
   known.set(facts, found)
   return found
 }
@@ -97,4 +98,4 @@ function allExports (facade, objects) {
   }
 }
 
-module.exports = { allExports, attachExports }
+module.exports = { allExports, attachExports, exportsOf }

@@ -9,7 +9,8 @@ const path = require('node:path')
 const { keep } = require('./keep')
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
-const { attachExports } = require('./exports')
+const { attachExports, exportsOf } = require('./exports')
+const { defineLazily } = require('./lazy')
 const { hasWasmFS } = require('../choose')
 const { UnsupportedError } = require('../errors')
 const { evaluate } = require('./fragment')
@@ -300,7 +301,7 @@ class Facade {
   holding (fn) { return typeof fn === 'function' ? holding(fn, this.sandbox) : fn }
 
   #attachHeap () {
-    const keys = new Set(this.facts.moduleKeys)
+    const { moduleKeys: keys } = exportsOf(this.facts)
     for (const name of Object.keys(VIEWS)) {
       if (this.facts.hasGlue && !keys.has(name)) continue
       this.define(name, () => this.heap.view(name))
@@ -308,7 +309,7 @@ class Facade {
   }
 
   #attachRuntime () {
-    const keys = new Set(this.facts.moduleKeys)
+    const { moduleKeys: keys } = exportsOf(this.facts)
     /** @type {any} */
     const { api } = this.runtime
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(api))) {
@@ -316,6 +317,8 @@ class Facade {
       if (get) this.define(name, get)
       else this.module[name] = value
     }
+    const isWanted = (name) => !this.facts.hasGlue || keys.has(name)
+    defineLazily(this.module, this.runtime.lateNames.filter(isWanted), this.runtime.lateExport)
     // Any method of `FS` can be exported.
     for (const key of keys) {
       const method = key.startsWith('FS_') && !(key in api) ? api.FS[key.slice(3)] : undefined
@@ -347,7 +350,7 @@ class Facade {
 
   // Exported data is the number of its address.
   #attachData () {
-    const keys = new Set(this.facts.moduleKeys)
+    const { moduleKeys: keys } = exportsOf(this.facts)
     const exported = this.facts.exports.filter(({ name, item }) => item.kind === 'global' && keys.has(`_${name}`))
     const addresses = { ...this.facts.moduleAddresses, ...Object.fromEntries(exported.map(({ name, item }) => [`_${name}`, item.value])) }
     for (const [key, address] of Object.entries(addresses)) if (!(key in this.module)) this.module[key] = address

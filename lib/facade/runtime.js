@@ -17,6 +17,7 @@ const { makeMemory } = require('./memory')
 const { makeFS } = require('./fs')
 const { makeEmval } = require('./emval')
 const { makeTimers } = require('./timers')
+const { exportsOf } = require('./exports')
 
 // What a bare wasm gets: the conventions of current Emscripten.
 const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
@@ -24,7 +25,7 @@ const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 function makeRuntime (facade) {
   const { sandbox, facts, heap } = facade
   const conventions = facts.conventions || CURRENT
-  const functionExports = new Set(facts.exports.filter(({ item }) => item.kind === 'function').map(({ name }) => name))
+  const { names: functionExports, moduleKeys } = exportsOf(facts)
   const hasExport = (name) => functionExports.has(name)
   const names = new WeakMap()
   const nameOf = (fn) => names.get(fn)
@@ -83,7 +84,6 @@ function makeRuntime (facade) {
     ...Object.getOwnPropertyDescriptors(lifecycle.api),
     ...Object.getOwnPropertyDescriptors(memory.api)
   })
-  for (const name of functionExports) if (name.startsWith('dynCall_')) api[name] = lateExport(name)
   Object.assign(api, exceptionHelpers({ sandbox, hasExport, lateExport }))
 
   const own = {
@@ -120,8 +120,7 @@ function makeRuntime (facade) {
   function attachEmbind () {
     if (sandbox.embindRegistrations === registrations) return
     registrations = sandbox.embindRegistrations
-    const keys = new Set(facts.moduleKeys)
-    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || keys.has(name), { trackLeaks: facade.options.trackLeaks, facts, program: facade.options.program, onUncaught: facade.options.onUncaught, generations: facade.generations, reaches: (value) => facade.changes.reaches(value) })
+    embind = require('./embind').attachEmbind(facade.module, sandbox, (name) => !facts.hasGlue || moduleKeys.has(name), { trackLeaks: facade.options.trackLeaks, facts, onUncaught: facade.options.onUncaught, generations: facade.generations, reaches: (value) => facade.changes.reaches(value) })
   }
 
   // Where the module's objects are found that its own JavaScript may change.
@@ -129,6 +128,7 @@ function makeRuntime (facade) {
 
   return {
     api,
+    lateNames: [...functionExports].filter((name) => name.startsWith('dynCall_')),
     live,
     roots,
     provide,

@@ -207,6 +207,11 @@ unsafe extern "C" fn make(name: sys::napi_value, info: *const usize) {
     drop(scope);
 }
 
+/// Looks V8's functions up, among tens of thousands that Node exports: any thread can do that beforehand.
+pub fn find() {
+    V8::get();
+}
+
 /// Gives `object` a property for each name, in order. False where V8 does not do that: nothing was defined then.
 fn define(env: Env, object: Value, names: Value, resolve: Value) -> Res<bool> {
     let Some(v8) = V8::get().filter(|v8| Layout::get(env, v8).is_some()) else {

@@ -3,7 +3,7 @@
 use crate::emscripten;
 use crate::engine::{Cache, CompileError, Progress};
 use crate::instance::files::{self, Stamp};
-use crate::instance::{Compiling, Generated, OpenError, Program};
+use crate::instance::{Compiling, OpenError, Program};
 use crate::program::{self, Beside, NameState, ReadError, Reading, SourceFile};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -51,14 +51,6 @@ pub struct Failure {
     /// What the source lacks, when that is the failure: `'file'` (one is not to be had from the disk), `'glue'` (it is
     /// other JavaScript), `'wasm'` (glue without its WebAssembly).
     pub lacks: Option<String>,
-}
-
-/// A script of `lib/facade/embind/factories.js` with V8's code for it.
-#[napi(object)]
-pub struct GeneratedScript {
-    pub source: String,
-    pub which: Buffer,
-    pub code: Buffer,
 }
 
 /// A compiled program, shared by all sandboxes and threads of the process.
@@ -173,7 +165,12 @@ impl Request {
             }
             return Ok(known);
         }
-        let (cache, translated) = (self.cache.take(), self.translated.take());
+        let (mut cache, translated) = (self.cache.take(), self.translated.take());
+        if let Some(stamps) = &stamps {
+            cache = cache.map(|cache| cache.reading(&files::place(stamps)));
+        }
+        // What else takes time and needs no JavaScript.
+        super::lazy::find();
         let reading = self.read()?;
         if runs && let Some(why) = reading.refused() {
             return Err(OpenError::Refused(why));
@@ -394,25 +391,6 @@ impl ProgramHandle {
     #[napi(getter, catch_unwind)]
     pub fn from_cache(&self) -> bool {
         self.program.from_cache
-    }
-
-    /// What a thread has kept by `keepGenerated`, if one has.
-    #[napi(catch_unwind)]
-    pub fn generated(&self) -> Option<GeneratedScript> {
-        self.program.generated().map(|kept| GeneratedScript {
-            source: kept.source.to_string(),
-            which: kept.which.to_vec().into(),
-            code: kept.code.to_vec().into(),
-        })
-    }
-
-    #[napi(catch_unwind)]
-    pub fn keep_generated(&self, source: String, which: Buffer, code: Buffer) {
-        self.program.keep_generated(Generated {
-            source: source.into(),
-            which: Arc::from(&which[..]),
-            code: Arc::from(&code[..]),
-        });
     }
 
     /// The bytes of the wasm.

@@ -5,10 +5,12 @@
 //! processes that start at once each see nothing or a whole file. A folder that a module may write is none: see
 //! `cache_guard`.
 
+use super::cache_ahead::Ahead;
 use super::{Code, cache_guard, cache_room, fingerprint};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const MAGIC: &[u8; 16] = b"emvm code 2\0\0\0\0\0";
@@ -23,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
+    /// The source that is being read, whose code is being loaded.
+    ahead: Option<Arc<Ahead>>,
 }
 
 /// Code from the cache, and what was noted beside it.
@@ -37,18 +41,36 @@ impl Cache {
         if let Some(folder) = std::env::var_os("EMVM_CACHE_DIR").filter(|v| !v.is_empty()) {
             return Some(Self {
                 folder: folder.into(),
+                ahead: None,
             });
         }
         use etcetera::BaseStrategy;
         let strategy = etcetera::choose_base_strategy().ok()?;
         Some(Self {
             folder: strategy.cache_dir().join("emvm"),
+            ahead: None,
         })
     }
 
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
+            ahead: None,
+        }
+    }
+
+    /// The same, for what is read from this place: the code that it led to the last time is loaded from here on.
+    pub fn reading(mut self, place: &str) -> Self {
+        self.ahead = Some(Arc::new(Ahead::begin(
+            &self,
+            blake3::hash(place.as_bytes()),
+        )));
+        self
+    }
+
+    fn note_source(&self, key: &blake3::Hash) {
+        if let Some(ahead) = &self.ahead {
+            ahead.note(self, key);
         }
     }
 
@@ -81,14 +103,26 @@ impl Cache {
         self.folder.join(format!("{}.code", key.to_hex()))
     }
 
+    pub(super) fn hint_path(&self, source: &blake3::Hash) -> PathBuf {
+        self.folder.join(format!("{}.hint", source.to_hex()))
+    }
+
     fn seal_path(&self, key: &blake3::Hash) -> PathBuf {
         self.folder.join(format!("{}.seal", key.to_hex()))
     }
 
     /// The code under `key`. Files that are damaged, truncated, foreign or not ours alone are removed and count as absent.
     pub fn load(&self, key: &blake3::Hash) -> Option<Cached> {
+        if let Some(cached) = self.ahead.as_ref().and_then(|ahead| ahead.take(key)) {
+            return Some(cached);
+        }
         match self.read(key) {
-            Ok(cached) => cached,
+            Ok(cached) => {
+                if cached.is_some() {
+                    self.note_source(key);
+                }
+                cached
+            }
             Err(_) => {
                 let _ = fs::remove_file(self.seal_path(key));
                 let _ = fs::remove_file(self.code_path(key));
@@ -206,12 +240,13 @@ impl Cache {
         seal.extend_from_slice(notes.as_bytes());
         self.replace(&self.code_path(key), &payload)?;
         self.replace(&self.seal_path(key), &seal)?;
+        self.note_source(key);
         cache_room::make_room(&self.folder, &key.to_hex(), cache_room::limit());
         Ok(())
     }
 
     /// Writes to the side and renames.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut salt = [0u8; 8];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
         let aside = self
@@ -369,8 +404,8 @@ mod private {
     }
 }
 
-use private::{check_file, check_private, create_new, create_private, open_lock, open_regular};
-
+pub(super) use private::open_regular;
+use private::{check_file, check_private, create_new, create_private, open_lock};
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use super::store::{self, Store, shown};
 use super::vm::CallConfig;
 use super::wasm::{FuncTable, TableImage, Wasm};
 use super::{Code, Func, Pace, Raw, Unwind, allocations};
+use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer_types::{ExternType, MemoryType, RawValue, TableType, Type};
 use wasmer_vm::VMExtern;
@@ -186,11 +187,12 @@ unsafe fn instantiate<T: Owner>(
     wasm.table = table.map(|table| FuncTable {
         definition: table.get(store.objects()).vmtable(),
         table: growable.then_some(*table),
-        born: Vec::new(),
+        born: 0,
+        moved: FxHashMap::default(),
         image: TableImage::default(),
         touched: Vec::new(),
     });
-    let born = (0..wasm.table_len()).map(|i| wasm.table_get(i)).collect();
+    let born = wasm.table_len();
     if let Some(table) = &mut wasm.table {
         table.born = born;
     }

@@ -6,6 +6,7 @@ mod baseline;
 mod budget;
 mod bulk;
 mod cache;
+mod cache_ahead;
 mod cache_guard;
 mod cache_room;
 mod code;

@@ -68,8 +68,10 @@ pub(super) struct FuncTable {
     pub(super) definition: NonNull<VMTableDefinition>,
     /// For growing it; a table that is neither imported nor exported cannot be grown from outside.
     pub(super) table: Option<InternalStoreHandle<VMTable>>,
-    /// The entries that instantiation made.
-    pub(super) born: Vec<Option<Func>>,
+    /// So many entries instantiation made.
+    pub(super) born: u32,
+    /// Those of them that were set since, as they were: a table has thousands of entries, of which few are ever set.
+    pub(super) moved: FxHashMap<u32, Option<Func>>,
     /// What it was at last.
     pub(super) image: TableImage,
     /// Entries set since.
@@ -223,9 +225,13 @@ impl Wasm {
         set
     }
     fn write_entry(&mut self, index: u32, func: Option<Func>) -> bool {
-        let Some(table) = self.table.as_ref() else {
+        let was = self.table_get(index);
+        let Some(table) = self.table.as_mut() else {
             return false;
         };
+        if was != func && index < table.born {
+            table.moved.entry(index).or_insert(was);
+        }
         // SAFETY: as in `table_get`.
         unsafe {
             let now = table.definition.as_ref();
@@ -271,17 +277,21 @@ impl Wasm {
         image
     }
     fn born_entry(&self, index: u32) -> Option<Func> {
-        let born = &self.table.as_ref()?.born;
-        born.get(index as usize).copied().flatten()
+        let table = self.table.as_ref()?;
+        match table.moved.get(&index) {
+            Some(was) => *was,
+            None if index < table.born => self.table_get(index),
+            None => None,
+        }
     }
     fn entry_of(&self, is: Option<Func>, host: impl Fn(Func) -> Option<u32>) -> Entry {
         let Some(func) = is else { return Entry::Null };
         if let Some(number) = host(func) {
             return Entry::Host(number);
         }
-        let born = self.table.iter().flat_map(|table| table.born.iter());
-        if let Some(at) = born.clone().position(|entry| *entry == is) {
-            return Entry::Born(at as u32);
+        let born = self.table.as_ref().map_or(0, |table| table.born);
+        if let Some(at) = (0..born).find(|at| self.born_entry(*at) == is) {
+            return Entry::Born(at);
         }
         // Nothing but exports, JavaScript functions and entries can be put there.
         let mut exports = self.exports();

@@ -36,6 +36,12 @@ impl Stamp {
     }
 }
 
+/// Where these are, whatever is in them.
+pub fn place(stamps: &[Stamp]) -> String {
+    let place = |stamp: &Stamp| format!("{} {}", stamp.len, stamp.path.display());
+    stamps.iter().map(place).collect::<Vec<_>>().join("\n")
+}
+
 struct Known {
     program: Weak<Program>,
     /// The `.wasm` that the source led to.

@@ -16,7 +16,7 @@ mod watchdog;
 pub use image::{Image, ImageKey, ImageSlot, Origin};
 pub use image_file::{FileError, open as open_image, save as save_image};
 pub use limits::Interrupter;
-pub use program::{Compiling, Generated, OpenError, Program};
+pub use program::{Compiling, OpenError, Program};
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
 pub use threads::{JsThread, start_watchdog};

@@ -23,17 +23,7 @@ pub struct Program {
     abi: Arc<Abi>,
     /// The functions whose calls the code tells of, when it was asked for.
     allocators: Option<Allocators>,
-    generated: OnceLock<Generated>,
     facts: OnceLock<String>,
-}
-
-/// JavaScript that was generated for a program, and what V8 compiled of it: the threads of the process share both.
-#[derive(Debug, Clone)]
-pub struct Generated {
-    pub source: Arc<str>,
-    /// Which of its functions stands for which callable, as the JavaScript side wrote it.
-    pub which: Arc<[u8]>,
-    pub code: Arc<[u8]>,
 }
 
 /// How a program is to be compiled.
@@ -222,7 +212,6 @@ impl Program {
             from_cache,
             restorable,
             allocators,
-            generated: OnceLock::new(),
             facts: OnceLock::new(),
         })
     }
@@ -235,15 +224,6 @@ impl Program {
     /// What the JavaScript side is told about the program, put into words once.
     pub fn facts(&self, describe: impl FnOnce(&Self) -> String) -> &str {
         self.facts.get_or_init(|| describe(self))
-    }
-
-    pub fn generated(&self) -> Option<&Generated> {
-        self.generated.get()
-    }
-
-    /// The first to come keeps; all would be the same.
-    pub fn keep_generated(&self, generated: Generated) {
-        let _ = self.generated.set(generated);
     }
 
     pub fn reading(&self) -> &Reading {

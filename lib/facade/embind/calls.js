@@ -15,14 +15,14 @@ const idle = (name) => ({ __proto__: null, [name]: function () {} })[name]
 
 // `[human, role, argc, required, ...]` as native code describes it.
 function makeCall ([human, , argc, required], index, context) {
-  const { factory, native, numbers, fields, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous } = context
+  const { factories, native, numbers, fields, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous } = context
   const wrong = (count) => {
     const expected = required === argc ? argc : `${required} to ${argc}`
     throw new BindingError(`function ${human} called with ${count} arguments, expected ${expected}${argsSuffix ? ' args!' : ''}`)
   }
   // Older generations make functions from text, which needs an identifier.
   const name = anonymous ? '' : argsSuffix ? legal(human) : human
-  const fn = factory(index)(name, index, native, state, NONE, wrap, wrong, required, registers, numbers, fields)
+  const fn = factories.of(index)(name, index, native, state, NONE, wrap, wrong, required, registers, numbers, fields)
   fn.argCount = argc
   return fn
 }

@@ -1,7 +1,7 @@
 'use strict'
 
 // One factory per shape of signature makes the JavaScript function of a C++ function; opencv.js has three hundred for its fourteen
-// hundred functions. They are one script for each program, which V8 compiles once in the process: other threads start from its code.
+// hundred functions. Each is compiled when the first of them is needed: a program uses few.
 
 const path = require('node:path')
 const vm = require('node:vm')
@@ -82,54 +82,66 @@ function kindOf ([, role, , required, params, result], checkCounts) {
   return { role, params, result, check: checkCounts && required >= 0 && !accessor }
 }
 
-// The text of all factories that a description needs, and which of them each of its functions is made by.
-function generate ({ callables, records, checkCounts }) {
-  // Only of records that cross in parts: others may hold more than can be written down.
-  const shapes = []
-  const shape = (one) => typeof one === 'number' ? (shapes[one] ??= shapeOf(records, one)) : one
-  const known = new Map()
-  const texts = []
-  const which = new Uint16Array(callables.length)
-  callables.forEach((callable, i) => {
-    const kind = kindOf(callable, checkCounts)
-    let key = `${takesThis(kind.role)} ${kind.check} ${shape(kind.result)}`
-    for (const one of kind.params) key += ` ${shape(one)}`
-    let at = known.get(key)
-    if (at === undefined) {
-      known.set(key, at = texts.length)
-      texts.push(factoryText(kind, records))
-    }
-    which[i] = at
-  })
-  return { source: `[\n${texts.join(',\n')}\n]`, which }
-}
-
 // Within this folder, so that a leak's place is not looked for there.
 const FILE = path.join(__dirname, 'generated.js')
 
+class Factories {
+  #description
+  // Of records that cross in parts: others may hold more than can be written down.
+  #shapes = []
+  #made = new Map()
+  #keys
+
+  constructor (description) {
+    this.#description = description
+    this.#keys = new Array(description.callables.length)
+  }
+
+  #shape (one) {
+    return typeof one === 'number' ? (this.#shapes[one] ??= shapeOf(this.#description.records, one)) : one
+  }
+
+  #keyOf (index) {
+    if (this.#keys[index] !== undefined) return this.#keys[index]
+    const kind = this.#kindOf(index)
+    let key = `${takesThis(kind.role)} ${kind.check} ${this.#shape(kind.result)}`
+    for (const one of kind.params) key += ` ${this.#shape(one)}`
+    return (this.#keys[index] = key)
+  }
+
+  #kindOf (index) {
+    const { callables, checkCounts } = this.#description
+    return kindOf(callables[index], checkCounts)
+  }
+
+  // The factory of a callable by its index.
+  of (index) {
+    const key = this.#keyOf(index)
+    if (!this.#made.has(key)) this.prepare([index])
+    return this.#made.get(key)
+  }
+
+  // Those of several are compiled at once.
+  prepare (indices) {
+    const texts = new Map()
+    for (const index of indices) {
+      const key = this.#keyOf(index)
+      if (!this.#made.has(key) && !texts.has(key)) texts.set(key, factoryText(this.#kindOf(index), this.#description.records))
+    }
+    if (texts.size === 0) return
+    const made = new vm.Script(`[\n${[...texts.values()].join(',\n')}\n]`, { filename: FILE }).runInThisContext()
+    let at = 0
+    for (const key of texts.keys()) this.#made.set(key, made[at++])
+  }
+}
+
 const made = new WeakMap()
 
-// `{ factory, keep }`: the factory of each callable of a description by its index; `keep()`, once they have run, leaves V8's code
-// for them to other threads.
-function factoriesFor (description, program) {
-  const mine = made.get(description)
-  if (mine !== undefined) return { factory: mine, keep () {} }
-  const kept = program?.generated() ?? undefined
-  // What was kept may be of the description before `main` registered more, or after.
-  const shared = kept !== undefined && kept.which.length === 2 * description.callables.length ? kept : undefined
-  const { source, which } = shared === undefined
-    ? generate(description)
-    : { source: shared.source, which: new Uint16Array(shared.which.buffer, shared.which.byteOffset, shared.which.length / 2) }
-  const script = new vm.Script(source, { filename: FILE, ...(shared && { cachedData: shared.code }) })
-  const factories = script.runInThisContext()
-  const factory = (index) => factories[which[index]]
-  made.set(description, factory)
-  return {
-    factory,
-    keep () {
-      if (kept === undefined && program) program.keepGenerated(source, Buffer.from(which.buffer), script.createCachedData())
-    }
-  }
+// The same for all sandboxes of a thread.
+function factoriesFor (description) {
+  let factories = made.get(description)
+  if (factories === undefined) made.set(description, factories = new Factories(description))
+  return factories
 }
 
 module.exports = { factoriesFor }
