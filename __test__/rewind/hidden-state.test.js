@@ -6,6 +6,7 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { openFile } = require('./support')
+const { runCases } = require('./hidden')
 
 // [what, text of a CommonJS file, the step: at open, or at the first recycle that finds out; none: rewound]
 const CASES = [
@@ -154,27 +155,7 @@ const CASES = [
   ['a WeakMap of somebody else', 'const w = structuredClone(new Map()); w.constructor; const s = new (Object.getPrototypeOf(new WeakMap()).constructor === WeakMap ? WeakMap : WeakMap)(); exports.step = () => { const r = s.has(exports); s.add?.(exports); s.set?.(exports, 1); return r }']
 ]
 
-for (const [what, text, step] of CASES) {
-  test(`hidden state: ${what}`, async () => {
-    const file = await openFile(text, { rewind: 'auto' })
-    try {
-      const { vm } = file
-      const key = {}
-      const seen = []
-      for (let generation = 1; generation <= 4; generation++) {
-        seen.push(JSON.stringify(await vm.exports.step(key)))
-        await vm.isReady()
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      assert.deepEqual(seen, seen.map(() => seen[0]), 'every generation sees what the first saw')
-      const { rewind, rewinds } = vm.stats()
-      assert.equal(rewind, step ?? 'on', file.why())
-      if (step === undefined) assert.equal(rewinds, 4)
-    } finally {
-      file.close()
-    }
-  })
-}
+runCases(CASES)
 
 test('a package that cannot be rewound is refused by name and reason', async () => {
   const text = 'function * g () { yield 1; yield 2 } const it = g(); it.next(); exports.step = () => it.next()'

@@ -6,7 +6,7 @@
 const { load } = require('../../lib/binding')
 
 function registry ({ kind = 'function', made = true } = {}) {
-  const told = { scopes: [], roots: [], kept: [], privates: [], bound: [], made: [], facts: [], waits: 0, guarded: 0 }
+  const told = { scopes: [], roots: [], kept: [], privates: [], bound: [], made: [], facts: [], changed: [], stamped: [], waits: 0, guarded: 0 }
   const compile = (text, options) => {
     const out = load().instrument(text, { kind, made, ...options })
     told.facts.push(...JSON.parse(out.facts))
@@ -29,6 +29,12 @@ function registry ({ kind = 'function', made = true } = {}) {
     catch: (p, ...fs) => p.catch(...fs),
     finally: (p, ...fs) => p.finally(...fs),
     over: (generation) => { if (generation !== $rw.generation) throw Object.assign(new Error('stale'), { code: 'EMVM_ERR_STALE' }) },
+    patch: (o, ...key) => { told.changed.push([o, ...key]); return o },
+    handler: (o, key) => { told.changed.push([o, key]); return o },
+    hear: Object.fromEntries(['on', 'once', 'addListener', 'prependListener', 'prependOnceListener', 'addEventListener', 'subscribe'].map((name) => [name, (o, ...args) => o[name](...args)])),
+    maker: (v) => v,
+    construct: (o, ...args) => o.constructor(...args),
+    stamp: (o) => { told.stamped.push(o) },
     promise: (f) => new Promise(f),
     literal: (o) => o,
     guarded: (f) => { told.guarded++; return f },

@@ -42,15 +42,18 @@ class PackageFiles {
   // What `require(id)` means, where that is a file that runs inside.
   required (from, id) {
     if (typeof id !== 'string' || isBuiltin(id)) return undefined
-    let file
-    try {
-      file = from.require.resolve(id)
-    } catch {
-      // The real `require` says what is wrong.
-      return undefined
-    }
-    return this.#source(file)
+    const file = resolvedFrom(from, id)
+    return file === undefined ? undefined : this.#source(file)
   }
+
+  // A file of data of a package that runs inside, which each generation has for itself.
+  requiredData (from, id) {
+    if (typeof id !== 'string' || isBuiltin(id)) return undefined
+    const file = resolvedFrom(from, id)
+    return file !== undefined && this.#isData(file) ? file : undefined
+  }
+
+  #isData (file) { return file.endsWith('.json') && this.packages.has(file) }
 
   // Static imports, resolved and loaded: those that run inside as `{ source }`, others as `{ namespace }`.
   async link (source) {
@@ -68,7 +71,8 @@ class PackageFiles {
       await this.link(own)
       return { source: own }
     }
-    return { specifier, namespace: file?.endsWith('.json') ? fromJson(file) : await import(urlOf(specifier, file)) }
+    if (file?.endsWith('.json')) return this.#isData(file) ? { data: file } : { specifier, namespace: { default: dataOf(file) } }
+    return { specifier, namespace: await import(urlOf(specifier, file)) }
   }
 
   // The same for a file that is required.
@@ -82,15 +86,22 @@ class PackageFiles {
         this.linkNow(own)
         return { source: own }
       }
+      if (file !== undefined && this.#isData(file)) return { data: file }
       const exports = source.require(file ?? specifier)
       return { specifier, namespace: { ...exports, default: exports } }
     })
   }
 }
 
-function fromJson (file) {
-  const value = JSON.parse(fs.readFileSync(file, 'utf8'))
-  return { default: value }
+// The real `require` says what is wrong with it.
+function resolvedFrom (from, id) {
+  try {
+    return from.require.resolve(id)
+  } catch {
+    return undefined
+  }
 }
 
-module.exports = { PackageFiles }
+const dataOf = (file) => JSON.parse(fs.readFileSync(file, 'utf8').replace(/^\uFEFF/, ''))
+
+module.exports = { PackageFiles, dataOf }

@@ -11,6 +11,7 @@ const path = require('node:path')
 const timers = require('node:timers')
 const util = require('node:util')
 const { ownTimers } = require('./loop')
+const { dataOf } = require('./files')
 const { Callbacks } = require('../rewind/callbacks')
 
 const PROCESS = /^(node:)?process$/
@@ -101,6 +102,17 @@ class Loader {
     return record
   }
 
+  // A file of data, read anew by each generation.
+  #data (file) {
+    let record = this.records.get(file)
+    if (record === undefined) {
+      const exports = dataOf(file)
+      record = { module: { exports, filename: file, id: file, loaded: true }, namespace: { default: exports } }
+      this.records.set(file, record)
+    }
+    return record
+  }
+
   #run (record) {
     const { source, module, initial, namespace } = record
     const require = this.#require(source)
@@ -149,13 +161,18 @@ class Loader {
 
   has (file) { return this.records.has(file) }
 
+  // Files of the system that are open.
+  get open () { return this.callbacks === undefined ? 0 : this.callbacks.open }
+
   // A file that a later generation asked for is evaluated anew in the next.
   restore (image) {
+    this.callbacks?.rewind()
     if (this.records.size !== image.size) this.records = new Map(image)
   }
 
-  #linked ({ source, specifier, namespace }) {
+  #linked ({ source, data, specifier, namespace }) {
     if (source) return this.#namespaceOf(this.records.get(source.file))
+    if (data !== undefined) return this.#data(data).namespace
     const shadowed = this.#builtin(specifier)
     if (shadowed === undefined) {
       this.rewinder?.meets(specifier, namespace)
@@ -215,6 +232,8 @@ class Loader {
       if (builtin !== undefined) return builtin
       const source = this.files.required(from, id)
       if (source === undefined) {
+        const data = this.files.requiredData(from, id)
+        if (data !== undefined) return this.#data(data).module.exports
         const given = theirs(id)
         this.rewinder?.meets(id, given)
         return given

@@ -4,7 +4,8 @@
 // it waits for, finalizers, weak references. All of it is its generation's. Once that has ended nothing of it runs, and what fails
 // in it is nobody's; before, failures are told to whom the generation's are.
 
-const { types } = require('node:util')
+const later = require('node:timers/promises')
+const { promisify, types } = require('node:util')
 
 class Era {
   isAlive = true
@@ -58,6 +59,9 @@ class Loop {
       },
       FinalizationRegistry: this.#registry(),
       WeakRef: this.#weakRef()
+    }
+    for (const name of ['setTimeout', 'setImmediate']) {
+      Object.defineProperty(this.overrides[name], promisify.custom, { value: (...values) => this.wait(later[name](...values)) })
     }
   }
 
@@ -129,7 +133,7 @@ class Loop {
       const arm = (era, known, keepsAlive = true) => {
         const timer = set((...values) => {
           if (!again) era.timers.delete(given)
-          era.call(callback, values)
+          era.call((...args) => Reflect.apply(callback, given, args), values)
         }, ...rest)
         const given = known ?? timer
         if (!keepsAlive) timer.unref()

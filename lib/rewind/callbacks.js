@@ -4,7 +4,8 @@
 
 const { getOwnPropertyDescriptors } = Object
 
-const MODULES = /^(node:)?(fs|zlib|dns|crypto|child_process)$/
+const MODULES = /^(node:)?(fs|zlib|dns|crypto|child_process|http|https|http2|net|tls|dgram|readline)$/
+const TEXTS = /^(node:)?vm$/
 // What they are given is asked for again by its identity.
 const BY_IDENTITY = /^(un)?watch/
 
@@ -14,14 +15,46 @@ class Callbacks {
     this.registry = registry
     this.stops = stops
     this.modules = new Map()
+    this.files = undefined
   }
 
   // A built-in module, where it is one of these.
   of (id) {
-    const [, , name] = MODULES.exec(id) ?? []
+    const [, , name] = TEXTS.test(id) ? [id, '', 'vm'] : MODULES.exec(id) ?? []
     if (name === undefined) return undefined
-    if (!this.modules.has(name)) this.modules.set(name, this.#around(require(`node:${name}`)))
-    return this.modules.get(name)
+    let own = this.modules.get(name)
+    if (own === undefined) {
+      const given = require(`node:${name}`)
+      own = name === 'vm' ? this.#texts(given) : this.#around(given)
+      if (name === 'fs') this.files = openFiles(own)
+      this.modules.set(name, own)
+      for (const fn of Object.values(own)) if (typeof fn === 'function') this.stops.add(fn)
+    }
+    return own
+  }
+
+  // Descriptors that are open now, where the files had `fs`.
+  get open () { return this.files === undefined ? 0 : this.files.open }
+  // What is open is the image's; what a generation leaves open is closed when it ends.
+  rewind () { this.files?.rewind() }
+
+  // What runs text: its functions tell nothing.
+  #texts (given) {
+    const { registry } = this
+    const own = { ...given }
+    for (const name of ['runInThisContext', 'runInContext', 'runInNewContext', 'compileFunction']) {
+      own[name] = (...args) => {
+        registry.ran(`node:vm's ${name}()`)
+        return given[name](...args)
+      }
+    }
+    own.Script = new Proxy(given.Script, {
+      construct: (Real, args, newTarget) => {
+        registry.ran("node:vm's Script")
+        return Reflect.construct(Real, args, newTarget)
+      }
+    })
+    return own
   }
 
   #around (given) {
@@ -45,6 +78,51 @@ class Callbacks {
     }
     this.stops.add(told)
     return Object.defineProperties(told, getOwnPropertyDescriptors(fn))
+  }
+}
+
+// Descriptors have a place in their file, which nobody can set: see `Callbacks`.
+function openFiles (fs) {
+  const real = require('node:fs')
+  const open = new Set()
+  const note = (fd) => {
+    open.add(fd)
+    return fd
+  }
+  const wrap = (name, made) => {
+    const put = (key, value) => Object.defineProperty(made, key, { value, configurable: true })
+    put('name', name)
+    put('length', fs[name].length)
+    fs[name] = made
+  }
+  const { openSync, open: openLater, closeSync, close } = fs
+  wrap('openSync', (...args) => note(openSync(...args)))
+  wrap('open', (...args) => {
+    const callback = args.at(-1)
+    if (typeof callback !== 'function') return openLater(...args)
+    return openLater(...args.slice(0, -1), (error, fd) => {
+      if (!error) note(fd)
+      return callback(error, fd)
+    })
+  })
+  wrap('closeSync', (fd) => {
+    open.delete(fd)
+    return closeSync(fd)
+  })
+  wrap('close', (fd, ...rest) => {
+    open.delete(fd)
+    return close(fd, ...rest)
+  })
+  return {
+    get open () { return open.size },
+    rewind () {
+      for (const fd of open) {
+        try {
+          real.closeSync(fd)
+        } catch { /* somebody else has closed it */ }
+      }
+      open.clear()
+    }
   }
 }
 

@@ -22,7 +22,7 @@ function gather () {
   const skip = new Set([require.cache, process.mainModule, process.argv, process.env])
   const queue = [
     globalThis, process, require('node:module'), [][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator](),
-    ''.matchAll(/x/g), Object.getPrototypeOf(Int8Array), async () => {}, (function * () {})(), (async function * () {})(), setImmediate(() => {})
+    ''.matchAll(/x/g), ...segments(), ...helpers(), Object.getPrototypeOf(Int8Array), async () => {}, (function * () {})(), (async function * () {})(), setImmediate(() => {})
   ]
   const timer = setTimeout(() => {}, 0)
   clearTimeout(timer)
@@ -61,6 +61,19 @@ function gather () {
   }
   for (const object of skip) seen.add(object)
   return seen
+}
+
+function segments () {
+  if (typeof Intl !== 'object' || Intl.Segmenter === undefined) return []
+  const list = new Intl.Segmenter().segment('')
+  return [list, list[Symbol.iterator]()]
+}
+
+// Iterator helpers are not in every Node.
+function helpers () {
+  /** @type {any} */
+  const { Iterator } = globalThis
+  return Iterator === undefined ? [] : [Iterator.from([]).drop(0)]
 }
 
 const KNOWN_GLOBALS = new Set(['global', 'globalThis', 'console', 'process', 'Buffer', 'performance', 'fetch', 'navigator', 'crypto', 'structuredClone', 'queueMicrotask',

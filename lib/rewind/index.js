@@ -22,6 +22,7 @@ const { Refusal, Unrestorable } = require('./steps')
 const { weakCollections } = require('./shadows/weak')
 const { reflection } = require('./shadows/reflection')
 const { proxies } = require('./shadows/proxies')
+const { World } = require('./world')
 const { functions } = require('./shadows/functions')
 const { decoders } = require('./shadows/decoders')
 
@@ -43,12 +44,18 @@ class Rewinder {
   // `instrument(text, what)`; `store`: the image of the wasm objects; `isOurs()`: whether what begins now is the start's;
   // `given`: values of the user's, where the walk stops; `next()`: told that the next generation begins.
   constructor ({ instrument, store, isOurs, given, next }) {
-    hostObjects()
+    const host = hostObjects()
+    const isImages = (object) => this.image !== undefined && this.image.seen.has(object)
+    // What a class of the package's makes has a prototype of the package's.
+    const isOld = (object) => this.image !== undefined && (isImages(object) || host.has(object) || host.has(Object.getPrototypeOf(object) ?? object))
     // What the analysis does not cover, with the place.
     this.uncovered = []
+    this.world = new World(isImages)
     this.registry = new Registry({
       instrument,
       uncovered: this.uncovered,
+      world: this.world,
+      isOld,
       refuse: (what, generation) => { throw staleError(what, this.current() + generation - this.registry.generation, this.current()) },
       over: () => nobodys(staleWork(this.current()))
     })
@@ -59,7 +66,6 @@ class Rewinder {
     // Of the realm: see lib/realm/loop.js. Set before the image is taken.
     this.loop = undefined
     this.proxies = new WeakMap()
-    this.functions = new WeakSet()
     // Buffers that large ones were moved to.
     this.vault = new Set()
     // Objects of dependencies that are not rewound, with their names.
@@ -68,9 +74,10 @@ class Rewinder {
     this.touched = new Set()
     this.reflection = reflection((object) => {
       if (this.image === undefined) return false
+      this.world.changes(object)
       this.touched.add(object)
       return this.image.seen.has(object)
-    })
+    }, (object) => { if (this.image !== undefined) this.world.changes(object) })
     this.registry.$rw.Object = this.reflection.Object
     this.registry.$rw.Reflect = this.reflection.Reflect
     this.stale = new Stale(() => this.current())
@@ -88,8 +95,9 @@ class Rewinder {
       WeakMap: this.weak.WeakMap,
       WeakSet: this.weak.WeakSet,
       Proxy: proxies(this.registry, this.proxies),
-      Function: functions(this.registry, this.functions),
-      TextDecoder: this.decoders.TextDecoder
+      Function: functions(this.registry),
+      TextDecoder: this.decoders.TextDecoder,
+      eval: this.registry.$rw.eval
     }
     this.stops = new Set(given)
     this.stopAt(this.overrides)
@@ -134,6 +142,7 @@ class Rewinder {
     collectGarbage()
     await turnOfLoop()
     const requests = this.requests.end()
+    if (files.open > 0) requests.push(files.open === 1 ? 'an open file' : `${files.open} open files`)
     const start = { sites: registry.liveSites(), objects: registry.liveObjects(), named: { ...roots, timers: loop.held } }
     const walk = new Walk(this, start, values)
     walk.run()
@@ -203,6 +212,7 @@ class Rewinder {
   // Puts everything back, to the start or a checkpoint; gives why it could not, or undefined.
   rewind (image = this.image) {
     const { registry } = this
+    this.world.rewind()
     if (registry.made.overflowed) return new Refusal('growth', `more than ${registry.made.limit} objects of its classes were alive at once`)
     if (this.store.full !== undefined) return new Refusal('growth', this.store.full)
     try {
@@ -249,6 +259,7 @@ class Rewinder {
 
   end () {
     this.requests.end()
+    this.world.rewind()
     this.registry.end()
     this.image = this.last = undefined
   }

@@ -298,7 +298,7 @@ class ArrayRecord {
       const keys = ownKeys(object)
       for (let at = keys.length - 1; at >= 0; at--) {
         const key = keys[at]
-        if (key === 'length' || (typeof key === 'string' && String(Number(key) >>> 0) === key)) continue
+        if (key === 'length' || isIndex(key)) continue
         left(describe(object, key).value)
         remove(object, key)
         count++
@@ -520,6 +520,9 @@ class BufferRecord {
     return count + 1
   }
 }
+
+const MOST_ELEMENTS = 2 ** 32 - 1
+const isIndex = (key) => typeof key === 'string' && String(Number(key) >>> 0) === key && Number(key) < MOST_ELEMENTS
 
 const afterElements = (view) => view.length === undefined ? ownKeys(view) : ownKeys(view).slice(view.length)
 

@@ -14,13 +14,18 @@ const { then: promiseThen } = Promise.prototype
 class Registry {
   // `instrument(text, what)`: text that is made at run time, instrumented; `uncovered`: told of what the image cannot know;
   // `refuse(what, generation)` throws: something of a past generation was used; `over()`: the error of what was under way.
-  constructor ({ instrument, uncovered, refuse, over }) {
+  // `world`: of what is not the package's own; `isOld(object)`: whether an object was there before the generation.
+  constructor ({ instrument, uncovered, refuse, over, world, isOld }) {
     this.instrument = instrument
     this.uncovered = uncovered
     this.refuse = refuse
     this.over = over
+    this.world = world
+    this.isOld = isOld
     // The global object as files see it.
-    this.world = undefined
+    this.global = undefined
+    // By the language's own: what makes functions from text for files.
+    this.makers = new Map()
     // What this generation did that cannot be undone.
     this.undone = undefined
     // Registrations of scopes, as long as the scope lives; those that nothing of the scope's own holds; objects that
@@ -41,6 +46,8 @@ class Registry {
     // Awaits and promises of this generation that are not settled: how to reject them; how many awaits the last rewind dropped.
     this.awaits = new Set()
     this.promises = new Set()
+    // Iterators of Node's that loops of this generation are within.
+    this.iterating = new Set()
     this.lastDropped = 0
     // Awaits that are settled and go on next.
     this.resuming = 0
@@ -77,8 +84,12 @@ class Registry {
 
   // Who waits for something of the past generation is told; nothing of the package's goes on.
   rewind () {
-    const { awaits, promises } = this
+    const { awaits, promises, iterating } = this
     this.generation++
+    if (iterating.size > 0) {
+      this.iterating = new Set()
+      for (const iterator of iterating) endIterator(iterator)
+    }
     this.lastDropped = awaits.size
     if (awaits.size + promises.size === 0) return
     this.error = this.over()
@@ -167,16 +178,22 @@ class Registry {
   #each (iterable) {
     const asynchronous = iterable[Symbol.asyncIterator]
     const iterator = apply(asynchronous ?? iterable[Symbol.iterator], iterable, [])
+    const { generation } = this
+    // Node's own end with the generation; the package's are left as they are.
+    const isNodes = !this.$rw.on && this.world.isNodes(iterator) && typeof iterator.return === 'function'
+    if (isNodes) this.iterating.add(iterator)
     const step = (name) => (value) => this.#wait(iterator[name](value))
     // What gives no promise gives values, some of which may be promises.
     const sync = (name) => (value) => {
       const { done, value: given } = iterator[name](value)
-      return this.#wait(given).then((value) => ({ done, value }))
+      return Promise.resolve(this.#wait(given)).then((value) => ({ done, value }))
     }
     const make = asynchronous === undefined || asynchronous === null ? sync : step
-    const { generation } = this
     // What ends a loop of a past generation must not call the iterator.
-    const leave = (value) => generation === this.generation || generation === 0 ? make('return')(value) : Promise.resolve({ done: true, value })
+    const leave = (value) => {
+      this.iterating.delete(iterator)
+      return generation === this.generation || generation === 0 ? make('return')(value) : Promise.resolve({ done: true, value })
+    }
     return {
       [Symbol.asyncIterator]: () => ({ next: make('next'), ...(typeof iterator.return === 'function' && { return: leave }) })
     }
@@ -185,10 +202,22 @@ class Registry {
   // Code of the global scope, which knows no registry.
   #eval (text) {
     if (typeof text !== 'string') return text
-    if (/^\s*(this|globalThis)\s*;?\s*$/.test(text)) return this.world
-    if (this.$rw.on) this.uncovered.push('an indirect eval')
-    else this.undone = 'an indirect eval ran'
+    if (/^\s*(this|globalThis)\s*;?\s*$/.test(text)) return this.global
+    this.ran('an indirect eval')
+    // What it declares.
+    this.world.changes(globalThis)
     return indirect(text)
+  }
+
+  // Text that knows no registry.
+  ran (what) {
+    if (this.$rw.on) this.uncovered.push(what)
+    else this.undone ??= `${what} ran`
+  }
+
+  // Private names cannot be taken off again.
+  stamped (object) {
+    if (this.isOld(object)) this.undone ??= 'a class put private names on an object that it had not made'
   }
 
   #contract () {
@@ -234,6 +263,23 @@ class Registry {
         const object = apply(Object.create, Object, [proto, ...rest])
         return proto === null ? object : this.made(object)
       },
+      patch (object, key) {
+        if (!this.on) registry.world.changes(object, arguments.length > 1 ? key : undefined)
+        return object
+      },
+      handler (object, key) {
+        if (!this.on) registry.world.handles(object, key)
+        return object
+      },
+      hear: registry.world.listening(() => this.$rw.on),
+      maker: (value) => registry.makers.get(value) ?? value,
+      construct: (object, ...args) => {
+        const own = registry.makers.get(object.constructor)
+        return own === undefined ? object.constructor(...args) : own(...args)
+      },
+      stamp (object) {
+        if (!this.on) registry.stamped(object)
+      },
       text: (text) => typeof text === 'string' ? registry.instrument(text, 'eval') : text,
       wait: (value) => registry.#wait(value),
       each: (iterable) => registry.#each(iterable),
@@ -264,6 +310,13 @@ class Registry {
 
 const indirect = eval
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
+
+// What it gives and how it fails is nobody's.
+async function endIterator (iterator) {
+  try {
+    await iterator.return()
+  } catch { /* it has ended */ }
+}
 
 function isThenable (value) {
   return isObject(value) && (value instanceof Promise || typeof value.then === 'function')

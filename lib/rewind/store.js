@@ -21,6 +21,9 @@ class StoreImage {
   owns (object) { return this.classes.some((Class) => object instanceof Class) }
   exportsOf (object) { return object instanceof this.Instance ? object.exports : undefined }
 
+  // Objects of JavaScript's that one of its tables or globals holds.
+  heldBy (object) { return this.namespace.heldBy(object) }
+
   // Compilations under way.
   get pending () { return this.namespace.pending }
 

@@ -187,6 +187,7 @@ class Walk {
     if (ArrayBuffer.isView(object)) return this.#view(object)
     if (realm.store.owns(object)) {
       this.add(realm.store.exportsOf(object), object, 'exports')
+      realm.store.heldBy(object).forEach((value, at) => this.add(value, object, at))
       return this.#properties(object)
     }
     if (types.isWeakMap(object) || types.isWeakSet(object)) {
@@ -311,8 +312,8 @@ class Walk {
     }
     if (this.buffers.has(key)) return
     const known = part ? undefined : this.image?.bufferOf(buffer)
-    if (known !== undefined) return this.buffers.set(key, known)
-    this.buffers.set(key, new BufferRecord(buffer, part ? bytesOf(holder) : undefined))
+    this.buffers.set(key, known ?? new BufferRecord(buffer, part ? bytesOf(holder) : undefined))
+    if (!part) this.#extras(buffer, ownKeys)
   }
 
   #function (fn) {

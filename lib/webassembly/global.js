@@ -4,13 +4,14 @@ const native = require('./native')
 const { TYPES, dictionary, valueKind, finish } = require('./convert')
 
 const V128 = 4
+const EXTERNREF = 6
 const EXNREF = 7
 const wrap = Symbol('wrap')
 // By kind: what a global holds when no value is given.
 const defaults = [0, 0n, 0, 0, undefined, null, undefined, null]
 
 module.exports = function defineGlobal (realm) {
-  let isGlobal, addressOf
+  let isGlobal, addressOf, valuesOf
 
   class Global {
     #address
@@ -52,6 +53,7 @@ module.exports = function defineGlobal (realm) {
     static {
       isGlobal = (object) => typeof object === 'object' && object !== null && #address in object
       addressOf = (global) => global.#address
+      valuesOf = (global) => native.globalType(realm.handle, global.#address)[0] === EXTERNREF ? [native.globalGet(realm.handle, global.#address)] : []
     }
   }
 
@@ -60,6 +62,7 @@ module.exports = function defineGlobal (realm) {
     Global,
     isGlobal,
     addressOf,
+    valuesOf,
     of: (at) => realm.object(at, () => new Global(wrap, at)),
     // A plain value given for an imported global.
     fromValue: (kind, value) => native.globalNew(realm.handle, kind, false, value)

@@ -129,6 +129,8 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     get depth () { return native.realmDepth(realm.handle) },
     // Those that JavaScript has an object for.
     memories: () => [...realm.objects.values()].filter(memory.isMemory),
+    // The values of JavaScript's that a table or a global holds.
+    heldBy: (object) => table.isTable(object) ? table.valuesOf(object) : global.isGlobal(object) ? global.valuesOf(object) : [],
     // Bytes in all memories now.
     get memoryBytes () { return realm.memoryBytes },
     get residency () {

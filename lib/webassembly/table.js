@@ -9,7 +9,7 @@ const EXTERNREF = 6
 const wrap = Symbol('wrap')
 
 module.exports = function defineTable (realm) {
-  let isTable, addressOf
+  let isTable, addressOf, valuesOf
 
   class Table {
     #address
@@ -91,6 +91,7 @@ module.exports = function defineTable (realm) {
     static {
       isTable = (value) => typeof value === 'object' && value !== null && #address in value
       addressOf = (table) => table.#address
+      valuesOf = (table) => native.tableType(realm.handle, table.#address)[0] === EXTERNREF ? Array.from({ length: table.length }, (_, at) => native.tableGet(realm.handle, table.#address, at)) : []
     }
   }
 
@@ -110,7 +111,7 @@ module.exports = function defineTable (realm) {
   for (const [name, length] of [['set', 1], ['grow', 1], ['get', 1]]) {
     Object.defineProperty(Table.prototype[name], 'length', { value: length, configurable: true })
   }
-  return { Table, isTable, addressOf, of: (at) => realm.object(at, () => new Table(wrap, at)) }
+  return { Table, isTable, addressOf, valuesOf, of: (at) => realm.object(at, () => new Table(wrap, at)) }
 }
 
 function elementKind (value, where) {

@@ -1,23 +1,35 @@
 'use strict'
 
-// `Function(...)`: its text is instrumented as a file's is. It sees global names only, and `$rw`.
+// `Function(...)` and its kin: their text is instrumented as a file's is. It sees global names only, and `$rw`.
 
-const RealFunction = Function
+const KINDS = [
+  ['', Function],
+  ['async ', (async () => {}).constructor],
+  ['', function * () {}.constructor],
+  ['async ', async function * () {}.constructor]
+]
+const WAYS = ['function', 'function', 'function *', 'function *']
+const HIDES = /=>|\bfunction\b|\bclass\b|\beval\b|\bawait\b|\byield\b|\bthen\b|\bbind\b|\bconstructor\b|#/
 
-function functions (registry, known) {
-  const make = (args) => {
-    if (args.length === 0) return RealFunction()
-    const body = `${args.at(-1)}`
-    const parameters = args.slice(0, -1).map(String).join(',')
-    // What has no function in it hides nothing, and what V8 refuses it refuses in its own words.
-    const plain = RealFunction(...args)
-    if (!/=>|\bfunction\b|\bclass\b|\beval\b|\bawait\b|\bthen\b|\bbind\b|#/.test(body) && !/=>|\bfunction\b|\bclass\b/.test(parameters)) return plain
-    const text = registry.instrument(`return function anonymous(${parameters}\n) {\n${body}\n}`, 'function')
-    const made = RealFunction('$rw', text)(registry.$rw)
-    known.add(made)
-    return made
+// Gives `Function`; the registry knows the others by those of the language.
+function functions (registry) {
+  const own = KINDS.map(([before, Real], at) => maker(`${before}${WAYS[at]}`, Real))
+  KINDS.forEach(([, Real], at) => registry.makers.set(Real, own[at]))
+  return own[0]
+
+  function maker (head, Real) {
+    const make = (args) => {
+      if (args.length === 0) return Real()
+      const body = `${args.at(-1)}`
+      const parameters = args.slice(0, -1).map(String).join(',')
+      // What has no function in it hides nothing, and what V8 refuses it refuses in its own words.
+      const plain = Real(...args)
+      if (head === 'function' && !HIDES.test(body) && !/=>|\bfunction\b|\bclass\b/.test(parameters)) return plain
+      const text = registry.instrument(`return ${head} anonymous(${parameters}\n) {\n${body}\n}`, 'function')
+      return Function('$rw', text)(registry.$rw)
+    }
+    return new Proxy(Real, { construct: (Real, args) => make(args), apply: (Real, self, args) => make(args) })
   }
-  return new Proxy(RealFunction, { construct: (Real, args) => make(args), apply: (Real, self, args) => make(args) })
 }
 
 module.exports = { functions }

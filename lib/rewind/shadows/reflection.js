@@ -10,8 +10,8 @@ const NONE = []
 const FIELDS = ['enumerable', 'configurable', 'value', 'writable', 'get', 'set']
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 
-// `touched(object)` is told, and says whether it is of the image.
-function reflection (touched) {
+// `touched(object)` is told, and says whether it is of the image; `assigned(object)` is told of what `Object.assign` writes to.
+function reflection (touched, assigned) {
   // By object, the keys of properties that the present generation made constant.
   let layers = [new WeakMap()]
   // Whether this generation made any constant.
@@ -44,6 +44,10 @@ function reflection (touched) {
   const keyOf = (key) => typeof key === 'symbol' ? key : `${key}`
 
   const ofObject = {
+    assign (object, ...from) {
+      assigned(object)
+      return Object.assign(object, ...from)
+    },
     defineProperty (object, key, given) {
       const name = isObject(object) ? keyOf(key) : key
       const done = define(object, name, given)

@@ -2,6 +2,7 @@
 
 use super::facts::What;
 use super::walker::Walker;
+use super::world::listens;
 use oxc_ast::ast::*;
 use oxc_ast_visit::{VisitJs, walk_js};
 use oxc_span::{GetSpan, Span};
@@ -12,6 +13,8 @@ enum Told {
     Bind,
     /// `then`, `catch`, `finally`.
     Promise(&'static str),
+    /// `on` and its kin, and `constructor`.
+    Other(&'static str),
 }
 
 fn told(name: &str) -> Option<Told> {
@@ -20,12 +23,13 @@ fn told(name: &str) -> Option<Told> {
         "then" => Told::Promise("then"),
         "catch" => Told::Promise("catch"),
         "finally" => Told::Promise("finally"),
-        _ => return None,
+        "constructor" => Told::Other("construct"),
+        name => Told::Other(listens(name)?),
     })
 }
 
 /// Whether `a?.b` is part of what `expression` is a link of.
-fn has_optional(mut expression: &Expression<'_>) -> bool {
+pub(super) fn has_optional(mut expression: &Expression<'_>) -> bool {
     loop {
         let (optional, next) = match expression {
             Expression::CallExpression(call) => (call.optional, &call.callee),
@@ -138,7 +142,7 @@ impl<'a> Walker<'_, 'a> {
             Some(Told::Bind) if whole && member.optional && !it.optional => {
                 self.told_method(it, member, "bindIf");
             }
-            Some(Told::Promise(name)) if !optional && !from_super => {
+            Some(Told::Promise(name) | Told::Other(name)) if !optional && !from_super => {
                 self.told_method(it, member, name);
             }
             Some(Told::Promise(_)) => {
@@ -153,7 +157,7 @@ impl<'a> Walker<'_, 'a> {
                 }
                 walk_js::walk_call_expression(self, it);
             }
-            None => walk_js::walk_call_expression(self, it),
+            Some(Told::Other(_)) | None => walk_js::walk_call_expression(self, it),
         }
     }
 

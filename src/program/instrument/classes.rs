@@ -49,6 +49,8 @@ struct Found {
     /// Private fields and methods: name, and whether it can be assigned.
     privates: Vec<(String, bool)>,
     constructor: bool,
+    /// An object gets private names that the class it extends did not make.
+    stamps: bool,
 }
 
 impl<'a> Walker<'_, 'a> {
@@ -72,6 +74,9 @@ impl<'a> Walker<'_, 'a> {
         let mut put = self.tell_fields(&found);
         if found.class_captured {
             put.push_str("static{$rw.on&&$rw.root(this)}");
+        }
+        if found.stamps {
+            put.push_str("#$rwStamp=$rw.stamp(this);");
         }
         if !found.privates.is_empty() {
             put.push_str("static{$rw.on&&$rw.privates([");
@@ -122,6 +127,7 @@ impl<'a> Walker<'_, 'a> {
                     && method.kind == MethodDefinitionKind::Method
                 {
                     found.privates.push((name.name.to_string(), false));
+                    found.stamps |= derived && !method.r#static;
                 }
                 let kind = match method.kind {
                     MethodDefinitionKind::Constructor => Method::Constructor { derived },
@@ -132,19 +138,20 @@ impl<'a> Walker<'_, 'a> {
                 self.function(&method.value, kind);
                 found.class_captured |= self.homes.pop().unwrap_or_default();
             }
-            ClassElement::PropertyDefinition(field) => self.field(field, found),
+            ClassElement::PropertyDefinition(field) => self.field(field, derived, found),
             ClassElement::AccessorProperty(accessor) => self.visit_accessor_property(accessor),
             ClassElement::TSIndexSignature(_) => self.fact(What::Unknown, element.span().start),
         }
     }
 
-    fn field(&mut self, field: &PropertyDefinition<'a>, found: &mut Found) {
+    fn field(&mut self, field: &PropertyDefinition<'a>, derived: bool, found: &mut Found) {
         if field.computed {
             self.visit_property_key(&field.key);
         }
         let key = match &field.key {
             PropertyKey::PrivateIdentifier(name) => {
                 found.privates.push((name.name.to_string(), true));
+                found.stamps |= derived && !field.r#static;
                 Some(format!("#{}", name.name))
             }
             PropertyKey::StaticIdentifier(name) => Some(name.name.to_string()),

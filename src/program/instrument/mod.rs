@@ -27,6 +27,12 @@
 //! | `$rw.bindIf(f, ...args)` | `f?.bind(...args)` |
 //! | `$rw.some(o)`, `$rw.take()` | `o?.f.bind(...args)` is `$rw.some(o)?$rw.bind($rw.take().f,...args):void 0` |
 //! | `$rw.Object`, `$rw.Reflect` | where `Object.freeze`, `Reflect.defineProperty` and their kin are taken, in calls or not, and in `const { freeze } = Object` |
+//! | `$rw.patch(o, key)` | `o`, a property of which is assigned or deleted, where it may be an object of the language's or of Node's; returns `o`. Without `key`: any property |
+//! | `$rw.handler(o, key)` | the same of `o.onmessage = ...` and its kin, whatever `o` is |
+//! | `$rw.hear.on(o, ...args)` and so on | `o.on(...args)` and other calls that leave a listener |
+//! | `$rw.maker(v)` | `v`, the value of `x.constructor`; `Function` and its kin are then those of the registry |
+//! | `$rw.construct(o, ...args)` | `o.constructor(...args)` |
+//! | `$rw.stamp(o)` | private names of a derived class come to be on `o` |
 //! | `$rwImport(specifier, options)` | `import(specifier, options)` |
 //!
 //! With [`Options::made`], what is constructed is told as well, so that a rewind can make it stale:
@@ -72,6 +78,7 @@ mod scope;
 mod tests;
 mod values;
 mod walker;
+mod world;
 
 pub use edits::Column;
 pub use facts::{Fact, What};

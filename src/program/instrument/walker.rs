@@ -9,6 +9,7 @@ use oxc_ast::ast::*;
 use oxc_ast_visit::{VisitJs, walk_js};
 use oxc_span::{GetSpan, Span};
 use oxc_syntax::scope::ScopeFlags;
+use rustc_hash::FxHashSet;
 
 pub(super) struct Walker<'t, 'a> {
     pub text: &'t str,
@@ -33,10 +34,13 @@ pub(super) struct Walker<'t, 'a> {
     pub own: &'t [&'static str],
     /// Those that it turned out to.
     pub shadowed: Vec<&'static str>,
+    /// Variables that hold objects of the language's or of Node's.
+    pub outside: FxHashSet<&'a str>,
 }
 
 /// Functions that change what a comparison of values does not show, and the one that shows it.
-pub(super) const REFLECTING: [&str; 7] = [
+pub(super) const REFLECTING: [&str; 8] = [
+    "assign",
     "getOwnPropertyDescriptor",
     "defineProperty",
     "defineProperties",
@@ -78,6 +82,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             module_syntax: false,
             own,
             shadowed: Vec::new(),
+            outside: FxHashSet::default(),
         }
     }
 
@@ -645,6 +650,7 @@ impl<'t, 'a> Walker<'t, 'a> {
                 }
             }
             if let Some(init) = &declarator.init {
+                self.note_outside(&declarator.id, init);
                 match (&declarator.id, init) {
                     (BindingPattern::ObjectPattern(_), Expression::Identifier(id)) => {
                         self.reflective(id);
@@ -803,6 +809,13 @@ enum Each<'e, 'a> {
     Await(&'e Expression<'a>),
 }
 
+/// Whether it is a link of an optional chain, or of `super`.
+fn is_linked(it: &StaticMemberExpression<'_>) -> bool {
+    it.optional
+        || super::calls::has_optional(&it.object)
+        || matches!(it.object, Expression::Super(_))
+}
+
 fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
@@ -843,7 +856,12 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
             SimpleAssignmentTarget::AssignmentTargetIdentifier(id) => {
                 self.assigned_name(id, value::OTHER);
             }
-            _ => walk_js::walk_simple_assignment_target(self, it),
+            target => {
+                let member = target.as_member_expression();
+                if !member.is_some_and(|member| self.changed_member(member)) {
+                    walk_js::walk_simple_assignment_target(self, it);
+                }
+            }
         }
     }
     fn visit_assignment_target_property_identifier(
@@ -874,6 +892,15 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
                 self.read(id.name.as_str());
             }
             target => self.visit_simple_assignment_target(target),
+        }
+    }
+
+    fn visit_unary_expression(&mut self, it: &UnaryExpression<'a>) {
+        let member = it.argument.as_member_expression();
+        let deleted = it.operator == UnaryOperator::Delete
+            && member.is_some_and(|member| self.changed_member(member));
+        if !deleted {
+            walk_js::walk_unary_expression(self, it);
         }
     }
 
@@ -964,6 +991,12 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
         match &it.object {
             Expression::Identifier(id) if REFLECTING.contains(&it.property.name.as_str()) => {
                 self.reflective(id);
+            }
+            object if it.property.name == "constructor" && !is_linked(it) => {
+                // `Function` and its kin make functions from text.
+                self.edits.open(it.span.start, "$rw.maker(");
+                self.visit_expression(object);
+                self.edits.close(it.span.end, ")");
             }
             object => self.visit_expression(object),
         }

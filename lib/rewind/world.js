@@ -1,0 +1,144 @@
+'use strict'
+
+// What files of a rewound realm do to objects that are not theirs: those of the language and of Node, which the program and all
+// generations share. A property that a generation assigned or deleted there is put back, and what it listens with is taken away.
+
+const { EventEmitter } = require('node:events')
+const { Channel } = require('node:diagnostics_channel')
+const { hostObjects } = require('./hosted')
+
+const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, ownKeys } = Reflect
+const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
+const nothing = () => {}
+// What of a generation is known to listen.
+const MOST_LISTENERS = 1 << 16
+// What an object of Node's that nobody listens to any more would end the process with.
+const FATAL = 'error'
+
+class World {
+  // `isImages(object)`: whether the image has it, and puts it back.
+  constructor (isImages) {
+    this.isImages = isImages
+    // By object, the properties as the generation found them: those that it changed, or all.
+    /** @type {Map<object, { isWhole: boolean, properties: Map<PropertyKey, PropertyDescriptor | undefined> }>} */
+    this.found = new Map()
+    // Who is listened to, and with what; of a handler (`onmessage`), what was there before.
+    this.heard = []
+    this.host = hostObjects()
+  }
+
+  // A property of an object, or any, is about to change.
+  changes (object, key) {
+    if (!isObject(object) || !this.host.has(object)) return
+    let before = this.found.get(object)
+    if (before === undefined) this.found.set(object, before = { isWhole: false, properties: new Map() })
+    const { properties } = before
+    const note = (each) => { if (!properties.has(each)) properties.set(each, describe(object, each)) }
+    if (key !== undefined) {
+      const name = typeof key === 'symbol' ? key : `${key}`
+      note(name)
+      return this.#noteSet(object, name)
+    }
+    before.isWhole = true
+    ownKeys(object).forEach(note)
+  }
+
+  // What an accessor of Node's sets.
+  #noteSet (object, key) {
+    const { get, set } = this.found.get(object).properties.get(key) ?? {}
+    if (get !== undefined && set !== undefined) this.heard.push({ object: new WeakRef(object), type: key, listener: object[key], isHandler: true })
+  }
+
+  // `object.onmessage = ...`
+  handles (object, key) {
+    if (object instanceof EventTarget && this.isNodes(object) && object[key] !== undefined) this.#hear(object, key, object[key], true)
+  }
+
+  // Whether it is an object of one of Node's classes that a generation made, or that was there before.
+  isNodes (object) {
+    if (this.isImages(object)) return false
+    return this.host.has(Object.getPrototypeOf(object)) || object === process.stdout || object === process.stderr || object === process.stdin
+  }
+
+  #hear (object, type, listener, isHandler = false) {
+    if (this.heard.length >= MOST_LISTENERS) return
+    this.heard.push({ object: new WeakRef(object), type, listener: isHandler ? listener : new WeakRef(listener), isHandler })
+  }
+
+  // The calls that leave a listener.
+  listening (isStart) {
+    const told = (object, type, listener) => {
+      if (isStart() || typeof listener !== 'function') return
+      if (object instanceof EventEmitter || object instanceof EventTarget ? this.isNodes(object) : object instanceof Channel) this.#hear(object, type, listener)
+    }
+    const after = (given, ...about) => {
+      told(...about)
+      return given
+    }
+    return {
+      on: (object, ...args) => after(object.on(...args), object, ...args),
+      once: (object, ...args) => after(once(object, 'once', 'on', args), object, ...args),
+      addListener: (object, ...args) => after(object.addListener(...args), object, ...args),
+      prependListener: (object, ...args) => after(object.prependListener(...args), object, ...args),
+      prependOnceListener: (object, ...args) => after(once(object, 'prependOnceListener', 'prependListener', args), object, ...args),
+      addEventListener: (object, ...args) => after(object.addEventListener(...args), object, ...args),
+      subscribe: (object, ...args) => after(object.subscribe(...args), object, undefined, ...args)
+    }
+  }
+
+  // The generation is over.
+  rewind () {
+    if (this.found.size > 0) this.#restore()
+    if (this.heard.length > 0) this.#silence()
+  }
+
+  #restore () {
+    for (const [object, { isWhole, properties }] of this.found) {
+      if (isWhole) for (const key of ownKeys(object)) if (!properties.has(key)) properties.set(key, undefined)
+      for (const [key, then] of properties) {
+        const now = describe(object, key)
+        if (same(now, then)) continue
+        // A constant stays, and is the program's to see.
+        if (then === undefined) deleteProperty(object, key)
+        else defineProperty(object, key, then)
+      }
+    }
+    this.found.clear()
+  }
+
+  #silence () {
+    const { heard } = this
+    this.heard = []
+    for (const { object, type, listener, isHandler } of heard) {
+      const target = object.deref()
+      const fn = isHandler ? listener : listener.deref()
+      if (target === undefined || fn === undefined) continue
+      try {
+        if (isHandler) target[type] = fn
+        else if (target instanceof EventTarget) for (const capture of [false, true]) target.removeEventListener(type, fn, { capture })
+        else if (target instanceof Channel) target.unsubscribe(fn)
+        else {
+          if (type === FATAL) target.on(FATAL, nothing)
+          target.removeListener(type, fn)
+        }
+      } catch { /* it has ended */ }
+    }
+  }
+}
+
+// Node's own wrapper remembers, where nobody sees it, that it was called.
+function once (object, method, always, args) {
+  const [type, listener] = args
+  if (!(object instanceof EventEmitter) || object[method] !== EventEmitter.prototype[method] || typeof listener !== 'function') return object[method](...args)
+  const wrapper = function (...values) {
+    this.removeListener(type, wrapper)
+    return Reflect.apply(listener, this, values)
+  }
+  wrapper.listener = listener
+  return object[always](type, wrapper)
+}
+
+const same = (now, then) => now === then || (now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get &&
+  now.set === then.set && now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable)
+
+module.exports = { World }

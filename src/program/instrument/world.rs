@@ -1,0 +1,163 @@
+//! What a file does to objects that are not its own: those of the language and of Node, which all generations share. Told is where
+//! it assigns or deletes a property of one, and where it listens to one.
+
+use super::walker::Walker;
+use oxc_ast::ast::*;
+use oxc_ast_visit::VisitJs;
+use oxc_span::GetSpan;
+
+/// Names under which a file finds them. A variable of its own may have such a name: the registry knows what it is given.
+const ROOTS: [&str; 53] = [
+    "__emvm",
+    "__emvm_global",
+    "AggregateError",
+    "Array",
+    "ArrayBuffer",
+    "Atomics",
+    "BigInt",
+    "BigInt64Array",
+    "BigUint64Array",
+    "Boolean",
+    "Buffer",
+    "DataView",
+    "Date",
+    "Error",
+    "EvalError",
+    "Event",
+    "EventTarget",
+    "Float32Array",
+    "Float64Array",
+    "Function",
+    "Int16Array",
+    "Int32Array",
+    "Int8Array",
+    "Intl",
+    "Iterator",
+    "JSON",
+    "Map",
+    "Math",
+    "Number",
+    "Object",
+    "Promise",
+    "RangeError",
+    "ReferenceError",
+    "Reflect",
+    "RegExp",
+    "Set",
+    "SharedArrayBuffer",
+    "String",
+    "Symbol",
+    "SyntaxError",
+    "TypeError",
+    "URIError",
+    "URL",
+    "Uint16Array",
+    "Uint32Array",
+    "Uint8Array",
+    "Uint8ClampedArray",
+    "console",
+    "global",
+    "globalThis",
+    "performance",
+    "process",
+    "require",
+];
+
+/// Methods that leave a listener, and the name of each in the registry.
+pub(super) fn listens(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "on" => "hear.on",
+        "once" => "hear.once",
+        "addListener" => "hear.addListener",
+        "prependListener" => "hear.prependListener",
+        "prependOnceListener" => "hear.prependOnceListener",
+        "addEventListener" => "hear.addEventListener",
+        "subscribe" => "hear.subscribe",
+        _ => return None,
+    })
+}
+
+/// `onmessage` and its kin.
+fn is_handler(name: &str) -> bool {
+    name.strip_prefix("on")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase()))
+}
+
+impl<'a> Walker<'_, 'a> {
+    /// Whether the value of an expression may be an object of the language's or of Node's.
+    pub(super) fn is_outside(&self, expression: &Expression<'a>) -> bool {
+        match expression {
+            Expression::Identifier(id) => {
+                let name = id.name.as_str();
+                ROOTS.contains(&name) || self.outside.contains(name)
+            }
+            Expression::StaticMemberExpression(member) => {
+                matches!(member.property.name.as_str(), "constructor" | "__proto__")
+                    || self.is_outside(&member.object)
+            }
+            Expression::ComputedMemberExpression(member) => self.is_outside(&member.object),
+            Expression::ParenthesizedExpression(inner) => self.is_outside(&inner.expression),
+            Expression::CallExpression(call) => match &call.callee {
+                Expression::Identifier(id) => id.name == "require",
+                Expression::StaticMemberExpression(member) => {
+                    member.property.name == "getPrototypeOf" && self.is_outside(&member.object)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// A variable that holds such an object.
+    pub(super) fn note_outside(&mut self, pattern: &BindingPattern<'a>, init: &Expression<'a>) {
+        if self.is_outside(init) {
+            for id in pattern.get_binding_identifiers() {
+                self.outside.insert(id.name.as_str());
+            }
+        }
+    }
+
+    /// The object of a property that is assigned or deleted; `key`: the property, in JavaScript.
+    fn changed(&mut self, object: &Expression<'a>, key: Option<String>, name: &str) {
+        let told = if self.is_outside(object) {
+            "$rw.patch("
+        } else if is_handler(name) && !matches!(object, Expression::Super(_)) {
+            "$rw.handler("
+        } else {
+            self.visit_expression(object);
+            return;
+        };
+        let span = object.span();
+        self.edits.open(span.start, told);
+        self.visit_expression(object);
+        let key = key.map(|key| format!(",{key}")).unwrap_or_default();
+        self.edits.close(span.end, format!("{key})"));
+    }
+
+    /// False where it is no property.
+    pub(super) fn changed_member(&mut self, member: &MemberExpression<'a>) -> bool {
+        match member {
+            MemberExpression::StaticMemberExpression(it) if !it.optional => {
+                let name = it.property.name.as_str();
+                let key = serde_json::Value::from(name).to_string();
+                self.changed(&it.object, Some(key), name);
+                true
+            }
+            MemberExpression::ComputedMemberExpression(it) if !it.optional => {
+                let key = match &it.expression {
+                    Expression::Identifier(_)
+                    | Expression::StringLiteral(_)
+                    | Expression::NumericLiteral(_) => {
+                        let span = it.expression.span();
+                        self.text.get(span.start as usize..span.end as usize)
+                    }
+                    _ => None,
+                };
+                self.changed(&it.object, key.map(str::to_owned), "");
+                self.visit_expression(&it.expression);
+                true
+            }
+            _ => false,
+        }
+    }
+}
