@@ -90,6 +90,7 @@ test.before(async () => {
 test.after(() => fs.rmSync(folder, { recursive: true, force: true }))
 
 const openGlue = (options) => open(path.join(folder, 'suspending.js'), options)
+const openOther = (file) => open(file, { host: 'glue' })
 const codeOf = (promise) => promise.then((value) => `no error: ${value}`, ({ code }) => code)
 
 test('suspending and promising do what V8 does', async () => {
@@ -146,6 +147,25 @@ test('the host and its reason are told', async () => {
   const found = await inspect(path.join(folder, 'suspending.js'))
   assert.strictEqual(found.host, 'glue')
   assert.ok(found.reasons.some((reason) => reason.includes('JSPI')), found.reasons.join())
+})
+
+test('a package that asks for JSPI has another way, and is told that there is none', async () => {
+  const asking = path.join(folder, 'asking.js')
+  for (const [question, there] of [['"Suspending"in WebAssembly', false], ['typeof WebAssembly.promising === "function"', false], ['assert("Suspending" in WebAssembly) === undefined', true]]) {
+    fs.writeFileSync(asking, `module.exports = async (Module = {}) => {
+      var assert = (value) => { if (!value) throw new Error('no JSPI') }
+      var answer = ${question}
+      var wait = answer ? new WebAssembly.Suspending(async (value) => value) : (value) => value
+      var other = (value) => value
+      var bytes = Module.wasmBinary || require('fs').readFileSync(__dirname + '/suspending.wasm')
+      await WebAssembly.instantiate(bytes, { env: { wait, plain: other, twice: other, reference: other } })
+      Module.way = answer ? 'JSPI' : 'another'
+      return Module
+    }`)
+    const vm = await openOther(asking)
+    assert.strictEqual(vm.exports.way, there ? 'JSPI' : 'another', question)
+    vm.dispose()
+  }
 })
 
 test('a time-out ends a call that goes on, and waiting does not count', async () => {

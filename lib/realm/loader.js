@@ -12,6 +12,7 @@ const timers = require('node:timers')
 const util = require('node:util')
 const { ownTimers } = require('./loop')
 const { dataOf } = require('./files')
+const { hide } = require('../webassembly/promising')
 const { Callbacks } = require('../rewind/callbacks')
 
 const PROCESS = /^(node:)?process$/
@@ -145,6 +146,7 @@ class Loader {
       }
     }
     record.meta = emvm.meta
+    if (source.asksForPromises) hide(this.overrides.WebAssembly)
     const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, this.globals, ...source.names.map((name) => own[name]))
     if (!source.body.awaits) module.loaded = true
     return given

@@ -10,6 +10,7 @@ const { pathToFileURL } = require('node:url')
 const { load } = require('../binding')
 const { StartError } = require('../errors')
 const { PackageFiles } = require('./files')
+const { asksFor } = require('../webassembly/promising')
 const rewind = require('../rewind')
 const { instrument } = require('../rewind/instrument')
 
@@ -37,6 +38,8 @@ class GlueSource {
     this.links = body.imports.length === 0 ? [] : undefined
     this.require = createRequire(file)
     this.url = pathToFileURL(file).href
+    // It has another way where there is no JSPI.
+    this.asksForPromises = asksFor(body.source)
     this.folder = path.dirname(file)
     this.#shadow()
   }

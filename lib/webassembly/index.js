@@ -9,7 +9,7 @@ const defineMemory = require('./memory')
 const defineTable = require('./table')
 const defineGlobal = require('./global')
 const defineException = require('./exception')
-const definePromising = require('./promising')
+const { definePromising } = require('./promising')
 const defineInstance = require('./instance')
 
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.

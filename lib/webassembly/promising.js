@@ -18,7 +18,19 @@ function promiseOf (value) {
   }
 }
 
-module.exports = function definePromising (realm) {
+// A package that asks whether there is JSPI has another way. Where there is, it may take for granted what came to V8 before it:
+// Pyodide tells functions apart by their types (`ref.test`, which the engine lacks), and else calls them from JavaScript, whose
+// frames cannot be suspended. So the answer is no. What refuses to run without is no question.
+const ASKS = /(?<!assert\(\s*|!\s*\(\s*)((["'`])(Suspending|promising)\2\s*in\s+(\w+\.)*WebAssembly|typeof\s+(\w+\.)*WebAssembly\.(Suspending|promising))/
+
+const asksFor = (text) => ASKS.test(text)
+
+// What it is told then.
+function hide (WebAssembly) {
+  for (const name of ['Suspending', 'promising', 'SuspendError']) delete WebAssembly[name]
+}
+
+function definePromising (realm) {
   let functionOf
   // Promises of calls that are suspended: how to reject each.
   const open = new Map()
@@ -104,3 +116,5 @@ module.exports = function definePromising (realm) {
     get count () { return open.size }
   }
 }
+
+module.exports = { definePromising, asksFor, hide }
