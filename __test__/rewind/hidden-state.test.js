@@ -55,6 +55,14 @@ const CASES = [
   ['a property that becomes not enumerable', 'const o = { a: 1, b: 2 }; exports.step = () => { const r = Object.keys(o).length; Object.defineProperty(o, "a", { enumerable: false }); return r }'],
   ['properties on functions', 'function f () {} exports.step = () => { const had = [f.n, f.prototype.m, f.name]; f.n = 1; f.prototype.m = 2; Object.defineProperty(f, "name", { value: "g" }); return had }'],
   ['a property on a function that is not enumerable', 'const f = () => 1; exports.step = () => { const had = Object.hasOwn(f, "h"); Object.defineProperty(f, "h", { value: 1, configurable: true }); return had }'],
+  ['a prototype that nobody has asked for', 'function f () {} exports.step = () => { const p = f.prototype, r = [Object.getOwnPropertyNames(p), p.n, p.constructor === f, Object.getPrototypeOf(p) === Object.prototype, new f() instanceof f]; p.n = 1; return r }'],
+  ['a prototype that is another from its first use on', 'function f () {} exports.step = () => { const r = [new f().n, Object.keys(f.prototype)]; f.prototype = { n: 1 }; return r }'],
+  ['a prototype without its constructor', 'function f () {} f.prototype; exports.step = () => { const r = [f.prototype.constructor === f, Object.keys(f.prototype)]; f.prototype.constructor = 1; delete f.prototype.constructor; f.prototype.constructor = 2; return r }'],
+  ['a prototype whose constructor is listed', 'function f () {} f.prototype = { constructor: f }; exports.step = () => { const r = [Object.keys(f.prototype), f.prototype.n]; f.prototype.n = 1; return r }'],
+  ['the prototype of a prototype', 'function f () {} function g () {} f.prototype; exports.step = () => { const r = [new f().x, new g().x]; Object.setPrototypeOf(f.prototype, { x: 1 }); g.prototype.__proto__ = { x: 2 }; return r }'],
+  ['a frozen prototype of a function', 'function f () {} f.prototype; exports.step = () => { const r = Object.isFrozen(f.prototype); Object.freeze(f.prototype); return r }', 'restore'],
+  ['accessors defined anew, in a dictionary', 'const o = { a: 1, get x () { return 1 } }; delete o.a; class A { get x () { return 1 } } exports.step = () => { const r = [o.x, new A().x]; o.__defineGetter__("x", () => 2); A.prototype.__defineGetter__("x", () => 2); return r }'],
+  ['accessors of classes with another name', 'class A { static get x () { return 1 } static #n = 0; static n () { return A.#n++ } } Object.defineProperty(A, "name", { value: "B" }); exports.step = () => { const r = [A.x, A.n(), A.name]; A.__defineGetter__("x", () => 2); A.y = 1; return r }'],
   ['another prototype', 'const a = {}, p = { x: 1 }; exports.step = () => { const r = a.x; Object.setPrototypeOf(a, p); return r }'],
   ['another prototype of an array and a function', 'const a = [1], f = () => 1; exports.step = () => { const r = [a.x, f.x]; Object.setPrototypeOf(a, { x: 1 }); Object.setPrototypeOf(f, { x: 2 }); return r }'],
   ['prototypes and statics of classes', 'class A {} A.prototype.n = 0; A.s = 0; exports.step = () => [A.prototype.n++, A.s++]'],
@@ -152,6 +160,7 @@ const CASES = [
   ['views of wasm memory that nothing assigns again', 'const m = new WebAssembly.Memory({ initial: 1 }); let v = new Uint8Array(m.buffer); function f (p, [q], { r = p } = {}) { return () => [p[1]++, q[2]++, r[3]++] } exports.step = ((g) => () => [v[1]++, ...g()])(f(v, [v]))'],
   ['a constant that something would assign', 'const m = new WebAssembly.Memory({ initial: 1 }); const n = m.buffer.byteLength, o = new Map(); exports.step = () => { let r = o.size; try { o = 1 } catch (e) { r += e.message } o.set(1); return r + n }'],
   ['a view of wasm memory in a frozen object', 'const m = new WebAssembly.Memory({ initial: 1 }); const o = Object.freeze({ v: new Uint8Array(m.buffer) }); exports.step = () => o.v[1]++', 'memory-view'],
+  ['a large view in a WeakMap and in a property', 'const w = new WeakMap(), o = { v: new Uint8Array(3 << 20) }, v = new Uint8Array(3 << 20); v[7] = 5; w.set(o, v); exports.step = () => { const r = [w.get(o)[7]++, o.v[9]++, o.v.length, w.get(o).length]; if (o.v[9] > 9) o.v = null; return r }'],
   ['a WeakMap of somebody else', 'const w = structuredClone(new Map()); w.constructor; const s = new (Object.getPrototypeOf(new WeakMap()).constructor === WeakMap ? WeakMap : WeakMap)(); exports.step = () => { const r = s.has(exports); s.add?.(exports); s.set?.(exports, 1); return r }']
 ]
 

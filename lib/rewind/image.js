@@ -38,6 +38,7 @@ class Image {
     this.views = new Views(realm.store.memories(), walk)
     this.#sort([...walk.records], buffers)
     this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras], this.views.views.flatMap(({ slots }) => slots))
+    if (this.scan !== undefined) this.scan.seen = this.seen
     if (point !== undefined) this.scan?.record()
   }
 

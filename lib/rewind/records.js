@@ -11,6 +11,8 @@ const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownK
 const { getOwnPropertyNames: namesOf, getOwnPropertySymbols: symbolsOf, isExtensible, is, hasOwn } = Object
 
 /** @type {PropertyDescriptor} */
+const CONSTRUCTOR = { writable: true, enumerable: false, configurable: true }
+/** @type {PropertyDescriptor} */
 const PLAIN = { writable: true, enumerable: true, configurable: true }
 
 const sameDescriptor = (now, then) => now !== undefined && now.enumerable === then.enumerable && now.configurable === then.configurable &&
@@ -191,11 +193,18 @@ class ObjectRecord {
   }
 }
 
-// A function with nothing on it, and its prototype with nothing on it: most functions.
+// A function with nothing on it, and its prototype with nothing on it: most functions. V8 makes a prototype when somebody asks for it;
+// one that nobody has asked for is not asked for here.
 class BareRecord {
-  constructor (fn, proto) {
+  // `isUnborn(fn)`: where it has a prototype that does not exist yet.
+  constructor (fn, proto, isUnborn) {
     this.object = fn
     this.proto = proto
+    this.base = proto === undefined ? undefined : getPrototypeOf(proto)
+    this.made = proto === undefined ? { ...CONSTRUCTOR, value: fn } : describe(proto, 'constructor')
+    this.isUnborn = isUnborn
+    // It came into being in a later generation.
+    this.isBorn = false
     this.keys = ownKeys(fn)
     this.symbols = symbolsOf(fn).length
     this.parent = getPrototypeOf(fn)
@@ -228,20 +237,45 @@ class BareRecord {
       if (!setPrototypeOf(object, this.parent)) throw new Unrestorable(`the prototype of ${nameOf(object)} cannot be set back`)
       count++
     }
-    if (proto !== undefined) {
-      if (object.prototype !== proto) {
-        write(object, 'prototype', proto)
-        count++
-      }
-      const names = namesOf(proto)
-      if (names.length !== 1 || symbolsOf(proto).length > 0) count += strip(proto, ['constructor'], left)
-      if (proto.constructor !== object) {
-        define(proto, 'constructor', { value: object, writable: true, enumerable: false, configurable: true })
-        count++
-      }
+    if (proto !== undefined) return count + this.restorePrototype(left)
+    if (this.isUnborn === undefined || this.isUnborn(object)) return count
+    this.isBorn = true
+    this.base = Object.prototype
+    this.proto = object.prototype
+    // Nothing of the image leads to what it is, so that another does as well.
+    if (!isBare(this.proto, object)) write(object, 'prototype', this.proto = Object.defineProperty({}, 'constructor', this.made))
+    return count + 1
+  }
+
+  restorePrototype (left) {
+    const { object, proto, base, made } = this
+    let count = 0
+    if (object.prototype !== proto) {
+      write(object, 'prototype', proto)
+      count++
+    }
+    if (!isExtensible(proto)) throw new Unrestorable(`the prototype property of ${nameOf(object)} was frozen, sealed or made not extensible`)
+    const names = namesOf(proto)
+    if (names.length !== 1 || symbolsOf(proto).length > 0) count += strip(proto, ['constructor'], left)
+    const now = describe(proto, 'constructor')
+    if (!sameDescriptor(now, made) || now.value !== made.value) {
+      define(proto, 'constructor', made)
+      count++
+    }
+    if (getPrototypeOf(proto) !== base) {
+      setPrototypeOf(proto, base)
+      count++
     }
     return count
   }
+}
+
+// Whether a function's prototype is as V8 makes it.
+function isBare (proto, fn) {
+  if (proto === null || typeof proto !== 'object' || getPrototypeOf(proto) !== Object.prototype || !isExtensible(proto)) return false
+  const keys = ownKeys(proto)
+  const made = describe(proto, 'constructor')
+  return keys.length === 1 && made !== undefined && made.value === fn && sameDescriptor(made, CONSTRUCTOR)
 }
 
 function strip (object, keys, left) {

@@ -12,6 +12,7 @@ const CONSTRUCTOR = 2
 const FUNCTION = 3
 const PROTOTYPE = 4
 const EXTRAS = 5
+const UNBORN = 6
 const HAS_VIEWS = 128
 const NONE = []
 
@@ -54,6 +55,7 @@ function samples () {
   const accessed = Object.defineProperty({ y: 1 }, 'x', { get: getter, set: setter, configurable: true })
   delete accessed.y
   const bound = function () {}.bind(a)
+  function Unborn () {}
   const functions = [() => {}, async () => {}, function () {}, function * () {}, async function () {}, async function * () {}, Base, Derived, { method () {} }.method]
   const exotic = [new Map(), new Set(), new WeakMap(), new WeakSet(), /x/, new Date(), Promise.resolve()]
   const views = [new Uint8Array(1), new Float64Array(100), new DataView(new ArrayBuffer(1)), Promise.resolve()]
@@ -65,17 +67,23 @@ function samples () {
   /* eslint-disable no-sparse-arrays */
   return [
     a, b, c, [a, b, c], literal(), [1.5, 2.5], make(a, b), make(b, c), { x: a, y: b, z: 7, w: 1 }, Object.freeze(make(a, b)), Object.setPrototypeOf(make(a, b), a),
-    wide, { x: 1.5 }, dictionary(), less, more, swapped, { 0: a }, Never, Never.prototype, Made, Made.prototype, new Base(), [, a], changed, sparse, new Branded(), accessed, getter, setter, bound, functions, exotic, views, others
+    wide, { x: 1.5 }, dictionary(), less, more, swapped, { 0: a }, Never, Never.prototype, Made, Made.prototype, new Base(), [, a], changed, sparse, new Branded(), accessed, getter, setter, bound, Unborn, functions, exotic, views, others
   ]
   /* eslint-enable no-sparse-arrays */
 }
 
+function canScan () {
+  return (works ??= process.env.EMVM_REWIND_SCAN !== '0' && load().canScan(samples()))
+}
+
 class Scan {
+  // Whether a function's `prototype` does not exist yet.
+  static isUnborn (fn) { return canScan() && load().isUnborn(fn) }
+
   // Undefined where objects cannot be looked at. `records`: of objects, functions, arrays, and views with nothing on them; `slots`:
   // { list, at }, places in lists of values whose values are others in each generation.
   static of (records, slots = []) {
-    works ??= process.env.EMVM_REWIND_SCAN !== '0' && load().canScan(samples())
-    return works ? new Scan(records, slots) : undefined
+    return canScan() ? new Scan(records, slots) : undefined
   }
 
   constructor (records, slots) {
@@ -96,7 +104,7 @@ class Scan {
       if (record instanceof ArrayRecord) {
         watch(record, object, record.values, ARRAY | also)
       } else if (record instanceof BareRecord) {
-        watch(record, object, record.proto ?? NONE, FUNCTION)
+        watch(record, object, record.proto ?? NONE, record.isUnborn ? UNBORN : FUNCTION)
         if (record.proto !== undefined) watch(record, record.proto, object, PROTOTYPE)
       } else if (record instanceof ExtrasRecord) {
         watch(record, object, NONE, EXTRAS)
@@ -118,6 +126,10 @@ class Scan {
     this.numbers = new Int32Array(sorted.length)
     this.native = new (load().ObjectScan)(Uint8Array.from(sorted, ({ kind }) => kind))
     this.isRecorded = false
+    // Functions whose `prototype` came into being after the image.
+    this.born = []
+    // What belongs to the image: see `Image`.
+    this.seen = undefined
   }
 
   // Everything is as it should be.
@@ -132,12 +144,18 @@ class Scan {
     this.native.record({ objects, lists, names, maps, flat, views }, which, count)
   }
 
+  #born (record, number) {
+    this.lists[number] = record.proto
+    this.born.push(record)
+    this.seen?.add(record.proto)
+  }
+
   // How many may have changed: their numbers, `~n` where only values did.
   changed (numbers) { return this.native.changed(this.objects, this.maps, this.flat, numbers) }
 
   // Puts back what may have changed.
   restore (left) {
-    const { numbers, records, views } = this
+    const { numbers, records, views, lists, born } = this
     const found = this.changed(numbers)
     let count = 0
     let other = 0
@@ -146,10 +164,13 @@ class Scan {
       if (number < 0) {
         count += records[~number].restoreValues(left)
       } else {
-        count += records[number].restore(left)
+        const record = records[number]
+        count += record.restore(left)
+        if (record.isBorn && lists[number] === NONE) this.#born(record, number)
         numbers[other++] = number
       }
     }
+    for (let at = 0; at < born.length; at++) count += born[at].restorePrototype(left)
     for (let at = 0; at < views.length; at++) count += views[at].record.restoreAt(views[at].at, left)
     if (other > 0) this.#record(numbers, other)
     return count

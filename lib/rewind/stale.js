@@ -39,7 +39,8 @@ class Stale {
       if (!(proto instanceof Error)) this.prototypes.set(proto, stale)
     }
     const keys = Object.keys(object)
-    for (let at = 0; at < keys.length; at++) {
+    // The last first: V8 then keeps the object fast.
+    for (let at = keys.length - 1; at >= 0; at--) {
       const key = keys[at]
       const descriptor = describe(object, key)
       if (descriptor.configurable && (!('value' in descriptor) || typeof descriptor.value === 'function')) deleteProperty(object, key)

@@ -8,6 +8,8 @@ const { hostObjects, kindOf } = require('./hosted')
 const { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, BufferRecord, ExtrasRecord, afterElements } = require('./records')
 const { Refusal, Unrestorable } = require('./steps')
 const { isPending, promiseValue } = require('./promises')
+const { Scan } = require('./scan')
+const { isExported } = require('../webassembly')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, ownKeys } = Reflect
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
@@ -329,7 +331,9 @@ class Walk {
     }
     const keys = ownKeys(fn)
     const parent = getPrototypeOf(fn)
-    const own = describe(fn, 'prototype')
+    const isUnborn = !isNative && parent === Function.prototype && Scan.isUnborn(fn)
+    // What wasm exports has none in V8.
+    const own = isUnborn || isExported(fn) ? undefined : describe(fn, 'prototype')
     const proto = own && own.value
     let bare = this.host.has(parent) && keys.every((key) => FUNCTION_KEYS.has(String(key)))
     if (bare && own !== undefined) {
@@ -344,7 +348,7 @@ class Walk {
       this.seen.add(proto)
       this.from.set(proto, [fn, 'prototype'])
     }
-    this.records.push(new BareRecord(fn, proto))
+    this.records.push(new BareRecord(fn, proto, isUnborn ? Scan.isUnborn : undefined))
   }
 
   #properties (object) {

@@ -50,7 +50,13 @@ impl Plan {
     /// As for [`Plan::of`].
     unsafe fn brief(layout: &Layout, entry: &Entry<'_>, shape: Shape) -> Option<Self> {
         let Entry { kind, object, .. } = *entry;
+        // It has been asked for.
+        // SAFETY: by the caller's promise.
+        let is_born = kind == Kind::Unborn && !unsafe { is_list(layout, entry.other) };
+        let kind = if is_born { Kind::Function } else { kind };
         let known = match kind {
+            // SAFETY: as above.
+            Kind::Unborn => unsafe { is_unborn(layout, object) },
             Kind::Function => layout.functions.contains(&shape.ty) || shape.ty == layout.bound,
             Kind::Prototype => layout.plain.contains(&shape.ty),
             // No field of its own that could change.
@@ -347,4 +353,21 @@ unsafe fn is_list(layout: &Layout, word: Word) -> bool {
     // SAFETY: by the caller's promise.
     let ty = |object: Object| unsafe { Some(Shape::of(object.map()?).ty) };
     word.object().and_then(ty) == Some(layout.array)
+}
+
+/// Whether it is a function whose `prototype` V8 has not made yet.
+///
+/// # Safety
+/// As for [`Plan::of`].
+pub unsafe fn is_unborn(layout: &Layout, object: Object) -> bool {
+    // SAFETY: by the caller's promise; a function of this size has the field.
+    unsafe {
+        let Some(shape) = object.map().map(|map| Shape::of(map)) else {
+            return false;
+        };
+        layout.has_unborn
+            && layout.functions.contains(&shape.ty)
+            && shape.first > layout.prototype
+            && object.field(layout.prototype) == layout.hole
+    }
 }

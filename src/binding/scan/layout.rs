@@ -41,6 +41,8 @@ pub struct Layout {
     pub own: Vec<u16>,
     /// The field of a function that has its prototype, or the map of what it constructs, which has it.
     pub prototype: usize,
+    /// Whether a function has a hole there until somebody asks for its prototype.
+    pub has_unborn: bool,
 }
 
 /// Samples, in the order of `lib/rewind/scan.js`.
@@ -78,6 +80,7 @@ enum Sample {
     Getter,
     Setter,
     Bound,
+    Unborn,
     Functions,
     Exotic,
     Views,
@@ -280,7 +283,12 @@ impl Layout {
             let accessors = pairs.find(|found| found.fields(1, 2) == pair)?;
             let mut kinds: Vec<_> = functions.iter().copied().map(ty).collect::<Option<_>>()?;
             kinds.push(ty(function)?);
+            let unborn = samples.object(Sample::Unborn)?;
+            let has_unborn = unborn.map() == function.map()
+                && unborn.field(place) == hole
+                && function.field(place) != hole;
             let mut layout = Self {
+                has_unborn,
                 empty,
                 undefined,
                 lists: [values, literal],

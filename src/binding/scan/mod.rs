@@ -61,6 +61,20 @@ pub fn can_scan(env: &Env, samples: Unknown) -> bool {
     LAYOUT.with(|layout| layout.get_or_init(learn).is_some())
 }
 
+/// Whether this is a function whose `prototype` does not exist, since nobody has asked for it yet.
+#[napi(catch_unwind)]
+pub fn is_unborn(env: &Env, function: Unknown) -> bool {
+    let own = node_api::Env::new(env.raw());
+    let function = value_of(own, function);
+    LAYOUT.with(|layout| {
+        let known = layout.get().and_then(Option::as_ref);
+        // SAFETY: of an engine that is V8; nothing is allocated here.
+        known.is_some_and(|layout| unsafe {
+            Object::of(function).is_some_and(|function| expect::is_unborn(layout, function))
+        })
+    })
+}
+
 /// Writes to `out` the numbers of the objects in the order in which they lie in memory: to look at them in this order is faster.
 #[napi(catch_unwind)]
 pub fn scan_order(env: &Env, objects: Unknown, mut out: Int32Array) {
@@ -83,7 +97,7 @@ pub fn scan_order(env: &Env, objects: Unknown, mut out: Int32Array) {
 #[napi]
 impl ObjectScan {
     /// `kinds`: for each object 0 (plain), 1 (dense array), 2 (function with properties, `prototype` being the last of its list), 3
-    /// (function with nothing on it), 4 (its `prototype`), 5 (view or promise with nothing on it); 128 more where some of what it
+    /// (function with nothing on it), 4 (its `prototype`), 5 (view or promise with nothing on it), 6 (as 3, `isUnborn`); 128 more where some of what it
     /// holds is another in each generation.
     #[napi(constructor, catch_unwind)]
     pub fn new(kinds: Uint8Array) -> Result<Self> {
