@@ -63,6 +63,7 @@ runCases([
   ['this of the module', 'this.n = 0; const f = () => this.n++; exports.step = () => f()'],
   ['functions whose prototype is replaced', 'function F () { this.n = 0 } F.prototype = { up () { return this.n++ } }; const f = new F(); exports.step = () => { const r = f.up(); F.prototype = { up: () => "x" }; return [r, new F().up()] }'],
   ['Function.prototype.caller-like expandos on bound', 'const b = (function () { return b.n = (b.n || 0) + 1 }).bind(null); exports.step = () => b()'],
+  ['objects of a class by its constructor property', 'class A { n = 0; static B = class { m = 1 }; other () { return new this.constructor() } inner () { return new this.constructor.B } } const a = new A(); exports.step = () => [a.other().n++, a.inner().m, a.n++, new (a.constructor)().n, new a.constructor["B"]().m]'],
   ['names and lengths of functions', 'const f = (a) => 1; exports.step = () => { const r = [f.name, f.length]; Object.defineProperty(f, "name", { value: "z" }); Object.defineProperty(f, "length", { value: 9 }); return r }'],
   ['Symbol.toPrimitive, Symbol.hasInstance put later', 'class A {} const o = {}; exports.step = () => { const r = [1 instanceof A, `${o}`]; Object.defineProperty(A, Symbol.hasInstance, { value: () => true, configurable: true }); o[Symbol.toPrimitive] = () => "prim"; return r }'],
   ['Symbol.iterator put on an array', 'const a = [1, 2, 3]; exports.step = () => { const r = [...a]; a[Symbol.iterator] = function * () { yield 9 }; return r }'],

@@ -1011,6 +1011,13 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
             self.edits
                 .replace(it.span.start, it.callee.span().end, "$rw.promise");
             self.visit_arguments(&it.arguments);
+        } else if it.callee.is_member_expression() {
+            // The first parentheses behind `new` would be its arguments.
+            let callee = it.callee.span();
+            self.edits.open(callee.start, "(");
+            self.visit_expression(&it.callee);
+            self.edits.close(callee.end, ")");
+            self.visit_arguments(&it.arguments);
         } else {
             walk_js::walk_new_expression(self, it);
         }
