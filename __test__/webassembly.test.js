@@ -6,6 +6,7 @@ const path = require('node:path')
 const { spawnSync } = require('node:child_process')
 const { open, WebAssembly: emvm } = require('..')
 const { createNamespace } = require('../lib/webassembly')
+const { OP, assemble } = require('./support/wasm')
 
 // Imports e.f: (i32, i64) -> i64; exports memory m (1 to 3 pages), table t (add, null) and add, call (of f), trap, grow,
 // rec (calls itself), spin (loops for ever).
@@ -236,4 +237,47 @@ test('memories that are disposed of give their address space back; those that ar
   const make = () => { for (let i = 0; i < 5000; i++) new bounded.WebAssembly.Memory({ initial: 1 }) }
   assert.throws(make, { name: 'RangeError', message: /4096 memories.*8 GiB of address space.*dispose/s })
   bounded.release()
+})
+
+// Their function objects are made when they are asked for.
+test('thousands of exports are as in V8, whoever asks for which first', () => {
+  const count = 1000
+  const bytes = assemble({
+    functions: Array.from({ length: count }, (_, i) => ({ export: `function${i}`, params: 1, result: true, code: [OP.localGet, 0, OP.i32Const, i % 64, OP.i32Add] })),
+    table: [3]
+  })
+  const look = (WebAssembly) => {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes))
+    const { value, ...flags } = Object.getOwnPropertyDescriptor(exports, 'function7')
+    const seen = [
+      Object.keys(exports).join(), flags, typeof value, value === exports.function7, value(1), value.name, value.length,
+      Object.isFrozen(exports), Object.getPrototypeOf(exports), 'function9' in exports, Reflect.deleteProperty(exports, 'function9'),
+      Reflect.set(exports, 'function11', 1), exports.function11(2), Reflect.defineProperty(exports, 'other', { value: 1 })
+    ]
+    // What the table has is the export.
+    const table = exports.__indirect_function_table
+    seen.push(table.get(0) === exports.function3, exports.function3 === table.get(0))
+    table.set(0, exports.function20)
+    seen.push(table.get(0)(1), { ...exports }.function999 === exports.function999)
+    const twin = new WebAssembly.Instance(new WebAssembly.Module(assemble({
+      imports: [{ module: 'env', name: 'given', params: 1, result: true }],
+      functions: [{ export: 'call', params: 1, result: true, code: [OP.localGet, 0, OP.call, 0] }]
+    })), { env: { given: exports.function50 } })
+    seen.push(twin.exports.call(5))
+    return seen
+  }
+  assert.deepStrictEqual(look(emvm), look(globalThis.WebAssembly))
+  const space = createNamespace()
+  const { exports } = new space.WebAssembly.Instance(new space.WebAssembly.Module(bytes))
+  const early = exports.function1
+  space.release()
+  const messages = [() => early(1), () => exports.function2(1)].map((call) => {
+    try {
+      return call()
+    } catch (error) {
+      return `${error.code} ${error.message}`
+    }
+  })
+  assert.match(messages[0], /^EMVM_ERR_/)
+  assert.strictEqual(messages[1], messages[0])
 })

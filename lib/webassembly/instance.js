@@ -4,6 +4,7 @@ const native = require('./native')
 const { LinkError } = require('./errors')
 const { EXTERN_KINDS, FOREIGN, TYPES, finish, foreign } = require('./convert')
 const { isModule, compiledCode } = require('./module')
+const { defineLazily } = require('../lazy')
 
 const ready = Symbol('instantiated')
 const descriptors = new WeakMap()
@@ -60,11 +61,34 @@ module.exports = function defineInstance (realm, { memory, table, global, except
     // A module that imports nothing and has no memory to show was tried, not used: it asks what the engine can do.
     if (asks || names.some((_, at) => at % 2 === 1 && names[at] === 2)) count++
     const exports = Object.create(null)
+    // Functions come as numbers where there are many of them.
+    const later = new Map()
+    const make = (name) => functionOf(later.get(name))
+    let waiting = []
     for (let at = 0; at < values.length; at++) {
-      exports[names[2 * at]] = present(names[2 * at + 1], values[at])
-      if (names[2 * at + 1] === 2) lastMemory = exports[names[2 * at]]
+      const [name, kind, value] = [names[2 * at], names[2 * at + 1], values[at]]
+      if (kind === 0 && typeof value === 'number') {
+        later.set(name, value)
+        waiting.push(name)
+        continue
+      }
+      defineLazily(exports, waiting, make)
+      waiting = []
+      exports[name] = present(kind, value)
+      if (kind === 2) lastMemory = exports[name]
     }
+    defineLazily(exports, waiting, make)
     return Object.freeze(exports)
+  }
+
+  function functionOf (address) {
+    try {
+      return native.exportedFunction(realm.handle, address)
+    } catch (error) {
+      if (error.code === undefined) throw error
+      // Nobody had asked for it while it could be called.
+      return () => { throw error }
+    }
   }
 
   function present (kind, value) {

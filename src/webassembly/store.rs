@@ -129,6 +129,11 @@ impl Store {
             .get(&key)
             .map(|handle| handle.get(self.engine.objects()))
     }
+    /// The function of a key that [`Store::name_function`] gave.
+    pub fn function_ref(&self, key: usize) -> Option<FuncRef> {
+        let function = self.function(key)?;
+        Some(VMFuncRef(function.anyfunc.as_ptr()))
+    }
     pub fn function_extern(&self, key: usize) -> Option<VMExtern> {
         self.functions
             .get(&key)

@@ -320,6 +320,10 @@ static FUNCTIONS: &[Entry] = &[
         run: module::instantiate,
     },
     Entry {
+        name: "exportedFunction",
+        run: module::exported_function,
+    },
+    Entry {
         name: "functionType",
         run: module::function_type,
     },

@@ -183,8 +183,11 @@ fn kind_of(ty: &ExternType) -> ExternKind {
     }
 }
 
+/// With so many exports, function objects are made when they are asked for: a program uses few of them.
+const MANY: usize = 256;
+
 /// `(realm, module, imports) -> [value, ...]` in the order of the exports: function objects, or numbers that name
-/// the other kinds. An import is a JavaScript function, or the number of a wasm object; the module's own shared memories follow.
+/// the other kinds, and functions as well where there are many. An import is a JavaScript function, or the number of a wasm object; the module's own shared memories follow.
 pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
     let realm = Realm::of(env, a[0])?;
     let module = module_of(env, a[1])?;
@@ -376,7 +379,10 @@ fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Value> {
         let value = match export {
             VMExtern::Function(handle) => {
                 let function = realm.with(|store| store.name_function(*handle))?;
-                realm.function_object(function)?
+                match exports.len() >= MANY {
+                    true => env.address(function.0.as_ptr() as usize),
+                    false => realm.function_object(function)?,
+                }
             }
             VMExtern::Memory(handle) => {
                 env.address(realm.with(|store| store.name_memory(*handle))?.key())
@@ -390,6 +396,16 @@ fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Value> {
         env.set_index(array, at as u32, value)?;
     }
     Ok(array)
+}
+
+/// `(realm, address) -> function`: the function object of an export that [`instantiate`] gave as a number.
+pub fn exported_function(env: Env, a: &Arguments) -> Res<Value> {
+    let realm = Realm::of(env, a[0])?;
+    let key = env.to_usize(a[1])?;
+    match realm.with(|store| store.function_ref(key))? {
+        Some(function) => realm.function_object(function),
+        None => Err(realm.stale()),
+    }
 }
 
 /// `(realm, address) -> [[params], [results]]`

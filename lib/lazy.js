@@ -1,9 +1,9 @@
 'use strict'
 
-// Members of the module object that are made when they are first asked for: a package has hundreds, of which a program uses twenty.
+// Members of module objects and of exports that are made when they are first asked for: a package has hundreds, of which a program uses twenty.
 // To JavaScript they are data properties from the start (src/binding/lazy.rs); where V8 has no such properties they are made at once.
 
-const { load } = require('../binding')
+const { load } = require('./binding')
 
 // So few are made as fast. Tests want all of them to be made later.
 const FEW = process.env.EMVM_TEST_ALL_LAZY ? 1 : 48
