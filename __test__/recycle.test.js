@@ -325,7 +325,8 @@ test('many recycles hold no memory', { skip: !global.gc }, async (t) => {
     global.gc()
     return process.memoryUsage.rss()
   }
-  const settled = await round(1000)
+  // V8's own heap grows for a while: the first requests make what is made when it is asked for.
+  const settled = await round(3000)
   const end = await round(3000)
   assert.ok(end - settled < 8 * 2 ** 20, `RSS grew by ${((end - settled) / 2 ** 20).toFixed(1)} MB`)
 })

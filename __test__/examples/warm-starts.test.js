@@ -55,3 +55,16 @@ test('savepoints across a whole database: each state is what its moves make of t
   play([])
   assert.strictEqual(best.sum, sum)
 })
+
+test('branches of a whole PostgreSQL: each change finds the state of its checkpoint, sequences included', async () => {
+  const { branches } = require('../../examples/fresh-postgres/branches')
+  const { results, bytes } = await branches()
+  const seen = results.map(({ state, outcome, id }) => [state, outcome === 'works', id])
+  assert.deepStrictEqual(seen, [
+    ['empty', true, 1], ['filled', true, 3], ['with a gap', false, 2],
+    ['empty', true, 1], ['filled', true, 3], ['with a gap', true, 2]
+  ])
+  assert.match(results[2].outcome, /contains null values/)
+  // Of 64 MB and more, each has what it changed.
+  for (const own of Object.values(bytes)) assert.ok(own < 16 << 20, `${own} bytes`)
+})
