@@ -325,8 +325,9 @@ test('many recycles hold no memory', { skip: !global.gc }, async (t) => {
     global.gc()
     return process.memoryUsage.rss()
   }
-  // V8's own heap grows for a while: the first requests make what is made when it is asked for.
-  const settled = await round(3000)
-  const end = await round(3000)
+  // V8 gives pages of its young generation back and takes them again, several megabytes of them: the least of a few looks counts.
+  const least = async () => Math.min(await round(1000), await round(1000), await round(1000))
+  const settled = await least()
+  const end = await least()
   assert.ok(end - settled < 8 * 2 ** 20, `RSS grew by ${((end - settled) / 2 ** 20).toFixed(1)} MB`)
 })
