@@ -6,6 +6,7 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
+const { spawnSync } = require('node:child_process')
 const { Worker } = require('node:worker_threads')
 const diagnostics = require('node:diagnostics_channel')
 const { setTimeout: sleep } = require('node:timers/promises')
@@ -158,41 +159,19 @@ test('the process ends although threads spin, wait and trap', async () => {
   }
 })
 
-test('recycles in all of these states leave nothing behind', { skip: process.platform !== 'linux' }, async () => {
-  const { code, stdout, stderr } = await runScript(`
-    const fs = require('node:fs')
-    const native = require('./lib/webassembly/native')
-    const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-    const quiet = { print () {}, printErr () {} }
-    const figures = async () => {
-      for (let turn = 0; turn < 200 && native.sharedMemories() > 0; turn++) await sleep(10)
-      await sleep(200)
-      global.gc()
-      return { tasks: fs.readdirSync('/proc/self/task').length, descriptors: fs.readdirSync('/proc/self/fd').length, rss: process.memoryUsage.rss() / 2 ** 20, groups: native.threadsGroups() }
-    }
-    const rounds = async (n) => {
-      const vm = await emvm.open(${JSON.stringify(FIXTURE)}, quiet)
-      for (let round = 0; round < n; round++) {
-        const way = [1, 2, 5, 8, 0, 3][round % 6]
-        vm.exports._detach(way)
-        if (round % 2 === 0) await sleep(2)
-        await vm.isReady()
-      }
-      vm.dispose()
-      return figures()
-    }
-    ;(async () => {
-      const first = await rounds(6)
-      const last = await rounds(+process.env.EMVM_TEST_RECYCLES || 24)
-      console.log(JSON.stringify([first, last]))
-    })()`, { args: ['--expose-gc'], timeout: 900_000 })
-  assert.strictEqual(code, 0, stderr)
-  // What Emscripten prints about a worker that failed goes to stderr as in plain Node.
-  const [first, last] = JSON.parse(stdout)
-  assert.ok(last.tasks <= first.tasks + 1, stdout)
-  assert.ok(last.descriptors <= first.descriptors + 2, stdout)
-  assert.strictEqual(last.groups, 0)
-  assert.ok(last.rss < first.rss + 40, stdout)
+test('recycles in every state leave nothing behind', { skip: process.platform !== 'linux' }, () => {
+  // EMVM_TEST_RECYCLES=50: a thousand recycles.
+  const args = ['--expose-gc', path.join('bench', 'threads-soak.js'), '--json', '--recycles', process.env.EMVM_TEST_RECYCLES || '1']
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: path.join(__dirname, '..', '..'), encoding: 'utf8', timeout: 3600_000, maxBuffer: 1 << 28 })
+  assert.strictEqual(status, 0, stderr)
+  const { first, rows, last } = JSON.parse(stdout)
+  for (const { name, memories, groups, threads, descriptors } of rows) {
+    assert.deepStrictEqual([memories, groups], [0, 0], name)
+    assert.ok(threads <= first.threads + 1 && descriptors <= first.descriptors + 2, `${name}: ${threads} threads, ${descriptors} descriptors`)
+  }
+  assert.ok(last.rssMb < first.rssMb + 40, stdout)
+  // Each shared memory has 8 GB.
+  assert.ok(last.addressSpaceGb < first.addressSpaceGb + 9, stdout)
 })
 
 test('nothing of a past generation is heard', async () => {

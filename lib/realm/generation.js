@@ -89,11 +89,10 @@ class Generation {
   // user's or the process's, as under plain Node.
   #hear (work) {
     try {
-      this.failures.adopt(work)
+      this.surroundings.exitsOnce(() => this.failures.adopt(work))
     } catch (error) {
-      if (this.failures.take(error)) return
       if (isFault(error)) this.#failed(error)
-      else this.#uncaught(error)
+      if (!this.failures.take(error) && !isFault(error)) this.#uncaught(error)
     }
   }
 

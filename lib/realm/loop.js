@@ -14,14 +14,16 @@ class Era {
   // Promises that the module's code waits for.
   waits = 0
 
-  constructor (failures) {
+  // `enter(work)`: how a callback is run.
+  constructor (failures, enter) {
     this.failures = failures
+    this.enter = enter
   }
 
   call (callback, values) {
     if (!this.isAlive) return
     try {
-      this.failures.adopt(() => callback(...values))
+      this.enter(() => this.failures.adopt(() => callback(...values)))
     } catch (error) {
       if (this.isAlive && !this.failures.take(error)) throw error
     }
@@ -37,15 +39,17 @@ class Era {
 
 class Loop {
   #makeFailures
+  #enter
   // Made when something is left to it.
   #current
   // Timers that start-up set and every generation begins with.
   #image = []
   #isSealed = false
 
-  // `makeFailures()` gives a generation's: see `Failures`.
-  constructor (makeFailures) {
+  // `makeFailures()` gives a generation's: see `Failures`; `enter(work)` runs what was left to the event loop.
+  constructor (makeFailures, enter) {
     this.#makeFailures = makeFailures
+    this.#enter = enter
     this.overrides = {
       setTimeout: this.#guard(setTimeout, clearTimeout, false),
       clearTimeout: this.#unguard(clearTimeout),
@@ -65,7 +69,7 @@ class Loop {
     }
   }
 
-  get #era () { return (this.#current ??= new Era(this.#makeFailures())) }
+  get #era () { return (this.#current ??= new Era(this.#makeFailures(), this.#enter)) }
 
   get failures () { return this.#era.failures }
   // What timers that are set lead to.

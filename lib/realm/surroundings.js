@@ -23,12 +23,14 @@ class Surroundings {
   constructor (source, { WebAssembly, args, failures, print, printErr, rewinder }) {
     this.rewinder = rewinder
     this.source = source
-    this.loop = new Loop(typeof failures === 'function' ? failures : () => failures)
+    this.loop = new Loop(typeof failures === 'function' ? failures : () => failures, (work) => this.exitsOnce(work))
     // Of one that serves all generations: what start-up made of the global object.
     this.image = undefined
     this.isWritten = false
     // How many files the glue is fetching.
     this.loading = 0
+    // Where a process exits once: `{ error }` of the first exit.
+    this.exiting = undefined
     this.overrides = Object.assign(Object.create(null), {
       WebAssembly,
       Atomics,
@@ -85,6 +87,17 @@ class Surroundings {
     return { timers, written, listeners: written && this.events.eventNames().map((name) => [name, this.events.rawListeners(name)]) }
   }
 
+  // What the event loop runs. Glue that is told of an exit that it did not expect exits again: the first is the one that counts.
+  exitsOnce (work) {
+    const outer = this.exiting
+    this.exiting = {}
+    try {
+      return work()
+    } finally {
+      this.exiting = outer
+    }
+  }
+
   // Nothing of this generation runs any more.
   end () {
     this.loop.end()
@@ -108,7 +121,9 @@ class Surroundings {
     define('exitCode', undefined)
     const exit = (code) => {
       const status = code ?? own.exitCode ?? 0
-      throw new ExitError(`the module called exit(${status})`, { status: Number(status) })
+      const error = new ExitError(`the module called exit(${status})`, { status: Number(status) })
+      if (this.exiting === undefined) throw error
+      throw (this.exiting.error ??= error)
     }
     define('exit', exit)
     define('reallyExit', exit)

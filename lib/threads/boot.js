@@ -7,6 +7,7 @@ const threads = require('node:worker_threads')
 const module_ = require('node:module')
 const { createNamespace } = require('../webassembly')
 const native = require('../webassembly/native')
+const { knowGuarded } = require('../webassembly/shared')
 const { incoming } = require('./messages')
 const { stoppable } = require('./atomics')
 const { carry, channels, receiver } = require('./ports')
@@ -14,7 +15,8 @@ const { isFault } = require('./fault')
 const { run } = require('./run')
 const { workerClass } = require('./worker')
 
-const { workerData: { emvm: { opened, ...settings }, theirs } } = threads
+const { workerData: { emvm: { opened, guarded, ...settings }, theirs } } = threads
+knowGuarded(guarded)
 const { id, memoryMax, timeout, stack, cache } = settings
 const namespace = createNamespace({ memoryMax, timeout, stack, cache, interruptId: id })
 namespace.joinThreads(id)

@@ -5,6 +5,8 @@
 
 const { MessagePort } = require('node:worker_threads')
 
+const { isSharedMemory } = require('../webassembly/shared')
+
 const TOKEN = 'emvm:sent'
 
 const isPlain = (value) => {
@@ -18,6 +20,8 @@ const isContainer = (value) => Array.isArray(value) || value instanceof Map || v
 function parts (value) {
   if (value instanceof Map) return [...value.keys(), ...value.values()]
   if (value instanceof Set) return [...value]
+  // Large ones are common, other properties of theirs are not.
+  if (Array.isArray(value)) return value
   return Object.keys(value).map((key) => value[key])
 }
 
@@ -59,11 +63,18 @@ function outgoing (value, namespace) {
   })
 }
 
+// What no thread can have sent is what it says it is.
+function isToken (token) {
+  if (token === null || typeof token !== 'object') return false
+  const { module, memory, maximum } = token
+  return memory === undefined ? Number.isSafeInteger(module) && module > 0 : isSharedMemory(memory) && Number.isInteger(maximum) && maximum >= 0 && maximum <= 65536
+}
+
 // `met(port)` is told of ports that come along.
 function incoming (value, namespace, met = undefined) {
   return changed(value, (one) => {
     if (met !== undefined && one instanceof MessagePort) met(one)
-    return Object.hasOwn(one, TOKEN) ? namespace.receive(one[TOKEN]) : undefined
+    return Object.hasOwn(one, TOKEN) && isToken(one[TOKEN]) ? namespace.receive(one[TOKEN]) : undefined
   })
 }
 

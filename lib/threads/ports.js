@@ -9,16 +9,23 @@ const { incoming, outgoing } = require('./messages')
 const DISPATCH = Symbol.for('nodejs.internal.kHybridDispatch')
 
 const { MessagePort } = threads
+const clone = structuredClone
 const { postMessage } = MessagePort.prototype
 const dispatch = MessagePort.prototype[DISPATCH]
 const own = (target, key, value) => Object.defineProperty(target, key, { value, writable: true, configurable: true })
 
-// Makes a port, or the prototype of all, one that carries them. `isOver()`: nothing is heard any more.
-function carry (target, namespace, isOver = () => false) {
+// Makes a port, or the prototype of all, one that carries them. `isOver()`: nothing is heard any more; `met(port)` is told of
+// ports that come with a message.
+/**
+ * @param {any} target
+ * @param {any} namespace
+ * @param {{ met?: (port: any) => void, isOver?: () => boolean }} [told]
+ */
+function carry (target, namespace, { met, isOver = () => false } = {}) {
   if (typeof dispatch !== 'function') throw new Error(`emvm does not know how messages arrive in Node ${process.version}`)
   own(target, DISPATCH, function (value, type, event) {
     if (type !== 'message') return dispatch.call(this, value, type, event)
-    return isOver() || dispatch.call(this, incoming(value, namespace), type, event)
+    return isOver() || dispatch.call(this, incoming(value, namespace, met), type, event)
   })
   own(target, 'postMessage', function (message, transfer) { return postMessage.call(this, outgoing(message, namespace), transfer) })
 }
@@ -53,13 +60,13 @@ function channels (namespace, { opened = () => {}, isOver = () => false } = {}) 
   return {
     MessageChannel,
     BroadcastChannel,
-    structuredClone: (value, options) => incoming(structuredClone(outgoing(value, namespace), options), namespace)
+    structuredClone: (value, options) => incoming(clone(outgoing(value, namespace), options), namespace)
   }
 }
 
-const receiver = (namespace) => (port) => {
+const receiver = (namespace, met = undefined) => (port) => {
   const received = threads.receiveMessageOnPort(port)
-  return received && { message: incoming(received.message, namespace) }
+  return received && { message: incoming(received.message, namespace, met) }
 }
 
 // The ports of a generation, in the thread that opens it: they end with it.
@@ -70,7 +77,7 @@ class Ports {
   constructor (namespace) {
     this.#namespace = namespace
     this.channels = channels(namespace, { opened: (port) => this.add(port), isOver: () => this.#isOver })
-    this.receive = receiver(namespace)
+    this.receive = receiver(namespace, (port) => this.add(port))
   }
 
   #namespace
@@ -80,7 +87,7 @@ class Ports {
     if (this.#open.has(port)) return
     this.#open.add(port)
     if (!(port instanceof MessagePort)) return
-    carry(port, this.#namespace, () => this.#isOver)
+    carry(port, this.#namespace, { met: (one) => this.add(one), isOver: () => this.#isOver })
     port.once('close', () => this.#open.delete(port))
   }
 

@@ -7,6 +7,7 @@ const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const native = require('../webassembly/native')
 const { OptionError } = require('../errors')
+const { isGuarded } = require('../webassembly/shared')
 const { incoming, outgoing } = require('./messages')
 
 const BOOT = path.join(__dirname, 'boot.js')
@@ -39,7 +40,7 @@ function workerClass (group, namespace, settings) {
         super(BOOT, {
           ...options,
           eval: false,
-          workerData: { emvm: { ...settings, opened }, theirs: outgoing(options.workerData, namespace) }
+          workerData: { emvm: { ...settings, opened, guarded: isGuarded() }, theirs: outgoing(options.workerData, namespace) }
         })
       } catch (error) {
         native.threadsLeave(settings.id)

@@ -15,21 +15,25 @@ const PAGE = 65536
 const GUARD = 8 * 2 ** 30
 const OUTCOMES = { ok: 0, 'not-equal': 1, 'timed-out': 2 }
 
-const isShared = (value) => EngineMemory !== undefined && value instanceof EngineMemory
+const isSharedMemory = (value) => EngineMemory !== undefined && value instanceof EngineMemory && sharedBuffer(value) instanceof SharedArrayBuffer
 
 // Whether V8 reserves address space that faults behind its memories, which code without bounds checks relies on: it does not
-// where its trap handler is off. Asked once in a thread; other threads may make and unmake mappings meanwhile, so several times.
+// where its trap handler is off. Asked once. Other threads may make and unmake mappings meanwhile: what is seen three times in
+// a row is so, and what was not is asked for again.
 let guarded
 function isGuarded () {
-  if (guarded === undefined) {
-    guarded = native.addressSpace() === undefined || [1, 2, 3].every(() => {
-      const before = native.addressSpace()
-      const probe = new EngineMemory({ initial: 1, maximum: 1, shared: true })
-      return native.addressSpace() - before >= GUARD && apply(bufferOf, probe, []).byteLength === PAGE
-    })
-  }
+  guarded ??= native.addressSpace() === undefined || Array.from({ length: 20 }).some(() => [1, 2, 3].every(reserves))
   return guarded
 }
+
+function reserves () {
+  const before = native.addressSpace()
+  const probe = new EngineMemory({ initial: 1, maximum: 1, shared: true })
+  return native.addressSpace() - before >= GUARD && apply(bufferOf, probe, []).byteLength === PAGE
+}
+
+// Another thread of the process has asked.
+function knowGuarded (answer) { guarded = answer }
 
 // What the addon calls for a memory, whenever wasm asks. It leads to nothing but the memory.
 function hostOf (memory) {
@@ -69,4 +73,4 @@ function share (realm, memory, maximum, isOurs) {
 const makeShared = (initial, maximum) => new EngineMemory({ initial, maximum, shared: true })
 const sharedBuffer = (memory) => apply(bufferOf, memory, [])
 
-module.exports = { PAGE, isShared, makeShared, share, sharedBuffer, hostOf }
+module.exports = { PAGE, isGuarded, knowGuarded, isSharedMemory, makeShared, share, sharedBuffer, hostOf }
