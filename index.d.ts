@@ -47,7 +47,8 @@ export function open<T = any> (source: Source, options?: OpenOptions<T>): Promis
 export function inspect (source: Source, options?: InspectOptions): Promise<Inspection>
 
 /**
- * Stops the call that is running in a sandbox of any thread of the process: it throws {@link TimeoutError} at once.
+ * Stops the call that is running in a sandbox of any thread of the process: it throws {@link TimeoutError} at once. Of a module
+ * built with threads it stops what they compute as well, which is the instance's fault.
  * Without a running call nothing happens. Returns false when the sandbox no longer exists.
  *
  * @example
@@ -401,6 +402,7 @@ export interface OpenOptions<T = any> {
 
   /**
    * Milliseconds that one call into the module may take. After that the call throws {@link TimeoutError}, also from within a loop.
+   * A thread of the module may run as long without rest while no call runs.
    * @default none
    */
   timeout?: number

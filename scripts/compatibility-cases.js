@@ -55,6 +55,22 @@ async function inference (ort) {
   return [...y.data]
 }
 
+// A move of an engine that is asked in lines: what it has found at a depth, on one thread.
+async function chess (listen, send) {
+  const lines = []
+  listen((text) => lines.push(...`${text}`.split('\n')))
+  const said = async (word) => {
+    while (!lines.some((line) => line.startsWith(word))) await new Promise((resolve) => setTimeout(resolve, 5))
+    return lines.find((line) => line.startsWith(word))
+  }
+  send('uci')
+  await said('uciok')
+  send('position startpos moves e2e4 e7e5')
+  send('go depth 7')
+  const best = await said('bestmove')
+  return [best, lines.filter((line) => /^info depth 7 .*score/.test(line)).map((line) => line.replace(/ (nps|time|hashfull|tbhits) \d+/g, ''))]
+}
+
 const CASES = {
   'libsodium-wrappers': { file: 'libsodium-wrappers/dist/modules/libsodium-wrappers.js', options: glue, job: async (m) => { await m.ready; return m.to_hex(m.crypto_generichash(16, 'text')) } },
   'quickjs-emscripten': { file: 'quickjs-emscripten/dist/index.js', options: glue, job: async (m) => (await m.getQuickJS()).evalCode('[1, 2].map((n) => n * 2).join()') },
@@ -109,6 +125,9 @@ const CASES = {
       return [await solver.check(), `${solver.model().get(x)}`, `${solver.model().get(y)}`]
     }
   },
+  'stockfish.wasm': { file: 'stockfish.wasm/stockfish.js', options: { threads: 16, print () {}, printErr () {} }, noFetch: true, plain: (m) => m({ print () {}, printErr () {} }), job: (m) => chess((hear) => m.addMessageListener(hear), (line) => m.postMessage(line)) },
+  'fairy-stockfish-nnue.wasm': { file: 'fairy-stockfish-nnue.wasm/stockfish.js', options: { threads: 40, print () {}, printErr () {} }, noFetch: true, plain: (m) => m({ print () {}, printErr () {} }), job: (m) => chess((hear) => m.addMessageListener(hear), (line) => m.postMessage(line)) },
+  '@lichess-org/stockfish-web': { file: '@lichess-org/stockfish-web/fsf_14.js', options: { threads: 40, print () {}, printErr () {} }, plain: (m) => m.default({ print () {}, printErr () {} }), job: (m) => chess((hear) => { m.listen = hear }, (line) => m.uci(line)) },
   // What Node servers use: pictures, compression, cryptography, databases, geometry, sound, languages.
   '@jsquash/avif': { file: '@jsquash/avif/encode.js', options: glue, start: (m, at) => m.init(new WebAssembly.Module(fs.readFileSync(at('@jsquash/avif/codec/enc/avif_enc.wasm')))), job: async (m, at, n) => new Uint8Array(await m.default(pixels(n), { speed: 9 })) },
   '@jsquash/oxipng': { file: '@jsquash/oxipng/codec/pkg/squoosh_oxipng.js', options: glue, start: (m, at) => m.default(fs.readFileSync(at('@jsquash/oxipng/codec/pkg/squoosh_oxipng_bg.wasm'))), job: (m, at, n) => m.optimise_raw(pixels(n).data, 16, 16, 2, false, false) },
