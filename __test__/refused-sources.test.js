@@ -54,6 +54,15 @@ test('a directory', async (t) => {
   await refused(scratch(t).folder, 'EMVM_ERR_SOURCE', /director|folder/i)
 })
 
+test('what is no file is not read: a device has no end, a pipe may be waited for for ever', { skip: process.platform === 'win32' }, async (t) => {
+  const pipe = path.join(scratch(t).folder, 'pipe.wasm')
+  require('node:child_process').execFileSync('mkfifo', [pipe])
+  for (const source of ['/dev/zero', pipe]) {
+    await assert.rejects(open(source), { code: 'EMVM_ERR_SOURCE', message: /not a file/ })
+    await assert.rejects(open(path.join(__dirname, 'fixtures', 'calls.js'), { wasm: source }), { code: 'EMVM_ERR_SOURCE', message: /not a file/ })
+  }
+})
+
 test('a file that may not be read', { skip: process.platform === 'win32' || process.getuid() === 0 }, async (t) => {
   const file = scratch(t).write('locked.js', 'x')
   fs.chmodSync(file, 0)

@@ -5,17 +5,40 @@
 
 const channel = require('node:diagnostics_channel')
 
+// Those of each connection that has some; each request of a client for itself.
 const open = new Set()
+const ofSocket = new WeakMap()
 
-// Node tells of all responses, and from 22.12 on of the requests of clients.
+// Node tells of all responses, and from 22.12 on of the requests of clients. `told(some)`: whether there are any.
 function listen (told) {
-  const follow = (message) => {
-    if (open.size === 0) told(true)
-    open.add(message)
-    message.once('close', () => { if (open.delete(message) && open.size === 0) told(false) })
+  const look = (messages) => {
+    const before = open.size
+    if (messages.size > 0) open.add(messages)
+    else open.delete(messages)
+    if ((before === 0) !== (open.size === 0)) told(open.size > 0)
   }
-  channel.subscribe('http.server.request.start', ({ response }) => follow(response))
-  channel.subscribe('http.client.request.created', ({ request }) => follow(request))
+  const follow = (message, messages) => {
+    messages.add(message)
+    look(messages)
+    message.once('close', () => {
+      messages.delete(message)
+      look(messages)
+    })
+  }
+  channel.subscribe('http.server.request.start', ({ response, socket }) => {
+    if (socket.destroyed) return
+    let messages = ofSocket.get(socket)
+    if (messages === undefined) {
+      ofSocket.set(socket, messages = new Set())
+      // A response whose turn never comes does not close.
+      socket.once('close', () => {
+        messages.clear()
+        look(messages)
+      })
+    }
+    follow(response, messages)
+  })
+  channel.subscribe('http.client.request.created', ({ request }) => follow(request, new Set()))
 }
 
 // Gives a message copies of what waits in it and shows memory that is about to be empty.
@@ -37,5 +60,5 @@ function saveStream (stream, shows) {
 module.exports = {
   listenToMessages: listen,
   saveStream,
-  saveMessages (shows) { for (const message of open) saveMessage(message, shows) }
+  saveMessages (shows) { for (const messages of open) for (const message of messages) saveMessage(message, shows) }
 }

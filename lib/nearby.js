@@ -9,14 +9,20 @@ const path = require('node:path')
 const MAX_BYTES = 512 * 2 ** 20
 const MAGIC = Buffer.from('\0asm')
 
+// Devices have no end, and a pipe may be waited for for ever.
+function readFile (file) {
+  if (!fs.statSync(file).isFile()) throw new Error('it is not a file')
+  return fs.readFileSync(file)
+}
+
 // `spec` with the bytes of its files; undefined where Node.js cannot read them either.
 function readThroughNode (spec) {
   try {
-    const bytes = spec.path === undefined ? undefined : fs.readFileSync(spec.path)
+    const bytes = spec.path === undefined ? undefined : readFile(spec.path)
     return {
       ...spec,
       ...(bytes !== undefined && { bytes, beside: around(spec.path, bytes) }),
-      ...(spec.wasmPath !== undefined && { wasmBytes: fs.readFileSync(spec.wasmPath) })
+      ...(spec.wasmPath !== undefined && { wasmBytes: readFile(spec.wasmPath) })
     }
   } catch {
     return undefined
@@ -51,6 +57,7 @@ function entriesOf (folder) {
 function beginsLikeWasm (file) {
   let opened
   try {
+    if (!fs.statSync(file).isFile()) return false
     opened = fs.openSync(file, 'r')
     const start = Buffer.alloc(MAGIC.length)
     return fs.readSync(opened, start, 0, start.length, null) === MAGIC.length && start.equals(MAGIC)

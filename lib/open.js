@@ -1,6 +1,6 @@
 'use strict'
 
-const { readFileSync } = require('node:fs')
+const { readFileSync, statSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { join } = require('node:path')
 const { isBindgen } = require('./bindgen')
@@ -60,7 +60,8 @@ const ASM = /(["'])(use|almost) asm\1|\bfunction asmFunc\s*\(/
 
 function isAsmJs (path, bytes) {
   try {
-    return ASM.test(bytes ? Buffer.from(bytes).toString('latin1') : readFileSync(path, 'latin1'))
+    if (bytes) return ASM.test(Buffer.from(bytes).toString('latin1'))
+    return statSync(path).isFile() && ASM.test(readFileSync(path, 'latin1'))
   } catch {
     // What is wrong with the file has been said.
     return false

@@ -202,6 +202,10 @@ test('a file that is damaged, foreign, or anybody could write to is refused with
   const good = await opened(t, MACHINE, { imports, image: file })
   assert.strictEqual(exportsOf(good.exports).load(4096), 5)
   await assert.rejects(vm.checkpoint().save(path.join(folder, 'no', 'such')), { code: 'EMVM_ERR_OPTION' })
+  const pipe = path.join(folder, 'pipe')
+  require('node:child_process').execFileSync('mkfifo', [pipe])
+  await assert.rejects(vm.checkpoint().save(pipe), { code: 'EMVM_ERR_OPTION', message: /something else than a file/ })
+  assert.ok(fs.statSync(pipe).isFIFO())
   for (const bad of [undefined, 5, '', 'a\0b']) await assert.rejects(vm.checkpoint().save(bad), { code: 'EMVM_ERR_OPTION' })
 })
 

@@ -154,3 +154,27 @@ inChild('four sandboxes from one checkpoint of 50 MB share it', `
   const grown = status('RssAnon') - before
   assert.ok(grown < 100, grown + ' MiB of their own')
 `)
+
+inChild('a long row of checkpoints, each taken after a return to the one before', `
+  const vm = await open('__test__/fixtures/calls.js', { host: 'native', ...quiet })
+  const first = new vm.exports.Counter()
+  const steps = async (count) => {
+    for (let i = 0; i < count; i++) {
+      const point = vm.checkpoint()
+      const lost = new vm.exports.Counter()
+      first.value = first.value + 1
+      await vm.isReady({ from: point })
+      if (i % 500 === 0) assert.throws(() => lost.value, { code: 'EMVM_ERR_STALE' })
+    }
+    for (let i = 0; i < 5; i++) {
+      global.gc()
+      await turn()
+    }
+    return status('VmRSS')
+  }
+  const before = await steps(500)
+  assert.strictEqual(first.value, 0)
+  const after = await steps(3000)
+  assert.strictEqual(first.value, 0)
+  assert.ok(after - before < 25, 'MiB more: ' + (after - before))
+`, { args: ['--expose-gc'] })

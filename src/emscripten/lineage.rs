@@ -3,18 +3,73 @@
 //! Time is divided into eras: a new one begins with each generation and with each checkpoint. What was made in an era is
 //! good for as long as the era is among the ancestors of the running one.
 
-/// The eras that the running one descends from, with itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lineage {
-    /// Ranges (first, last) in order; eras that follow each other without a return are one range.
-    ranges: Vec<(u64, u64)>,
+use std::sync::Arc;
+
+/// The eras that the running one descends from, with itself: ranges, the newest first. What two lineages have in common they
+/// share, so that a long row of checkpoints, each taken after a return to the one before it, costs a range each.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage(Option<Arc<Range>>);
+
+/// Eras that follow each other without a return.
+#[derive(Debug)]
+struct Range {
+    first: u64,
+    last: u64,
+    depth: u64,
+    before: Lineage,
+    /// One further back, so that an old era is found in few steps.
+    jump: Lineage,
 }
 
 impl Lineage {
     /// Of what was made before the start's image, in whichever sandbox that was taken.
     pub fn start() -> Self {
-        Self {
-            ranges: vec![(0, 0)],
+        Self::default().and(0, 0)
+    }
+
+    /// The same with newer eras.
+    pub fn and(&self, first: u64, last: u64) -> Self {
+        let depth = |lineage: &Self| lineage.0.as_ref().map_or(0, |range| range.depth);
+        let jump_of = |lineage: &Self| match &lineage.0 {
+            Some(range) => range.jump.clone(),
+            None => Self::default(),
+        };
+        let near = jump_of(self);
+        let far = jump_of(&near);
+        let is_even = depth(self) - depth(&near) == depth(&near) - depth(&far);
+        Self(Some(Arc::new(Range {
+            first,
+            last,
+            depth: depth(self) + 1,
+            before: self.clone(),
+            jump: if is_even { far } else { self.clone() },
+        })))
+    }
+
+    pub fn has(&self, era: u64) -> bool {
+        let mut at = self.0.as_deref();
+        while let Some(range) = at {
+            if range.first <= era {
+                return era <= range.last;
+            }
+            let jump = range.jump.0.as_deref();
+            at = jump
+                .filter(|jump| jump.first > era)
+                .or(range.before.0.as_deref());
+        }
+        false
+    }
+}
+
+impl Drop for Lineage {
+    /// One range after the other: there may be more than the stack has room for.
+    fn drop(&mut self) {
+        let mut left = Vec::from_iter(self.0.take());
+        while let Some(range) = left.pop() {
+            if let Some(mut range) = Arc::into_inner(range) {
+                left.extend(range.before.0.take());
+                left.extend(range.jump.0.take());
+            }
         }
     }
 }
@@ -42,9 +97,7 @@ impl Eras {
 
     /// Whether what was made in that era is of the running generation's past.
     pub fn has(&self, era: u64) -> bool {
-        let ranges = &self.lineage.ranges;
-        let after = ranges.partition_point(|(first, _)| *first <= era);
-        after > 0 && era <= ranges[after - 1].1
+        self.lineage.has(era)
     }
 
     /// A checkpoint is taken: what is made from here on is not of it.
@@ -62,10 +115,10 @@ impl Eras {
 
     fn begin(&mut self) {
         self.last += 1;
-        match self.lineage.ranges.last_mut() {
-            Some((_, last)) if *last + 1 == self.last => *last = self.last,
-            _ => self.lineage.ranges.push((self.last, self.last)),
-        }
+        self.lineage = match self.lineage.0.as_deref() {
+            Some(range) if range.last + 1 == self.last => range.before.and(range.first, self.last),
+            _ => self.lineage.and(self.last, self.last),
+        };
     }
 }
 
@@ -98,5 +151,20 @@ mod tests {
             [0, a, b, c, d].map(|era| eras.has(era)),
             [true, false, false, false, false]
         );
+    }
+    #[test]
+    fn a_long_row_of_returns() {
+        let mut eras = Eras::default();
+        let mut good = vec![eras.current()];
+        let mut bad = Vec::new();
+        for _ in 0..100_000 {
+            let point = eras.checkpoint();
+            bad.push(eras.current());
+            eras.go_back(&point);
+            good.push(eras.current());
+        }
+        assert!(good.iter().step_by(97).all(|era| eras.has(*era)));
+        assert!(!bad.iter().step_by(97).any(|era| eras.has(*era)));
+        assert!(!eras.has(eras.current() + 1));
     }
 }

@@ -89,6 +89,10 @@ fn zone() -> String {
 
 /// Writes an image to a file, in place of what has its name.
 pub fn save(image: &Image, path: &Path) -> Result<(), FileError> {
+    // A device or a pipe would be gone.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("there is something else than a file").into());
+    }
     let mut salt = [0u8; 8];
     getrandom::fill(&mut salt).map_err(io::Error::other)?;
     let mut aside = path.as_os_str().to_owned();

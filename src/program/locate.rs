@@ -13,10 +13,24 @@ pub enum Kind {
     Glue,
 }
 
+/// Nothing else is read: devices have no end, and a pipe may be waited for for ever.
+fn check_file(path: &Path) -> std::io::Result<()> {
+    let found = std::fs::metadata(path)?;
+    match found.is_file() || found.is_dir() {
+        true => Ok(()),
+        false => Err(std::io::Error::other("it is not a file")),
+    }
+}
+
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    check_file(path)?;
+    std::fs::read(path)
+}
+
 impl SourceFile {
     /// Reads a file from the disk.
     pub fn load(path: &Path) -> Result<SourceFile, ReadError> {
-        let bytes = std::fs::read(path).map_err(|e| {
+        let bytes = read_file(path).map_err(|e| {
             if path.is_dir() {
                 return ReadError::IsDirectory { path: path.into() };
             }
@@ -100,7 +114,7 @@ impl<'a> Around<'a> {
 
     pub fn read(self, path: &Path) -> Option<Vec<u8>> {
         match self {
-            Self::Disk => std::fs::read(path).ok(),
+            Self::Disk => read_file(path).ok(),
             Self::Given(beside) => beside.0.get(&normal(path)).cloned(),
         }
     }
@@ -120,7 +134,8 @@ impl<'a> Around<'a> {
         match self {
             Self::Disk => {
                 let mut magic = [0u8; 4];
-                std::fs::File::open(path)
+                check_file(path)
+                    .and_then(|()| std::fs::File::open(path))
                     .and_then(|mut file| file.read_exact(&mut magic))
                     .is_ok_and(|()| magic == WASM_MAGIC)
             }

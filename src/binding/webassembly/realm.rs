@@ -5,6 +5,7 @@ use crate::binding::gate::{Gate, Held};
 use crate::binding::in_flight;
 use crate::binding::lent::{Claim, Lent};
 use crate::binding::node_api::{Env, Failed, Ref, Res, Scope, Value};
+use crate::emscripten::Lineage;
 use crate::engine::Unwind;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::{Interrupter, groups};
@@ -129,7 +130,7 @@ impl Drop for Promising<'_> {
 struct Point {
     image: StoreImage,
     /// The generations that it descends from.
-    lineage: Vec<u64>,
+    lineage: Lineage,
 }
 
 /// A realm. Function objects and the realm's own external keep it; `release` empties it at once.
@@ -157,7 +158,7 @@ pub struct Realm {
     images: RefCell<Vec<Option<Point>>>,
     generation: Cell<u64>,
     /// Earlier generations that this one goes on: what was made in them is good.
-    lineage: RefCell<Vec<u64>>,
+    lineage: RefCell<Lineage>,
     /// Functions that got an object in this generation.
     late: RefCell<Vec<usize>>,
     /// Another one takes its place before long, and its memory goes then.
@@ -682,7 +683,9 @@ impl Realm {
             })?,
         };
         let image = taken.map_err(|error| self.no_image(&error))?;
-        self.lineage.borrow_mut().push(self.generation.get());
+        let generation = self.generation.get();
+        let lineage = self.lineage.borrow().and(generation, generation);
+        self.lineage.replace(lineage);
         self.generation.set(self.generation.get() + 1);
         let bytes = image.own_bytes();
         Ok((self.keep_image(image), bytes))
@@ -791,7 +794,7 @@ impl Realm {
     pub fn is_current(&self, generation: u64) -> bool {
         generation == 0
             || generation == self.generation.get()
-            || self.lineage.borrow().contains(&generation)
+            || self.lineage.borrow().has(generation)
     }
 
     // Life and death.
