@@ -1,8 +1,8 @@
 'use strict'
 
-const { load } = require('./lib/binding')
-const { fromNative, ...errors } = require('./lib/errors')
-const { nodeTooOld } = require('./lib/platform')
+const { load } = require('./lib/base/binding')
+const { fromNative, ...errors } = require('./lib/base/errors')
+const { nodeTooOld } = require('./lib/base/platform')
 
 if (nodeTooOld()) throw new errors.UnsupportedError(nodeTooOld())
 
@@ -15,7 +15,7 @@ const { open } = require('./lib/open')
 const { inspect, capabilities } = require('./lib/inspect')
 checkBackend(capabilities)
 const { Sandbox } = require('./lib/sandbox')
-const { Checkpoint } = require('./lib/checkpoint')
+const { Checkpoint } = require('./lib/base/checkpoint')
 const { interrupt } = require('./lib/interrupt')
 
 module.exports = {

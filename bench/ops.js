@@ -70,7 +70,7 @@ function cpuPerCall (fn, forMs) {
 }
 
 async function costOfPoints () {
-  const { load } = require('../lib/binding')
+  const { load } = require('../lib/base/binding')
   const wasm = await load().readWasm({ path: FILE })
   const sides = []
   for (const points of ['on', 'off']) {

@@ -3,7 +3,8 @@
 // Which host runs a program, and why: `open` acts on it, `inspect` shows it.
 
 const { ofBindgen } = require('./bindgen')
-const { MissingImportError, UnsupportedError } = require('./errors')
+const { hasWasmFS } = require('./facade/fs/wasmfs')
+const { MissingImportError, UnsupportedError } = require('./base/errors')
 
 // The imports that the user answers, by the names they may be given under.
 function userImports (options) {
@@ -26,12 +27,6 @@ const REFUSED = {
   emscripten_async_run_script: SCRIPTS,
   emscripten_async_load_script: 'it loads scripts',
   emscripten_sleep: 'it sleeps in the middle of a call, which needs Asyncify'
-}
-
-// `FS` of such a build calls the module; what the glue does not give needs none.
-function hasWasmFS (facts) {
-  const ofFS = (key) => key === 'FS' || key.startsWith('FS_')
-  return (facts.moduleKeys || []).some(ofFS) && facts.imports.some(({ name }) => name.startsWith('_wasmfs_'))
 }
 
 // Reasons why the native host cannot run a program.
@@ -107,4 +102,4 @@ function chooseHost (facts, options) {
   return { error: new UnsupportedError(`This module cannot run here: ${reasons.join('; ')}.`) }
 }
 
-module.exports = { chooseHost, hasWasmFS, notNative, obstacles, userImports }
+module.exports = { chooseHost, notNative, obstacles, userImports }

@@ -1,6 +1,6 @@
 'use strict'
 
-const { load } = require('./binding')
+const { load } = require('./base/binding')
 const { inspectOptions } = require('./options')
 const { chooseHost } = require('./choose')
 const { openProgram } = require('./open')

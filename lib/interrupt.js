@@ -1,7 +1,7 @@
 'use strict'
 
-const { load } = require('./binding')
-const { OptionError } = require('./errors')
+const { load } = require('./base/binding')
+const { OptionError } = require('./base/errors')
 
 // Stops the running call of a sandbox of any thread of the process; false when there is no such sandbox.
 function interrupt (handle) {

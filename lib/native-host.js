@@ -2,14 +2,14 @@
 
 // A program on the native host: Emscripten's runtime in Rust, and a module object made once.
 
-const { load } = require('./binding')
+const { load } = require('./base/binding')
 const { Facade } = require('./facade')
 const { isLate } = require('./facade/fragment')
 const { drop, keep, forget } = require('./facade/keep')
-const { BusyError, OptionError, StartError, UnsupportedError } = require('./errors')
-const { Failures } = require('./realm/failures')
-const { warmUp } = require('./warm-up')
-const { isCheckpoint, pointOf } = require('./checkpoint')
+const { BusyError, OptionError, StartError, UnsupportedError } = require('./base/errors')
+const { Failures } = require('./surroundings/failures')
+const { warmUp } = require('./base/warm-up')
+const { isCheckpoint, pointOf } = require('./base/checkpoint')
 const { notNative, userImports } = require('./choose')
 
 class NativeHost {

@@ -4,16 +4,19 @@ const { readFileSync, statSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { join } = require('node:path')
 const { isBindgen } = require('./bindgen')
-const { load } = require('./binding')
-const errors = require('./errors')
+const { load } = require('./base/binding')
+const errors = require('./base/errors')
 const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
 const { Allocations } = require('./leaks/allocations')
-const { room } = require('./in-flight')
+const { room } = require('./base/in-flight')
 const { readThroughNode } = require('./nearby')
-const { translate } = require('./webassembly/translator')
+const { evaluateWith, translate } = require('./webassembly/translator')
+
+// Loaded when it is needed.
+evaluateWith((file) => require('./realm/tools').evaluated(file))
 
 // Reads and compiles a source; the work happens off the main thread.
 // `runs`: it is to run, so that what no host runs is refused before it is compiled.

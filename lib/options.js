@@ -5,8 +5,8 @@
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { types, inspect } = require('node:util')
-const { isCheckpoint } = require('./checkpoint')
-const { OptionError } = require('./errors')
+const { isCheckpoint } = require('./base/checkpoint')
+const { OptionError } = require('./base/errors')
 
 const MAX_MEMORY = 2 ** 32
 const UNITS = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 }

@@ -4,11 +4,11 @@ const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')
 const { checkCallOptions } = require('./options')
-const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./errors')
-const { makeCheckpoint, pointOf } = require('./checkpoint')
-const { regionsInFlight, withRoom } = require('./in-flight')
+const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./base/errors')
+const { makeCheckpoint, pointOf } = require('./base/checkpoint')
+const { regionsInFlight, withRoom } = require('./base/in-flight')
 const { Leases } = require('./leases')
-const { findLive, nameOf } = require('./live-values')
+const { findLive, nameOf } = require('./base/live-values')
 
 const channels = {
   open: channel('emvm:open'),

@@ -4,7 +4,7 @@
 // silently not there.
 
 const { inspect } = require('node:util')
-const { OptionError } = require('./errors')
+const { OptionError } = require('./base/errors')
 
 /** @type {[(value: string) => boolean, string]} */
 const FOLDER = [(value) => !value.includes('\0'), 'the path of a folder']

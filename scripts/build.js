@@ -1,6 +1,6 @@
 'use strict'
 
-// Builds the addon with cargo and puts it where lib/binding.js looks first.
+// Builds the addon with cargo and puts it where lib/base/binding.js looks first.
 //
 //   node scripts/build.js [--target <rust triple>] [--debug-assertions]
 //
@@ -9,7 +9,7 @@
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { platformName, platformOfTarget } = require('../lib/platform')
+const { platformName, platformOfTarget } = require('../lib/base/platform')
 
 const root = path.join(__dirname, '..')
 

@@ -7,7 +7,7 @@ const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
 const { open, Pool } = require('../..')
-const { load } = require('../../lib/binding')
+const { load } = require('../../lib/base/binding')
 const { scratch } = require('../support/files')
 
 const OPENCV = require.resolve('opencv-4.12')

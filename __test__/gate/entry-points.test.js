@@ -7,7 +7,7 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
-const { load } = require('../../lib/binding')
+const { load } = require('../../lib/base/binding')
 const { entryPoints, nativeState, nodeApiCalls, rustFiles, blank } = require('../../scripts/entry-points')
 const { onBoth } = require('../support/hosts')
 
@@ -70,7 +70,7 @@ test('every field of a native runtime has an owner that puts it back', () => {
 onBoth('every native method in every state of a sandbox', async () => {
   if (host !== 'native') return
   const path = require('node:path')
-  const { load } = require('./lib/binding')
+  const { load } = require('./lib/base/binding')
   const { entryPoints } = require('./scripts/entry-points')
   const binding = load()
   let sandbox

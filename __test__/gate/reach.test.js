@@ -8,7 +8,7 @@ const assert = require('node:assert')
 const path = require('node:path')
 const { types } = require('node:util')
 const { open } = require('../..')
-const { load } = require('../../lib/binding')
+const { load } = require('../../lib/base/binding')
 
 const fixture = (name) => path.join(__dirname, '..', 'fixtures', name)
 const native = load()

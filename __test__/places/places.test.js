@@ -16,7 +16,7 @@ const ROOT = path.join(__dirname, '..', '..')
 const machine = (options) => open(MACHINE, { imports: { env: { callback: (x) => x } }, ...options })
 
 test('the binary of every platform is required by its literal name', () => {
-  const text = fs.readFileSync(path.join(ROOT, 'lib', 'platform-packages.js'), 'utf8')
+  const text = fs.readFileSync(path.join(ROOT, 'lib', 'base', 'platform-packages.js'), 'utf8')
   for (const name of fs.readdirSync(path.join(ROOT, 'npm'))) {
     if (fs.existsSync(path.join(ROOT, 'npm', name, 'package.json'))) assert.ok(text.includes(`require('emvm-${name}')`), name)
   }

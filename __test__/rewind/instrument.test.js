@@ -8,7 +8,7 @@ const assert = require('node:assert')
 const vm = require('node:vm')
 const fs = require('node:fs')
 const path = require('node:path')
-const { load } = require('../../lib/binding')
+const { load } = require('../../lib/base/binding')
 const { registry } = require('./registry')
 
 const NAMES = ['exports', '$rw', '$rwImport', 'log', 'xs']

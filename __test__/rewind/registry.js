@@ -3,7 +3,7 @@
 // The least that instrumented text needs around it: a registry that keeps everything, and puts bindings back. It does not walk
 // objects: what a test changes of them it does not see.
 
-const { load } = require('../../lib/binding')
+const { load } = require('../../lib/base/binding')
 
 function registry ({ kind = 'function', made = true } = {}) {
   const told = { scopes: [], roots: [], kept: [], privates: [], bound: [], made: [], facts: [], changed: [], stamped: [], waits: 0, guarded: 0 }

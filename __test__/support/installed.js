@@ -5,7 +5,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
-const { platformName } = require('../../lib/platform')
+const { platformName } = require('../../lib/base/platform')
 
 const ROOT = path.join(__dirname, '..', '..')
 const PLATFORM = platformName()

@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
-const { nodeTooOld } = require('../platform')
+const { nodeTooOld } = require('../base/platform')
 const { json, lines, bytes } = require('./output')
 
 const GB = 2 ** 30

@@ -2,7 +2,7 @@
 
 // ccall, cwrap, dynCall and what they need of the module: its exports by name, its stack and its allocator.
 
-const { UnsupportedError } = require('../errors')
+const { UnsupportedError } = require('../base/errors')
 
 function refuseAsync (ident) {
   throw new UnsupportedError(`calling ${ident} with { async: true } needs Asyncify: open the package's .js file with host: 'glue'`)

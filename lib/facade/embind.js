@@ -6,7 +6,7 @@
 const { holding } = require('./holding')
 const { Generations } = require('./generations')
 const { keep } = require('./keep')
-const { defineLazily } = require('../lazy')
+const { defineLazily } = require('../base/lazy')
 const { factoriesFor } = require('./embind/factories')
 const { makeFields } = require('./embind/fields')
 const { makeHandles } = require('./embind/handles')

@@ -2,7 +2,7 @@
 
 // The module's exports as functions, made when they are first asked for.
 
-const { defineLazily } = require('../lazy')
+const { defineLazily } = require('../base/lazy')
 
 // Since then the glue puts exports on its module as they are, so that their `length` is what they take.
 const RAW_EXPORTS = 30130

@@ -6,10 +6,10 @@
 const path = require('node:path')
 const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
-const { StartError, StaleHandleError } = require('../errors')
-const { functionOf } = require('../evaluate')
+const { StartError, StaleHandleError } = require('../base/errors')
+const { functionOf } = require('../base/evaluate')
 const { bring, isOfNode } = require('./foreign')
-const { ownTimers } = require('../realm/loop')
+const { ownTimers } = require('../surroundings/loop')
 
 const NOTHING = { imports: {}, asm: {}, pre: null, extras: null, roots: () => [] }
 

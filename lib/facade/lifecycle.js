@@ -2,7 +2,7 @@
 
 // How a program starts, ends and prints, as far as JavaScript sees it.
 
-const { AbortError, ExitError } = require('../errors')
+const { AbortError, ExitError } = require('../base/errors')
 
 // Functions of the user's, or of pre-js, that a start calls.
 const OPTIONS = ['preInit', 'preRun', 'postRun', 'onRuntimeInitialized']

@@ -6,7 +6,7 @@
 const nodeFs = require('node:fs')
 const nodePath = require('node:path')
 const { types } = require('node:util')
-const { UnsupportedError } = require('../errors')
+const { UnsupportedError } = require('../base/errors')
 const { VIEWS } = require('./heap')
 const { makeStrings } = require('./strings')
 const { makeValues } = require('./values')

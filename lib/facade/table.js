@@ -2,7 +2,7 @@
 
 // The function table: JavaScript functions in it by signature, its entries as functions, and `wasmTable`.
 
-const { UnsupportedError } = require('../errors')
+const { UnsupportedError } = require('../base/errors')
 const { uint32 } = require('../webassembly/convert')
 const { standIn } = require('./memory')
 

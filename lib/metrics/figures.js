@@ -4,7 +4,7 @@
 // know is asked when somebody looks.
 
 const { subscribe, unsubscribe } = require('node:diagnostics_channel')
-const { OptionError } = require('../errors')
+const { OptionError } = require('../base/errors')
 
 // key of stats(): [kind, unit, what it is]
 const SANDBOX = {

@@ -3,8 +3,8 @@
 // Results and errors on their way from a worker to the pool.
 
 const { inspect, types } = require('node:util')
-const errors = require('../errors')
-const { dataOf, isPlain, nameOf } = require('../live-values')
+const errors = require('../base/errors')
+const { dataOf, isPlain, nameOf } = require('../base/live-values')
 
 const MAX_DEPTH = 1000
 

@@ -1,8 +1,8 @@
 'use strict'
 
 const os = require('node:os')
-const { isCheckpoint } = require('../checkpoint')
-const { OptionError } = require('../errors')
+const { isCheckpoint } = require('../base/checkpoint')
+const { OptionError } = require('../base/errors')
 const { openOptions, sourceOf } = require('../options')
 const { describe } = require('./work')
 

@@ -7,7 +7,7 @@ const path = require('node:path')
 const vm = require('node:vm')
 const { createRequire } = require('node:module')
 const { fileURLToPath, pathToFileURL } = require('node:url')
-const { OptionError } = require('../errors')
+const { OptionError } = require('../base/errors')
 
 const ACCEPTED = 'a function, or the path or file: URL of a module whose default export is one'
 

@@ -8,7 +8,7 @@ const { MessagePort, workerData } = require('node:worker_threads')
 const { move: movable, transferableSymbol, valueSymbol } = require('piscina')
 // Tells the addon of this thread how errors are made.
 require('../..')
-const { OptionError } = require('../errors')
+const { OptionError } = require('../base/errors')
 const { Control } = require('./control')
 const { pack, packError } = require('./envelope')
 const { openWarm } = require('./warm')

@@ -5,10 +5,10 @@
 
 const fs = require('node:fs')
 const { isBuiltin } = require('node:module')
-const { load } = require('../binding')
+const { load } = require('../base/binding')
 const { globalsClass } = require('./globals')
 const { Packages } = require('./packages')
-const { importedFile, urlOf } = require('./resolve')
+const { importedFile, urlOf } = require('../base/resolve')
 
 class PackageFiles {
   // `names`: dependencies that run inside; undefined: found out.

@@ -2,13 +2,13 @@
 
 // The glue host: the package's own JavaScript, run anew for each generation, over emvm's `WebAssembly`.
 
-const { clearTimeout, setTimeout } = require('../clock')
+const { clearTimeout, setTimeout } = require('../base/clock')
 const { types } = require('node:util')
-const { load } = require('../binding')
+const { load } = require('../base/binding')
 const { register, isExported } = require('../webassembly')
-const { BufferGrowth } = require('../held')
-const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../errors')
-const { isHandle } = require('../live-values')
+const { BufferGrowth } = require('../base/held')
+const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../base/errors')
+const { isHandle } = require('../base/live-values')
 const { GlueSource } = require('./source')
 const { Generation } = require('./generation')
 const { Outside } = require('./outside')

@@ -5,12 +5,12 @@
 
 const module_ = require('node:module')
 const { isBuiltin } = module_
-const { importedFile, isRelative, urlOf } = require('./resolve')
+const { importedFile, isRelative, urlOf } = require('../base/resolve')
 const { fileURLToPath } = require('node:url')
 const path = require('node:path')
 const timers = require('node:timers')
 const util = require('node:util')
-const { ownTimers } = require('./loop')
+const { ownTimers } = require('../surroundings/loop')
 const { dataOf } = require('./files')
 const { hide } = require('../webassembly/promising')
 const { Callbacks } = require('../rewind/callbacks')

@@ -6,8 +6,8 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { OptionError } = require('../errors')
-const { folderOf, manifestOf, packageFolder } = require('./resolve')
+const { OptionError } = require('../base/errors')
+const { folderOf, manifestOf, packageFolder } = require('../base/resolve')
 
 // What is looked through of one package.
 const MAX_FILES = 20000

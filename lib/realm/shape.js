@@ -3,7 +3,7 @@
 // From whatever the glue gives (a factory, a promise, an object that will be ready) to the ready module.
 
 const { types } = require('node:util')
-const { now, setImmediate, setTimeout } = require('../clock')
+const { now, setImmediate, setTimeout } = require('../base/clock')
 
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value))

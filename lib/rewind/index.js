@@ -9,7 +9,7 @@ const { Registry } = require('./registry')
 const { Requests } = require('./requests')
 const { Image } = require('./image')
 const { moveLarge } = require('./vault')
-const { nobodys } = require('../realm/failures')
+const { nobodys } = require('../surroundings/failures')
 const { Stale, staleError, staleWork } = require('./stale')
 const { Walk } = require('./walk')
 const { verify } = require('./verify')
@@ -17,7 +17,7 @@ const { valueOf } = require('./promises')
 const { collectGarbage } = require('./collect')
 const { isOnStack } = require('./stack')
 const { hostObjects } = require('./hosted')
-const { BusyError, UnsupportedError } = require('../errors')
+const { BusyError, UnsupportedError } = require('../base/errors')
 const { Refusal, Unrestorable } = require('./steps')
 const { weakCollections } = require('./shadows/weak')
 const { reflection } = require('./shadows/reflection')
@@ -63,7 +63,7 @@ class Rewinder {
     this.next = next
     this.weak = weakCollections()
     this.decoders = decoders(this.registry)
-    // Of the realm: see lib/realm/loop.js. Set before the image is taken.
+    // Of the realm: see lib/surroundings/loop.js. Set before the image is taken.
     this.loop = undefined
     this.proxies = new WeakMap()
     // Buffers that large ones were moved to.
@@ -265,7 +265,7 @@ class Rewinder {
   }
 }
 
-// A checkpoint, as `lib/checkpoint.js` wants it.
+// A checkpoint, as `lib/base/checkpoint.js` wants it.
 class Point {
   constructor (rewinder, image) {
     this.rewinder = rewinder

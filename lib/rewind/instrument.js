@@ -2,7 +2,7 @@
 
 // A text with the registrations that the image needs.
 
-const { load } = require('../binding')
+const { load } = require('../base/binding')
 
 const known = new Map()
 const MOST_KNOWN = 500

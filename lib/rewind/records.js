@@ -3,8 +3,8 @@
 // What the image keeps of an object, and how that is put back: one class for each kind. Each compares before it writes: most
 // objects are as they were, and a write costs more than a read. `restore()` gives how much had to be put back.
 
-const { load } = require('../binding')
-const { functionOf } = require('../evaluate')
+const { load } = require('../base/binding')
+const { functionOf } = require('../base/evaluate')
 const { Unrestorable } = require('./steps')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownKeys, defineProperty } = Reflect

@@ -3,7 +3,7 @@
 // Which objects of the image are as they were. The addon looks at V8's own memory, where it knows how objects lie there: that
 // takes nanoseconds for each, where asking for keys, symbols and prototype takes a microsecond. What it cannot tell it calls changed.
 
-const { load } = require('../binding')
+const { load } = require('../base/binding')
 const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord } = require('./records')
 
 const PLAIN = 0

@@ -4,7 +4,7 @@
 // any result; its methods are gone.
 
 const { isNativeError } = require('node:util').types
-const { StaleHandleError } = require('../errors')
+const { StaleHandleError } = require('../base/errors')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, deleteProperty } = Reflect
 const MOST_CLASSES = 2000

@@ -393,7 +393,7 @@ function fillHeaders (headers, text) {
   for (const [key, value] of JSON.parse(text)) headers.append(key, value)
 }
 
-// Of the realm's own functions, which know them: see lib/realm/loop.js.
+// Of the realm's own functions, which know them: see lib/surroundings/loop.js.
 const timeout = setTimeout(() => {}, 0)
 const immediate = setImmediate(() => {})
 const timerPrototypes = new Set([getPrototypeOf(timeout), getPrototypeOf(immediate)])

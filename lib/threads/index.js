@@ -2,9 +2,9 @@
 
 // The threads of one generation of the glue host.
 
-const { load } = require('../binding')
+const { load } = require('../base/binding')
 const native = require('../webassembly/native')
-const { fromNative } = require('../errors')
+const { fromNative } = require('../base/errors')
 const { isFault } = require('./fault')
 const { OwnAtomics } = require('./atomics')
 const { Ports } = require('./ports')

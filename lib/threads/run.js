@@ -6,7 +6,7 @@ const module_ = /** @type {any} */ (require('node:module'))
 const path = require('node:path')
 const vm = require('node:vm')
 const { pathToFileURL } = require('node:url')
-const { manifestOf, packageFolder } = require('../realm/resolve')
+const { manifestOf, packageFolder } = require('../base/resolve')
 
 function isModule (file) {
   if (file.endsWith('.mjs')) return true

@@ -6,7 +6,7 @@ const threads = require('node:worker_threads')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const native = require('../webassembly/native')
-const { OptionError } = require('../errors')
+const { OptionError } = require('../base/errors')
 const { isGuarded } = require('../webassembly/shared')
 const { incoming, outgoing } = require('./messages')
 

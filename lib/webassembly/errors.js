@@ -2,7 +2,7 @@
 
 // Error classes as V8 makes them: callable without `new`, inheriting from Error. All realms share them.
 
-const { also } = require('../also')
+const { also } = require('../base/also')
 
 const native = () => require('./native')
 
@@ -98,28 +98,28 @@ function trap (error, frames) {
 }
 
 function stale (message) {
-  const { StaleHandleError } = require('../errors')
+  const { StaleHandleError } = require('../base/errors')
   return new StaleHandleError(message)
 }
 
 function unsupported (message) {
-  const { UnsupportedError } = require('../errors')
+  const { UnsupportedError } = require('../base/errors')
   return new UnsupportedError(message)
 }
 
 function busy (message) {
-  const { BusyError } = require('../errors')
+  const { BusyError } = require('../base/errors')
   return new BusyError(message)
 }
 
 // Wasm's own `catch_all` must not see these either: the call is over.
 function timedOut (message, [limit, elapsed]) {
-  const { TimeoutError } = require('../errors')
+  const { TimeoutError } = require('../base/errors')
   return trap(new TimeoutError(message, { limit, elapsed }))
 }
 
 function interrupted (message) {
-  const { TimeoutError } = require('../errors')
+  const { TimeoutError } = require('../base/errors')
   return trap(new TimeoutError(message, { interrupted: true }))
 }
 

@@ -145,7 +145,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     record: (capture) => native.realmRecord(realm.handle, capture),
     recorded: () => native.realmRecorded(realm.handle),
     get isLive () { return realm.isLive },
-    // Whether it can be released now: see lib/in-flight.js.
+    // Whether it can be released now: see lib/base/in-flight.js.
     // Whether it can be rewound now: -1 while its wasm runs, -2 where it cannot be released, else the bytes in all memories.
     leave: () => native.realmLeave(realm.handle),
     get canLeave () { return native.realmCanLeave(realm.handle) },

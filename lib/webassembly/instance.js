@@ -4,7 +4,7 @@ const native = require('./native')
 const { LinkError } = require('./errors')
 const { EXTERN_KINDS, FOREIGN, TYPES, finish, foreign } = require('./convert')
 const { isModule, compiledCode } = require('./module')
-const { defineLazily } = require('../lazy')
+const { defineLazily } = require('../base/lazy')
 
 const ready = Symbol('instantiated')
 const descriptors = new WeakMap()

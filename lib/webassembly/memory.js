@@ -101,7 +101,7 @@ module.exports = function defineMemory (realm) {
 
     #check () {
       if (this.#isDisposed()) {
-        const { DisposedError } = require('../errors')
+        const { DisposedError } = require('../base/errors')
         throw new DisposedError('this WebAssembly.Memory was disposed of')
       }
       if (this.#shared && !realm.isLive) throw fromNative(STALE, 'this WebAssembly.Memory belongs to a generation that was released; take it anew from the current module')
@@ -147,6 +147,6 @@ module.exports = function defineMemory (realm) {
 }
 
 function unsupported (message) {
-  const { UnsupportedError } = require('../errors')
+  const { UnsupportedError } = require('../base/errors')
   return new UnsupportedError(message)
 }

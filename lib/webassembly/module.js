@@ -5,8 +5,8 @@ const native = require('./native')
 const { CompileError } = require('./errors')
 const { EXTERN_KINDS, bufferSource, finish } = require('./convert')
 const translator = require('./translator')
-const { also } = require('../also')
-const { now } = require('../clock')
+const { also } = require('../base/also')
+const { now } = require('../base/clock')
 
 // `new Module(ready, compiled)`: how emvm itself makes one of compiled code.
 const ready = Symbol('compiled')

@@ -1,4 +1,4 @@
 'use strict'
 
 // The addon's raw functions. Wasm objects are named by numbers; the classes in this folder give them their shape.
-module.exports = require('../binding').load().webassembly()
+module.exports = require('../base/binding').load().webassembly()

@@ -64,7 +64,7 @@ function hostOf (memory) {
 // Makes V8's memory one of the realm's; its number, which is the same in all realms. `isOurs`: the realm has made it.
 function share (realm, memory, maximum, isOurs) {
   if (!isGuarded()) {
-    const { UnsupportedError } = require('../errors')
+    const { UnsupportedError } = require('../base/errors')
     throw new UnsupportedError('V8 reserves no address space behind its memories in this process (--disable-wasm-trap-handler?), so that wasm cannot run on a shared WebAssembly.Memory')
   }
   return native.memoryShare(realm.handle, new Uint8Array(apply(bufferOf, memory, [])), maximum, isOurs, memory, hostOf(memory))

@@ -7,6 +7,11 @@ const { pathToFileURL } = require('node:url')
 const { engine } = require('./convert')
 
 let binaryen
+// Where the process's `WebAssembly` is emvm's, Binaryen must not run on what it translates for. The realm, which evaluates
+// files with another `WebAssembly`, is above this folder, and says how.
+let evaluate
+
+function evaluateWith (evaluator) { evaluate = evaluator }
 
 // Beside emvm, beside the source, beside the program, or where the process runs.
 function find (source) {
@@ -26,18 +31,8 @@ async function load (source) {
   if (binaryen) return binaryen
   const found = find(source)
   if (found === undefined) return null
-  const imported = globalThis.WebAssembly === engine ? await import(pathToFileURL(found).href) : await evaluated(found)
+  const imported = globalThis.WebAssembly === engine ? await import(pathToFileURL(found).href) : await evaluate(found)
   return (binaryen = imported.default || imported)
-}
-
-// Where the process's `WebAssembly` is emvm's, Binaryen must not run on what it translates for.
-async function evaluated (file) {
-  const { GlueSource } = require('../realm/source')
-  const { Loader } = require('../realm/loader')
-  const { files } = await GlueSource.of({ program: { hidden: true }, path: file, bytes: undefined }, [])
-  const own = Object.assign(Object.create(null), { WebAssembly: engine, process, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, fetch, FinalizationRegistry, WeakRef })
-  const loader = new Loader(files, { overrides: Object.assign(own, { globalThis, global: globalThis }), own: {}, context: undefined })
-  return (await loader.main(() => {})).exported
 }
 
 // Named one by one: `All` makes Binaryen write a compact import section that the engine does not read.
@@ -66,4 +61,4 @@ async function translate (bytes, source) {
 
 const translateSync = (bytes) => binaryen ? translateWith(binaryen, bytes) : undefined
 
-module.exports = { load, translate, translateSync }
+module.exports = { evaluateWith, load, translate, translateSync }

@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The factory that makes errors: `lib/errors.js` gives it once per thread.
+/// The factory that makes errors: `lib/base/errors.js` gives it once per thread.
 #[napi(catch_unwind)]
 pub fn set_error_factory(env: &Env, factory: Unknown) {
     let own = node_api::Env::new(env.raw());

@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock, Weak};
 /// Those that were given a number.
 static NUMBERED: LazyLock<Mutex<FxHashMap<u64, Weak<Image>>>> = LazyLock::new(Mutex::default);
 
-/// An image of a sandbox's instance, for `lib/checkpoint.js`.
+/// An image of a sandbox's instance, for `lib/base/checkpoint.js`.
 #[napi(js_name = "Point")]
 pub struct PointHandle {
     image: RefCell<Option<Arc<Image>>>,

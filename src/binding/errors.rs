@@ -8,7 +8,7 @@ use crate::instance::StartError;
 use std::cell::RefCell;
 
 thread_local! {
-    /// `lib/errors.js` gives each thread its factory: `({ code, message, ...fields }) => Error`.
+    /// `lib/base/errors.js` gives each thread its factory: `({ code, message, ...fields }) => Error`.
     static FACTORY: RefCell<Option<Reference>> = const { RefCell::new(None) };
 }
 

@@ -8,7 +8,7 @@
 //!   zlib and addons is counted only. When all that is counted is listed, and nothing that is listed may have the memory,
 //!   nobody has it.
 //! * Streams of HTTP/2 are no requests: what they were given waits, by its address, until the other side wants more.
-//!   `lib/in-flight.js` knows the streams that are open.
+//!   `lib/base/in-flight.js` knows the streams that are open.
 //! * Who uses a buffer keeps it, as Node asks of everybody. When V8 has collected the buffers of a generation, nobody has
 //!   its memory, however busy the thread is.
 //!
@@ -41,7 +41,7 @@ struct LoopHead {
     active_reqs: u32,
 }
 
-/// Functions of `lib/in-flight.js`.
+/// Functions of `lib/base/in-flight.js`.
 struct Hooks {
     /// `() => void`, before the first buffer is given.
     begin: Reference,
@@ -86,7 +86,7 @@ fn owner() -> Option<Rc<Owner>> {
         .flatten()
 }
 
-/// `lib/in-flight.js` gives each thread its functions. `counted`: the loop is libuv's.
+/// `lib/base/in-flight.js` gives each thread its functions. `counted`: the loop is libuv's.
 #[napi(catch_unwind)]
 pub fn set_in_flight_hooks(
     env: &napi::Env,

@@ -41,7 +41,7 @@ pub struct NearbyFile {
     pub bytes: Uint8Array,
 }
 
-/// A failure, for `lib/errors.js` to make an error of.
+/// A failure, for `lib/base/errors.js` to make an error of.
 #[napi(object)]
 pub struct Failure {
     pub code: String,

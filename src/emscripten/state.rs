@@ -1,53 +1,53 @@
 //! The list of mutable state: everything a generation can change, and what puts it back. `scripts/state.js` reads it, and
-//! `__test__/state-list` compares it with the code.
+//! `__test__/recycling/state-list` compares it with the code.
 //!
 //! | state | put back by | test |
 //! | --- | --- | --- |
-//! | memory bytes, memory length | `memory::Linear::go_back` | `memory::region::tests`, `__test__/recycle` |
-//! | globals, exported or not | `instance::Image` | `__test__/recycle` |
-//! | table entries, table length, `addFunction` slots | `instance::Image` | `__test__/recycle` |
-//! | emval handles | [`StateImage`] | `emscripten::pool::tests`, `__test__/recycle` |
-//! | embind handles, delayed deletions, inherited instances | [`StateImage`] | `__test__/recycle` |
-//! | exceptions in flight | [`StateImage`] | `__test__/recycle` |
-//! | files, open descriptors, working directory, half-written output lines | [`StateImage`] | `emscripten::fs::tests`, `__test__/recycle` |
-//! | environment, arguments | never change: options of the sandbox | `__test__/recycle` |
-//! | `atexit` | [`StateImage`] | `__test__/recycle` |
-//! | timers, the main loop, the keep-alive count | [`StateImage`] | `__test__/timers` |
-//! | views and buffers given to JavaScript | detached by `binding::memory` | `__test__/recycle` |
-//! | JavaScript values held by C++ | released with the emval table | `__test__/recycle` |
+//! | memory bytes, memory length | `memory::Linear::go_back` | `memory::region::tests`, `__test__/recycling/recycle` |
+//! | globals, exported or not | `instance::Image` | `__test__/recycling/recycle` |
+//! | table entries, table length, `addFunction` slots | `instance::Image` | `__test__/recycling/recycle` |
+//! | emval handles | [`StateImage`] | `emscripten::pool::tests`, `__test__/recycling/recycle` |
+//! | embind handles, delayed deletions, inherited instances | [`StateImage`] | `__test__/recycling/recycle` |
+//! | exceptions in flight | [`StateImage`] | `__test__/recycling/recycle` |
+//! | files, open descriptors, working directory, half-written output lines | [`StateImage`] | `emscripten::fs::tests`, `__test__/recycling/recycle` |
+//! | environment, arguments | never change: options of the sandbox | `__test__/recycling/recycle` |
+//! | `atexit` | [`StateImage`] | `__test__/recycling/recycle` |
+//! | timers, the main loop, the keep-alive count | [`StateImage`] | `__test__/system/timers` |
+//! | views and buffers given to JavaScript | detached by `binding::memory` | `__test__/recycling/recycle` |
+//! | JavaScript values held by C++ | released with the emval table | `__test__/recycling/recycle` |
 //!
 //! On the JavaScript side each state has one owner, `lib/facade/generations.js`, which makes and drops it under this name:
 //!
 //! | JavaScript state | declared in | test |
 //! | --- | --- | --- |
-//! | functions of table entries | `lib/facade/table.js` | `__test__/capi` |
-//! | reserved function pointers | `lib/facade/table.js` | `__test__/generations` |
-//! | streams by descriptor | `lib/facade/fs/streams.js` | `__test__/fs` |
-//! | mount points | `lib/facade/fs/mounts.js` | `__test__/survivors` |
-//! | devices | `lib/facade/fs/devices.js` | `__test__/survivors` |
-//! | lazy files | `lib/facade/fs/devices.js` | `__test__/fs` |
-//! | streams of devices | `lib/facade/fs/devices.js` | `__test__/fs` |
-//! | registered devices | `lib/facade/fs/index.js` | `__test__/survivors` |
-//! | FS.ignorePermissions | `lib/facade/fs/index.js` | `__test__/survivors` |
-//! | promises of coroutines | `lib/facade/embind/coroutines.js` | `__test__/coroutines` |
-//! | places of handles | `lib/facade/embind/leaks.js` | `__test__/embind` |
-//! | warnings given | `lib/facade/lifecycle.js` | `__test__/survivors` |
-//! | ENV | `lib/facade/lifecycle.js` | `__test__/survivors` |
-//! | queues of hooks | `lib/facade/lifecycle.js` | `__test__/survivors` |
-//! | run dependencies | `lib/facade/lifecycle.js` | `__test__/survivors` |
-//! | holds on the runtime | `lib/facade/lifecycle.js` | `__test__/generations` |
-//! | variables of the runtime | `lib/facade/memory.js` | `__test__/survivors` |
-//! | preloaded files | `lib/facade/runtime.js` | `__test__/survivors` |
-//! | replaced views and variables | `lib/facade/index.js` | `__test__/survivors` |
+//! | functions of table entries | `lib/facade/table.js` | `__test__/native/capi` |
+//! | reserved function pointers | `lib/facade/table.js` | `__test__/native/generations` |
+//! | streams by descriptor | `lib/facade/fs/streams.js` | `__test__/system/fs` |
+//! | mount points | `lib/facade/fs/mounts.js` | `__test__/recycling/survivors` |
+//! | devices | `lib/facade/fs/devices.js` | `__test__/recycling/survivors` |
+//! | lazy files | `lib/facade/fs/devices.js` | `__test__/system/fs` |
+//! | streams of devices | `lib/facade/fs/devices.js` | `__test__/system/fs` |
+//! | registered devices | `lib/facade/fs/index.js` | `__test__/recycling/survivors` |
+//! | FS.ignorePermissions | `lib/facade/fs/index.js` | `__test__/recycling/survivors` |
+//! | promises of coroutines | `lib/facade/embind/coroutines.js` | `__test__/native/coroutines` |
+//! | places of handles | `lib/facade/embind/leaks.js` | `__test__/native/embind` |
+//! | warnings given | `lib/facade/lifecycle.js` | `__test__/recycling/survivors` |
+//! | ENV | `lib/facade/lifecycle.js` | `__test__/recycling/survivors` |
+//! | queues of hooks | `lib/facade/lifecycle.js` | `__test__/recycling/survivors` |
+//! | run dependencies | `lib/facade/lifecycle.js` | `__test__/recycling/survivors` |
+//! | holds on the runtime | `lib/facade/lifecycle.js` | `__test__/native/generations` |
+//! | variables of the runtime | `lib/facade/memory.js` | `__test__/recycling/survivors` |
+//! | preloaded files | `lib/facade/runtime.js` | `__test__/recycling/survivors` |
+//! | replaced views and variables | `lib/facade/index.js` | `__test__/recycling/survivors` |
 //!
 //! What has no state of its own but is changed all the same has these owners:
 //!
 //! | JavaScript | put back by | test |
 //! | --- | --- | --- |
-//! | the module object, its functions, classes and prototypes, `FS`, objects of the package's own JavaScript | `lib/facade/changes.js`, or made anew | `__test__/survivors` |
-//! | variables of the package's own JavaScript | `lib/facade/fragment.js` makes them anew | `__test__/survivors` |
-//! | timers, microtasks, finalizers, weak references, promises waited for | `lib/realm/loop.js` | `__test__/late` |
-//! | `process`, its listeners, the global object, as that JavaScript sees them | `lib/realm/surroundings.js` | `__test__/survivors` |
+//! | the module object, its functions, classes and prototypes, `FS`, objects of the package's own JavaScript | `lib/facade/changes.js`, or made anew | `__test__/recycling/survivors` |
+//! | variables of the package's own JavaScript | `lib/facade/fragment.js` makes them anew | `__test__/recycling/survivors` |
+//! | timers, microtasks, finalizers, weak references, promises waited for | `lib/surroundings/loop.js` | `__test__/recycling/late` |
+//! | `process`, its listeners, the global object, as that JavaScript sees them | `lib/surroundings/index.js` | `__test__/recycling/survivors` |
 //!
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).

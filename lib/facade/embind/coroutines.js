@@ -2,7 +2,7 @@
 
 // Promises between JavaScript and the coroutines of C++.
 
-const { StaleHandleError } = require('../../errors')
+const { StaleHandleError } = require('../../base/errors')
 
 // After these nothing of the instance can be relied on.
 const FAULTS = new Set(['EMVM_ERR_TRAP', 'EMVM_ERR_ABORT', 'EMVM_ERR_EXIT', 'EMVM_ERR_MEMORY', 'EMVM_ERR_TIMEOUT'])

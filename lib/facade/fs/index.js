@@ -2,7 +2,7 @@
 
 // Emscripten's `FS` over the sandbox's file system. All state is native, so a recycle puts it back.
 
-const { UnsupportedError } = require('../../errors')
+const { UnsupportedError } = require('../../base/errors')
 const { keep } = require('../keep')
 const modes = require('./modes')
 const { makeDevices } = require('./devices')

@@ -2,7 +2,7 @@
 
 // `FS.mmap`, `FS.msync`, and streams that are made rather than opened.
 
-const { UnsupportedError } = require('../../errors')
+const { UnsupportedError } = require('../../base/errors')
 const modes = require('./modes')
 
 const PROT_WRITE = 2

@@ -2,7 +2,7 @@
 
 // `FS.mount`: memory only. Real folders come in by the `mounts` option, where they can be confined.
 
-const { UnsupportedError } = require('../../errors')
+const { UnsupportedError } = require('../../base/errors')
 
 const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', 'LZ4']
 

@@ -2,7 +2,7 @@
 
 // Nodes and streams as Emscripten's FS shows them. They hold no state: each looks at the file system when asked.
 
-const { StaleHandleError } = require('../../errors')
+const { StaleHandleError } = require('../../base/errors')
 const modes = require('./modes')
 
 const STAT = ['dev', 'ino', 'mode', 'nlink', 'uid', 'gid', 'rdev', 'size', 'blksize', 'blocks', 'atime', 'mtime', 'ctime']

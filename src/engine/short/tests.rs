@@ -1,4 +1,4 @@
-//! Which code is short, and what its steps do. That they do what wasm does, `__test__/short-calls.test.js` compares with V8.
+//! Which code is short, and what its steps do. That they do what wasm does, `__test__/native/short-calls.test.js` compares with V8.
 
 use super::read::{Types, steps};
 use super::steps::{DEPTH, Known, Place, Steps, take};

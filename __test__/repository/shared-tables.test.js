@@ -1,0 +1,31 @@
+'use strict'
+
+// Tables that both sides of the addon need, once in Rust and once in JavaScript: they are the same.
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const fs = require('node:fs')
+const path = require('node:path')
+
+const textOf = (...names) => fs.readFileSync(path.join(__dirname, '..', '..', ...names), 'utf8')
+const octal = (text) => text.startsWith('0o') ? parseInt(text.slice(2), 8) : Number(text)
+
+test('modes and open flags of files', () => {
+  const rust = Object.fromEntries(['node.rs', 'open.rs'].flatMap((file) =>
+    [...textOf('src', 'emscripten', 'fs', file).matchAll(/pub const ([SO]_[A-Z]+): u32 = (\w+);/g)].map(([, name, value]) => [name, octal(value)])))
+  const text = textOf('lib', 'facade', 'fs', 'modes.js')
+  const modes = [...text.matchAll(/^const (S_[A-Z]+) = (\w+)$/gm)].map(([, name, value]) => [name, octal(value)])
+  const flags = [.../^const O = \{(.*)\}$/m.exec(text)[1].matchAll(/([A-Z]+): (\w+)/g)].map(([, name, value]) => [`O_${name}`, octal(value)])
+  assert.ok(modes.length >= 8 && flags.length >= 7)
+  for (const [name, value] of [...modes, ...flags]) assert.strictEqual(value, rust[name], name)
+})
+
+test('the environment that a program starts with', () => {
+  const list = /let defaults = \[([^]*?)\];/.exec(textOf('src', 'emscripten', 'environment.rs'))[1]
+  const rust = [...list.matchAll(/\("(\w+)", ([^)]+)\)/g)].map(([, name, value]) => [name, /^"/.test(value) ? JSON.parse(value) : undefined])
+  const object = /function makeEnvironment[^]*?return \{([^]*?)\.\.\.env/.exec(textOf('lib', 'facade', 'lifecycle.js'))[1]
+  const lib = [...object.matchAll(/^ +(\w+): (['`])(.*)\2,$/gm)].map(([, name, quote, value]) => [name, quote === '`' || name === '_' ? undefined : value])
+  assert.ok(rust.length >= 7)
+  // LANG is made from the language, and the program's name is a constant, on either side.
+  assert.deepStrictEqual(lib, rust)
+})
