@@ -60,7 +60,7 @@ for (const host of HOSTS) {
       await message(opening)
       await wait(2 * i)
       await opening.terminate()
-      const compiling = inWorker("parentPort.postMessage(1); await require('..').open(require.resolve('opencv-4.12'), { host, cache: false })")
+      const compiling = inWorker("parentPort.postMessage(1); await require('.').open(require.resolve('opencv-4.12'), { host, cache: false })")
       if (i === 0) { await message(compiling); await wait(50) }
       await compiling.terminate()
       const busy = inWorker('const { call, on } = await faults(); on(() => { parentPort.postMessage(1); for (;;); }); call.back(1)')

@@ -22,10 +22,7 @@ fn sources_that_are_none() {
         fails(b"\x7fELF\0\0"),
         ReadError::NotEmscripten { .. }
     ));
-    assert!(matches!(
-        fails(b"var x = 1"),
-        ReadError::NotEmscripten { .. }
-    ));
+    assert!(matches!(fails(b"var x = 1"), ReadError::NoGlue { .. }));
     assert!(matches!(
         fails(b"function ( {"),
         ReadError::NotEmscripten { .. }
