@@ -173,7 +173,7 @@ function seedRandom (helpers) {
   for (const target of [crypto.webcrypto, globalThis.crypto]) {
     Object.defineProperty(target, 'getRandomValues', { value: fill, configurable: true, writable: true })
   }
-  return () => { count = 1 }
+  return Object.assign((to = 1) => { count = to }, { count: () => count })
 }
 
 // One case in a process of its own, by the script that is given; its answer is the line that begins with the name.

@@ -46,6 +46,38 @@ test('an ES module with import.meta.url, static and dynamic imports', async (t) 
   vm.dispose()
 })
 
+test('an ES module that makes `Module` a global has that one, and is no program of its own without arguments', async (t) => {
+  const { write } = glueFolder(t)
+  write('machine.wasm', MACHINE)
+  const file = write('api.mjs', `
+    import * as fs from 'node:fs'
+    import { fileURLToPath } from 'node:url'
+    export const isProgram = fileURLToPath(import.meta.url) === process.argv[1]
+    export const rest = process.argv.slice(2)
+    const add = (a, b) => Module.add(a, b)
+    export async function start () {
+      const { instance } = await WebAssembly.instantiate(fs.readFileSync(new URL('machine.wasm', import.meta.url)), { env: { callback: (x) => x } })
+      globalThis.Module = instance.exports
+      return add
+    }`)
+  const plain = await import(require('node:url').pathToFileURL(file).href)
+  assert.strictEqual((await plain.start())(1, 2), 3)
+  delete globalThis.Module
+  for (const rewind of [false, true]) {
+    const vm = await glueHost(file, { factory: false, rewind })
+    for (let round = 0; round < 2; round++) {
+      assert.deepStrictEqual([vm.exports.isProgram, vm.exports.rest], [plain.isProgram, plain.rest])
+      assert.strictEqual((await vm.exports.start())(1, 2), 3)
+      assert.strictEqual('Module' in globalThis, false)
+      await vm.isReady()
+    }
+    vm.dispose()
+  }
+  const vm = await glueHost(file, { factory: false, args: ['one'] })
+  assert.deepStrictEqual([vm.exports.isProgram, vm.exports.rest], [true, ['one']])
+  vm.dispose()
+})
+
 test('a default export that is also exported by name among others is part of an API, not a factory', async (t) => {
   const { write } = glueFolder(t)
   write('machine.wasm', MACHINE)

@@ -30,7 +30,8 @@ function gather () {
   for (const name of builtinModules) {
     if (NOT_LOADED.test(name)) continue
     try {
-      queue.push(require(`node:${name}`))
+      const module = require(name.startsWith('node:') ? name : `node:${name}`)
+      queue.push(module, ...lazyClasses(module))
     } catch { /* not in this Node */ }
   }
   for (const key of Object.getOwnPropertyNames(globalThis)) {
@@ -61,6 +62,12 @@ function gather () {
   }
   for (const object of skip) seen.add(object)
   return seen
+}
+
+// Classes that Node loads when they are first read. Other accessors of its modules may warn.
+function lazyClasses (module) {
+  const lazy = Reflect.ownKeys(module).filter((key) => /^[A-Z].*[a-z]/.test(String(key)) && Reflect.getOwnPropertyDescriptor(module, key)?.get !== undefined)
+  return lazy.map((key) => module[key])
 }
 
 function segments () {

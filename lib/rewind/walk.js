@@ -20,6 +20,8 @@ const MAX_LISTED = 512
 const NODE_POOL = 8192
 const MOST_SHARED = 65536
 const NONE = Object.freeze([])
+// Of data where V8 is older.
+const STACK = describe(new Error('of a stack'), 'stack') ?? {}
 // From here on a buffer may be moved: see vault.js.
 const LARGE = 4096
 
@@ -351,6 +353,13 @@ class Walk {
     this.records.push(new BareRecord(fn, proto, isUnborn ? Scan.isUnborn : undefined))
   }
 
+  // Accessors that all errors share, over a state that only they reach.
+  #stack (object) {
+    const record = new CellRecord(object, (error) => STACK.get.call(error), (error, stack) => STACK.set.call(error, stack))
+    this.add(record.value, object, 'stack')
+    this.records.push(record)
+  }
+
   #properties (object) {
     const record = new ObjectRecord(object)
     this.add(record.proto, object, '<prototype>')
@@ -359,6 +368,7 @@ class Walk {
       this.add(value, object, key)
       this.add(get, object, `get ${String(key)}`)
       this.add(set, object, `set ${String(key)}`)
+      if (get !== undefined && get === STACK.get) this.#stack(object)
     }
     if (record.proto !== null && (record.proto !== Object.prototype || typeof object === 'function')) {
       for (const [has, get, set] of this.realm.registry.privates) {

@@ -117,7 +117,8 @@ class Surroundings {
     for (const key of ['emit', 'listeners', 'rawListeners', 'listenerCount', 'eventNames']) {
       define(key, (...rest) => events[key](...rest))
     }
-    define('argv', [process.argv[0], this.source.file, ...(args || [])])
+    // With arguments the file is the program that they are for; else it is no program, but a part of the one that runs.
+    define('argv', [process.argv[0], ...(args?.length > 0 ? [this.source.file, ...args] : process.argv.slice(1, 2))])
     define('exitCode', undefined)
     const exit = (code) => {
       const status = code ?? own.exitCode ?? 0

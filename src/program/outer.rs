@@ -118,7 +118,8 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
     let language: FxHashSet<&str> = LANGUAGE.into_iter().collect();
     for (name, references) in scoping.root_unresolved_references() {
         let name = name.as_str();
-        if OWN.contains(&name) || (language.contains(name) && !assigned.contains(name)) {
+        let own = OWN.contains(&name) && !(name == "Module" && ast.module && defines_module(ast));
+        if own || (language.contains(name) && !assigned.contains(name)) {
             continue;
         }
         let before = out.edits.len();
@@ -188,6 +189,21 @@ fn assigned<'a>(ast: &Ast<'a>) -> FxHashSet<&'a str> {
         }
     }
     names
+}
+
+/// Whether it makes `Module` a global: in an ES module, that is what the name then means.
+fn defines_module(ast: &Ast<'_>) -> bool {
+    ast.nodes.iter().any(|node| {
+        let AstKind::AssignmentExpression(assignment) = node.kind() else {
+            return false;
+        };
+        let AssignmentTarget::StaticMemberExpression(member) = &assignment.left else {
+            return false;
+        };
+        member.property.name == "Module"
+            && matches!(&member.object, Expression::Identifier(id)
+                if ["globalThis", "global"].contains(&id.name.as_str()) && ast.symbol(id).is_none())
+    })
 }
 
 fn is_exports(object: &Expression<'_>) -> bool {
@@ -342,6 +358,14 @@ mod tests {
             (
                 "globalThis.Map = M; new Map",
                 "globalThis.Map = __emvm_global.M; new __emvm_global.Map",
+            ),
+            (
+                "globalThis.Module = M; Module.x",
+                "globalThis.Module = __emvm_global.M; Module.x",
+            ),
+            (
+                "export {}; globalThis.Module = M; Module.x",
+                " globalThis.Module = __emvm_global.M; __emvm_global.Module.x",
             ),
             (
                 "Promise = p; Promise.all()",
