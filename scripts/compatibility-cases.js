@@ -4,6 +4,7 @@
 // opened: the file, the options, and `job(module, at, n)`, which gives plain data; other numbers do other work. `start`: what is
 // done once, in `warmUp`; `plain`: how plain Node gets the module of what the file exports.
 // `refused`: the code with which it must be refused; `native`: nothing of it is WebAssembly in this job, which the row says;
+// `preload`: it starts workers of its own, so it is loaded under `--require emvm/preload` and its job gives `{ inside, values }`;
 // `noFetch`: its glue takes Node's `fetch` for a browser's; `kept`: why it cannot be rewound.
 
 const fs = require('node:fs')
@@ -45,6 +46,40 @@ async function waSqlite (m, at, n) {
   await sqlite.exec(db, `create table t (a); insert into t values (${n}), (2); select sum(a) from t; drop table t`, (row) => rows.push(row))
   await sqlite.close(db)
   return rows
+}
+
+async function duckdb (m, at, n) {
+  const dist = at('@duckdb/duckdb-wasm/dist')
+  const bundles = { mvp: { mainModule: `${dist}/duckdb-mvp.wasm`, mainWorker: '' } }
+  const db = await m.createDuckDB(bundles, new m.VoidLogger(), m.NODE_RUNTIME)
+  await db.instantiate(() => {})
+  const connection = db.connect()
+  const rows = connection.query(`select sum(i * ${n})::int as s, count(*)::int as k, md5('${n}') as h from range(1000) t(i)`).toArray().map((row) => row.toJSON())
+  connection.close()
+  return rows
+}
+
+// A database over a file system whose functions are all asynchronous.
+async function suspendedSqlite (m, at, n) {
+  const { Factory } = await import(at('@journeyapps/wa-sqlite/src/sqlite-api.js'))
+  const { MemoryAsyncVFS } = await import(at('@journeyapps/wa-sqlite/src/examples/MemoryAsyncVFS.js'))
+  const sqlite = Factory(m)
+  sqlite.vfs_register(await MemoryAsyncVFS.create(`async${n}`, m), true)
+  const db = await sqlite.open_v2('test')
+  const rows = []
+  await sqlite.exec(db, `create table t (a); insert into t values (${n}), (2); select sum(a) from t`, (row) => rows.push(row))
+  await sqlite.close(db)
+  return rows
+}
+
+// It starts a worker, which says whether its `WebAssembly` is emvm's.
+async function statistics ({ WebR }, at, n) {
+  const r = new WebR({ baseUrl: `${at('webr/dist')}/`, interactive: false })
+  await r.init()
+  const inside = await r.evalRNumber('webr::eval_js("typeof WebAssembly.Memory.prototype.dispose === \'function\' ? 1 : 0")')
+  const values = [await r.evalRNumber(`sum(1:${n + 9})`), await r.evalRNumber('round(coef(lm(dist ~ speed, cars))[[2]], 6)'), await r.evalRString('R.version.string')]
+  r.close()
+  return { inside: inside === 1, values }
 }
 
 // A model that squares four numbers, on two threads.
@@ -164,6 +199,9 @@ const CASES = {
   'cld3-asm': { file: 'cld3-asm/dist/cjs/index.js', options: glue, job: async (m, at, n) => { const finder = (await m.loadModule()).create(0, 500); const found = finder.findLanguage(n === 1 ? 'This is an English sentence' : 'Dies ist ein deutscher Satz'); finder.dispose(); return found } },
   'fasttext.wasm.js': { file: 'fasttext.wasm.js/dist/main/node.cjs', options: glue, job: async (m, at, n) => { const model = await m.getLIDModel(); await model.load(); const { alpha2, possibility } = await model.identify(n === 1 ? 'Hello, how are you' : 'Hallo, wie geht es'); return [alpha2, possibility] } },
   'swipl-wasm': { file: 'swipl-wasm/dist/swipl/swipl-bundle.js', options: { print () {}, printErr () {}, args: ['-q'] }, noFetch: true, plain: (m) => m({ arguments: ['-q'], print () {}, printErr () {} }), job: (m, at, n) => { m.prolog.query(`assertz(f(${n}))`).once(); return [m.prolog.query(`X is ${n} + 2`).once().X, String(m.prolog.query('findall(A, f(A), L)').once().L)] } },
+  '@duckdb/duckdb-wasm': { file: '@duckdb/duckdb-wasm/dist/duckdb-node-blocking.cjs', options: glue, job: duckdb },
+  '@journeyapps/wa-sqlite (JSPI)': { file: '@journeyapps/wa-sqlite/dist/wa-sqlite-jspi.mjs', options: {}, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('@journeyapps/wa-sqlite/dist/wa-sqlite-jspi.wasm')) }), job: suspendedSqlite },
+  webr: { file: 'webr/dist/webr.cjs', options: {}, preload: true, job: statistics },
   'php-wasm': { file: 'php-wasm/PhpNode.mjs', options: glue, job: async (m, at, n) => { const php = new m.PhpNode(); let out = ''; php.addEventListener('output', ({ detail }) => { out += detail.join('') }); await php.run(`<?php $a = ${n}; echo array_sum([1, 2, $a]) . md5("x");`); return out } }
 }
 

@@ -39,7 +39,7 @@ const plainData = (value) => JSON.parse(JSON.stringify(value, (key, each) => {
 
 // One case, in a process of its own: under plain Node, in emvm, or in emvm and rewound.
 async function one (name, mode) {
-  const { file, options, job, start = () => {}, refused, plain, noFetch } = CASES[name]
+  const { file, options, job, start = () => {}, refused, plain, noFetch, preload } = CASES[name]
   for (const method of ['log', 'warn', 'info', 'error']) console[method] = () => {}
   const answer = (result) => { fs.writeSync(1, `\n${JSON.stringify({ name, ...result })}\n`); process.exit() }
   process.on('unhandledRejection', (error) => answer({ error: String((error && error.stack) || error) }))
@@ -49,7 +49,14 @@ async function one (name, mode) {
       const exported = await loaded(at(file))
       const module = plain ? await plain(exported, at) : exported
       await start(module, at)
-      return answer({ values: [plainData(await job(module, at, 1))] })
+      const given = await job(module, at, 1)
+      return answer({ values: [plainData(preload ? given.values : given)] })
+    }
+    if (preload) {
+      // Two instances, one after the other: nothing is recycled here.
+      const exported = await loaded(at(file))
+      const given = [await job(exported, at, 1), await job(exported, at, 1)]
+      return answer({ values: given.map(({ values }) => plainData(values)), inside: given.every(({ inside }) => inside) })
     }
     const { open } = require('..')
     const rewind = mode === 'rewind'
@@ -75,7 +82,9 @@ async function one (name, mode) {
 
 function inProcess (name, mode) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--expose-gc', __filename, modules.join(), '--one', name, '--mode', mode], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const flags = CASES[name].preload && mode === 'inside' ? ['--require', path.join(__dirname, '..', 'preload.js')] : []
+    // The flags of this process are theirs: plain Node has JSPI by one, before Node 26.
+    const child = spawn(process.execPath, [...process.execArgv, ...flags, '--expose-gc', __filename, modules.join(), '--one', name, '--mode', mode], { stdio: ['ignore', 'pipe', 'pipe'] })
     let [out, err] = ['', '']
     child.stdout.on('data', (chunk) => { out += chunk })
     child.stderr.on('data', (chunk) => { err += chunk })
@@ -104,18 +113,18 @@ async function all () {
   const out = option('out')
   // What an earlier run gave of other cases stays.
   const results = out !== undefined && fs.existsSync(out) ? JSON.parse(fs.readFileSync(out, 'utf8')) : {}
-  for (const [name, { file, options, refused, native }] of Object.entries(CASES)) {
+  for (const [name, { file, options, refused, native, preload }] of Object.entries(CASES)) {
     const version = versionOf(packageOf(name))
     if ((only && !only.includes(name)) || version === undefined) continue
     const got = await inProcess(name, 'inside')
     const plain = refused ? {} : await inProcess(name, 'plain')
-    const rewound = refused ? {} : await inProcess(name, 'rewind')
+    const rewound = refused || preload ? {} : await inProcess(name, 'rewind')
     const expected = JSON.stringify(plain.values?.[0])
-    const isEqual = ({ values, calls }) => expected !== undefined && values?.every((value) => JSON.stringify(value) === expected) && (native || calls > 0)
+    const isEqual = ({ values, calls, inside }) => expected !== undefined && values?.every((value) => JSON.stringify(value) === expected) && (native || inside || calls > 0)
     const equal = isEqual(got)
     const why = refused ? (got.refused ? `refused by name: ${refused}` : 'not refused') : got.error ? got.error.split('\n')[0] : plain.error ? `plain Node: ${plain.error.split('\n')[0]}` : equal ? 'equal' : got.calls > 0 ? 'another result' : 'nothing ran in emvm'
-    const rewind = refused ? undefined : rewound.error ? rewound.error.split('\n')[0] : rewound.state !== 'on' ? rewound.rewindReason : isEqual(rewound) ? 'yes' : 'another result'
-    results[name] = { version, file, options, native, ok: refused ? got.refused === true : Boolean(equal), why, host: got.host, calls: got.calls, recycleMs: got.recycleMs, rewind, rewindMs: rewound.recycleMs }
+    const rewind = refused || preload ? undefined : rewound.error ? rewound.error.split('\n')[0] : rewound.state !== 'on' ? rewound.rewindReason : isEqual(rewound) ? 'yes' : 'another result'
+    results[name] = { version, file, options, native, preload, ok: refused ? got.refused === true : Boolean(equal), why, host: got.host, calls: got.calls, recycleMs: got.recycleMs, rewind, rewindMs: rewound.recycleMs }
     if (out !== undefined) fs.writeFileSync(out, JSON.stringify(results, null, 1))
     console.log(results[name].ok ? 'ok  ' : 'FAIL', name, got.host ?? '', got.calls ?? '', why, '| rewound:', rewind ?? '')
   }

@@ -16,10 +16,11 @@ const ms = (value) => value === undefined ? '' : value < 1 ? '< 1' : value.toFix
 
 // The second table: packages with their own wrappers.
 function wrapperTable (wrappers) {
-  const rows = Object.entries(wrappers).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { version, file, options, host, calls, recycleMs, native, ok, why, rewind, rewindMs }]) => {
+  const rows = Object.entries(wrappers).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { version, file, options, host, calls, recycleMs, native, preload, ok, why, rewind, rewindMs }]) => {
     const given = Object.entries(options).map(([key, value]) => `${key}: ${JSON.stringify(value).replaceAll('"', "'")}`).join(', ')
+    const shown = preload ? '`--require emvm/preload`' : given && `\`${given}\``
     const state = ok && native && calls === 0 ? `${why}; the job uses none of its WebAssembly` : why.replaceAll('|', '\\|').replace(/\/\S*\/node_modules\//g, '')
-    return `| ${name} | ${version} | \`${file.startsWith(`${name}/`) ? file.slice(name.length + 1) : file}\` | ${given && `\`${given}\``} | ${host ?? ''} | ${calls ?? ''} | ${ms(recycleMs)} | ${rewind === undefined ? '' : rewind === 'yes' ? ms(rewindMs) : `no: ${stepOf(rewind)}`} | ${state} |`
+    return `| ${name} | ${version} | \`${file.startsWith(`${packageOf(name)}/`) ? file.slice(packageOf(name).length + 1) : file}\` | ${shown} | ${host ?? ''} | ${calls ?? ''} | ${ms(recycleMs)} | ${rewind === undefined ? '' : rewind === 'yes' ? ms(rewindMs) : `no: ${stepOf(rewind)}`} | ${state} |`
   })
   return `${MARK}
 
@@ -27,6 +28,7 @@ The same for packages that are opened by what their users load: their own entry,
 WebAssembly in emvm (\`vm.stats().calls\`): where it is not 0, the package ran inside. ${Object.values(wrappers).filter(({ ok }) => ok).length} of ${rows.length} are as they should be.
 *rewound*: milliseconds of the recycle with \`rewind: true\` ([rewind](rewind.md)), right after a job, where five generations with different work left behind in each gave what plain Node gives:
 ${Object.values(wrappers).filter(({ rewind }) => rewind === 'yes').length} packages; else the step that stopped it. Empty: not run, or refused by name.
+\`--require emvm/preload\`: the package starts a worker of its own, which is asked whether its \`WebAssembly\` is emvm's; it is not recycled ([the preload](webassembly.md#packages-that-start-workers-of-their-own)). JSPI is compared with Node.js 24 with \`--experimental-wasm-jspi\`.
 
 | package | version | file | options | host | calls | recycle | rewound | result |
 | --- | --- | --- | --- | --- | --: | --: | --- | --- |
@@ -34,6 +36,9 @@ ${rows.join('\n')}
 
 Made by \`scripts/compatibility-wrappers.js\` and \`scripts/compatibility.js\`.`
 }
+
+// A package is what stands before what of it is opened, in parentheses.
+const packageOf = (name) => name.split(' ')[0]
 
 const stepOf = (text) => /\(([\w-]+)\): (.*?)(, at |\. With|$)/.exec(text)?.slice(1, 3).join(', ') ?? text
 
