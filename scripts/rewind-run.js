@@ -2,9 +2,10 @@
 
 // Runs real packages on emvm with `rewind: true` and says whether each of five generations gives what plain Node gives, with
 // different work left behind in each:
-//   node --expose-gc scripts/rewind-run.js CORPUS NODE_MODULES [--only a,b] [--jobs 1] [--seconds 240] [--out RESULTS.json]
+//   node --expose-gc scripts/rewind-run.js CORPUS NODE_MODULES [--only a,b] [--jobs 1] [--seconds 240] [--oracle] [--out RESULTS.json]
 // CORPUS and NODE_MODULES: as for scripts/compatibility-run.js. Each case has a process of its own, and is measured there:
 // a rewind right after a job, and what it takes to evaluate the package anew, with what its loading does.
+// --oracle: in place of the measures, V8's heap snapshots say whether a variable of the package's files differs after a rewind.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -27,6 +28,23 @@ const ANEW = 5
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
 const micros = (since) => Number(process.hrtime.bigint() - since) / 1e3
+
+// What a job changes of the package's variables, and what of that a rewind leaves.
+async function variables ({ load, job, recycle, settle, sandboxes }) {
+  const { Snapshot, differences } = require('./lib/heap-contexts')
+  const look = async () => {
+    await settle()
+    globalThis.gc()
+    return (await Snapshot.take()).contexts((file) => file.replace('file://', '').startsWith(modules))
+  }
+  const before = await look()
+  await load()
+  await job()
+  const dirty = differences(before, await look())
+  recycle()
+  const { found, variables } = differences(before, await look())
+  return { closures: before.closures, contexts: before.contexts.size, variables, changed: dirty.found.length, left: found, rewind: sandboxes[0].stats().rewind }
+}
 
 async function one (name) {
   process.env.CORPUS_NODE_MODULES = modules
@@ -142,6 +160,7 @@ async function one (name) {
       await settle()
       recycle()
     }
+    if (process.env.EMVM_ORACLE) return answer({ oracle: await variables({ load: state.load, job, recycle, settle, sandboxes: state.sandboxes }) })
     // Right after a job, without the tests of the first ones.
     const late = performance.now() + 4000
     for (let round = 0; round < 5 || (round < 30 && performance.now() < late); round++) {
@@ -179,25 +198,32 @@ async function all () {
   const expected = JSON.parse(fs.readFileSync(path.join(corpus, 'expected.json'), 'utf8'))
   const only = option('only')
   const queue = Object.keys(expected).filter((name) => !only || only.split(',').includes(name))
+  if (process.argv.includes('--oracle')) process.env.EMVM_ORACLE = '1'
   const results = {}
   const ratios = []
   await Promise.all(Array.from({ length: Number(option('jobs', 1)) }, async () => {
     for (let name; (name = queue.shift()) !== undefined;) {
       const got = await inProcess(__filename, name, Number(option('seconds', 240)))
       results[name] = got
+      if (got.oracle) {
+        const { closures, variables, changed, left, rewind } = got.oracle
+        console.log(rewind === 'on' && left.length === 0 ? 'ok  ' : 'FAIL', name, rewind, `${closures} closures, ${variables} variables; the job changed ${changed}, ${left.length} are not back`, ...left.slice(0, 5))
+        continue
+      }
       if (got.ok && got.anewMicros) ratios.push(got.anewMicros / got.rewoundMicros)
       const figures = got.ok ? `${Math.round(got.rewoundMicros)} us after a job, ${Math.round(got.idleMicros)} idle, anew ${Math.round(got.anewMicros)}` : `${got.error ? got.error.split('\n')[0] : `another result: ${got.digests.map((digest) => digest === got.expected ? '=' : '!').join('')}`}`
       console.log(got.ok ? (got.rewind === 'on' ? 'ok  ' : 'ANEW') : 'FAIL', name, got.form, got.rewind ?? '', figures)
     }
   }))
   if (option('out')) fs.writeFileSync(option('out'), JSON.stringify(results, null, 1))
+  if (process.env.EMVM_ORACLE) return
   const rewound = Object.values(results).filter(({ ok, rewind }) => ok && rewind === 'on').length
   const mean = ratios.length > 0 ? Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length) : 0
   console.log(`${rewound} of ${Object.keys(results).length} rewound and equal; evaluating anew takes ${mean.toFixed(1)} times as long (geometric mean, right after a job)`)
 }
 
 if (!corpus || !modules) {
-  console.error('usage: node --expose-gc scripts/rewind-run.js CORPUS NODE_MODULES [--only a,b] [--jobs 1] [--seconds 240] [--out RESULTS.json]')
+  console.error('usage: node --expose-gc scripts/rewind-run.js CORPUS NODE_MODULES [--only a,b] [--jobs 1] [--seconds 240] [--oracle] [--out RESULTS.json]')
   process.exitCode = 2
 } else if (option('one')) {
   one(option('one'))

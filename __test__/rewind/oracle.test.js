@@ -5,6 +5,8 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { Snapshot, differences } = require('../../scripts/lib/heap-contexts')
+const path = require('node:path')
+const { open } = require('../..')
 const { openFile } = require('./support')
 
 const TEXT = `
@@ -48,3 +50,39 @@ test('no variable of any closure is another after a rewind', async () => {
     file.close()
   }
 })
+
+// [file, warmUp: gives what the job works on, job, the least number of variables that the job changes]
+const PACKAGES = [
+  ['sql.js/dist/sql-wasm.js', async (SQL) => [new SQL.Database()], async ([db]) => {
+    db.run('create table t (x)')
+    db.create_function('twice', (x) => x * 2)
+    return db.exec('select twice(21), (select count(*) from t)')[0].values
+  }, [[42, 0]], 1],
+  ['wasmoon', async ({ LuaFactory }) => [await new LuaFactory().createEngine()], async ([lua]) => {
+    lua.global.set('twice', (x) => x * 2)
+    return lua.doString('count = (count or 0) + 1; return { twice(21), count }')
+  }, [42, 1], 0]
+]
+
+for (const [file, warmUp, job, expected, least] of PACKAGES) {
+  test(`no variable of ${file} is another after a rewind`, async () => {
+    let kept
+    const main = require.resolve(file)
+    const vm = await open(main, { host: 'glue', rewind: true, warmUp: async (exports) => { kept = await warmUp(exports) } })
+    try {
+      assert.deepEqual(await job(kept), expected)
+      vm.recycle()
+      const before = await look(path.dirname(main))
+      assert.ok(before.closures > 30 && before.contexts.size > 3, `${before.closures} closures, ${before.contexts.size} contexts`)
+      assert.deepEqual(await job(kept), expected)
+      assert.ok(differences(before, await look(path.dirname(main))).found.length >= least)
+      vm.recycle()
+      const { found, variables } = differences(before, await look(path.dirname(main)))
+      assert.deepEqual(found, [])
+      assert.ok(variables > 30, `${variables}`)
+      assert.equal(vm.stats().rewind, 'on')
+    } finally {
+      vm.dispose()
+    }
+  })
+}
