@@ -125,7 +125,7 @@ unsafe extern "C" fn fill_imported(
             at,
             value,
             len,
-        )
+        );
     }
 }
 

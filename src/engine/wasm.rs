@@ -100,7 +100,8 @@ enum Entry {
 }
 
 impl TableImage {
-    pub fn len(&self) -> u32 {
+    /// Of the table: how many entries it had.
+    pub fn table_len(&self) -> u32 {
         self.0.len
     }
 
@@ -312,7 +313,7 @@ impl Wasm {
         image: &TableImage,
         host: impl Fn(u32) -> Option<Func>,
     ) -> Vec<u32> {
-        (0..self.table_len().min(image.len()))
+        (0..self.table_len().min(image.table_len()))
             .filter(|index| self.table_get(*index) != self.in_image(image, *index, &host))
             .collect()
     }
@@ -325,7 +326,7 @@ impl Wasm {
         let set = &image.0.set;
         match set.binary_search_by_key(&index, |(at, _)| *at) {
             Ok(at) => self.func_of(&set[at].1, host),
-            Err(_) if index < image.len() => self.born_entry(index),
+            Err(_) if index < image.table_len() => self.born_entry(index),
             Err(_) => None,
         }
     }
@@ -342,7 +343,7 @@ impl Wasm {
         };
         let touched = std::mem::take(&mut table.touched);
         let same = Arc::ptr_eq(&table.image.0, &image.0);
-        let len = image.len();
+        let len = image.table_len();
         if same {
             for index in touched {
                 let entry = self.in_image(image, index, &host);

@@ -241,11 +241,11 @@ impl Image {
                 self.globals.len()
             ));
         }
-        if wasm.table_len() != self.table.len() {
+        if wasm.table_len() != self.table.table_len() {
             found.push(format!(
                 "the table has {} entries, had {}",
                 wasm.table_len(),
-                self.table.len()
+                self.table.table_len()
             ));
         }
         let differing = runtime.table_differences(&self.table).into_iter();

@@ -237,7 +237,7 @@ fn are_runs(runs: &[(usize, usize)], len: usize, pages: usize) -> bool {
         end = at.saturating_add(*size);
         fits && end <= len
     });
-    good && len % memory::WASM_PAGE == 0
+    good && len.is_multiple_of(memory::WASM_PAGE)
         && len as u64 <= 1 << 32
         && runs.iter().map(|(_, size)| size).sum::<usize>() == pages
 }

@@ -318,7 +318,7 @@ impl LinearMemory for SharedAdapter {
         // SAFETY: within the memory, which never shrinks. Other threads may be at the same bytes: no reference is made.
         unsafe {
             data.as_ptr()
-                .copy_to(self.shared.base().add(start), data.len())
+                .copy_to(self.shared.base().add(start), data.len());
         };
         Ok(())
     }

@@ -123,7 +123,7 @@ impl<'a> Around<'a> {
         match self {
             Self::Disk => {
                 let found = std::fs::metadata(path).ok()?;
-                found.is_file().then(|| found.len())
+                found.is_file().then_some(found.len())
             }
             Self::Given(beside) => Some(beside.0.get(&normal(path))?.len() as u64),
         }

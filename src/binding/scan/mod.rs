@@ -307,13 +307,15 @@ unsafe fn fetch(objects: &[usize], watched: &[Watched], at: usize) {
     if let Some(object) = objects.get(at + 16).and_then(|word| Word(*word).object()) {
         object.fetch();
     }
-    if watched.get(at + 6).is_some_and(|entry| entry.reaches_out()) {
-        if let Some(object) = objects.get(at + 6).and_then(|word| Word(*word).object()) {
-            // SAFETY: by the caller's promise; each object has so many words.
-            for field in unsafe { object.fields(PROPERTIES, 2) } {
-                if let Some(list) = Word(*field).object() {
-                    list.fetch();
-                }
+    if watched
+        .get(at + 6)
+        .is_some_and(watched::Watched::reaches_out)
+        && let Some(object) = objects.get(at + 6).and_then(|word| Word(*word).object())
+    {
+        // SAFETY: by the caller's promise; each object has so many words.
+        for field in unsafe { object.fields(PROPERTIES, 2) } {
+            if let Some(list) = Word(*field).object() {
+                list.fetch();
             }
         }
     }

@@ -122,12 +122,9 @@ pub fn promising_call(env: Env, a: &Arguments) -> Res<Value> {
     let stack = realm.calls_with.stack();
     // SAFETY: the function is of the realm's store, which ends its suspended calls before it goes; the slots are kept with the fiber.
     let fiber = unsafe { Fiber::new(stack, VMFuncRef(function).into(), slots.as_mut_ptr()) };
-    let fiber = match fiber {
-        Ok(fiber) => fiber,
-        Err(_) => {
-            let message = "the system refused memory for the stack of a call";
-            return Err(realm.raise(ErrorKind::StackOverflow, message));
-        }
+    let Ok(fiber) = fiber else {
+        let message = "the system refused memory for the stack of a call";
+        return Err(realm.raise(ErrorKind::StackOverflow, message));
     };
     let call = Call {
         fiber,

@@ -139,7 +139,7 @@ impl Image {
 
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
-        self.handles.items().len() * size_of::<Handle>() + self.inherited.len() * 32
+        std::mem::size_of_val(self.handles.items()) + self.inherited.len() * 32
     }
 }
 

@@ -115,7 +115,7 @@ impl Image {
 
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
-        self.texts + self.entries.items().len() * size_of::<Entry>()
+        self.texts + std::mem::size_of_val(self.entries.items())
     }
 }
 

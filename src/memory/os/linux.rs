@@ -181,9 +181,10 @@ pub fn own_pages(bytes: &[u8]) -> Option<(usize, usize)> {
 
 fn is_glibc() -> bool {
     static IS: OnceLock<bool> = OnceLock::new();
-    // SAFETY: a look-up by name among what the process has loaded.
     *IS.get_or_init(|| {
-        !unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"gnu_get_libc_version".as_ptr()) }.is_null()
+        // SAFETY: a look-up by name among what the process has loaded.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"gnu_get_libc_version".as_ptr()) };
+        !found.is_null()
     })
 }
 

@@ -629,7 +629,7 @@ impl<'t, 'a> Walker<'t, 'a> {
                     match (&declarator.init, looped) {
                         // What gives a constant its value is no assignment.
                         (Some(init), _) if how == How::Const => {
-                            self.declare(name, how, values::of(init))
+                            self.declare(name, how, values::of(init));
                         }
                         (None, Some(value)) if how == How::Const => self.declare(name, how, value),
                         (Some(init), _) => self.written(name, values::of(init)),
