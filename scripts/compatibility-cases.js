@@ -163,6 +163,18 @@ const CASES = {
   'stockfish.wasm': { file: 'stockfish.wasm/stockfish.js', options: { threads: 16, print () {}, printErr () {} }, noFetch: true, plain: (m) => m({ print () {}, printErr () {} }), job: (m) => chess((hear) => m.addMessageListener(hear), (line) => m.postMessage(line)) },
   'fairy-stockfish-nnue.wasm': { file: 'fairy-stockfish-nnue.wasm/stockfish.js', options: { threads: 40, print () {}, printErr () {} }, noFetch: true, plain: (m) => m({ print () {}, printErr () {} }), job: (m) => chess((hear) => m.addMessageListener(hear), (line) => m.postMessage(line)) },
   '@lichess-org/stockfish-web': { file: '@lichess-org/stockfish-web/fsf_14.js', options: { threads: 40, print () {}, printErr () {} }, plain: (m) => m.default({ print () {}, printErr () {} }), job: (m) => chess((hear) => { m.listen = hear }, (line) => m.uci(line)) },
+  // A stream of literals, and its end.
+  'lzo-wasm': {
+    file: 'lzo-wasm/lzo-wasm.js', options: {}, noFetch: true, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('lzo-wasm/lzo-wasm.wasm')) }),
+    job: (m) => {
+      const literals = text(1, 20)
+      const packed = Buffer.concat([Buffer.from([17 + literals.length]), literals, Buffer.from([0x11, 0, 0])])
+      const from = m._malloc(packed.length)
+      m.HEAPU8.set(packed, from)
+      const to = m.cwrap('decompress', 'number', ['number', 'number', 'number'])(from, packed.length, literals.length)
+      return Buffer.from(m.HEAPU8.slice(to, to + literals.length)).toString()
+    }
+  },
   // What Node servers use: pictures, compression, cryptography, databases, geometry, sound, languages.
   '@jsquash/avif': { file: '@jsquash/avif/encode.js', options: glue, start: (m, at) => m.init(new WebAssembly.Module(fs.readFileSync(at('@jsquash/avif/codec/enc/avif_enc.wasm')))), job: async (m, at, n) => new Uint8Array(await m.default(pixels(n), { speed: 9 })) },
   '@jsquash/oxipng': { file: '@jsquash/oxipng/codec/pkg/squoosh_oxipng.js', options: glue, start: (m, at) => m.default(fs.readFileSync(at('@jsquash/oxipng/codec/pkg/squoosh_oxipng_bg.wasm'))), job: (m, at, n) => m.optimise_raw(pixels(n).data, 16, 16, 2, false, false) },

@@ -3,6 +3,7 @@
 // Opens packages by the file that their users load, each with the options that it takes, and says whether they give what plain
 // Node gives, twice with a recycle between, and whether they ran in emvm at all:
 //   node scripts/compatibility-wrappers.js NODE_MODULES[,NODE_MODULES] [--only a,b] [--out RESULTS.json]
+// `--generations 3`: three times, with two recycles between.
 // Then the same with `rewind: true` over five generations with different work left behind in each.
 // `scripts/compatibility.js` makes the second table of docs/compatibility.md of the results.
 
@@ -65,7 +66,7 @@ async function one (name, mode) {
     let recycleMs
     for (let generation = 1; ; generation++) {
       values.push(plainData(await job(vm.exports, at, 1)))
-      if (generation === (rewind ? GENERATIONS : 2)) break
+      if (generation === (rewind ? GENERATIONS : Number(option('generations') ?? 2))) break
       // What each leaves behind is different.
       if (rewind) await job(vm.exports, at, 1 + generation)
       else await settled(100)
@@ -84,7 +85,7 @@ function inProcess (name, mode) {
   return new Promise((resolve) => {
     const flags = CASES[name].preload && mode === 'inside' ? ['--require', path.join(__dirname, '..', 'preload.js')] : []
     // The flags of this process are theirs: plain Node has JSPI by one, before Node 26.
-    const child = spawn(process.execPath, [...process.execArgv, ...flags, '--expose-gc', __filename, modules.join(), '--one', name, '--mode', mode], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...process.execArgv, ...flags, '--expose-gc', __filename, modules.join(), '--one', name, '--mode', mode, ...(option('generations') ? ['--generations', option('generations')] : [])], { stdio: ['ignore', 'pipe', 'pipe'] })
     let [out, err] = ['', '']
     child.stdout.on('data', (chunk) => { out += chunk })
     child.stderr.on('data', (chunk) => { err += chunk })

@@ -116,6 +116,17 @@ test('everything of a released namespace is stale', () => {
   space.release()
 })
 
+test('what is asked of the setter of a global, as of V8\'s', () => {
+  for (const W of [WebAssembly, createNamespace().WebAssembly]) {
+    const global = new W.Global({ value: 'i32', mutable: true }, 7)
+    const { set } = Object.getOwnPropertyDescriptor(W.Global.prototype, 'value')
+    assert.throws(() => set.call(global), TypeError)
+    assert.strictEqual(global.value, 7)
+    set.call(global, undefined)
+    assert.strictEqual(global.value, 0)
+  }
+})
+
 test('a namespace cannot be released from within', () => {
   const space = createNamespace()
   let seen

@@ -278,6 +278,12 @@ class Generation {
   // Whether what the file exports is a factory; undefined: to be found out.
   get factory () { return this.options.factory ?? (this.program.wrapped ? 'wrapped' : undefined) }
 
+  // Threads go on while their memory would be put back, and end only with the generation.
+  get refusalOfThreads () {
+    const what = this.namespace.sharesMemory ? 'its wasm has made a shared memory' : this.threads.hasWorkers ? 'it has started a thread that has not ended' : undefined
+    return what && new Refusal('shared-memory', what)
+  }
+
   get heapBytes () { return this.namespace.memoryBytes }
   get busy () { return this.namespace.depth > 0 }
 

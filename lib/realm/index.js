@@ -172,7 +172,7 @@ class GlueHost {
     if (heapBytes === -1 || rewinder.onStack) throw busy('recycle')
     if (heapBytes === -2) throw inFlight()
     this.outside.check(current)
-    const refusal = rewinder.rewind(point?.image) ?? this.tests.run(rewinder)
+    const refusal = current.refusalOfThreads ?? rewinder.rewind(point?.image) ?? this.tests.run(rewinder)
     if (refusal !== undefined) {
       this.#stopRewinding(refusal)
       if (point !== undefined) throw new UnsupportedError(`from: the checkpoint could not be put back: ${refusal}`)

@@ -47,6 +47,8 @@ class Threads {
   // What the module's JavaScript finds as globals.
   get globals () { return { Atomics: this.atomics.object, ...this.ports.channels } }
 
+  get hasWorkers () { return this.#workers.size > 0 }
+
   get live () { return this.#began ? native.threadsLive(this.id) : 0 }
 
   add (worker) { this.#workers.add(worker) }

@@ -43,6 +43,7 @@ module.exports = function defineGlobal (realm) {
       const address = this.#address
       const [, mutable] = native.globalType(realm.handle, address)
       if (!mutable) throw new TypeError('set WebAssembly.Global.value: Can\'t set the value of an immutable global.')
+      if (arguments.length === 0) throw new TypeError('set WebAssembly.Global.value: Argument 0 is required')
       native.globalSet(realm.handle, address, given)
     }
 

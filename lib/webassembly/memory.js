@@ -43,6 +43,7 @@ module.exports = function defineMemory (realm) {
       if (shared) {
         if (min * PAGE > realm.memoryMax) throw new RangeError(`${where}: could not allocate memory`)
         this.#shared = makeShared(min, max)
+        realm.sharesMemory = true
         this.#maximum = max
         return
       }
@@ -119,6 +120,7 @@ module.exports = function defineMemory (realm) {
       // A memory that another thread has sent: the one of these bytes, if there is one already.
       adopt = (shared, maximum) => {
         const address = share(realm, shared, maximum, false)
+        realm.sharesMemory = true
         return realm.object(address, () => {
           const memory = new Memory(wrap, address)
           memory.#shared = shared

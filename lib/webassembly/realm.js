@@ -39,6 +39,8 @@ class Realm {
     this.describeException = () => undefined
     // Set by promising.js: suspended calls have ended.
     this.onEnd = () => {}
+    // Whether it has had a shared memory.
+    this.sharesMemory = false
     // Told of traps and of calls that were stopped.
     this.faults = { told: undefined, interrupted: undefined }
     // The addon keeps nothing of these, so that a realm that nobody has is collected, whatever its functions refer to.
