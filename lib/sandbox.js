@@ -5,6 +5,7 @@ const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')
 const { checkCallOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./base/errors')
+const { nextTick } = require('./base/clock')
 const { makeCheckpoint, pointOf } = require('./base/checkpoint')
 const { regionsInFlight, withRoom } = require('./base/in-flight')
 const { Leases } = require('./leases')
@@ -195,7 +196,7 @@ class Sandbox {
 
   async #nextTurn (from) {
     const stillWanted = this.#wanted()
-    await new Promise((resolve) => process.nextTick(resolve))
+    await new Promise((resolve) => nextTick(resolve))
     stillWanted()
     return this.#replace(from)
   }

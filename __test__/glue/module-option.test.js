@@ -171,3 +171,20 @@ test('fake timers do not stop open', async (t) => {
     vm.dispose()
   }
 })
+
+// As jest does, whose fake timers keep what they stand for: before emvm is loaded, or after.
+for (const before of [false, true]) {
+  test(`a fake process.nextTick that was put there ${before ? 'before' : 'after'} emvm was loaded does not stop open`, async () => {
+    const fake = 'process.nextTick = Object.assign(() => {}, { clock: { _nextTick: process.nextTick } })'
+    const { stdout, stderr } = await runScript(`
+      ${before ? '' : fake};
+      (async () => {
+        const vm = await emvm.open(${JSON.stringify(fixture('capi-modularize.js'))}, { host: 'glue' })
+        await vm.isReady()
+        await vm.isReady()
+        console.log(vm.stats().recycles, process.nextTick.clock !== undefined)
+        vm.dispose()
+      })()`, { args: before ? ['--import', `data:text/javascript,${encodeURIComponent(fake)}`] : [], timeout: 20_000 })
+    assert.match(stdout, /^[2-9] true/, stdout + stderr)
+  })
+}

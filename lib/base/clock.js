@@ -11,7 +11,7 @@ function genuine (object, name) {
 }
 
 const [setTimeout, clearTimeout, setImmediate] = ['setTimeout', 'clearTimeout', 'setImmediate'].map((name) => genuine(timers, name))
-const hrtime = genuine(process, 'hrtime')
+const [hrtime, nextTick] = ['hrtime', 'nextTick'].map((name) => genuine(process, name))
 
 // Milliseconds since some time.
 function now () {
@@ -19,4 +19,4 @@ function now () {
   return seconds * 1e3 + nanos / 1e6
 }
 
-module.exports = { setTimeout, clearTimeout, setImmediate, now }
+module.exports = { setTimeout, clearTimeout, setImmediate, nextTick, now }
