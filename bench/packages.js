@@ -1,7 +1,7 @@
 'use strict'
 
 // Twenty packages from npm under requests: emvm with a fresh instance for each, plain Node that makes the module anew for
-// each, plain Node that keeps one. Time of a fresh instance, time of the job, and memory after all requests.
+// each, plain Node that keeps one; on the glue host also emvm with `rewind: true`. Time of a fresh instance, time of the job, and memory after all requests.
 //
 //   node bench/packages.js [--quick] [--packages NODE_MODULES] [--only a,b]
 //
@@ -18,6 +18,7 @@ const QUICK = process.argv.includes('--quick')
 const REQUESTS = QUICK ? 60 : 500
 const ROUNDS = QUICK ? 3 : 10
 const SIDES = ['emvm', 'recreate', 'keep']
+const REWOUND = 'rewound'
 const option = (name) => process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : undefined
 
 function installed () {
@@ -66,6 +67,10 @@ async function measure (folder, { name }) {
   const sides = Object.fromEntries(SIDES.map((side) => [side, { process: new Side(folder, name, side), made: [], done: [] }]))
   try {
     for (const side of Object.values(sides)) side.about = await side.process.started
+    if (sides.emvm.about.host === 'glue') {
+      const side = sides[REWOUND] = { process: new Side(folder, name, REWOUND), made: [], done: [] }
+      side.about = await side.process.started
+    }
     for (const { process } of Object.values(sides)) await process.ask('requests', 3)
     const answers = new Set()
     for (let round = 0; round < ROUNDS; round++) {
@@ -82,7 +87,7 @@ async function measure (folder, { name }) {
     return {
       host: sides.emvm.about.host,
       restedNs: median(made),
-      ...Object.fromEntries(SIDES.map((side) => {
+      ...Object.fromEntries(Object.keys(sides).map((side) => {
         const { made, done, rss } = sides[side]
         return [side, { freshNs: median(made), freshP99Ns: quantile(made, 0.99), jobNs: median(done), rss }]
       }))
@@ -103,8 +108,8 @@ async function main () {
     try {
       const measured = await measure(folder, about)
       results.push({ name, package: id, version, what, chatty, ...measured })
-      const { emvm, recreate, keep } = measured
-      console.log(`${name}: fresh ${duration(emvm.freshNs)} against ${duration(recreate.freshNs)}, job ${duration(emvm.jobNs)} against ${duration(keep.jobNs)}`)
+      const { emvm, rewound, recreate, keep } = measured
+      console.log(`${name}: fresh ${duration(emvm.freshNs)}${rewound ? `, rewound ${duration(rewound.freshNs)},` : ''} against ${duration(recreate.freshNs)}, job ${duration(emvm.jobNs)} against ${duration(keep.jobNs)}`)
     } catch (error) {
       console.error(`${name}: ${error.message}`)
       process.exitCode = 1
@@ -112,18 +117,19 @@ async function main () {
   }
   console.log()
   const request = (side) => side.freshNs + side.jobNs
-  printTable(['package', 'host', 'fresh: emvm', 'with a standby', 'made anew', 'job: emvm', 'made anew', 'kept', 'request: emvm / anew', 'memory: emvm', 'made anew', 'kept'],
-    results.map(({ name, host, restedNs, emvm, recreate, keep }) => [
-      name, host, duration(emvm.freshNs), duration(restedNs), duration(recreate.freshNs), duration(emvm.jobNs), duration(recreate.jobNs), duration(keep.jobNs),
-      ratio(request(emvm) / request(recreate)), bytes(emvm.rss), bytes(recreate.rss), bytes(keep.rss)
+  printTable(['package', 'host', 'fresh: emvm', 'with a standby', 'rewound', 'made anew', 'job: emvm', 'made anew', 'kept', 'request: emvm / anew', 'rewound / anew', 'memory: emvm', 'made anew', 'kept'],
+    results.map(({ name, host, restedNs, emvm, rewound, recreate, keep }) => [
+      name, host, duration(emvm.freshNs), duration(restedNs), rewound ? duration(rewound.freshNs) : '', duration(recreate.freshNs), duration(emvm.jobNs), duration(recreate.jobNs), duration(keep.jobNs),
+      ratio(request(emvm) / request(recreate)), rewound ? ratio(request(rewound) / request(recreate)) : '', bytes(emvm.rss), bytes(recreate.rss), bytes(keep.rss)
     ]))
   const summary = {
     requestOverAnew: geometricMean(results.map(({ emvm, recreate }) => request(emvm) / request(recreate))),
+    rewoundOverAnew: geometricMean(results.filter(({ rewound }) => rewound).map(({ rewound, recreate }) => request(rewound) / request(recreate))),
     requestOverKept: geometricMean(results.map(({ emvm, keep }) => request(emvm) / request(keep))),
     jobOverKept: geometricMean(results.map(({ emvm, keep }) => emvm.jobNs / keep.jobNs))
   }
   console.log(`A request (fresh instance and job), geometric means: ${ratio(summary.requestOverAnew)} of making the module anew, ` +
-    `${ratio(summary.requestOverKept)} of keeping one for ever. The job alone: ${ratio(summary.jobOverKept)} of V8's.\n`)
+    `${ratio(summary.requestOverKept)} of keeping one for ever. The job alone: ${ratio(summary.jobOverKept)} of V8's. With \`rewind: true\` on the glue host: ${ratio(summary.rewoundOverAnew)} of making it anew.\n`)
   if (only) return
   save('packages', { requests: REQUESTS, results, summary }, {
     packages: barChart({

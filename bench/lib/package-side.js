@@ -2,8 +2,9 @@
 
 // One side of `bench/packages.js`, in a process of its own: serves requests to one package and says how long they took.
 //
-//   node package-side.js FOLDER PACKAGE SIDE     SIDE: emvm, recreate, keep
+//   node package-side.js FOLDER PACKAGE SIDE     SIDE: emvm, rewound, recreate, keep
 //
+//   rewound    emvm with `rewind: true`
 //   recreate   plain Node, the module made anew for each request: the wasm compiled once (WebAssembly.Module), the glue's
 //              text compiled once, the factory called again; the most that can be had without touching the glue
 //   keep       plain Node, one module for all requests
@@ -18,9 +19,9 @@ const { PACKAGES, toolsOf } = require('./package-jobs')
 
 const QUIET = { print () {}, printErr () {} }
 
-async function emvm (file) {
+async function emvm (file, rewind) {
   const { open } = require('../..')
-  const sandbox = await open(file, QUIET)
+  const sandbox = await open(file, { ...QUIET, rewind })
   return { fresh: async () => [await sandbox.isReady()], host: sandbox.host }
 }
 
@@ -122,7 +123,7 @@ async function main () {
   const tools = await toolsOf(about, folder)
   const log = console.log
   console.log = console.warn = () => {}
-  const { fresh, host } = side === 'emvm' ? await emvm(file) : await plain(file, side === 'recreate')
+  const { fresh, host } = side === 'emvm' || side === 'rewound' ? await emvm(file, side === 'rewound') : await plain(file, side === 'recreate')
 
   async function requests (count) {
     const made = []
