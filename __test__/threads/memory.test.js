@@ -76,6 +76,11 @@ same('waits that do not wait, and waits that time out', (engine) => {
     () => exports.wait32(2, 0, 0n), () => exports.wait64(4, 0n, 0n), () => exports.notify(2, 1), () => exports.wait32(65536, 0, 0n), () => exports.notify(-4, 1))
 })
 
+// (memory 1) (func (export "f") (result i32) (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const 0)))
+const UNSHARED = Buffer.from('0061736d010000000105016000017f030201000503010001070501016600000a0e010c00410041004200fe0102000b', 'hex')
+
+same('a wait on a memory that is not shared traps', (engine) => outcomes(() => new engine.Instance(new engine.Module(UNSHARED)).exports.f()))
+
 // Runs in a worker over V8 alone: the other side of a wait.
 const beside = (memory, text) => new Worker(`
   const { workerData: buffer, parentPort } = require('node:worker_threads')

@@ -39,7 +39,8 @@ fn of_code(code: TrapCode) -> &'static str {
         TrapCode::UnreachableCodeReached => "unreachable",
         TrapCode::UncaughtException => "wasm exception",
         TrapCode::UninitializedExnRef => "dereferencing a null pointer",
-        TrapCode::HostInterrupt => "interrupted",
+        // wasmer ends a call so for one reason: a wait on a memory that is not shared.
+        TrapCode::HostInterrupt => "Atomics.wait cannot be called in this context",
         TrapCode::ReadonlyTableModified => "table is read-only",
         TrapCode::YieldOutsideAsyncContext => "suspended outside of an async call",
     }
