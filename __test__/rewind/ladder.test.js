@@ -4,7 +4,11 @@
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
+const { sharedModule } = require('../support/shared-wasm')
 const { openFile } = require('./support')
+
+// Turned over, so that the file has no wasm that `open` could see.
+const SHARED = JSON.stringify(Array.from(sharedModule({ initial: 1, maximum: 4 }), (byte) => byte ^ 255))
 
 // What stops the image from being taken: [step, what the message says, text, options].
 const AT_OPEN = [
@@ -23,7 +27,11 @@ const AT_OPEN = [
 const AT_RECYCLE = [
   ['restore', /frozen/, 'const o = { n: 0 }; exports.step = () => { const r = Object.isFrozen(o); Object.freeze(o); return r }'],
   ['self-test', /descriptor/, 'exports.o = { n: 0 }; exports.step = () => Object.getOwnPropertyDescriptor(exports.o, "n").writable', (module) => Object.defineProperty(module.o, 'n', { writable: false })],
-  ['shared-memory', /has made a shared memory/, 'exports.step = () => new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer.byteLength'],
+  ['shared-memory', /has made a shared memory/, `exports.step = () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true })
+    new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(${SHARED}, (byte) => byte ^ 255)), { env: { memory } })
+    return memory.buffer.byteLength
+  }`],
   ['shared-memory', /has started a thread/, 'const { Worker } = require("worker_threads"); let n = 0; exports.step = () => { new Worker("setInterval(() => {}, 1000)", { eval: true }); return n++ }'],
   ['growth', /more than 524288 objects/, 'class A { constructor () { this.n = 0 } } const kept = []; exports.step = () => { const n = kept.length; for (let i = 0; i < 600000; i++) kept.push(new A()); return n }']
 ]

@@ -125,7 +125,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     get instances () { return instance.count },
     // The memory of the instance made last.
     get memory () { return instance.memory },
-    // Whether a shared memory was made, or came from another thread.
+    // Whether wasm uses a shared memory, or one came from another thread.
     get sharesMemory () { return realm.sharesMemory },
     // Calls into wasm on the stack.
     get depth () { return native.realmDepth(realm.handle) },

@@ -43,7 +43,6 @@ module.exports = function defineMemory (realm) {
       if (shared) {
         if (min * PAGE > realm.memoryMax) throw new RangeError(`${where}: could not allocate memory`)
         this.#shared = makeShared(min, max)
-        realm.sharesMemory = true
         this.#maximum = max
         return
       }
@@ -78,6 +77,7 @@ module.exports = function defineMemory (realm) {
       this.#check()
       if (this.#address === undefined) {
         this.#address = share(realm, this.#shared, this.#maximum, this.#isOurs)
+        realm.sharesMemory = true
         if (!realm.objects.has(this.#address)) realm.objects.set(this.#address, this)
       }
       return this.#address

@@ -39,7 +39,7 @@ class Realm {
     this.describeException = () => undefined
     // Set by promising.js: suspended calls have ended.
     this.onEnd = () => {}
-    // Whether it has had a shared memory.
+    // Whether wasm has had a shared memory: one that it does not use is only a buffer.
     this.sharesMemory = false
     // Told of traps and of calls that were stopped.
     this.faults = { told: undefined, interrupted: undefined }
