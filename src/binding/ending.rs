@@ -6,16 +6,14 @@
 //! So the watchdog reads the flag itself. Where it lies is found out once per process, by raising and lowering it.
 
 use super::node_api::Env;
+use super::v8::{self, Isolate};
 use crate::instance::JsThread;
-use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-type Isolate = *mut c_void;
-
 /// Functions of V8's public interface that Node exports.
 struct V8 {
-    current: unsafe extern "C" fn() -> Isolate,
+    current: v8::Current,
     terminate: unsafe extern "C" fn(Isolate),
     cancel: unsafe extern "C" fn(Isolate),
     is_terminating: unsafe extern "C" fn(Isolate) -> bool,
@@ -27,38 +25,14 @@ impl V8 {
         // SAFETY: the names tell parameters and results, and the platform's C ABI is that of such functions of C++.
         let find = || unsafe {
             Some(V8 {
-                current: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> Isolate>(
-                    symbol(c"_ZN2v87Isolate10GetCurrentEv")?,
-                ),
-                terminate: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(Isolate)>(
-                    symbol(c"_ZN2v87Isolate18TerminateExecutionEv")?,
-                ),
-                cancel: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(Isolate)>(symbol(
-                    c"_ZN2v87Isolate24CancelTerminateExecutionEv",
-                )?),
-                is_terminating: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(Isolate) -> bool,
-                >(symbol(
-                    c"_ZN2v87Isolate22IsExecutionTerminatingEv",
-                )?),
+                current: v8::function(v8::CURRENT)?,
+                terminate: v8::function(c"_ZN2v87Isolate18TerminateExecutionEv")?,
+                cancel: v8::function(c"_ZN2v87Isolate24CancelTerminateExecutionEv")?,
+                is_terminating: v8::function(c"_ZN2v87Isolate22IsExecutionTerminatingEv")?,
             })
         };
         V8.get_or_init(find).as_ref()
     }
-}
-
-/// A function that Node exports.
-#[cfg(unix)]
-pub(super) fn symbol(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: a look-up by name among what the process has loaded.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!found.is_null()).then_some(found)
-}
-
-#[cfg(not(unix))]
-pub(super) fn symbol(_: &CStr) -> Option<*mut c_void> {
-    None
 }
 
 /// Where the flag is, from the beginning of an isolate.

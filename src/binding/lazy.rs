@@ -3,13 +3,12 @@
 //! V8 has them for its own objects: to JavaScript they are data properties from the start, whatever looks at them. Its public interface
 //! can define them and Node-API cannot, so this is V8's own. Where V8 does not export it, there are none.
 
-use super::ending::symbol;
 use super::node_api::{Env, Res, Scope, Value};
+use super::v8;
 use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 use std::cell::Cell;
-use std::ffi::c_void;
 use std::sync::OnceLock;
 
 /// `void (*)(v8::Local<v8::Name>, const v8::PropertyCallbackInfo<v8::Value>&)`: a `Local` is the address of a handle's slot, which is
@@ -30,9 +29,9 @@ type Define = unsafe extern "C" fn(
 
 #[derive(Clone, Copy)]
 struct V8 {
-    isolate: unsafe extern "C" fn() -> *mut c_void,
-    context: unsafe extern "C" fn(*mut c_void) -> usize,
-    throw: unsafe extern "C" fn(*mut c_void, sys::napi_value) -> usize,
+    isolate: v8::Current,
+    context: unsafe extern "C" fn(v8::Isolate) -> usize,
+    throw: unsafe extern "C" fn(v8::Isolate, sys::napi_value) -> usize,
     define: Define,
 }
 
@@ -42,22 +41,10 @@ impl V8 {
         // SAFETY: the names tell parameters and results; the C++ ABI passes and returns them as is written here.
         let find = || unsafe {
             Some(V8 {
-                isolate: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *mut c_void>(
-                    symbol(c"_ZN2v87Isolate10GetCurrentEv")?,
-                ),
-                context: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*mut c_void) -> usize,
-                >(symbol(c"_ZN2v87Isolate17GetCurrentContextEv")?),
-                throw: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*mut c_void, sys::napi_value) -> usize,
-                >(symbol(
-                    c"_ZN2v87Isolate14ThrowExceptionENS_5LocalINS_5ValueEEE",
-                )?),
-                define: std::mem::transmute::<*mut c_void, Define>(symbol(
-                    c"_ZN2v86Object19SetLazyDataPropertyENS_5LocalINS_7ContextEEENS1_INS_4NameEEEPFvS5_RKNS_20PropertyCallbackInfoINS_5ValueEEEENS1_IS7_EENS_17PropertyAttributeENS_14SideEffectTypeESF_",
-                )?),
+                isolate: v8::function(v8::CURRENT)?,
+                context: v8::function(c"_ZN2v87Isolate17GetCurrentContextEv")?,
+                throw: v8::function(c"_ZN2v87Isolate14ThrowExceptionENS_5LocalINS_5ValueEEE")?,
+                define: v8::function(c"_ZN2v86Object19SetLazyDataPropertyENS_5LocalINS_7ContextEEENS1_INS_4NameEEEPFvS5_RKNS_20PropertyCallbackInfoINS_5ValueEEEENS1_IS7_EENS_17PropertyAttributeENS_14SideEffectTypeESF_")?,
             })
         };
         V8.get_or_init(find).as_ref()

@@ -24,6 +24,7 @@ mod quiet;
 pub mod sandbox;
 mod scan;
 mod table;
+mod v8;
 pub mod webassembly;
 
 use std::collections::HashSet;

@@ -4,8 +4,8 @@
 //! makes such buffers over memory that is there already. V8 counts nothing where a buffer's memory is never freed with it, which
 //! its public interface can say and Node-API cannot: so this is V8's own. Where V8 does not export it, there is none.
 
-use super::ending::symbol;
 use super::node_api::{Env, Value};
+use super::v8;
 use napi::sys;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -87,9 +87,9 @@ impl Drop for Owners {
 }
 
 struct V8 {
-    isolate: unsafe extern "C" fn() -> *mut c_void,
+    isolate: v8::Current,
     store: unsafe extern "C" fn(*mut c_void, usize, Deleter, *mut c_void) -> Returned,
-    buffer: unsafe extern "C" fn(*mut c_void, *mut Shared) -> usize,
+    buffer: unsafe extern "C" fn(v8::Isolate, *mut Shared) -> usize,
     keeps: Deleter,
 }
 
@@ -99,24 +99,12 @@ impl V8 {
         // SAFETY: the names tell parameters and results; the C++ ABI passes and returns them as is written here.
         let find = || unsafe {
             Some(V8 {
-                isolate: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *mut c_void>(
-                    symbol(c"_ZN2v87Isolate10GetCurrentEv")?,
-                ),
-                store: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*mut c_void, usize, Deleter, *mut c_void) -> Returned,
-                >(symbol(
-                    c"_ZN2v811ArrayBuffer15NewBackingStoreEPvmPFvS1_mS1_ES1_",
-                )?),
-                buffer: std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*mut c_void, *mut Shared) -> usize,
-                >(symbol(
+                isolate: v8::function(v8::CURRENT)?,
+                store: v8::function(c"_ZN2v811ArrayBuffer15NewBackingStoreEPvmPFvS1_mS1_ES1_")?,
+                buffer: v8::function(
                     c"_ZN2v811ArrayBuffer3NewEPNS_7IsolateESt10shared_ptrINS_12BackingStoreEE",
-                )?),
-                keeps: std::mem::transmute::<*mut c_void, Deleter>(symbol(
-                    c"_ZN2v812BackingStore12EmptyDeleterEPvmS1_",
-                )?),
+                )?,
+                keeps: v8::function(c"_ZN2v812BackingStore12EmptyDeleterEPvmS1_")?,
             })
         };
         V8.get_or_init(find).as_ref()
@@ -195,21 +183,22 @@ fn make(env: Env, v8: &V8, base: *mut u8, len: usize) -> Option<(Value, Owners)>
 
 /// What a promise is fulfilled or rejected with; `None` while it is pending, or where V8 does not tell.
 pub fn promise_value(env: Env, promise: Value) -> Option<Value> {
-    static FIND: OnceLock<Option<[usize; 2]>> = OnceLock::new();
-    let find = || {
-        let names = [c"_ZN2v87Promise5StateEv", c"_ZN2v87Promise6ResultEv"];
-        let [state, result] = names.map(|name| symbol(name).map(|found| found as usize));
-        Some([state?, result?])
+    type State = unsafe extern "C" fn(sys::napi_value) -> i32;
+    type Result = unsafe extern "C" fn(sys::napi_value) -> sys::napi_value;
+    static FOUND: OnceLock<Option<(State, Result)>> = OnceLock::new();
+    // SAFETY: methods that take the address of a handle's slot, which is what a value is, and give a number and a handle.
+    let find = || unsafe {
+        Some((
+            v8::function(c"_ZN2v87Promise5StateEv")?,
+            v8::function(c"_ZN2v87Promise6ResultEv")?,
+        ))
     };
-    let [state, result] = (*FIND.get_or_init(find))?;
+    let (state, result) = (*FOUND.get_or_init(find))?;
     if !env.is_promise(promise) {
         return None;
     }
-    // SAFETY: methods of V8's that take the address of a handle's slot, which is what a value is, and give a number and a handle.
+    // SAFETY: the value is a promise.
     unsafe {
-        let state: unsafe extern "C" fn(sys::napi_value) -> i32 = std::mem::transmute(state);
-        let result: unsafe extern "C" fn(sys::napi_value) -> sys::napi_value =
-            std::mem::transmute(result);
         match state(promise.raw()) {
             1 | 2 => Value::from_raw(result(promise.raw())),
             _ => None,
