@@ -106,8 +106,11 @@ class Rewinder {
   // What files see in place of the language's own is not theirs.
   stopAt (overrides) {
     for (const value of Object.values(overrides)) {
-      this.stops.add(value)
-      if (typeof value === 'function' && value.prototype) this.stops.add(value.prototype)
+      for (const each of [value, typeof value === 'function' ? value.prototype : undefined]) {
+        if (each === undefined) continue
+        this.stops.add(each)
+        this.world.shadows.add(each)
+      }
     }
   }
 

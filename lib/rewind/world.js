@@ -25,11 +25,13 @@ class World {
     // Who is listened to, and with what; of a handler (`onmessage`), what was there before.
     this.heard = []
     this.host = hostObjects()
+    // What files see in place of some of them.
+    this.shadows = new Set()
   }
 
   // A property of an object, or any, is about to change.
   changes (object, key) {
-    if (!isObject(object) || !this.host.has(object)) return
+    if (!isObject(object) || !(this.host.has(object) || this.shadows.has(object))) return
     let before = this.found.get(object)
     if (before === undefined) this.found.set(object, before = { isWhole: false, properties: new Map() })
     const { properties } = before

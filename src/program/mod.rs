@@ -10,6 +10,7 @@ pub mod allocators;
 pub mod esm;
 pub mod glue;
 pub mod instrument;
+mod language;
 mod locate;
 mod outer;
 pub mod warm_up;

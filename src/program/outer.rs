@@ -4,6 +4,7 @@
 //! assigned. So each reference becomes a property that is read when it is used.
 
 use super::glue::parse::{Ast, contains};
+use super::language::NAMES;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{AssignmentTarget, Expression, IdentifierReference};
 use oxc_semantic::NodeId;
@@ -14,72 +15,6 @@ use std::collections::HashMap;
 
 /// The object whose properties are the globals as the realm has them.
 const GLOBALS: &str = "__emvm_global";
-
-/// Names of the language's own: taken as they are, unless the file assigns them.
-const LANGUAGE: [&str; 62] = [
-    "AggregateError",
-    "Array",
-    "ArrayBuffer",
-    "Atomics",
-    "BigInt",
-    "BigInt64Array",
-    "BigUint64Array",
-    "Boolean",
-    "DataView",
-    "Date",
-    "Error",
-    "EvalError",
-    "FinalizationRegistry",
-    "Float16Array",
-    "Float32Array",
-    "Float64Array",
-    "Function",
-    "Infinity",
-    "Int16Array",
-    "Int32Array",
-    "Int8Array",
-    "Intl",
-    "Iterator",
-    "JSON",
-    "Map",
-    "Math",
-    "NaN",
-    "Number",
-    "Object",
-    "Promise",
-    "Proxy",
-    "RangeError",
-    "ReferenceError",
-    "Reflect",
-    "RegExp",
-    "Set",
-    "SharedArrayBuffer",
-    "String",
-    "Symbol",
-    "SyntaxError",
-    "TypeError",
-    "URIError",
-    "Uint16Array",
-    "Uint32Array",
-    "Uint8Array",
-    "Uint8ClampedArray",
-    "WeakMap",
-    "WeakRef",
-    "WeakSet",
-    "decodeURI",
-    "decodeURIComponent",
-    "encodeURI",
-    "encodeURIComponent",
-    "escape",
-    "isFinite",
-    "isNaN",
-    "parseFloat",
-    "parseInt",
-    "unescape",
-    "undefined",
-    "globalThis",
-    "global",
-];
 
 /// Names that each file has of its own, whatever is assigned.
 const OWN: [&str; 9] = [
@@ -115,7 +50,8 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
     }
     let assigned = assigned(ast);
     let evil = evil(ast);
-    let language: FxHashSet<&str> = LANGUAGE.into_iter().collect();
+    // Taken as they are, unless the file assigns them.
+    let language: FxHashSet<&str> = NAMES.into_iter().collect();
     for (name, references) in scoping.root_unresolved_references() {
         let name = name.as_str();
         let own = OWN.contains(&name) && !(name == "Module" && ast.module && defines_module(ast));

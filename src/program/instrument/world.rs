@@ -2,62 +2,21 @@
 //! it assigns or deletes a property of one, and where it listens to one.
 
 use super::walker::Walker;
+use crate::program::language::NAMES;
 use oxc_ast::ast::*;
 use oxc_ast_visit::VisitJs;
 use oxc_span::GetSpan;
 
-/// Names under which a file finds them. A variable of its own may have such a name: the registry knows what it is given.
-const ROOTS: [&str; 53] = [
+/// Names under which a file finds them, beside those of the language. A variable of its own may have such a name: the registry knows
+/// what it is given.
+const ROOTS: [&str; 10] = [
     "__emvm",
     "__emvm_global",
-    "AggregateError",
-    "Array",
-    "ArrayBuffer",
-    "Atomics",
-    "BigInt",
-    "BigInt64Array",
-    "BigUint64Array",
-    "Boolean",
     "Buffer",
-    "DataView",
-    "Date",
-    "Error",
-    "EvalError",
     "Event",
     "EventTarget",
-    "Float32Array",
-    "Float64Array",
-    "Function",
-    "Int16Array",
-    "Int32Array",
-    "Int8Array",
-    "Intl",
-    "Iterator",
-    "JSON",
-    "Map",
-    "Math",
-    "Number",
-    "Object",
-    "Promise",
-    "RangeError",
-    "ReferenceError",
-    "Reflect",
-    "RegExp",
-    "Set",
-    "SharedArrayBuffer",
-    "String",
-    "Symbol",
-    "SyntaxError",
-    "TypeError",
-    "URIError",
     "URL",
-    "Uint16Array",
-    "Uint32Array",
-    "Uint8Array",
-    "Uint8ClampedArray",
     "console",
-    "global",
-    "globalThis",
     "performance",
     "process",
     "require",
@@ -89,7 +48,7 @@ impl<'a> Walker<'_, 'a> {
         match expression {
             Expression::Identifier(id) => {
                 let name = id.name.as_str();
-                ROOTS.contains(&name) || self.outside.contains(name)
+                ROOTS.contains(&name) || NAMES.contains(&name) || self.outside.contains(name)
             }
             Expression::StaticMemberExpression(member) => {
                 matches!(member.property.name.as_str(), "constructor" | "__proto__")
