@@ -60,6 +60,22 @@ test('an ES module, by URL, with its imports', async (t) => {
   await gives(write('main.js', MAIN("new Worker(require('node:url').pathToFileURL(path.join(__dirname, 'worker.mjs')), { workerData: { a: [1] } })")), { a: [1] })
 })
 
+test('a thread compiles what is translated first', async (t) => {
+  const { write } = glueFolder(t)
+  // (module (func try catch_all end))
+  const legacy = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 6, 0x40, 0x19, 0x0b, 0x0b]
+  write('worker.js', `
+    const { parentPort } = require('worker_threads')
+    WebAssembly.compile(Uint8Array.from(${JSON.stringify(legacy)})).then((module) => parentPort.postMessage(module instanceof WebAssembly.Module), (error) => parentPort.postMessage(error.message))`)
+  const file = write('main.js', `
+    const path = require('path')
+    const { Worker } = require('worker_threads')
+    exports.go = () => new Promise((resolve, reject) => new Worker(path.join(__dirname, 'worker.js')).once('message', resolve).once('error', reject))`)
+  const vm = await emvm.open(file, { host: 'glue', factory: false })
+  assert.strictEqual(await vm.exports.go(), true)
+  vm.dispose()
+})
+
 test('text', async (t) => {
   const { write } = glueFolder(t)
   await gives(write('main.js', MAIN(`new Worker(${JSON.stringify(WORKER)}, { eval: true })`)), undefined)

@@ -20,6 +20,8 @@ const { StoreImage } = require('../rewind/store')
 const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('./shape')
 
 const START_LIMIT = 60000
+// For threads, which are below this folder.
+const TOOLS = require.resolve('./tools')
 // At least so long, whatever the limit of calls is: making a pool of workers is the machine's time.
 const LEAST = 1000
 const LEAST_THREADED = 10_000
@@ -55,6 +57,7 @@ class Generation {
       timeout: options.timeout,
       stack: options.stack,
       cache: options.cache,
+      tools: TOOLS,
       during: (promise) => this.surroundings.loop.wait(promise),
       call: (work) => this.#hear(work),
       failed: (error) => this.#failed(error)
@@ -258,7 +261,7 @@ class Generation {
     try {
       return await Promise.race([work, this.failures.ofStart])
     } catch (cause) {
-      if (cause instanceof StartError || (cause && typeof cause.code === 'string' && cause.code.startsWith('EMVM_ERR'))) throw cause
+      if (cause instanceof StartError || isFault(cause)) throw cause
       const message = cause && cause.message !== undefined ? cause.message : String(cause)
       if (isForbidden(cause)) {
         throw new UnsupportedError(

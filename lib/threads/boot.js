@@ -8,6 +8,7 @@ const module_ = require('node:module')
 const { createNamespace } = require('../webassembly')
 const native = require('../webassembly/native')
 const { knowGuarded } = require('../webassembly/shared')
+const { evaluateWith } = require('../webassembly/translator')
 const { incoming } = require('./messages')
 const { stoppable } = require('./atomics')
 const { carry, channels, receiver } = require('./ports')
@@ -17,7 +18,8 @@ const { workerClass } = require('./worker')
 
 const { workerData: { emvm: { opened, guarded, ...settings }, theirs } } = threads
 knowGuarded(guarded)
-const { id, memoryMax, timeout, stack, cache } = settings
+const { id, memoryMax, timeout, stack, cache, tools } = settings
+evaluateWith((file) => require(tools).evaluated(file))
 const namespace = createNamespace({ memoryMax, timeout, stack, cache, interruptId: id })
 namespace.joinThreads(id)
 stoppable(Atomics, namespace)

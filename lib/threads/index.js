@@ -17,11 +17,11 @@ class Threads {
   #began = false
 
   // `call(work)` runs what a thread told, as the generation's; `failed(error)` is told what ended one; `during(promise)`: the
-  // same while the generation lives.
-  constructor (namespace, { most, memoryMax, timeout, stack, cache, call, failed, during }) {
+  // same while the generation lives; `tools`: the file that evaluates tools of emvm's own.
+  constructor (namespace, { most, memoryMax, timeout, stack, cache, tools, call, failed, during }) {
     this.namespace = namespace
     this.id = load().newInterruptId()
-    this.settings = { id: this.id, most, memoryMax, timeout, stack, cache }
+    this.settings = { id: this.id, most, memoryMax, timeout, stack, cache, tools }
     this.atomics = new OwnAtomics(namespace, during)
     this.ports = new Ports(namespace)
     this.call = call
