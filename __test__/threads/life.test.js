@@ -13,6 +13,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const emvm = require('../..')
 const native = require('../../lib/webassembly/native')
 const { runScript } = require('../support/child')
+const { until } = require('../support/until')
 
 const FIXTURE = path.join(__dirname, '..', 'fixtures', 'pthreads.js')
 const quiet = { print () {}, printErr () {}, timeout: 60_000 }
@@ -20,14 +21,6 @@ const open = (options) => emvm.open(FIXTURE, { ...quiet, ...options })
 
 // What a detached thread of the fixture does, by the number that it is started with.
 const STATES = { spins: 1, 'waits for a condition': 2, sleeps: 5, 'takes all memory': 6, 'waits for ever': 8 }
-
-async function until (done, ms = 20_000) {
-  const end = performance.now() + ms
-  while (!done()) {
-    if (performance.now() > end) throw new Error('it did not come to that')
-    await sleep(1)
-  }
-}
 
 // Milliseconds until nothing of the process's threads has a shared memory.
 async function untilGone () {

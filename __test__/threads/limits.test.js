@@ -10,6 +10,7 @@ const diagnostics = require('node:diagnostics_channel')
 const { setTimeout: sleep } = require('node:timers/promises')
 const emvm = require('../..')
 const native = require('../../lib/webassembly/native')
+const { until } = require('../support/until')
 
 const fixture = (name) => path.join(__dirname, '..', 'fixtures', name)
 const quiet = { print () {}, printErr () {} }
@@ -17,14 +18,6 @@ const open = (options) => emvm.open(fixture('pthreads.js'), { ...quiet, ...optio
 
 // What a detached thread of the fixture does.
 const [SPINS, WAITS, SLEEPS, WAITS_FOR_EVER, NO_WAITS, WAITS_IN_JS] = [1, 2, 5, 8, 9, 11]
-
-async function until (done, ms = 20_000) {
-  const end = performance.now() + ms
-  while (!done()) {
-    if (performance.now() > end) throw new Error('it did not come to that')
-    await sleep(1)
-  }
-}
 
 // The error that calls end with, once one does.
 async function fault (vm) {

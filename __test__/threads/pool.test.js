@@ -9,20 +9,13 @@ const path = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { Pool } = require('../..')
 const native = require('../../lib/webassembly/native')
+const { until } = require('../support/until')
 
 const FIXTURE = path.join(__dirname, '..', 'fixtures', 'pthreads.js')
 const LINUX = process.platform === 'linux'
 const [SPINS, TRAPS, WAITS_FOR_EVER] = [1, 3, 8]
 
 const threads = () => LINUX ? fs.readdirSync('/proc/self/task').length : 0
-
-async function until (done, ms = 20_000) {
-  const end = performance.now() + ms
-  while (!done()) {
-    if (performance.now() > end) throw new Error('it did not come to that')
-    await sleep(5)
-  }
-}
 
 // Waits until no thread of a module is left, and asserts that the process has no more threads than before.
 async function assertGone (before) {

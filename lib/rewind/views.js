@@ -25,11 +25,13 @@ function placesOf ({ records, scopes, references, weakly }, once = false) {
     all(constants)
   }
   if (!once) return places
-  for (const { map, at } of weakly) {
-    const value = map.get(at)
-    const known = places.get(value)
-    if (known === undefined) places.set(value, [{ map, at }])
-    else known.push({ map, at })
+  for (const [map, keys] of weakly) {
+    for (const at of keys) {
+      const value = map.get(at)
+      const known = places.get(value)
+      if (known === undefined) places.set(value, [{ map, at }])
+      else known.push({ map, at })
+    }
   }
   return places
 }

@@ -48,8 +48,8 @@ class Walk {
     this.values = values
     this.unknown = []
     this.weak = []
-    // What weak maps hold of that whose references are counted: { map, at }.
-    this.weakly = []
+    // By weak map, the keys of what it holds whose references are counted.
+    this.weakly = new Map()
     // Views of wasm memories, large buffers, and their buffers: how often each is referred to.
     this.memories = new Set(realm.store.buffers())
     this.references = new Map()
@@ -113,8 +113,9 @@ class Walk {
     const value = map.get(object)
     if (!isObject(value)) return
     if (!this.#isCounted(value)) return this.add(value, map, '<value>')
-    if (this.weakly.some((known) => known.map === map && known.at === object)) return
-    this.weakly.push({ map, at: object })
+    const keys = this.weakly.get(map) ?? new Set()
+    if (keys.has(object)) return
+    this.weakly.set(map, keys.add(object))
     this.add(value, map, '<value>')
   }
 

@@ -71,6 +71,7 @@ const receiver = (namespace, met = undefined) => (port) => {
 
 // The ports of a generation, in the thread that opens it: they end with it.
 class Ports {
+  #namespace
   #open = new Set()
   #isOver = false
 
@@ -79,8 +80,6 @@ class Ports {
     this.channels = channels(namespace, { opened: (port) => this.add(port), isOver: () => this.#isOver })
     this.receive = receiver(namespace, (port) => this.add(port))
   }
-
-  #namespace
 
   // One that was made here, or came with a message.
   add (port) {

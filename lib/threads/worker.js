@@ -15,7 +15,10 @@ const BOOT = path.join(__dirname, 'boot.js')
 // What Node's own `new Worker` makes of its first argument.
 function target (given, options) {
   if (options.eval) return { text: `${given}` }
-  if (given instanceof URL || Object.prototype.toString.call(given) === '[object URL]') return { 'file:': (url) => ({ file: fileURLToPath(url) }), 'data:': ({ href }) => ({ url: href }) }[given.protocol]?.(given)
+  if (given instanceof URL || Object.prototype.toString.call(given) === '[object URL]') {
+    if (given.protocol === 'file:') return { file: fileURLToPath(given) }
+    return given.protocol === 'data:' ? { url: given.href } : undefined
+  }
   if (typeof given === 'string' && given.startsWith('data:')) return { url: given }
   if (typeof given === 'string' && (path.isAbsolute(given) || /^\.\.?[\\/]/.test(given))) return { file: path.resolve(given) }
   // Node says what is wrong with anything else.

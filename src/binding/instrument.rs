@@ -2,8 +2,8 @@
 
 use crate::program::ReadError;
 use crate::program::instrument::{self, Column, Kept, Kind, Options};
+use napi::JsString;
 use napi::bindgen_prelude::*;
-use napi::{JsString, Task};
 use napi_derive::napi;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -109,34 +109,6 @@ fn text_of(text: JsString<'_>) -> Result<String> {
 pub fn instrument(text: JsString<'_>, options: InstrumentOptions) -> Result<InstrumentedText> {
     let options = options.options()?;
     run(&text_of(text)?, &options).map(InstrumentedText::from)
-}
-
-pub struct InstrumentTask {
-    text: String,
-    options: Options,
-}
-
-impl Task for InstrumentTask {
-    type Output = Arc<Kept>;
-    type JsValue = InstrumentedText;
-
-    fn compute(&mut self) -> Result<Self::Output> {
-        run(&self.text, &self.options)
-    }
-    fn resolve(&mut self, _: napi::Env, made: Self::Output) -> Result<Self::JsValue> {
-        Ok(made.into())
-    }
-}
-
-/// The same off the main thread.
-#[napi(ts_return_type = "Promise<InstrumentedText>", catch_unwind)]
-pub fn instrument_later(
-    text: JsString<'_>,
-    options: InstrumentOptions,
-) -> Result<AsyncTask<InstrumentTask>> {
-    let options = options.options()?;
-    let text = text_of(text)?;
-    Ok(AsyncTask::new(InstrumentTask { text, options }))
 }
 
 /// Keeps V8's code for an instrumented text, for other threads and other realms: `key` is that of the text.

@@ -3,17 +3,16 @@
 // `Function(...)` and its kin: their text is instrumented as a file's is. It sees global names only, and `$rw`.
 
 const KINDS = [
-  ['', Function],
-  ['async ', (async () => {}).constructor],
-  ['', function * () {}.constructor],
-  ['async ', async function * () {}.constructor]
+  ['function', Function],
+  ['async function', (async () => {}).constructor],
+  ['function *', function * () {}.constructor],
+  ['async function *', async function * () {}.constructor]
 ]
-const WAYS = ['function', 'function', 'function *', 'function *']
 const HIDES = /=>|\bfunction\b|\bclass\b|\beval\b|\bawait\b|\byield\b|\bthen\b|\bbind\b|\bconstructor\b|#/
 
 // Gives `Function`; the registry knows the others by those of the language.
 function functions (registry) {
-  const own = KINDS.map(([before, Real], at) => maker(`${before}${WAYS[at]}`, Real))
+  const own = KINDS.map(([head, Real]) => maker(head, Real))
   KINDS.forEach(([, Real], at) => registry.makers.set(Real, own[at]))
   return own[0]
 
