@@ -4,6 +4,8 @@
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
+const crypto = require('node:crypto')
+const { promisify } = require('node:util')
 const { openFile } = require('./support')
 
 const TEXT = `
@@ -140,5 +142,24 @@ test('a file with a Promise of its own', async () => {
   const file = await openFile('exports.mine = (Promise) => new Promise(() => {})', { rewind: true })
   class Other { constructor (f) { this.f = f } }
   assert.ok(file.vm.exports.mine(Other) instanceof Other)
+  file.close()
+})
+
+test('an image that is taken while requests of others are under way, which may have the memory', async () => {
+  // The views of the package are over the memory that its wasm has, whatever becomes of the one that requests may have.
+  const text = `
+    const memory = new WebAssembly.Memory({ initial: 300 })
+    let bytes = new Uint8Array(memory.buffer)
+    const kept = { part: new Uint32Array(memory.buffer, 64, 4) }
+    exports.step = () => { bytes[7]++; kept.part[1]++; const now = new Uint8Array(memory.buffer); return [now[7], now[68], bytes.length, kept.part.length] }`
+  const before = promisify(crypto.pbkdf2)('a', 'b', 3_000_000, 32, 'sha512')
+  const file = await openFile(text, { rewind: true })
+  for (let generation = 0; generation < 4; generation++) {
+    assert.deepEqual(file.vm.exports.step(), [1, 1, 300 * 65536, 4])
+    assert.deepEqual(file.vm.exports.step(), [2, 2, 300 * 65536, 4])
+    assert.equal(file.vm.stats().rewind, 'on')
+    await file.vm.isReady()
+    if (generation === 1) await before
+  }
   file.close()
 })

@@ -4,7 +4,6 @@
 
 const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, BufferRecord, PagedRecord, ChangedPages, comparatorOf } = require('./records')
 const { Scan } = require('./scan')
-const { Views } = require('./views')
 const { Unrestorable } = require('./steps')
 
 const NOTHING = /(?:)/
@@ -13,9 +12,9 @@ const NOTHING = /(?:)/
 const WORTH_A_COMPARATOR = 4
 
 class Image {
-  // `walk` has run from `start`; `realm`: see `Rewinder`; `point`: of a moment after the start, what else there is then: `{ store,
+  // `walk` has run from `start`; `views`: of what it found; `realm`: see `Rewinder`; `point`: of a moment after the start, what else there is then: `{ store,
   // made, literals, weak, decoders, reflection, touched, timers }`.
-  constructor (realm, start, walk, point) {
+  constructor (realm, start, walk, views, point) {
     this.realm = realm
     this.point = point
     this.values = walk.values
@@ -35,7 +34,7 @@ class Image {
     this.byObject = undefined
     const buffers = [...walk.buffers.values()].map((record) => point === undefined && record instanceof BufferRecord ? PagedRecord.of(record) ?? record : record)
     for (const record of buffers) if (walk.image === undefined || !walk.image.buffers.includes(record)) this.bytes += record.bytes ?? record.size
-    this.views = new Views(realm.store.memories(), walk)
+    this.views = views
     this.#sort([...walk.records], buffers)
     this.scan = Scan.of([...this.shapes.flatMap(({ records }) => records), ...this.bare, ...this.arrays, ...this.extras], this.views.views.flatMap(({ slots }) => slots))
     if (this.scan !== undefined) this.scan.seen = this.seen

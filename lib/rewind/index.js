@@ -8,6 +8,7 @@ const { types } = require('node:util')
 const { Registry } = require('./registry')
 const { Requests } = require('./requests')
 const { Image } = require('./image')
+const { Views } = require('./views')
 const { moveLarge } = require('./vault')
 const { nobodys } = require('../surroundings/failures')
 const { Stale, staleError, staleWork } = require('./stale')
@@ -160,11 +161,12 @@ class Rewinder {
     const refusal = this.#refusal(requests, walk)
     if (refusal !== undefined) return refusal
     this.movedBytes = moveLarge(walk, this.store)
+    // Of the buffers that the walk saw: what requests under way may have stays theirs, and the memory moves.
+    const views = new Views(this.store.memories(), walk)
+    if (views.unset !== undefined) return new Refusal('memory-view', 'a view of the wasm memory', walk.path(views.unset))
     const unfit = this.store.take()
     if (unfit !== undefined) return new Refusal('wasm', unfit)
-    const image = new Image(this, start, walk)
-    const { unset } = image.views
-    if (unset !== undefined) return new Refusal('memory-view', 'a view of the wasm memory', walk.path(unset))
+    const image = new Image(this, start, walk, views)
     registry.seal()
     loop.seal()
     this.next()
@@ -187,6 +189,8 @@ class Rewinder {
     walk.run()
     const refusal = store.full === undefined ? walk.refusals[0] : new Refusal('growth', store.full)
     if (refusal !== undefined) throw new UnsupportedError(`checkpoint(): what the package's JavaScript is now cannot be kept: ${refusal}`)
+    const views = new Views(store.memories(), walk)
+    if (views.unset !== undefined) throw new UnsupportedError(`checkpoint(): ${new Refusal('memory-view', 'a view of the wasm memory', walk.path(views.unset))}`)
     const point = {
       store: store.takePoint(),
       made: registry.made.alive().filter((object) => own.has(object)),
@@ -197,11 +201,7 @@ class Rewinder {
       touched: new Set(this.touched),
       timers: loop.save() ?? []
     }
-    const taken = new Image(this, { ...from, objects: [...objects, ...own] }, walk, point)
-    const { unset } = taken.views
-    if (unset === undefined) return new Point(this, taken)
-    store.drop(point.store)
-    throw new UnsupportedError(`checkpoint(): ${new Refusal('memory-view', 'a view of the wasm memory', walk.path(unset))}`)
+    return new Point(this, new Image(this, { ...from, objects: [...objects, ...own] }, walk, views, point))
   }
 
   #refusal (requests, walk) {
