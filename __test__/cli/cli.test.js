@@ -2,7 +2,7 @@
 
 const { test } = require('node:test')
 const assert = require('node:assert')
-const { spawnSync } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
@@ -68,6 +68,7 @@ for (const source of PACKAGES) {
     const { status, json, stderr } = emvm('bench', source, '--rounds', '5', '--json', '--svg', svg)
     assert.deepStrictEqual([status, stderr], [0, ''])
     assert.strictEqual(json.recycleMs.count, 5)
+    assert.ok(json.sustainedMs.count > 0 && json.sustainedMs.p50 > 0)
     const plot = fs.readFileSync(svg, 'utf8')
     for (let round = 1; round <= 5; round++) assert.match(plot, new RegExp(`<title>emvm, round ${round}: [\\d.]+ (us|ms|s)</title>`))
     assert.strictEqual(plot.includes('plain Node, round 8'), json.plain.freshMs !== undefined)
@@ -114,6 +115,31 @@ test('leaks points at the lines that forgot', (t) => {
   const places = new Set(json.blocks.map(({ place }) => place))
   for (const { place } of json.leaks) assert.ok(places.has(place), place)
   assert.strictEqual(json.bytes, json.blocks.reduce((sum, { bytes }) => sum + bytes, 0))
+})
+
+test('leaks reports on a server that a signal ends', { skip: process.platform === 'win32' }, async (t) => {
+  const script = path.join(folder(t), 'server.js')
+  fs.writeFileSync(script, `require('node:http').createServer().listen(0, async () => {
+    const { exports } = await require(${JSON.stringify(ROOT)}).open(${JSON.stringify(path.join(ROOT, '__test__', 'fixtures', 'leaky.js'))})
+    new exports.Basket()
+    console.error('listening')
+  })`)
+  const child = spawn(process.execPath, [path.join(ROOT, 'bin', 'emvm.js'), 'leaks', '--json', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [told, said] = ['', '']
+  child.stdout.on('data', (text) => { told += text })
+  child.stderr.on('data', (text) => {
+    if (!said.includes('listening') && (said += text).includes('listening')) child.kill('SIGINT')
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  assert.strictEqual(code, 0)
+  assert.deepStrictEqual(JSON.parse(told).leaks.map(({ className, count }) => [className, count]), [['Basket', 1]])
+})
+
+test('inspect names the files of a package that may be opened', () => {
+  const { status, stderr } = emvm('inspect', '@jsquash/jpeg')
+  assert.strictEqual(status, 1)
+  assert.match(stderr, /these may be opened:\n {2}codec\/dec\/mozjpeg_dec\.js\n {2}codec\/enc\/mozjpeg_enc\.js\n/)
+  assert.match(emvm('inspect', '__test__/fixtures').stderr, /is a folder[^]*these may be opened:\n {2}calls\.js\n/)
 })
 
 test('leaks points at the function and the line where C++ forgot', (t) => {

@@ -90,8 +90,11 @@ function cpu () {
 function features ({ cpuFeatures: names }) {
   const needed = process.arch === 'x64' ? ['SSE41', 'SSE42', 'POPCNT'] : []
   const missing = needed.filter((name) => !names.includes(name))
-  return { name: 'CPU features', status: missing.length > 0 ? 'warn' : 'ok', found: names.join(' ') || 'the usual', advice: missing.length > 0 ? `without ${missing.join(', ')} modules that use SIMD are slow or do not compile` : undefined }
+  return { name: 'CPU features', status: missing.length > 0 ? 'warn' : 'ok', found: names.map(featureName).join(' ') || 'the usual', advice: missing.length > 0 ? `without ${missing.map(featureName).join(', ')} modules that use SIMD are slow or do not compile` : undefined }
 }
+
+// As the makers of processors write them.
+const featureName = (name) => name.replace(/^SSE4([12])$/, 'SSE4.$1').replace(/^AVX512(F|DQ|VL|BW)$/, 'AVX-512$1')
 
 function cacheFolder (given) {
   const wanted = given || process.env.EMVM_CACHE_DIR

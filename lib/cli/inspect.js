@@ -1,6 +1,7 @@
 'use strict'
 
 const { inspect: look } = require('../..')
+const { candidates } = require('./candidates')
 const { json, lines, table, fields, bytes } = require('./output')
 
 const PAGE = 65536
@@ -24,7 +25,7 @@ function answers (imports) {
 }
 
 async function inspect (source, options) {
-  const found = await look(source, optionsOf(options))
+  const found = await look(source, optionsOf(options)).catch((error) => { throw suggesting(error, source) })
   if (options.json) {
     json(found)
     return 0
@@ -51,6 +52,14 @@ async function inspect (source, options) {
     ]),
     options.imports ? ['', table(['import', 'name', 'signature', 'answered by'], imports.map(({ module, field, name, signature, by }) => [`${module}.${field}`, name, signature, by]))] : [])
   return host === null ? 1 : 0
+}
+
+// With the files that can be opened instead.
+function suggesting (error, source) {
+  if (error.code !== 'EMVM_ERR_SOURCE') return error
+  const { folder, files } = candidates(source)
+  if (files.length > 0) error.message += `\nIn ${folder} these may be opened:\n${files.map((file) => `  ${file}`).join('\n')}`
+  return error
 }
 
 function rewindText (rewind) {

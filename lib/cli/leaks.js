@@ -33,8 +33,17 @@ function run (script, args, file) {
     const child = spawn(process.execPath, ['--require', path.join(__dirname, '..', 'leaks', 'hook.js'), script, ...args], {
       stdio: ['inherit', 2, 2], env: { ...process.env, EMVM_LEAKS_FILE: file }
     })
+    // Ctrl-C reaches both processes; the report comes when the script has ended.
+    const passOn = Object.entries({ SIGINT: !process.stdin.isTTY, SIGTERM: true, SIGHUP: true }).map(([signal, passes]) => {
+      const listener = () => { if (passes) child.kill(/** @type {NodeJS.Signals} */ (signal)) }
+      process.on(signal, listener)
+      return () => process.removeListener(signal, listener)
+    })
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code, signal }))
+    child.on('close', (code, signal) => {
+      for (const stop of passOn) stop()
+      resolve({ code, signal })
+    })
   })
 }
 

@@ -4,7 +4,7 @@
 // process ends.
 
 const fs = require('node:fs')
-const { threadId } = require('node:worker_threads')
+const { isMainThread, threadId } = require('node:worker_threads')
 
 const file = process.env.EMVM_LEAKS_FILE
 const sandboxes = new Map()
@@ -56,3 +56,12 @@ process.on('exit', () => {
   const result = [...sandboxes.values()].map(({ objects, blocks, generation, ...rest }) => ({ ...rest, objects: [...objects.values()], blocks: [...blocks.values()] }))
   fs.writeFileSync(`${file}.${threadId}`, JSON.stringify(result))
 })
+
+// A server ends by a signal. Where the script does not listen to it, nothing else would write anything down.
+if (isMainThread) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit()
+    })
+  }
+}
