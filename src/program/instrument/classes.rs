@@ -1,9 +1,10 @@
 //! Classes and object literals: private names, fields, and what methods refer to besides variables.
 
 use super::facts::What;
+use super::functions::Method;
 use super::register::Matter;
 use super::scope::{Boundary, How, THIS, value};
-use super::walker::{Method, Walker};
+use super::walker::Walker;
 use oxc_ast::ast::*;
 use oxc_ast_visit::VisitJs;
 use oxc_span::{GetSpan, Span};

@@ -71,12 +71,15 @@ mod calls;
 mod classes;
 mod edits;
 mod facts;
+mod functions;
 mod kept;
 mod register;
 mod scope;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod values;
+mod visit;
 mod walker;
 mod world;
 
