@@ -104,7 +104,7 @@ function cacheFolder (given) {
   return path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'emvm')
 }
 
-// As in src/engine/cache_room.rs.
+// As in src/engine/cache/room.rs.
 function cacheLimit () {
   const given = (process.env.EMVM_CACHE_MAX_MB || '').trim()
   return /^\+?\d+$/.test(given) ? Number(given) * 1024 * 1024 : 4 * GB

@@ -1,6 +1,6 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
-use super::{Cache, Code, refused};
+use super::{Cache, CacheEntry, Code, refused};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -80,17 +80,17 @@ const SMALL_BYTES: usize = 4096;
 #[derive(Default)]
 struct Registry {
     /// With how many bytes there are behind the key.
-    by_content: FxHashMap<[u8; 32], (usize, Weak<Compiled>)>,
+    by_content: FxHashMap<blake3::Hash, (usize, Weak<Compiled>)>,
     small: VecDeque<Arc<Compiled>>,
 }
 
 impl Registry {
-    fn get(&self, key: &[u8; 32]) -> Option<Arc<Compiled>> {
+    fn get(&self, key: &blake3::Hash) -> Option<Arc<Compiled>> {
         self.by_content
             .get(key)
             .and_then(|(_, module)| module.upgrade())
     }
-    fn insert(&mut self, key: [u8; 32], bytes: usize, compiled: &Arc<Compiled>) {
+    fn insert(&mut self, key: blake3::Hash, bytes: usize, compiled: &Arc<Compiled>) {
         if self.by_content.len() > 1024 {
             self.by_content
                 .retain(|_, (_, module)| module.strong_count() > 0);
@@ -112,7 +112,7 @@ pub fn known(bytes: &[u8]) -> Option<Arc<Compiled>> {
     if !REGISTRY.lock().by_content.values().any(of_length) {
         return None;
     }
-    let key = *Cache::key(&blake3::hash(bytes)).as_bytes();
+    let key = Cache::key(&blake3::hash(bytes));
     REGISTRY.lock().get(&key)
 }
 
@@ -128,8 +128,7 @@ pub fn compile_kept(
     original: &[u8],
     cache: Option<&Cache>,
 ) -> Result<Arc<Compiled>, CompileFailure> {
-    let digest = blake3::hash(original);
-    let key = *Cache::key(&digest).as_bytes();
+    let key = Cache::key(&blake3::hash(original));
     if let Some(known) = REGISTRY.lock().get(&key) {
         return Ok(known);
     }
@@ -157,30 +156,13 @@ pub fn compile_kept(
     if let Some(why) = refused::reason(bytes) {
         return Err(CompileFailure::Refused(why));
     }
-    // The same key as that of a program: the code is the same.
-    let kept = Cache::key(&digest);
-    let mut cached = cache.and_then(|cache| cache.load(&kept));
-    let mut claim = None;
-    if cached.is_none()
-        && let Some(cache) = cache
-    {
-        claim = cache.claim(&kept);
-        cached = cache.load(&kept);
-    }
-    let code = match cached {
-        Some(cached) => cached.code,
-        None => {
-            let code =
-                Code::compile(bytes, None).map_err(|error| classify(&error.to_string(), bytes))?;
-            if let Some(cache) = cache {
-                // Not being able to keep it costs the next process time, nothing else.
-                let _ = cache.store(&kept, &code, Cache::NOT_NOTED);
-            }
-            code
-        }
-    };
-    drop(claim);
-    let compiled = Arc::new(Compiled::of_code(code, original));
+    // Programs have the same key: the code is the same.
+    let obtained = CacheEntry::new(cache, key).obtain(|_| {
+        let code = Code::compile(bytes, None);
+        let code = code.map_err(|error| classify(&error.to_string(), bytes))?;
+        Ok((code, None))
+    })?;
+    let compiled = Arc::new(Compiled::of_code(obtained.code, original));
     let mut registry = REGISTRY.lock();
     registry.insert(key, original.len(), &compiled);
     if bytes.len() <= SMALL_BYTES {
@@ -194,7 +176,7 @@ pub fn compile_kept(
 
 /// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
 pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
-    let key = *Cache::key(&blake3::hash(bytes)).as_bytes();
+    let key = Cache::key(&blake3::hash(bytes));
     REGISTRY.lock().insert(key, bytes.len(), compiled);
 }
 

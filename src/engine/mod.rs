@@ -6,9 +6,6 @@ mod baseline;
 mod budget;
 mod bulk;
 mod cache;
-mod cache_ahead;
-mod cache_guard;
-mod cache_room;
 mod code;
 pub mod compiled;
 mod exceptions;
@@ -40,8 +37,7 @@ pub use allocations::{
     AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach,
 };
 pub use args::Args;
-pub use cache::{Cache, Cached, Claim, Claimed};
-pub use cache_guard::{WritableFolder, is_writable};
+pub use cache::{Cache, CacheEntry, WritableFolder, is_writable};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use compiled::Compiled;
 pub use host_function::HostFn;

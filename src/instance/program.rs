@@ -2,7 +2,7 @@
 
 use super::{Image, ImageKey, ImageSlot};
 use crate::emscripten::abi::Abi;
-use crate::engine::{Bodies, Cache, Choice, Claimed, Code, CompileError, Progress, Tier, Tiers};
+use crate::engine::{Bodies, Cache, CacheEntry, Choice, Code, CompileError, Progress, Tier, Tiers};
 use crate::program::allocators::Allocators;
 use crate::program::glue::Layout;
 use crate::program::{ReadError, Reading, wasm_code, wasm_facts};
@@ -123,84 +123,51 @@ impl Program {
             _ => Choice::of_environment(),
         };
         let cache = cache.filter(|_| choice != Choice::Baseline);
-        let mut cached = cache.and_then(|cache| cache.load(&key));
+        let mut entry = CacheEntry::new(cache, key);
+        let quick = match choice {
+            Choice::Baseline => true,
+            Choice::Optimised => false,
+            Choice::Auto => !how.settled && wasm.len() >= BASELINE_BYTES,
+        };
         let mut baseline = None;
-        let mut claimed = None;
-        if cached.is_none() {
-            let quick = match choice {
-                Choice::Baseline => true,
-                Choice::Optimised => false,
-                Choice::Auto => !how.settled && wasm.len() >= BASELINE_BYTES,
-            };
-            let ahead = || cache.map_or(Claimed::Nobodys, |cache| cache.try_claim(&key));
-            let early = quick.then(ahead);
+        if quick && !entry.find() {
             // A process that ended before the optimised code was there leaves its claim: such processes would never have it
             // if each began with other code.
-            let begun = matches!(early, Some(Claimed::Mine { left: true, .. }));
-            if matches!(early, Some(Claimed::Mine { .. })) {
-                cached = cache.and_then(|cache| cache.load(&key));
-            }
-            if quick && !begun && cached.is_none() {
+            let begun = entry.claim_now();
+            if !begun && !entry.find() {
                 wasm_code::check(wasm)?;
                 baseline = Code::compile_baseline(wasm, progress.clone());
             }
-            claimed = early;
-            if baseline.is_none()
-                && cached.is_none()
-                && let Some(cache) = cache
-            {
-                if !matches!(claimed, Some(Claimed::Mine { .. })) {
-                    claimed = cache
-                        .claim(&key)
-                        .map(|claim| Claimed::Mine { claim, left: false });
-                }
-                cached = cache.load(&key);
-            }
         }
-        let from_cache = cached.is_some();
-        let (tiers, notes) = match (cached, baseline) {
-            (Some(cached), _) if cached.notes == Cache::NOT_NOTED => {
-                let notes = restorable(&reading).err().unwrap_or_default();
-                if let Some(cache) = cache {
-                    let _ = cache.note(&key, &notes);
-                }
-                (settled(cached.code), notes)
+        // Reading all function bodies takes long, so what they say is kept beside the code.
+        let read_notes = || restorable(&reading).err().unwrap_or_default();
+        let (tiers, notes, from_cache) = match baseline {
+            Some(code) if choice == Choice::Baseline => (settled(code), read_notes(), false),
+            Some(code) => {
+                let notes = read_notes();
+                let wasm = Arc::clone(&reading.wasm);
+                let code = code.with_bodies(bodies.as_ref());
+                (improve(code, wasm, entry, notes.clone()), notes, false)
             }
-            (Some(cached), _) => (settled(cached.code), cached.notes),
-            (None, Some(code)) => {
-                let notes = restorable(&reading).err().unwrap_or_default();
-                let tiers = match choice {
-                    Choice::Baseline => settled(code),
-                    _ => {
-                        let (cache, claimed) = (cache.cloned(), claimed.take());
-                        improve(
-                            code.with_bodies(bodies.as_ref()),
-                            Arc::clone(&reading.wasm),
-                            key,
-                            cache,
-                            claimed,
-                            notes.clone(),
-                        )
+            None => {
+                let obtained = entry.obtain(|_| {
+                    wasm_code::check(wasm)?;
+                    let code = match how.watched {
+                        true => Code::compile_watched(wasm, &watch, progress)?,
+                        false => Code::compile(wasm, progress)?,
+                    };
+                    Ok::<_, OpenError>((code, Some(read_notes())))
+                })?;
+                let notes = obtained.notes.unwrap_or_else(|| {
+                    let notes = read_notes();
+                    if let Some(cache) = cache {
+                        let _ = cache.note(&key, &notes);
                     }
-                };
-                (tiers, notes)
-            }
-            (None, None) => {
-                wasm_code::check(wasm)?;
-                let code = match how.watched {
-                    true => Code::compile_watched(wasm, &watch, progress)?,
-                    false => Code::compile(wasm, progress)?,
-                };
-                // Reading all function bodies takes long, so what they say is kept beside the code.
-                let notes = restorable(&reading).err().unwrap_or_default();
-                if let Some(cache) = cache {
-                    // Not being able to keep it costs the next process time, nothing else.
-                    let _ = cache.store(&key, &code, &notes);
-                }
-                (settled(code), notes)
+                    notes
+                });
+                (settled(obtained.code), notes, obtained.from_cache)
             }
         };
-        drop(claimed);
         let restorable = if notes.is_empty() { Ok(()) } else { Err(notes) };
         let abi = Arc::new(reading.abi.clone());
         Ok(Self {
@@ -343,38 +310,19 @@ impl Program {
     }
 }
 
-/// Compiles what will take the place of baseline code, or takes it from the cache where another process compiles it. `claimed`: what
-/// became of asking for the claim.
-fn improve(
-    baseline: Code,
-    wasm: Arc<Vec<u8>>,
-    key: blake3::Hash,
-    cache: Option<Cache>,
-    claimed: Option<Claimed>,
-    notes: String,
-) -> Arc<Tiers> {
+/// Compiles what will take the place of baseline code, or takes it from the cache where another process compiles it.
+fn improve(baseline: Code, wasm: Arc<Vec<u8>>, entry: CacheEntry, notes: String) -> Arc<Tiers> {
     let bodies = baseline.bodies().cloned();
     Tiers::improving(baseline, move |wanted| {
-        let mut claimed = claimed;
-        if let (Some(cache), Some(Claimed::Others)) = (&cache, &claimed) {
-            claimed = cache
-                .claim(&key)
-                .map(|claim| Claimed::Mine { claim, left: false });
-            if let Some(cached) = cache.load(&key) {
-                return Some(cached.code.with_bodies(bodies.as_ref()));
-            }
-        }
-        // Where it is kept, it is worth finishing for the next process.
-        let kept = matches!(claimed, Some(Claimed::Mine { .. }));
-        let code = match kept {
-            true => Code::compile(&wasm, None),
-            false => Code::compile_while(&wasm, move || wanted.is_true()),
-        };
-        let code = code.ok()?;
-        if let Some(cache) = cache.filter(|_| kept) {
-            let _ = cache.store(&key, &code, &notes);
-        }
-        drop(claimed);
+        let obtained = entry.obtain(|kept| {
+            // Where it is kept, it is worth finishing for the next process.
+            let code = match kept {
+                true => Code::compile(&wasm, None),
+                false => Code::compile_while(&wasm, move || wanted.is_true()),
+            };
+            code.map(|code| (code, Some(notes)))
+        });
+        let code = obtained.ok()?.code;
         Some(code.with_bodies(bodies.as_ref()))
     })
 }

@@ -2,11 +2,20 @@
 //!
 //! A cached file is machine code that will be run, so nothing of it is used before its checksum matches, and its folder
 //! and file must belong to this user and be writable by nobody else. Files are written to the side and renamed: two
-//! processes that start at once each see nothing or a whole file. A folder that a module may write is none: see
-//! `cache_guard`.
+//! processes that start at once each see nothing or a whole file. A folder that a module may write is none: see `guard`.
 
-use super::cache_ahead::Ahead;
-use super::{Code, cache_guard, cache_room, fingerprint};
+mod ahead;
+mod entry;
+mod files;
+mod guard;
+mod room;
+
+pub use entry::CacheEntry;
+pub use guard::{WritableFolder, is_writable};
+
+use super::{Code, fingerprint};
+use ahead::Ahead;
+use files::{check_file, check_private, create_new, create_private, open_lock, open_regular};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -30,7 +39,7 @@ pub struct Cache {
 }
 
 /// Code from the cache, and what was noted beside it.
-pub struct Cached {
+struct Cached {
     pub code: Code,
     pub notes: String,
 }
@@ -74,9 +83,6 @@ impl Cache {
         }
     }
 
-    /// The notes of code whose function bodies nobody has looked at: the WebAssembly namespace needs to know nothing of them.
-    pub const NOT_NOTED: &'static str = "\u{1}";
-
     /// The key of a module, whose bytes have this hash: it holds all that decides what code they become.
     pub fn key(wasm: &blake3::Hash) -> blake3::Hash {
         Self::key_for(&[0], wasm)
@@ -103,7 +109,7 @@ impl Cache {
         self.folder.join(format!("{}.code", key.to_hex()))
     }
 
-    pub(super) fn hint_path(&self, source: &blake3::Hash) -> PathBuf {
+    fn hint_path(&self, source: &blake3::Hash) -> PathBuf {
         self.folder.join(format!("{}.hint", source.to_hex()))
     }
 
@@ -112,7 +118,7 @@ impl Cache {
     }
 
     /// The code under `key`. Files that are damaged, truncated, foreign or not ours alone are removed and count as absent.
-    pub fn load(&self, key: &blake3::Hash) -> Option<Cached> {
+    fn load(&self, key: &blake3::Hash) -> Option<Cached> {
         if let Some(cached) = self.ahead.as_ref().and_then(|ahead| ahead.take(key)) {
             return Some(cached);
         }
@@ -133,8 +139,8 @@ impl Cache {
 
     fn read(&self, key: &blake3::Hash) -> io::Result<Option<Cached>> {
         // A folder that is not ours alone is left as it is, whatever stands in it.
-        cache_guard::note_cache(&self.folder);
-        if cache_guard::is_writable(&self.folder) {
+        guard::note_cache(&self.folder);
+        if guard::is_writable(&self.folder) {
             return Ok(None);
         }
         match fs::metadata(&self.folder) {
@@ -167,13 +173,13 @@ impl Cache {
         // the checks above that nobody else could have written it. It is only ever replaced by renaming, so it cannot
         // change while it is mapped. The very file that was hashed is mapped, whatever has its name by now.
         let code = unsafe { Code::load(&code) }.map_err(|_| damaged())?;
-        cache_room::note_use(&seal);
+        room::note_use(&seal);
         Ok(Some(Cached { code, notes }))
     }
 
     /// The right to compile what `key` stands for: other processes wait for it, and find the code when they have it. It ends with the
     /// guard or with the process, however that ends; where it cannot be had, nobody waits.
-    pub fn claim(&self, key: &blake3::Hash) -> Option<Claim> {
+    fn claim(&self, key: &blake3::Hash) -> Option<Claim> {
         let patience = Instant::now() + WAIT;
         loop {
             match self.try_claim(key) {
@@ -186,13 +192,13 @@ impl Cache {
     }
 
     /// The same without waiting.
-    pub fn try_claim(&self, key: &blake3::Hash) -> Claimed {
+    fn try_claim(&self, key: &blake3::Hash) -> Claimed {
         self.claim_now(key).unwrap_or(Claimed::Nobodys)
     }
 
     fn claim_now(&self, key: &blake3::Hash) -> Option<Claimed> {
-        cache_guard::note_cache(&self.folder);
-        if cache_guard::is_writable(&self.folder) {
+        guard::note_cache(&self.folder);
+        if guard::is_writable(&self.folder) {
             return None;
         }
         create_private(&self.folder).ok()?;
@@ -224,9 +230,9 @@ impl Cache {
     }
 
     /// Keeps code under `key`. A failure is no error for the caller: the code is compiled again next time.
-    pub fn store(&self, key: &blake3::Hash, code: &Code, notes: &str) -> io::Result<()> {
-        cache_guard::note_cache(&self.folder);
-        if cache_guard::is_writable(&self.folder) {
+    fn store(&self, key: &blake3::Hash, code: &Code, notes: &str) -> io::Result<()> {
+        guard::note_cache(&self.folder);
+        if guard::is_writable(&self.folder) {
             return Err(io::Error::other("a module may write to the cache folder"));
         }
         let payload = code.save().map_err(io::Error::other)?;
@@ -241,12 +247,12 @@ impl Cache {
         self.replace(&self.code_path(key), &payload)?;
         self.replace(&self.seal_path(key), &seal)?;
         self.note_source(key);
-        cache_room::make_room(&self.folder, &key.to_hex(), cache_room::limit());
+        room::make_room(&self.folder, &key.to_hex(), room::limit());
         Ok(())
     }
 
     /// Writes to the side and renames.
-    pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut salt = [0u8; 8];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
         let aside = self
@@ -264,7 +270,7 @@ impl Cache {
 
 /// What became of asking for a claim.
 #[derive(Debug)]
-pub enum Claimed {
+enum Claimed {
     Mine {
         claim: Claim,
         /// A process that had it ended before the code was there.
@@ -278,7 +284,7 @@ pub enum Claimed {
 
 /// See [`Cache::claim`].
 #[derive(Debug)]
-pub struct Claim {
+struct Claim {
     file: File,
     path: PathBuf,
 }
@@ -297,115 +303,6 @@ fn seal_of(fixed: &[u8], notes: &[u8]) -> blake3::Hash {
     hasher.finalize()
 }
 
-#[cfg(unix)]
-mod private {
-    use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-    use std::io;
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-    use std::path::Path;
-
-    /// Opens without following a link in the last place.
-    pub fn open_regular(path: &Path) -> io::Result<File> {
-        let file = OpenOptions::new()
-            .read(true)
-            // A pipe in the file's place must not be waited for.
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
-            .open(path)?;
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            Err(io::ErrorKind::InvalidData.into())
-        }
-    }
-
-    pub fn open_lock(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
-            .open(path)
-    }
-
-    pub fn create_new(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-    }
-
-    pub fn create_private(folder: &Path) -> io::Result<()> {
-        if fs::metadata(folder).is_ok() {
-            return Ok(());
-        }
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)
-    }
-
-    /// The same of a file, which has no other name: who could write there is who may write here.
-    pub fn check_file(metadata: &Metadata) -> io::Result<()> {
-        check_private(metadata)?;
-        match metadata.nlink() {
-            1 => Ok(()),
-            _ => Err(io::ErrorKind::PermissionDenied.into()),
-        }
-    }
-
-    /// Belongs to this user, and nobody else may write to it.
-    pub fn check_private(metadata: &Metadata) -> io::Result<()> {
-        // SAFETY: geteuid has no preconditions and cannot fail.
-        let me = unsafe { libc::geteuid() };
-        if metadata.uid() == me && metadata.mode() & 0o022 == 0 {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::PermissionDenied.into())
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod private {
-    use std::fs::{self, File, Metadata, OpenOptions};
-    use std::io;
-    use std::path::Path;
-
-    pub fn open_regular(path: &Path) -> io::Result<File> {
-        if fs::symlink_metadata(path)?.is_file() {
-            File::open(path)
-        } else {
-            Err(io::ErrorKind::InvalidData.into())
-        }
-    }
-
-    pub fn open_lock(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-    }
-
-    pub fn create_new(path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(path)
-    }
-
-    pub fn create_private(folder: &Path) -> io::Result<()> {
-        fs::create_dir_all(folder)
-    }
-
-    pub fn check_file(metadata: &Metadata) -> io::Result<()> {
-        check_private(metadata)
-    }
-
-    /// The user's profile is private by its access lists.
-    pub fn check_private(_: &Metadata) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-pub(super) use private::open_regular;
-use private::{check_file, check_private, create_new, create_private, open_lock};
 #[cfg(test)]
 mod tests {
     use super::*;

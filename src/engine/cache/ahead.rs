@@ -3,7 +3,7 @@
 //! A file `SOURCE.hint` names the code that a source of this place and length led to. It is believed in nothing: the code is checked as
 //! ever, and what reading asks for is used only if it is that.
 
-use super::cache::{Cache, Cached, open_regular};
+use super::{Cache, Cached, open_regular};
 use blake3::Hash;
 use parking_lot::Mutex;
 use std::io::Read;
