@@ -20,6 +20,18 @@ test('modes and open flags of files', () => {
   for (const [name, value] of [...modes, ...flags]) assert.strictEqual(value, rust[name], name)
 })
 
+test('error numbers, of WASI and of Linux', () => {
+  const rust = new Map([...textOf('src', 'emscripten', 'fs', 'errno.rs').matchAll(/^ +(E\w+) (\d+) (\d+) "/gm)].map(([, name, ...numbers]) => [name, numbers.map(Number)]))
+  const object = /^const NUMBERS = \{([^]*?)^\}/m.exec(textOf('lib', 'facade', 'fs', 'index.js'))[1]
+  const lib = [...object.matchAll(/(E\w+): \[(\d+), (\d+)\]/g)].map(([, name, ...numbers]) => [name, numbers.map(Number)])
+  assert.ok(lib.length >= 9 && rust.size >= 50)
+  for (const [name, numbers] of lib) assert.deepStrictEqual(numbers, rust.get(name), name)
+  // Modules know an error by the number that their version of Emscripten gives it: no other table says which.
+  for (const file of fs.readdirSync(path.join(__dirname, '..', '..', 'lib', 'facade', 'fs'))) {
+    assert.doesNotMatch(textOf('lib', 'facade', 'fs', file), /\bE[A-Z]{2,} = \d/, file)
+  }
+})
+
 test('the environment that a program starts with', () => {
   const list = /let defaults = \[([^]*?)\];/.exec(textOf('src', 'emscripten', 'environment.rs'))[1]
   const rust = [...list.matchAll(/\("(\w+)", ([^)]+)\)/g)].map(([, name, value]) => [name, /^"/.test(value) ? JSON.parse(value) : undefined])

@@ -6,11 +6,9 @@ const nodeFs = require('node:fs')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 
-const EIO = 29
-const EAGAIN = 6
 const NEWLINE = 10
 
-function makeDevices ({ facade, out, err, ErrnoError }) {
+function makeDevices ({ facade, out, err, ErrnoError, numberOf }) {
   const { module, generations } = facade
   // By number.
   const copy = (map) => new Map(map)
@@ -30,7 +28,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     try {
       return run()
     } catch (error) {
-      return -(error instanceof ErrnoError && error.errno > 0 ? error.errno : EIO)
+      return -(error instanceof ErrnoError && error.errno > 0 ? error.errno : numberOf('EIO'))
     }
   }
 
@@ -38,7 +36,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
     const bytes = []
     while (bytes.length < length) {
       const byte = input()
-      if (byte === undefined && bytes.length === 0) return -EAGAIN
+      if (byte === undefined && bytes.length === 0) return -numberOf('EAGAIN')
       if (byte === null || byte === undefined) break
       bytes.push(byte)
     }
@@ -75,7 +73,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
       const { ops, input } = devices.value.get(id) || {}
       return guarded(() => {
         if (input) return readBytes(input, length)
-        if (!ops || !ops.read) return -EIO
+        if (!ops || !ops.read) return -numberOf('EIO')
         const buffer = new Uint8Array(length)
         return buffer.subarray(0, ops.read(streamOf(id), buffer, 0, length, position))
       })
@@ -87,7 +85,7 @@ function makeDevices ({ facade, out, err, ErrnoError }) {
           for (const byte of bytes) output(byte)
           return bytes.length
         }
-        return ops && ops.write ? ops.write(streamOf(id), bytes, 0, bytes.length, position) : -EIO
+        return ops && ops.write ? ops.write(streamOf(id), bytes, 0, bytes.length, position) : -numberOf('EIO')
       })
     },
     load (id) {

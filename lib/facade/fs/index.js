@@ -12,8 +12,19 @@ const { makeNative } = require('./native')
 const { makeNodes, statOf, dirname, basename, join } = require('./nodes')
 const { makeStreams } = require('./streams')
 
+// WASI's, and Linux's, which modules of Emscripten before 1.38.47 have.
 const NUMBERS = {
-  EACCES: [2, 13], EBADF: [8, 9], EBUSY: [10, 16], EINVAL: [28, 22], ENODEV: [43, 19], ENOENT: [44, 2], ENOMEM: [48, 12], ENOTDIR: [54, 20], ENOTTY: [59, 25]
+  EACCES: [2, 13],
+  EAGAIN: [6, 11],
+  EBADF: [8, 9],
+  EBUSY: [10, 16],
+  EINVAL: [28, 22],
+  EIO: [29, 5],
+  ENODEV: [43, 19],
+  ENOENT: [44, 2],
+  ENOMEM: [48, 12],
+  ENOTDIR: [54, 20],
+  ENOTTY: [59, 25]
 }
 
 class ErrnoError extends Error {
@@ -34,8 +45,10 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   const nodes = makeNodes(sandbox, generations)
   const { FSNode } = nodes
 
+  const numberOf = (code) => NUMBERS[code][facts.linuxErrno ? 1 : 0]
+
   function fail (code) {
-    const error = new ErrnoError(NUMBERS[code][facts.linuxErrno ? 1 : 0])
+    const error = new ErrnoError(numberOf(code))
     error.code = code
     throw error
   }
@@ -49,7 +62,7 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : given
   const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
   const nodeAt = (path) => new FSNode(path)
-  const devices = makeDevices({ facade, out, err, ErrnoError })
+  const devices = makeDevices({ facade, out, err, ErrnoError, numberOf })
   const streams = makeStreams({ sandbox, generations, nodes, strings, fail, pathOf })
   const mapping = makeMapping({ heap: facade.heap, nodes, streams: streams.api, fail, lateExport, hasExport })
   const mounts = makeMounts({ sandbox, generations, nodeAt, fail })
