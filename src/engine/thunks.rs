@@ -3,6 +3,10 @@
 //! wasmer's reverse trampolines have no unwind tables, so an exception cannot be thrown through them. A thunk is wasm:
 //! it calls the host function, which gives an exception back as one more result, and throws it with `throw_ref`.
 
+use wasm_encoder::{
+    CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
+    Module, TypeSection, ValType,
+};
 use wasmer_types::{FunctionType, Type};
 
 /// The type of the host function behind a thunk of type `ty`: an `exnref` follows the results, null when all is well.
@@ -13,146 +17,88 @@ pub fn host_type(ty: &FunctionType) -> FunctionType {
 
 /// A module that imports one host function for each of `types` and exports a thunk for each, in order, named by digits.
 pub fn assemble(types: &[FunctionType]) -> Vec<u8> {
-    let count = types.len() as u64;
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
-    let mut signatures = leb(2 * count);
-    for ty in types {
-        signature(&mut signatures, ty);
-        signature(&mut signatures, &host_type(ty));
-    }
-    section(&mut module, 1, &signatures);
-
-    let mut imports = leb(count);
-    for at in 0..count {
-        imports.extend([0, 0, 0]);
-        imports.extend(leb(2 * at + 1));
-    }
-    section(&mut module, 2, &imports);
-
-    let mut functions = leb(count);
-    for at in 0..count {
-        functions.extend(leb(2 * at));
-    }
-    section(&mut module, 3, &functions);
-
-    let mut exports = leb(count);
-    for at in 0..count {
-        let name = at.to_string();
-        exports.extend(leb(name.len() as u64));
-        exports.extend(name.as_bytes());
-        exports.push(0);
-        exports.extend(leb(count + at));
-    }
-    section(&mut module, 7, &exports);
-
-    let mut code = leb(count);
-    for (at, ty) in types.iter().enumerate() {
-        let params = ty.params().len() as u64;
-        // One local: the exception.
-        let mut body = vec![1, 1, EXNREF];
-        for param in 0..params {
-            body.push(0x20);
-            body.extend(leb(param));
-        }
-        body.push(0x10);
-        body.extend(leb(at as u64));
-        // local.tee exception; ref.is_null; br_if (return the results); local.get exception; throw_ref; end
-        body.push(0x22);
-        body.extend(leb(params));
-        body.extend([0xd1, 0x0d, 0, 0x20]);
-        body.extend(leb(params));
-        body.extend([0x0a, 0x0b]);
-        code.extend(leb(body.len() as u64));
-        code.extend(body);
-    }
-    section(&mut module, 10, &code);
-    module
+    let host_types: Vec<_> = types.iter().map(host_type).collect();
+    let exports = types.iter().zip(0..).map(|(ty, import)| {
+        let exception = ty.params().len() as u32;
+        let mut body = Function::new([(1, ValType::EXNREF)]);
+        call(&mut body, ty, import);
+        // Without an exception the results are on the stack, and what leaves the outermost block returns them.
+        body.instructions()
+            .local_tee(exception)
+            .ref_is_null()
+            .br_if(0)
+            .local_get(exception)
+            .throw_ref()
+            .end();
+        (ty, body)
+    });
+    module(&host_types, exports)
 }
 
 /// A module that imports one function for each of `types` and exports a function for each, in order, that calls it.
 pub fn forwarder(types: &[FunctionType]) -> Vec<u8> {
-    let count = types.len() as u64;
-    let mut module = importer(types);
-    let (mut functions, mut exports, mut code) = (leb(count), leb(count), leb(count));
-    for (at, ty) in (0..).zip(types) {
-        functions.extend(leb(at));
-        let name = at.to_string();
-        exports.extend(leb(name.len() as u64));
-        exports.extend(name.as_bytes());
-        exports.push(0);
-        exports.extend(leb(count + at));
-        let mut body = vec![0];
-        for param in 0..ty.params().len() as u64 {
-            body.push(0x20);
-            body.extend(leb(param));
-        }
-        body.push(0x10);
-        body.extend(leb(at));
-        body.push(0x0b);
-        code.extend(leb(body.len() as u64));
-        code.extend(body);
-    }
-    section(&mut module, 3, &functions);
-    section(&mut module, 7, &exports);
-    section(&mut module, 10, &code);
-    module
+    let exports = types.iter().zip(0..).map(|(ty, import)| {
+        let mut body = Function::new([]);
+        call(&mut body, ty, import);
+        body.instructions().end();
+        (ty, body)
+    });
+    module(types, exports)
 }
 
 /// A module that imports one host function for each of `types`, and does nothing: importing them makes them ready for a table.
 pub fn importer(types: &[FunctionType]) -> Vec<u8> {
-    let count = types.len() as u64;
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
-    let (mut signatures, mut imports) = (leb(count), leb(count));
-    for (at, ty) in types.iter().enumerate() {
-        signature(&mut signatures, ty);
-        imports.extend([0, 0, 0]);
-        imports.extend(leb(at as u64));
-    }
-    section(&mut module, 1, &signatures);
-    section(&mut module, 2, &imports);
-    module
+    module(types, [])
 }
 
-const EXNREF: u8 = 0x69;
-
-fn type_byte(ty: Type) -> u8 {
-    match ty {
-        Type::I32 => 0x7f,
-        Type::I64 => 0x7e,
-        Type::F32 => 0x7d,
-        Type::F64 => 0x7c,
-        Type::V128 => 0x7b,
-        Type::FuncRef => 0x70,
-        Type::ExternRef => 0x6f,
-        Type::ExceptionRef => EXNREF,
+/// Calls an import with all of the function's parameters.
+fn call(body: &mut Function, ty: &FunctionType, import: u32) {
+    for param in 0..ty.params().len() as u32 {
+        body.instructions().local_get(param);
     }
+    body.instructions().call(import);
 }
 
-fn signature(out: &mut Vec<u8>, ty: &FunctionType) {
-    out.push(0x60);
-    for types in [ty.params(), ty.results()] {
-        out.extend(leb(types.len() as u64));
-        out.extend(types.iter().map(|ty| type_byte(*ty)));
+/// A module of functions that it imports and of functions that it exports, named by digits.
+fn module<'a>(
+    imported: &[FunctionType],
+    exported: impl IntoIterator<Item = (&'a FunctionType, Function)>,
+) -> Vec<u8> {
+    let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
+    let (mut functions, mut exports) = (FunctionSection::new(), ExportSection::new());
+    let mut code = CodeSection::new();
+    for ty in imported {
+        imports.import("", "", EntityType::Function(types.len()));
+        signature(&mut types, ty);
     }
+    for (ty, body) in exported {
+        let at = functions.len();
+        functions.function(types.len());
+        signature(&mut types, ty);
+        exports.export(&at.to_string(), ExportKind::Func, imports.len() + at);
+        code.function(&body);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&imports);
+    if !functions.is_empty() {
+        module.section(&functions).section(&exports).section(&code);
+    }
+    module.finish()
 }
 
-fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) {
-    out.push(id);
-    out.extend(leb(content.len() as u64));
-    out.extend(content);
-}
-
-fn leb(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = (value & 0x7f) as u8;
-        value >>= 7;
-        if value == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
+fn signature(types: &mut TypeSection, ty: &FunctionType) {
+    let value_type = |ty: &Type| match ty {
+        Type::I32 => ValType::I32,
+        Type::I64 => ValType::I64,
+        Type::F32 => ValType::F32,
+        Type::F64 => ValType::F64,
+        Type::V128 => ValType::V128,
+        Type::FuncRef => ValType::FUNCREF,
+        Type::ExternRef => ValType::EXTERNREF,
+        Type::ExceptionRef => ValType::EXNREF,
+    };
+    let list = |types: &[Type]| types.iter().map(value_type).collect::<Vec<_>>();
+    types.ty().function(list(ty.params()), list(ty.results()));
 }
 
 #[cfg(test)]

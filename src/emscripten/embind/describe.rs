@@ -3,51 +3,28 @@
 use super::registry::*;
 use super::short;
 use crate::emscripten::abi::Abi;
-use std::fmt::Write;
+use serde_json::{Value, json};
 
 /// The whole registry as the facade needs it.
 ///
 /// Functions are named by their index; the facade gets the native functions in the same order.
+///
+/// - `tables`: `[name, argc, callable, argc, callable, ...]`.
+/// - `enums`: `[name, style, name, value, name, value, ...]`.
+/// - `symbols`: `[name, kind, index]`.
 pub fn describe(reg: &Registry, abi: &Abi) -> String {
-    let mut json = Json(String::with_capacity(1 << 16));
-    json.0.push('{');
-    let _ = write!(
-        json.0,
-        "\"checkCounts\":{},\"argsSuffix\":{},\"finalizers\":{},\"anonymous\":{},\"callables\":[",
-        abi.embind_counts, abi.embind_args_suffix, abi.finalizers, abi.anonymous_classes
-    );
-    json.list(&reg.callables, |json, callable| {
-        callable_json(json, reg, callable);
+    let tables = reg.tables.iter().map(|table| {
+        let entries = table.by_argc.iter();
+        let entries = entries.map(|(argc, callable)| json!([argc, callable]));
+        [json!([table.human])].into_iter().chain(entries)
     });
-    json.0.push_str("],\"records\":[");
-    json.list(&reg.records, |json, record| record_json(json, reg, record));
-    json.0.push_str("],\"tables\":[");
-    json.list(&reg.tables, |json, table| {
-        json.0.push('[');
-        json.text(&table.human);
-        for (argc, callable) in &table.by_argc {
-            let _ = write!(json.0, ",{argc},{callable}");
-        }
-        json.0.push(']');
+    let enums = reg.enums.iter().map(|entry| {
+        let values = entry.values.iter();
+        let values = values.map(|(name, value)| json!([name, value]));
+        let head = json!([entry.name, entry.style as u32]);
+        [head].into_iter().chain(values)
     });
-    json.0.push_str("],\"classes\":[");
-    json.list(&reg.classes, class_json);
-    json.0.push_str("],\"enums\":[");
-    json.list(&reg.enums, |json, entry| {
-        json.0.push('[');
-        json.text(&entry.name);
-        let _ = write!(json.0, ",{}", entry.style as u32);
-        for (name, value) in &entry.values {
-            json.0.push(',');
-            json.text(name);
-            let _ = write!(json.0, ",{value}");
-        }
-        json.0.push(']');
-    });
-    json.0.push_str("],\"symbols\":[");
-    json.list(&reg.public, |json, (name, public)| {
-        json.0.push('[');
-        json.text(name);
+    let symbols = reg.public.iter().map(|(name, public)| {
         let (kind, index) = match public {
             Public::Function { callable, .. } => ('f', callable),
             Public::Table(table) => ('t', table),
@@ -56,164 +33,112 @@ pub fn describe(reg: &Registry, abi: &Abi) -> String {
             Public::Enum(index) => ('e', index),
             Public::Constant(index) => ('k', index),
         };
-        let _ = write!(json.0, ",\"{kind}\",{index}]");
+        json!([name, kind, index])
     });
-    json.0.push_str("]}");
-    json.0
+    let callables = reg.callables.iter();
+    let records = reg.records.iter();
+    json!({
+        "checkCounts": abi.embind_counts,
+        "argsSuffix": abi.embind_args_suffix,
+        "finalizers": abi.finalizers,
+        "anonymous": abi.anonymous_classes,
+        "callables": list(callables.map(|callable| callable_json(reg, callable))),
+        "records": list(records.map(|record| record_json(reg, record))),
+        "tables": list(tables.map(flat)),
+        "classes": list(reg.classes.iter().map(class_json)),
+        "enums": list(enums.map(flat)),
+        "symbols": list(symbols),
+    })
+    .to_string()
+}
+
+fn list(items: impl Iterator<Item = Value>) -> Value {
+    Value::Array(items.collect())
+}
+
+/// One list of the items of many.
+fn flat(lists: impl IntoIterator<Item = Value>) -> Value {
+    let items = lists.into_iter().flat_map(|list| match list {
+        Value::Array(items) => items,
+        other => vec![other],
+    });
+    list(items)
 }
 
 /// `[human, role, argc, required, parameters, result]`. A parameter or result: `h` for class handles, a record's index for
 /// value objects taken apart, `e` for results that may be a handle or anything else, `v` for other values. Where all are
 /// numbers, parameters are `n` and the result is what [`short::kind`] says.
-fn callable_json(json: &mut Json, reg: &Registry, callable: &Callable) {
-    json.0.push('[');
-    json.text(&callable.human);
-    let role = callable.role as u32;
-    let _ = write!(json.0, ",{role},{},", callable.argc);
+fn callable_json(reg: &Registry, callable: &Callable) -> Value {
+    let (human, role, argc) = (&callable.human, callable.role as u32, callable.argc);
     let State::Bound(plan) = &callable.state else {
         // Calling throws before the arguments are looked at, and before they are counted.
-        json.0.push_str("-1,[");
-        json.list(0..callable.argc, |json, _| json.0.push_str("\"v\""));
-        json.0.push_str("],\"v\"]");
-        return;
+        return json!([human, role, argc, -1, vec!["v"; argc as usize], "v"]);
     };
-    let _ = write!(json.0, "{},[", plan.required);
     let record = |ty: TypeIdx| match reg.ty(ty).kind {
-        TypeKind::Record(record) => record.to_string(),
-        _ => "\"v\"".into(),
+        TypeKind::Record(record) => json!(record),
+        _ => json!("v"),
     };
-    json.list(plan.args.iter(), |json, param| match param.passing {
-        Passing::Number if plan.plain => json.0.push_str("\"n\""),
-        Passing::Value | Passing::Number => json.0.push_str("\"v\""),
-        Passing::Handle => json.0.push_str("\"h\""),
-        Passing::Leaves(_) => json.0.push_str(&record(param.ty)),
+    let parameters = plan.args.iter().map(|param| match param.passing {
+        Passing::Number if plan.plain => json!("n"),
+        Passing::Value | Passing::Number => json!("v"),
+        Passing::Handle => json!("h"),
+        Passing::Leaves(_) => record(param.ty),
     });
-    json.0.push_str("],");
     let handle =
         plan.result_wasm.is_some() && matches!(reg.ty(plan.result).kind, TypeKind::Pointer(_));
-    if let Some(kind) = short::kind(reg, plan).filter(|_| plan.plain) {
-        let _ = write!(json.0, "\"{kind}\"");
-    } else if callable.gives_val(reg) {
-        json.0.push_str("\"e\"");
-    } else if handle {
-        json.0.push_str("\"h\"");
-    } else if plan.leaves.is_some() {
-        json.0.push_str(&record(plan.result));
-    } else {
-        json.0.push_str("\"v\"");
-    }
-    json.0.push(']');
+    let result = match short::kind(reg, plan).filter(|_| plan.plain) {
+        Some(kind) => json!(kind),
+        None if callable.gives_val(reg) => json!("e"),
+        None if handle => json!("h"),
+        None if plan.leaves.is_some() => record(plan.result),
+        None => json!("v"),
+    };
+    json!([human, role, argc, plan.required, list(parameters), result])
 }
 
 /// `[isArray, name, leaf, name, leaf, ...]`; a leaf: `n` for numbers, `b` for booleans, a record's index. `null` for
 /// records that hold something else.
-fn record_json(json: &mut Json, reg: &Registry, record: &Record) {
+fn record_json(reg: &Registry, record: &Record) -> Value {
     if record.leaves.is_none() {
-        json.0.push_str("null");
-        return;
+        return Value::Null;
     }
-    let _ = write!(json.0, "[{}", u8::from(record.is_array));
-    for field in &record.fields {
-        json.0.push(',');
-        json.text(&field.name);
-        let _ = match reg.ty(field.get_type).kind {
-            TypeKind::Record(inner) => write!(json.0, ",{inner}"),
-            TypeKind::Bool { .. } => write!(json.0, ",\"b\""),
-            _ => write!(json.0, ",\"n\""),
+    let fields = record.fields.iter().map(|field| {
+        let leaf = match reg.ty(field.get_type).kind {
+            TypeKind::Record(inner) => json!(inner),
+            TypeKind::Bool { .. } => json!("b"),
+            _ => json!("n"),
         };
-    }
-    json.0.push(']');
+        json!([field.name, leaf])
+    });
+    flat([json!(u8::from(record.is_array))].into_iter().chain(fields))
 }
 
-fn class_json(json: &mut Json, class: &Class) {
-    json.0.push_str("{\"name\":");
-    json.text(&class.name);
-    let base = class.base.map_or(-1, i64::from);
-    let _ = write!(json.0, ",\"base\":{base},\"constructors\":");
-    match &class.constructors {
-        None => json.0.push_str("null"),
-        Some(constructors) => {
-            json.0.push('[');
-            json.list(constructors.iter(), |json, (argc, callable)| {
-                let _ = write!(json.0, "{argc},{callable}");
-            });
-            json.0.push(']');
-        }
-    }
-    for (key, members) in [("methods", &class.methods), ("statics", &class.statics)] {
-        let _ = write!(json.0, ",\"{key}\":[");
-        json.list(&members.names, |json, (name, member)| {
-            json.text(name);
-            let _ = match member {
-                Member::One { callable, .. } => write!(json.0, ",0,{callable}"),
-                Member::Table(table) => write!(json.0, ",1,{table}"),
-            };
-        });
-        json.0.push(']');
-    }
-    for (key, properties) in [
-        ("properties", &class.properties),
-        ("staticProperties", &class.static_properties),
-    ] {
-        let _ = write!(json.0, ",\"{key}\":[");
-        json.list(properties, |json, property| {
-            json.text(&property.name);
-            let setter = property.setter.map_or(-1, i64::from);
-            let _ = write!(json.0, ",{},{setter}", property.getter);
-        });
-        json.0.push(']');
-    }
-    json.0.push_str(",\"pureVirtual\":[");
-    json.list(&class.pure_virtual, |json, name| json.text(name));
-    json.0.push_str("],\"iterable\":");
-    match &class.iterable {
-        None => json.0.push_str("null"),
-        Some((size, get)) => {
-            json.0.push('[');
-            json.text(size);
-            json.0.push(',');
-            json.text(get);
-            json.0.push(']');
-        }
-    }
-    json.0.push('}');
-}
-
-struct Json(String);
-
-impl Json {
-    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
-        for (i, item) in items.into_iter().enumerate() {
-            if i != 0 {
-                self.0.push(',');
-            }
-            each(self, item);
-        }
-    }
-    fn text(&mut self, text: &str) {
-        self.0.push('"');
-        for c in text.chars() {
-            match c {
-                '"' => self.0.push_str("\\\""),
-                '\\' => self.0.push_str("\\\\"),
-                c if u32::from(c) < 0x20 => {
-                    let _ = write!(self.0, "\\u{:04x}", u32::from(c));
-                }
-                c => self.0.push(c),
-            }
-        }
-        self.0.push('"');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_escaped() {
-        let mut json = Json(String::new());
-        json.text("a\"b\\c\u{1}é");
-        assert_eq!(json.0, "\"a\\\"b\\\\c\\u0001é\"");
-    }
+/// Members follow each other in one list: `name, 0, callable` or `name, 1, table`; properties: `name, getter, setter`.
+fn class_json(class: &Class) -> Value {
+    let index = |optional: Option<u32>| optional.map_or(-1, i64::from);
+    let constructors = class.constructors.as_ref().map(|constructors| {
+        let each = constructors.iter();
+        flat(each.map(|(argc, callable)| json!([argc, callable])))
+    });
+    let members = |members: &Members| {
+        flat(members.names.iter().map(|(name, member)| match member {
+            Member::One { callable, .. } => json!([name, 0, callable]),
+            Member::Table(table) => json!([name, 1, table]),
+        }))
+    };
+    let properties = |properties: &[Property]| {
+        let each = properties.iter();
+        flat(each.map(|it| json!([it.name, it.getter, index(it.setter)])))
+    };
+    json!({
+        "name": class.name,
+        "base": index(class.base),
+        "constructors": constructors,
+        "methods": members(&class.methods),
+        "statics": members(&class.statics),
+        "properties": properties(&class.properties),
+        "staticProperties": properties(&class.static_properties),
+        "pureVirtual": class.pure_virtual,
+        "iterable": class.iterable,
+    })
 }
