@@ -13,7 +13,9 @@ const { PLATFORM, ROOT, install, missing, tool } = require('../support/installed
 
 const FIXTURES = path.join(__dirname, '..', 'fixtures')
 
-// Opens a module on both hosts, and says what came of it, and what of a pool.
+const OPENED = ['capi-O2.js', 'capi-O2.wasm', 'pthreads-new.js', 'pthreads-new.wasm']
+
+// Opens a module on both hosts, and says what came of it, of a module with threads, and of a pool.
 const WORK = `
   const found = []
   for (const host of ['native', 'glue']) {
@@ -21,6 +23,13 @@ const WORK = `
     await vm.isReady()
     found.push([vm.host, vm.generation, typeof vm.exports._malloc])
     vm.dispose()
+  }
+  try {
+    const vm = await open(source.replace('capi-O2', 'pthreads-new'), { cache: false, threads: 8 })
+    found.push(vm.exports._sum(3, 1000))
+    vm.dispose()
+  } catch (error) {
+    found.push(error.code + ' ' + error.message)
   }
   try {
     const pool = new Pool(source, { maxThreads: 1, open: { cache: false } })
@@ -46,13 +55,13 @@ async function main () {${WORK}
 }
 main()
 `
-const RIGHT = [['native', 2, 'function'], ['glue', 2, 'function'], 'function']
+const RIGHT = [['native', 2, 'function'], ['glue', 2, 'function'], 1501500, 'function']
 
 // A folder with the program, emvm beside it, and the module that it opens.
 function program (t, { binary = true } = {}) {
   const { folder, write } = scratch(t)
   install(folder, { binary })
-  for (const file of ['capi-O2.js', 'capi-O2.wasm']) fs.copyFileSync(path.join(FIXTURES, file), path.join(folder, file))
+  for (const file of OPENED) fs.copyFileSync(path.join(FIXTURES, file), path.join(folder, file))
   return { folder, write, cjs: write('main.cjs', COMMONJS), esm: write('main.mjs', ESM) }
 }
 
@@ -68,11 +77,17 @@ const result = (file) => JSON.parse(run(process.execPath, [file]))
 function alone (t, files) {
   const { folder } = scratch(t)
   for (const [name, from] of Object.entries(files)) fs.cpSync(from, path.join(folder, name), { recursive: true })
-  for (const file of ['capi-O2.js', 'capi-O2.wasm']) fs.copyFileSync(path.join(FIXTURES, file), path.join(folder, file))
+  for (const file of OPENED) fs.copyFileSync(path.join(FIXTURES, file), path.join(folder, file))
   return folder
 }
 
-const POOL = /^EMVM_ERR_UNSUPPORTED Pool starts threads from .* emvm was bundled\..*external: \['emvm'\]/
+const BUNDLED = /^EMVM_ERR_UNSUPPORTED .*(Pool|A module with threads) starts threads from .* emvm was bundled\..*external: \['emvm'\]/s
+
+// Both hosts run; what starts threads says what to do.
+function bundled ([native, glue, ...threads]) {
+  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
+  for (const given of threads) assert.match(given, BUNDLED)
+}
 
 const configurations = Object.fromEntries([...fs.readFileSync(path.join(ROOT, 'docs', 'places.md'), 'utf8')
   .matchAll(/```js\n\/\/ (\S+\.mjs)\n([^]*?)```/g)].map(([, name, text]) => [name, text]))
@@ -139,9 +154,7 @@ test('esbuild, everything in the bundle: both hosts run, Pool says what to do', 
   const { folder, cjs } = program(t)
   const outdir = path.join(folder, 'out')
   require(tool('esbuild')).buildSync({ entryPoints: [cjs], outdir, bundle: true, platform: 'node', loader: { '.node': 'copy' }, outExtension: { '.js': '.cjs' }, logLevel: 'silent' })
-  const [native, glue, pool] = result(path.join(alone(t, { '': outdir }), 'main.cjs'))
-  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
-  assert.match(pool, POOL)
+  bundled(result(path.join(alone(t, { '': outdir }), 'main.cjs')))
 })
 
 test('@vercel/ncc: the binary is found and copied', { skip: missing('@vercel/ncc') }, async (t) => {
@@ -154,9 +167,7 @@ test('@vercel/ncc: the binary is found and copied', { skip: missing('@vercel/ncc
     fs.mkdirSync(path.dirname(path.join(out, name)), { recursive: true })
     fs.writeFileSync(path.join(out, name), source)
   }
-  const [native, glue, pool] = result(path.join(alone(t, { '': out }), 'index.js'))
-  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
-  if (pool !== 'function') assert.match(pool, POOL)
+  bundled(result(path.join(alone(t, { '': out }), 'index.js')))
 })
 
 test('@vercel/nft, as Next.js traces: the files that it finds are enough, Pool included', { skip: missing('@vercel/nft') }, async (t) => {
@@ -180,7 +191,5 @@ test('bun build --compile: one file that has the binary inside', { skip: missing
   run(bun, ['build', '--compile', cjs, '--outfile', outfile], { cwd: folder })
   const out = alone(t, { program: outfile })
   fs.rmSync(folder, { recursive: true })
-  const [native, glue, pool] = JSON.parse(run(path.join(out, 'program'), [path.join(out, 'capi-O2.js')]))
-  assert.deepStrictEqual([native, glue], RIGHT.slice(0, 2))
-  assert.match(pool, POOL)
+  bundled(JSON.parse(run(path.join(out, 'program'), [path.join(out, 'capi-O2.js')])))
 })

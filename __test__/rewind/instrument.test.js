@@ -320,12 +320,12 @@ test('kinds: modules and scripts', async () => {
   assert.strictEqual(vm.runInContext(script.compile('1; let q = () => q').code, context), 1)
 })
 
-test('all of this project\'s own files and those it depends on parse afterwards', () => {
+test('all of this project\'s own files parse afterwards', () => {
   const root = path.join(__dirname, '..', '..')
   let checked = 0
   for (const folder of ['lib', '__test__', 'bench']) {
     for (const file of fs.readdirSync(path.join(root, folder), { recursive: true })) {
-      if (!/\.js$/.test(file)) continue
+      if (!/\.js$/.test(file) || file.includes('node_modules')) continue
       const text = fs.readFileSync(path.join(root, folder, file), 'utf8').replace(/^#!.*/, '')
       if (text.includes('$rw')) continue
       try { vm.compileFunction(text, ['exports', 'require', 'module', '__filename', '__dirname']) } catch { continue }

@@ -2,7 +2,6 @@
 
 // Sandboxes on worker threads: tasks queue here, piscina keeps the threads.
 
-const { existsSync } = require('node:fs')
 const path = require('node:path')
 const { EventEmitter } = require('node:events')
 const { performance } = require('node:perf_hooks')
@@ -12,6 +11,7 @@ const { openProgram } = require('../open')
 const { DisposedError, OptionError, QueueFullError, TimeoutError, UnsupportedError, WorkerError } = require('../base/errors')
 const { Control } = require('./control')
 const { noThread } = require('../base/binding')
+const { threadFile } = require('../base/thread-file')
 const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
 const { poolOptions, sourceFor } = require('./options')
@@ -21,9 +21,6 @@ const { Warm } = require('./warm')
 const INTERRUPT_MS = 5
 // From when a thread is asked for until the task begins: it loads, runs `setup`, opens the source.
 const START_LIMIT = 60_000
-
-// Where a program that Bun compiled has its files; their names are those of the machine that it was compiled on.
-const INSIDE = /[\\/](\$bunfs|~BUN)[\\/]/
 
 const now = () => performance.timeOrigin + performance.now()
 
@@ -87,10 +84,7 @@ class Pool extends EventEmitter {
     this.#options = options
     this.#source = sourceFor(source)
     const { Piscina } = require('piscina')
-    const filename = path.join(__dirname, 'worker.js')
-    if (!existsSync(filename) || INSIDE.test(/** @type {any} */ (globalThis).Bun?.main ?? '')) {
-      throw new UnsupportedError(`Pool starts threads from ${filename}, which does not exist: emvm was bundled. Leave it out of the bundle (external: ['emvm']), so that it is loaded from node_modules`)
-    }
+    const filename = threadFile(path.join(__dirname, 'worker.js'), 'Pool')
     if (options.minThreads > 0) this.#askForThread()
     this.#piscina = new Piscina({
       filename,

@@ -2,6 +2,7 @@
 
 // One generation of the glue host: a store of wasm objects, the surroundings, and the module the glue made in them.
 
+const path = require('node:path')
 const vm = require('node:vm')
 const { clearTimeout, now, setTimeout } = require('../base/clock')
 const { createNamespace } = require('../webassembly')
@@ -21,7 +22,7 @@ const { ReadyHook, hide, immediate, offered, settle, settleBeside } = require('.
 
 const START_LIMIT = 60000
 // For threads, which are below this folder.
-const TOOLS = require.resolve('./tools')
+const TOOLS = path.join(__dirname, 'tools.js')
 // At least so long, whatever the limit of calls is: making a pool of workers is the machine's time.
 const LEAST = 1000
 const LEAST_THREADED = 10_000

@@ -7,6 +7,7 @@ const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const native = require('../webassembly/native')
 const { OptionError } = require('../base/errors')
+const { threadFile } = require('../base/thread-file')
 const { isGuarded } = require('../webassembly/shared')
 const { incoming, outgoing } = require('./messages')
 
@@ -40,7 +41,7 @@ function workerClass (group, namespace, settings) {
       }
       if (!native.threadsEnter(settings.id, settings.most)) throw refused(group, settings)
       try {
-        super(BOOT, {
+        super(threadFile(BOOT, 'A module with threads'), {
           ...options,
           eval: false,
           workerData: { emvm: { ...settings, opened, guarded: isGuarded() }, theirs: outgoing(options.workerData, namespace) }

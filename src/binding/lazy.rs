@@ -65,13 +65,25 @@ impl V8 {
 }
 
 /// What V8 hands a getter is a row of words; older versions hand over where the row is.
-const WORDS: usize = 8;
+const WORDS: usize = 9;
+/// Newer versions have, where the data was, an object that has the data as one of its first fields.
+const FIELDS: usize = 4;
 
 /// Where the words of interest are: the data, with the place for the result before it and the object of the property behind it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Layout {
     is_behind: bool,
     data: usize,
+    field: Option<usize>,
+}
+
+/// A word of an object of V8's.
+///
+/// # Safety
+/// `object` is what V8 knows an object as that is alive, and the object has that many words.
+unsafe fn field_of(object: usize, field: usize) -> usize {
+    // SAFETY: by the caller's promise; what V8 knows an object as is its address and one.
+    unsafe { *((object - 1) as *const usize).add(field) }
 }
 
 impl Layout {
@@ -92,13 +104,46 @@ impl Layout {
     unsafe fn find(info: *const usize, data: usize, object: usize) -> Option<Self> {
         // SAFETY: the first word is there in any case. A row lies on the stack, as does what points to it.
         let is_behind = unsafe { (*info).abs_diff(info as usize) } < 1 << 16;
-        let layout = |data| Self { is_behind, data };
+        let layout = |data, field| Self {
+            is_behind,
+            data,
+            field,
+        };
         // SAFETY: a row has at least seven words, and above it are the frames of whoever called.
-        let word = |at: usize| unsafe { *layout(0).row(info).add(at) };
-        let is = |at: &usize| word(*at) == data && word(at + 1) == object;
-        let mut found = (1..WORDS - 1).filter(is);
-        let at = found.next()?;
-        found.next().is_none().then(|| layout(at))
+        let word = |at: usize| unsafe { *layout(0, None).row(info).add(at) };
+        let field = |at: usize| {
+            let held = word(at);
+            // SAFETY: a word before that of an object is V8's, and its last bits tell objects. None has fewer words.
+            let is = |field: &usize| held % 4 == 1 && unsafe { field_of(held, *field) } == data;
+            (1..=FIELDS).find(is)
+        };
+        let place = |at: usize| match word(at) == data {
+            true => Some(layout(at, None)),
+            false => Some(layout(at, Some(field(at)?))),
+        };
+        let mut found = (1..WORDS - 1)
+            .filter(|at| word(at + 1) == object)
+            .filter_map(place);
+        let only = found.next()?;
+        found.next().is_none().then_some(only)
+    }
+
+    /// The data of the getter that V8 gave `info`, in a handle.
+    ///
+    /// # Safety
+    /// `info` is what V8 gave a getter, and this its layout.
+    unsafe fn data_of(self, info: *const usize, env: Env) -> Option<Value> {
+        // SAFETY: by the caller's promise.
+        let slot = unsafe { self.row(info).add(self.data) };
+        let Some(field) = self.field else {
+            // The word itself is a handle's slot as long as the getter runs.
+            return Value::from_raw(slot.cast());
+        };
+        // A handle of this scope, whose slot is nobody else's: it is given what the field has.
+        let handle = env.number(0.0);
+        // SAFETY: the object is alive while its getter runs; nothing is allocated between reading the field and writing the slot.
+        unsafe { *handle.raw().cast::<usize>() = field_of(*slot, field) };
+        Some(handle)
     }
 
     fn get(env: Env, v8: &V8) -> Option<Self> {
@@ -177,9 +222,9 @@ unsafe extern "C" fn make(name: sys::napi_value, info: *const usize) {
     let scope = Scope::open(env);
     let made = env.guard(|| {
         let refused = super::node_api::Failed::Refused(sys::Status::napi_invalid_arg);
-        // SAFETY: V8 gave it; the data's word is a handle's slot as long as this runs.
-        let data = unsafe { layout.row(info).add(layout.data) };
-        let (resolve, name) = (Value::from_raw(data.cast()), Value::from_raw(name));
+        // SAFETY: V8 gave it, in this layout.
+        let resolve = unsafe { layout.data_of(info, env) };
+        let name = Value::from_raw(name);
         env.call(resolve.ok_or(refused)?, &[name.ok_or(refused)?])
     });
     // SAFETY: the row is V8's until this returns. What is thrown is thrown as V8's own getters do.
