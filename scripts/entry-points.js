@@ -103,17 +103,17 @@ function listedEntries () {
     throw new Error(`no function ${name}`)
   }
   for (const { text } of sources) {
-    for (const [, name, run] of text.matchAll(/Entry \{\s*name: "(\w+)",\s*run: ([\w:]+),/g)) {
+    for (const [, name, run] of text.matchAll(/Entry::new\(\s*"(\w+)",\s*([\w:]+),?\s*\)/g)) {
       const { file, text, at } = functionNamed(run.split('::').pop())
       const code = blank(text)
       entries.push({ name, of: 'webassembly', kind: 'function', from: 'JavaScript', gate: gateOf(bodyAfter(code, at)), panics: 'caught', at: `${relative(file)}:${lineAt(text, at)}` })
     }
   }
-  const embind = sources.find(({ file }) => relative(file) === 'src/binding/embind.rs')
+  const embind = sources.find(({ file }) => relative(file) === 'src/binding/embind/operations.rs')
   const start = embind.text.indexOf('const OPERATIONS')
   const list = embind.text.slice(start, closing(blank(embind.text), embind.text.indexOf('= [', start) + 2))
   for (const found of list.matchAll(/^ {4}\(\s*"(\w+)",/gm)) {
-    entries.push({ name: found[1], of: 'embind.operations', kind: 'function', from: 'JavaScript', gate: 'enter', panics: 'caught', at: `src/binding/embind.rs:${lineAt(embind.text, start + found.index)}` })
+    entries.push({ name: found[1], of: 'embind.operations', kind: 'function', from: 'JavaScript', gate: 'enter', panics: 'caught', at: `src/binding/embind/operations.rs:${lineAt(embind.text, start + found.index)}` })
   }
   return entries
 }

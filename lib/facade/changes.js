@@ -1,7 +1,7 @@
 'use strict'
 
 // What JavaScript of the module's own changes in a generation, and how it is undone at the end of it. Writes in that JavaScript
-// tell here before they happen (src/program/glue/fragments/writes.rs puts the calls in), so a generation without any costs
+// tell here before they happen (src/program/glue/fragments/writes puts the calls in), so a generation without any costs
 // nothing. Only what was there when the module had started counts, and is reachable from it: objects of the caller's, and those that
 // were made later, are left alone.
 

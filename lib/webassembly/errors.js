@@ -123,7 +123,7 @@ function interrupted (message) {
   return trap(new TimeoutError(message, { interrupted: true }))
 }
 
-// In the order of `ErrorKind` in src/binding/webassembly/realm.rs.
+// In the order of `ErrorKind` in src/binding/webassembly/realm.
 const kinds = [
   (message) => new LinkError(message),
   (message, frames) => trap(new RuntimeError(message), frames),

@@ -18,7 +18,13 @@ pub type Arguments = [Value; MOST];
 /// A native function of a list.
 pub struct Entry {
     pub name: &'static str,
-    pub run: fn(Env, &Arguments) -> Res<Value>,
+    run: fn(Env, &Arguments) -> Res<Value>,
+}
+
+impl Entry {
+    pub const fn new(name: &'static str, run: fn(Env, &Arguments) -> Res<Value>) -> Self {
+        Self { name, run }
+    }
 }
 
 /// The callback of all entries; its data says which.

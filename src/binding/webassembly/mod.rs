@@ -203,294 +203,78 @@ pub fn realm_differences(env: Env, a: &Arguments) -> Res<Value> {
 /// All of them, by name. Each is called by [`node_api`](crate::binding::node_api), which lets no panic and no failure through
 /// unseen; each gets at a realm's objects by `Realm::with` and `Realm::enter` only.
 static FUNCTIONS: &[Entry] = &[
-    Entry {
-        name: "realmCreate",
-        run: realm_create,
-    },
-    Entry {
-        name: "realmRelease",
-        run: realm_release,
-    },
-    Entry {
-        name: "realmCanLeave",
-        run: realm_can_leave,
-    },
-    Entry {
-        name: "realmLeave",
-        run: realm_leave,
-    },
-    Entry {
-        name: "realmIsLive",
-        run: realm_is_live,
-    },
-    Entry {
-        name: "realmDepth",
-        run: realm_depth,
-    },
-    Entry {
-        name: "realmCounters",
-        run: realm_counters,
-    },
-    Entry {
-        name: "realmInterrupt",
-        run: realm_interrupt,
-    },
-    Entry {
-        name: "realmFail",
-        run: realm_fail,
-    },
-    Entry {
-        name: "realmInterruptId",
-        run: realm_interrupt_id,
-    },
-    Entry {
-        name: "refusedGrowth",
-        run: refused_growth,
-    },
-    Entry {
-        name: "realmRecord",
-        run: realm_record,
-    },
-    Entry {
-        name: "realmRecorded",
-        run: realm_recorded,
-    },
-    Entry {
-        name: "promiseValue",
-        run: promise_value,
-    },
-    Entry {
-        name: "realmTakePoint",
-        run: realm_take_point,
-    },
-    Entry {
-        name: "realmKnowFunction",
-        run: realm_know_function,
-    },
-    Entry {
-        name: "realmTakeImage",
-        run: realm_take_image,
-    },
-    Entry {
-        name: "realmRewind",
-        run: realm_rewind,
-    },
-    Entry {
-        name: "realmDropImage",
-        run: realm_drop_image,
-    },
-    Entry {
-        name: "realmDifferences",
-        run: realm_differences,
-    },
-    Entry {
-        name: "memoryResidency",
-        run: objects::memory_residency,
-    },
-    Entry {
-        name: "moduleValidate",
-        run: module::module_validate,
-    },
-    Entry {
-        name: "moduleCompile",
-        run: module::module_compile,
-    },
-    Entry {
-        name: "moduleKnown",
-        run: module::module_known,
-    },
-    Entry {
-        name: "moduleCompileAsync",
-        run: module::module_compile_async,
-    },
-    Entry {
-        name: "moduleImports",
-        run: module::module_imports,
-    },
-    Entry {
-        name: "moduleExports",
-        run: module::module_exports,
-    },
-    Entry {
-        name: "moduleCustomSections",
-        run: module::module_custom_sections,
-    },
-    Entry {
-        name: "instantiate",
-        run: module::instantiate,
-    },
-    Entry {
-        name: "exportedFunction",
-        run: module::exported_function,
-    },
-    Entry {
-        name: "functionType",
-        run: module::function_type,
-    },
-    Entry {
-        name: "memoryNew",
-        run: objects::memory_new,
-    },
-    Entry {
-        name: "memoryBuffer",
-        run: objects::memory_buffer,
-    },
-    Entry {
-        name: "memoryGrow",
-        run: objects::memory_grow,
-    },
-    Entry {
-        name: "memoryLimits",
-        run: objects::memory_limits,
-    },
-    Entry {
-        name: "memoryDispose",
-        run: objects::memory_dispose,
-    },
-    Entry {
-        name: "memoryBytes",
-        run: objects::memory_bytes,
-    },
-    Entry {
-        name: "memoryShare",
-        run: shared::memory_share,
-    },
-    Entry {
-        name: "memoryGrowShared",
-        run: shared::memory_grow_shared,
-    },
-    Entry {
-        name: "memoryEndShared",
-        run: shared::memory_end_shared,
-    },
-    Entry {
-        name: "sharedMemories",
-        run: shared::shared_memories,
-    },
-    Entry {
-        name: "addressSpace",
-        run: shared::address_space,
-    },
-    Entry {
-        name: "threadsBegin",
-        run: threads::threads_begin,
-    },
-    Entry {
-        name: "threadsJoin",
-        run: threads::threads_join,
-    },
-    Entry {
-        name: "threadsAnswerTo",
-        run: threads::threads_answer_to,
-    },
-    Entry {
-        name: "realmWait",
-        run: shared::realm_wait,
-    },
-    Entry {
-        name: "threadsEnd",
-        run: threads::threads_end,
-    },
-    Entry {
-        name: "threadsEnter",
-        run: threads::threads_enter,
-    },
-    Entry {
-        name: "threadsLeave",
-        run: threads::threads_leave,
-    },
-    Entry {
-        name: "threadsLive",
-        run: threads::threads_live,
-    },
-    Entry {
-        name: "threadsFail",
-        run: threads::threads_fail,
-    },
-    Entry {
-        name: "threadsTakeFault",
-        run: threads::threads_take_fault,
-    },
-    Entry {
-        name: "threadsGroups",
-        run: threads::threads_groups,
-    },
-    Entry {
-        name: "moduleOwnMemories",
-        run: module::module_own_memories,
-    },
-    Entry {
-        name: "moduleSend",
-        run: threads::module_send,
-    },
-    Entry {
-        name: "moduleReceive",
-        run: threads::module_receive,
-    },
-    Entry {
-        name: "tableNew",
-        run: objects::table_new,
-    },
-    Entry {
-        name: "tableLength",
-        run: objects::table_length,
-    },
-    Entry {
-        name: "tableGet",
-        run: objects::table_get,
-    },
-    Entry {
-        name: "tableSet",
-        run: objects::table_set,
-    },
-    Entry {
-        name: "tableGrow",
-        run: objects::table_grow,
-    },
-    Entry {
-        name: "tableType",
-        run: objects::table_type,
-    },
-    Entry {
-        name: "globalNew",
-        run: objects::global_new,
-    },
-    Entry {
-        name: "globalGet",
-        run: objects::global_get,
-    },
-    Entry {
-        name: "globalSet",
-        run: objects::global_set,
-    },
-    Entry {
-        name: "globalType",
-        run: objects::global_type,
-    },
-    Entry {
-        name: "tagNew",
-        run: objects::tag_new,
-    },
-    Entry {
-        name: "tagType",
-        run: objects::tag_type,
-    },
-    Entry {
-        name: "jsTag",
-        run: objects::js_tag,
-    },
-    Entry {
-        name: "promisingCall",
-        run: suspending::promising_call,
-    },
-    Entry {
-        name: "promisingResume",
-        run: suspending::promising_resume,
-    },
-    Entry {
-        name: "convert",
-        run: objects::convert,
-    },
+    Entry::new("realmCreate", realm_create),
+    Entry::new("realmRelease", realm_release),
+    Entry::new("realmCanLeave", realm_can_leave),
+    Entry::new("realmLeave", realm_leave),
+    Entry::new("realmIsLive", realm_is_live),
+    Entry::new("realmDepth", realm_depth),
+    Entry::new("realmCounters", realm_counters),
+    Entry::new("realmInterrupt", realm_interrupt),
+    Entry::new("realmFail", realm_fail),
+    Entry::new("realmInterruptId", realm_interrupt_id),
+    Entry::new("refusedGrowth", refused_growth),
+    Entry::new("realmRecord", realm_record),
+    Entry::new("realmRecorded", realm_recorded),
+    Entry::new("promiseValue", promise_value),
+    Entry::new("realmTakePoint", realm_take_point),
+    Entry::new("realmKnowFunction", realm_know_function),
+    Entry::new("realmTakeImage", realm_take_image),
+    Entry::new("realmRewind", realm_rewind),
+    Entry::new("realmDropImage", realm_drop_image),
+    Entry::new("realmDifferences", realm_differences),
+    Entry::new("memoryResidency", objects::memory_residency),
+    Entry::new("moduleValidate", module::module_validate),
+    Entry::new("moduleCompile", module::module_compile),
+    Entry::new("moduleKnown", module::module_known),
+    Entry::new("moduleCompileAsync", module::module_compile_async),
+    Entry::new("moduleImports", module::module_imports),
+    Entry::new("moduleExports", module::module_exports),
+    Entry::new("moduleCustomSections", module::module_custom_sections),
+    Entry::new("instantiate", module::instantiate),
+    Entry::new("exportedFunction", module::exported_function),
+    Entry::new("functionType", module::function_type),
+    Entry::new("memoryNew", objects::memory_new),
+    Entry::new("memoryBuffer", objects::memory_buffer),
+    Entry::new("memoryGrow", objects::memory_grow),
+    Entry::new("memoryLimits", objects::memory_limits),
+    Entry::new("memoryDispose", objects::memory_dispose),
+    Entry::new("memoryBytes", objects::memory_bytes),
+    Entry::new("memoryShare", shared::memory_share),
+    Entry::new("memoryGrowShared", shared::memory_grow_shared),
+    Entry::new("memoryEndShared", shared::memory_end_shared),
+    Entry::new("sharedMemories", shared::shared_memories),
+    Entry::new("addressSpace", shared::address_space),
+    Entry::new("threadsBegin", threads::threads_begin),
+    Entry::new("threadsJoin", threads::threads_join),
+    Entry::new("threadsAnswerTo", threads::threads_answer_to),
+    Entry::new("realmWait", shared::realm_wait),
+    Entry::new("threadsEnd", threads::threads_end),
+    Entry::new("threadsEnter", threads::threads_enter),
+    Entry::new("threadsLeave", threads::threads_leave),
+    Entry::new("threadsLive", threads::threads_live),
+    Entry::new("threadsFail", threads::threads_fail),
+    Entry::new("threadsTakeFault", threads::threads_take_fault),
+    Entry::new("threadsGroups", threads::threads_groups),
+    Entry::new("moduleOwnMemories", module::module_own_memories),
+    Entry::new("moduleSend", threads::module_send),
+    Entry::new("moduleReceive", threads::module_receive),
+    Entry::new("tableNew", objects::table_new),
+    Entry::new("tableLength", objects::table_length),
+    Entry::new("tableGet", objects::table_get),
+    Entry::new("tableSet", objects::table_set),
+    Entry::new("tableGrow", objects::table_grow),
+    Entry::new("tableType", objects::table_type),
+    Entry::new("globalNew", objects::global_new),
+    Entry::new("globalGet", objects::global_get),
+    Entry::new("globalSet", objects::global_set),
+    Entry::new("globalType", objects::global_type),
+    Entry::new("tagNew", objects::tag_new),
+    Entry::new("tagType", objects::tag_type),
+    Entry::new("jsTag", objects::js_tag),
+    Entry::new("promisingCall", suspending::promising_call),
+    Entry::new("promisingResume", suspending::promising_resume),
+    Entry::new("convert", objects::convert),
 ];
 
 fn functions(env: Env) -> Res<Value> {

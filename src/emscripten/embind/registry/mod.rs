@@ -1,6 +1,11 @@
 //! What the module's constructors registered: types, classes, functions. Plain data, immutable after start-up, and
 //! free of pointers into an instance, so that every sandbox of a program can share it.
 
+mod callable;
+mod saved;
+
+pub use callable::{Callable, Param, Passing, Plan, Role, State, This};
+
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -191,92 +196,6 @@ pub struct Enum {
     pub values: Vec<(String, i32)>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Callable {
-    /// `Class.method`, as error messages say it.
-    pub human: String,
-    pub role: Role,
-    /// How many arguments JavaScript passes.
-    pub argc: u32,
-    pub state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Function,
-    Method,
-    Constructor,
-    Getter,
-    Setter,
-    StaticGetter,
-    StaticSetter,
-}
-
-impl Role {
-    pub fn has_this(self) -> bool {
-        matches!(self, Role::Method | Role::Getter | Role::Setter)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub enum State {
-    /// Some type is not registered (yet): calling throws `UnboundTypeError`.
-    Unbound {
-        message: String,
-        types: Vec<u32>,
-    },
-    Bound(Plan),
-}
-
-/// How to call: everything that can be known beforehand.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub func: FuncId,
-    pub context: u32,
-    pub this: This,
-    pub args: Box<[Param]>,
-    pub result: TypeIdx,
-    /// The result's wasm type, `None` when the function returns nothing.
-    pub result_wasm: Option<wasmer_types::Type>,
-    /// Destructors run last-in-first-out; otherwise in the order of the arguments.
-    pub lifo: bool,
-    /// The smallest number of arguments, when trailing ones are optional.
-    pub required: u32,
-    /// The result is a value object of that many numbers and booleans, which cross without JavaScript objects.
-    pub leaves: Option<u32>,
-    /// Arguments and result are numbers, and a call needs nothing beside the function itself.
-    pub plain: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum This {
-    None,
-    /// A method: converted as any argument of that pointer type.
-    Pointer(u32),
-    /// A property: checked against the class.
-    Class(u32),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Param {
-    pub ty: TypeIdx,
-    pub wasm: wasmer_types::Type,
-    pub passing: Passing,
-}
-
-/// How an argument crosses from JavaScript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passing {
-    Value,
-    /// A value that is taken as it is when it is a number: no range is checked.
-    Number,
-    /// Two numbers: see `invoke::Passed`.
-    Handle,
-    /// A flag, then that many values: the numbers and booleans in a value object, depth first. Without the flag, the
-    /// first value is whatever was passed.
-    Leaves(u32),
-}
-
 /// A symbol on the module object.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Public {
@@ -328,19 +247,6 @@ pub struct Registry {
     pub funcs: Vec<(u32, String)>,
     /// Type ids of `std::optional`s to those of what they may hold.
     pub optionals: FxHashMap<u32, u32>,
-}
-
-impl Callable {
-    /// The result is an `emscripten::val`: any value, or a class handle.
-    pub fn gives_val(&self, reg: &Registry) -> bool {
-        match &self.state {
-            State::Bound(plan) => {
-                plan.result_wasm.is_some()
-                    && matches!(reg.ty(plan.result).kind, TypeKind::Emval { .. })
-            }
-            State::Unbound { .. } => false,
-        }
-    }
 }
 
 impl Registry {
@@ -438,129 +344,3 @@ impl Registry {
         }
     }
 }
-
-// How it is kept in an image's file.
-use crate::saved::{saved_enum, saved_struct};
-saved_struct!(TypeInfo { raw, name, kind });
-saved_enum!(TypeKind {
-    0 Void
-    ; 1 MemoryView(kind), 2 Enum(index), 3 Record(index), 4 Pointer(index)
-    ; 5 Bool { size, when_true, when_false }, 6 Int { size, signed, min, max }, 7 BigInt { signed }, 8 Float { size },
-      9 StdString { utf8 }, 10 WideString { unit }, 11 Emval { optional }
-});
-saved_struct!(Pointer {
-    name,
-    class,
-    is_reference,
-    is_const,
-    smart
-});
-saved_struct!(Smart {
-    pointee,
-    policy,
-    get_pointee,
-    construct,
-    share,
-    destroy
-});
-saved_struct!(Class {
-    name,
-    legal_name,
-    base,
-    actual_type,
-    upcast,
-    downcast,
-    destroy,
-    constructors,
-    methods,
-    statics,
-    properties,
-    static_properties,
-    pure_virtual,
-    iterable,
-    derived,
-});
-saved_struct!(Members { names, index });
-saved_enum!(Member { ; 0 Table(index) ; 1 One { callable, argc, class } });
-saved_struct!(OverloadTable { human, by_argc });
-saved_struct!(Property {
-    name,
-    getter,
-    setter,
-    human
-});
-saved_struct!(Record {
-    name,
-    construct,
-    destroy,
-    is_array,
-    fields,
-    leaves,
-    depth
-});
-saved_struct!(Field {
-    name,
-    getter,
-    getter_context,
-    get_type,
-    setter,
-    setter_context,
-    set_type
-});
-saved_enum!(EnumStyle { 0 Object, 1 Number, 2 String ; ; });
-saved_struct!(Enum {
-    name,
-    style,
-    size,
-    signed,
-    values
-});
-saved_struct!(Callable {
-    human,
-    role,
-    argc,
-    state
-});
-saved_enum!(Role { 0 Function, 1 Method, 2 Constructor, 3 Getter, 4 Setter, 5 StaticGetter, 6 StaticSetter ; ; });
-saved_enum!(State { ; 0 Bound(plan) ; 1 Unbound { message, types } });
-saved_struct!(Plan {
-    func,
-    context,
-    this,
-    args,
-    result,
-    result_wasm,
-    lifo,
-    required,
-    leaves,
-    plain
-});
-saved_enum!(This { 0 None ; 1 Pointer(index), 2 Class(index) ; });
-saved_struct!(Param { ty, wasm, passing });
-saved_enum!(Passing { 0 Value, 1 Number, 2 Handle ; 3 Leaves(count) ; });
-saved_enum!(Public {
-    ; 0 Table(index), 1 Class(index), 2 UnboundClass(callable), 3 Enum(index), 4 Constant(index)
-    ; 5 Function { callable, argc }
-});
-saved_enum!(Constant {
-    0 Undefined, 1 Null
-    ; 2 Bool(value), 3 Number(value), 4 I64(value), 5 U64(value), 6 Text(units), 7 Enum(index, value), 8 Js(reference)
-    ;
-});
-saved_struct!(Registry {
-    types,
-    by_raw,
-    dependencies,
-    pointers,
-    actual,
-    classes,
-    records,
-    enums,
-    callables,
-    tables,
-    public,
-    public_index,
-    constants,
-    funcs,
-    optionals,
-});

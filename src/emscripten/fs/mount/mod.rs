@@ -4,19 +4,23 @@
 //! the machine's. cap-std then opens the resolved path below the mount's root and refuses to leave it, which holds even when
 //! somebody outside swaps a component for a link in between.
 
+mod file;
+mod os;
+
+pub use file::RealFile;
+
 use super::errno::{Errno, Result};
 use super::flags::{
     O_ACCMODE, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY,
 };
 use super::node::{Ino, S_IFDIR, S_IFLNK, S_IFREG, Stat};
 use super::{FileSystem, MAX_LISTED, path};
-use crate::engine::{PIECE, Pace, WritableFolder};
-use crate::memory::descriptor_limit;
+use crate::engine::{Pace, WritableFolder};
 use cap_std::fs::{Dir, File, Metadata, OpenOptions};
+use file::Slot;
 use std::cell::Cell;
 use std::fs::FileTimes;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A real folder in the sandbox's tree.
@@ -312,98 +316,6 @@ impl Mount {
     }
 }
 
-/// An open file or folder of the real disk.
-pub struct RealFile {
-    pub mount: usize,
-    pub inside: String,
-    /// None for a folder.
-    file: Option<(File, Slot)>,
-}
-
-impl RealFile {
-    fn file(&self) -> Result<&File> {
-        let open = self.file.as_ref().map(|(file, _)| file);
-        open.ok_or(Errno::EISDIR)
-    }
-    pub fn read_at(&self, buf: &mut [u8], at: u64, pace: &Pace) -> Result<usize> {
-        let (file, mut done) = (self.file()?, 0);
-        for piece in buf.chunks_mut(PIECE) {
-            pace.go_on()?;
-            let count = match os::read_at(file, piece, at.saturating_add(done as u64)) {
-                Ok(count) => count,
-                Err(_) if done > 0 => break,
-                Err(error) => return Err(error.into()),
-            };
-            done += count;
-            if count < piece.len() {
-                break;
-            }
-        }
-        Ok(done)
-    }
-    pub fn write_at(&self, data: &[u8], at: u64, pace: &Pace) -> Result<usize> {
-        let (file, mut done) = (self.file()?, 0);
-        for piece in data.chunks(PIECE) {
-            pace.go_on()?;
-            let count = match os::write_at(file, piece, at.saturating_add(done as u64)) {
-                Ok(count) => count,
-                Err(_) if done > 0 => break,
-                Err(error) => return Err(error.into()),
-            };
-            done += count;
-            if count < piece.len() {
-                break;
-            }
-        }
-        Ok(done)
-    }
-    pub fn stat(&self, mounts: &[Mount]) -> Result<Stat> {
-        match &self.file {
-            Some((file, _)) => Ok(stat_of(&file.metadata()?)),
-            None => mounts
-                .get(self.mount)
-                .ok_or(Errno::ENODEV)?
-                .stat(&self.inside),
-        }
-    }
-    pub fn size(&self, mounts: &[Mount]) -> Result<u64> {
-        Ok(match &self.file {
-            Some(_) => self.stat(mounts)?.size,
-            None => 0,
-        })
-    }
-    pub fn set_len(&self, len: u64) -> Result<()> {
-        Ok(self.file()?.set_len(len)?)
-    }
-    pub fn sync(&self) -> Result<()> {
-        match &self.file {
-            Some((file, _)) => Ok(file.sync_all()?),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A place among the descriptors that modules may have of the process, which needs some itself.
-struct Slot;
-
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-
-impl Slot {
-    fn take() -> Result<Self> {
-        let slot = Slot;
-        if TAKEN.fetch_add(1, Ordering::Relaxed) >= descriptor_limit() / 2 {
-            return Err(Errno::EMFILE);
-        }
-        Ok(slot)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        TAKEN.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Nothing is waited for: the name that was a file's a moment ago may be a pipe's.
 #[cfg_attr(not(unix), allow(unused_mut))]
 fn options() -> OpenOptions {
@@ -484,43 +396,5 @@ fn set_mode(options: &mut OpenOptions, mode: u32) {
     {
         use cap_std::fs::OpenOptionsExt;
         options.mode(mode & 0o777);
-    }
-}
-
-#[cfg(unix)]
-mod os {
-    use cap_std::fs::{File, FileExt, Metadata, MetadataExt};
-    use std::io;
-
-    pub fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-        FileExt::read_at(file, buf, at)
-    }
-    pub fn write_at(file: &File, data: &[u8], at: u64) -> io::Result<usize> {
-        FileExt::write_at(file, data, at)
-    }
-    /// Permission bits, inode, number of names.
-    pub fn details(meta: &Metadata) -> (u32, u64, u32) {
-        (meta.mode() & 0o777, meta.ino(), meta.nlink() as u32)
-    }
-}
-
-#[cfg(windows)]
-mod os {
-    use cap_std::fs::{File, FileExt, Metadata};
-    use std::io;
-
-    pub fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-        FileExt::seek_read(file, buf, at)
-    }
-    pub fn write_at(file: &File, data: &[u8], at: u64) -> io::Result<usize> {
-        FileExt::seek_write(file, data, at)
-    }
-    pub fn details(meta: &Metadata) -> (u32, u64, u32) {
-        let write = if meta.permissions().readonly() {
-            0
-        } else {
-            0o222
-        };
-        (0o555 | write, 0, 1)
     }
 }

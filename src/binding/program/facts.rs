@@ -1,0 +1,118 @@
+//! What JavaScript is told about a program, as JSON.
+
+use crate::binding::allocations;
+use crate::emscripten;
+use crate::instance::Program;
+use crate::program::{self, NameState};
+use serde_json::{Value, json};
+
+pub(super) fn facts(program: &Program) -> Value {
+    let reading = program.reading();
+    let glue = reading.glue.as_ref();
+    let imports: Vec<Value> = reading
+        .facts
+        .function_imports()
+        .map(|(import, signature)| {
+            let name = program.import_name(&import.module, &import.name);
+            let by = if emscripten::answer(&name).is_some() {
+                "native"
+            } else if program.js_imports().contains(&name) {
+                "glue"
+            } else {
+                "nobody"
+            };
+            json!({ "module": import.module, "field": import.name, "name": name, "signature": signature.to_string(), "by": by })
+        })
+        .collect();
+    let exports: Vec<Value> = reading
+        .facts
+        .exports
+        .iter()
+        .map(|export| json!({ "field": export.name, "name": program.export_name(&export.name), "item": item(&export.item) }))
+        .collect();
+    let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
+        let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
+        json!({
+            "source": f.source, "bytes": f.bytes, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async, "keepsState": f.keeps_state, "replacesModule": f.replaces_module,
+        })
+    });
+    let memory = reading.facts.memories.first();
+    json!({
+        "key": blake3::Hash::from_bytes(reading.key).to_hex().as_str(),
+        "imports": imports,
+        "exports": exports,
+        "jsImports": program.js_imports(),
+        "emAsm": glue.map(|g| g.em_asm.clone()).unwrap_or_default(),
+        "fragment": fragment,
+        "moduleKeys": glue.map(|g| g.module_keys.clone()).unwrap_or_default(),
+        "moduleAddresses": glue.map(|g| g.module_addresses.clone()).unwrap_or_default(),
+        "moduleFlags": glue.map(|g| g.module_flags.clone()).unwrap_or_default(),
+        "moduleOptions": glue.map(|g| g.module_options.clone()).unwrap_or_default(),
+        "hasGlue": glue.is_some(),
+        "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),
+        "uses": glue.map(|g| json!({
+            "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
+            "embind": g.uses.embind, "nodeFiles": g.uses.node_files, "jspi": g.uses.jspi,
+        })),
+        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api, "wrapped": g.shape.wrapped })),
+        "fastcomp": program.abi().fastcomp,
+        "functionPointers": glue.and_then(|g| g.layout.function_pointers).map(|(first, count)| json!({ "first": first, "count": count })),
+        "wasmOrigin": origin(&reading.wasm_origin),
+        "versionMin": reading.versions.from,
+        "versionMax": reading.versions.to,
+        "assertions": glue.is_some_and(|g| g.evidence.assertions),
+        "conventions": glue.map(|g| json!({
+            "int64": g.evidence.int64.map(|kind| format!("{kind:?}")),
+            "unsignedPointers": g.evidence.unsigned_pointers,
+            "codePoints": g.evidence.code_points,
+        })),
+        "absoluteLinks": program.abi().absolute_links,
+        "noInitialRun": glue.is_some_and(|g| g.evidence.no_initial_run),
+        "awaitsWasm": glue.is_some_and(|g| g.evidence.awaits_wasm),
+        "linuxErrno": program.abi().linux_errno,
+        "memory": memory.map(|m| json!({ "min": m.min, "max": m.max, "shared": m.shared, "memory64": m.memory64, "imported": m.imported })),
+        "allocators": program.allocators().map(allocations::describe),
+        "restorable": program.restorable().err(),
+        "producers": reading.facts.producers,
+        "targetFeatures": reading.facts.target_features,
+        "hasNames": reading.facts.has_names,
+        "wasmBytes": reading.wasm.len(),
+    })
+}
+
+fn origin(origin: &program::WasmOrigin) -> Value {
+    use program::WasmOrigin;
+    match origin {
+        WasmOrigin::Source => json!({ "kind": "source" }),
+        WasmOrigin::Embedded => json!({ "kind": "embedded" }),
+        WasmOrigin::Beside(path) => json!({ "kind": "beside", "path": path.to_string_lossy() }),
+        WasmOrigin::Given => json!({ "kind": "given" }),
+    }
+}
+
+fn item(item: &program::wasm_facts::Item) -> Value {
+    use program::wasm_facts::Item;
+    match item {
+        Item::Function(signature) => {
+            json!({ "kind": "function", "signature": signature.to_string() })
+        }
+        Item::Memory(_) => json!({ "kind": "memory" }),
+        Item::Table(_) => json!({ "kind": "table" }),
+        Item::Global(global) => {
+            json!({ "kind": "global", "mutable": global.mutable, "value": global.constant })
+        }
+        Item::Tag => json!({ "kind": "tag" }),
+    }
+}
+
+fn role(role: &program::Role) -> Value {
+    use program::Role;
+    match role {
+        Role::Module => json!("module"),
+        Role::Provided(name) => json!({ "provided": name }),
+        Role::Export(name) => json!({ "export": name }),
+        Role::CommonJs(name) => json!({ "commonjs": name }),
+        Role::Live => json!("live"),
+        Role::ImportMeta => json!("import.meta"),
+    }
+}

@@ -1,0 +1,158 @@
+//! Calls that may write, and names through which something may be written unseen.
+
+use super::names::{HARMLESS, MUTATORS, OPAQUE, READERS, WRITERS};
+use super::{Teller, is_global, member};
+use oxc_ast::AstKind;
+use oxc_ast::ast::{Argument, CallExpression, Expression};
+use oxc_semantic::NodeId;
+use oxc_span::{GetSpan, Span};
+
+impl<'a> Teller<'a, '_> {
+    pub(super) fn call(&mut self, id: NodeId, call: &CallExpression<'a>) {
+        if let Some((object, name)) = member(&call.callee) {
+            let chained = call.optional || self.in_chain(id);
+            if matches!(name, "then" | "catch" | "finally")
+                && !chained
+                && !matches!(object, Expression::Super(_))
+            {
+                self.wait(object.span());
+            }
+            if is_global(self.ast, object, &["Object", "Reflect"]) {
+                if WRITERS.contains(&name) {
+                    self.argument(id, call);
+                } else if !READERS.contains(&name) {
+                    self.unknown(id);
+                }
+            } else if MUTATORS.contains(&name) {
+                if chained || matches!(object, Expression::Super(_)) {
+                    self.unknown(id);
+                } else {
+                    self.mutation(id, object, call);
+                }
+            } else if matches!(name, "call" | "apply" | "bind")
+                && let Some((_, method)) = member(object)
+                && (MUTATORS.contains(&method) || WRITERS.contains(&method))
+            {
+                match name {
+                    "bind" => self.unknown(id),
+                    _ if WRITERS.contains(&method) && !MUTATORS.contains(&method) => {
+                        self.unknown(id);
+                    }
+                    _ => self.argument(id, call),
+                }
+            }
+            return;
+        }
+        match call.callee.without_parentheses() {
+            Expression::ComputedMemberExpression(m)
+                if !matches!(m.expression, Expression::NumericLiteral(_)) =>
+            {
+                self.unknown(id);
+            }
+            Expression::Identifier(callee) if callee.name.ends_with("require") => {
+                let harmless = matches!(call.arguments.first(), Some(Argument::StringLiteral(name))
+                    if HARMLESS.contains(&name.value.trim_start_matches("node:").split('/').next().unwrap_or_default()));
+                if !harmless {
+                    self.unknown(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn argument(&mut self, id: NodeId, call: &CallExpression<'a>) {
+        let first = call.arguments.first().and_then(|a| a.as_expression());
+        match (first, call.arguments.get(1)) {
+            (Some(object), Some(Argument::StringLiteral(key)))
+                if member(&call.callee).is_some_and(|(_, name)| name == "defineProperty") =>
+            {
+                self.wrap(
+                    object.span(),
+                    "$emvm.key(",
+                    format!(",{:?})", key.value.as_str()),
+                );
+            }
+            (Some(object), _) => self.whole(object.span()),
+            (None, _) => self.unknown(id),
+        }
+    }
+
+    /// A member's name, where it is not what is called.
+    pub(super) fn name(&mut self, id: NodeId, name: &str, span: Span) {
+        let parent = self.ast.nodes.parent_kind(id);
+        if matches!(name, "Object" | "Reflect" | "eval" | "Function" | "Proxy") {
+            return self.unknown(id);
+        }
+        if name == "constructor" {
+            if !matches!(
+                parent,
+                AstKind::BinaryExpression(_) | AstKind::ExpressionStatement(_)
+            ) {
+                self.unknown(id);
+            }
+            return;
+        }
+        if !MUTATORS.contains(&name) {
+            return;
+        }
+        let is_harmless = match parent {
+            AstKind::CallExpression(call) => call.callee.span() == span,
+            // `x.push.apply(y)` is looked at where it is called; what is written to has been seen.
+            AstKind::StaticMemberExpression(m) => {
+                matches!(m.property.name.as_str(), "call" | "apply" | "bind")
+            }
+            AstKind::AssignmentExpression(a) => a.left.span() == span,
+            AstKind::IfStatement(_)
+            | AstKind::UnaryExpression(_)
+            | AstKind::BinaryExpression(_) => true,
+            _ => false,
+        };
+        if !is_harmless {
+            self.unknown(id);
+        }
+    }
+
+    pub(super) fn global(&mut self, id: NodeId, name: &str) {
+        if OPAQUE.contains(&name) {
+            // `x instanceof Function`, `typeof Proxy`
+            let parent = self.ast.nodes.parent_kind(id);
+            if !matches!(
+                parent,
+                AstKind::BinaryExpression(_) | AstKind::UnaryExpression(_)
+            ) {
+                self.unknown(id);
+            }
+            return;
+        }
+        if !matches!(name, "Object" | "Reflect") {
+            return;
+        }
+        let is_known = match self.ast.nodes.parent_kind(id) {
+            AstKind::StaticMemberExpression(m) => {
+                let name = m.property.name.as_str();
+                let called = matches!(self.ast.nodes.parent_kind(self.ast.nodes.parent_id(id)), AstKind::CallExpression(call) if call.callee.span() == m.span);
+                READERS.contains(&name) || (WRITERS.contains(&name) && called)
+            }
+            AstKind::BinaryExpression(_) => true,
+            _ => false,
+        };
+        if !is_known {
+            self.unknown(id);
+        }
+    }
+
+    fn in_chain(&self, id: NodeId) -> bool {
+        self.ast
+            .ancestors(id)
+            .take_while(|kind| {
+                matches!(
+                    kind,
+                    AstKind::ChainExpression(_)
+                        | AstKind::StaticMemberExpression(_)
+                        | AstKind::ComputedMemberExpression(_)
+                        | AstKind::CallExpression(_)
+                )
+            })
+            .any(|kind| matches!(kind, AstKind::ChainExpression(_)))
+    }
+}

@@ -1,0 +1,295 @@
+//! Has the module's own JavaScript tell of its writes before they happen, so that a recycle undoes them
+//! (`lib/facade/changes.js`).
+//!
+//! `a.b = c` becomes `$emvm.key(a,"b").b = c`; where the key is not known, and before a method that changes what it is called
+//! on, `a[b] = c` becomes `$emvm.whole(a)[b] = c`. A function in which something may be written in another way (a mutator that
+//! is passed on, `eval`, a proxy) begins with `$emvm.all()`. Nothing but insertions: lines and their numbers stay.
+
+mod calls;
+mod names;
+mod placed;
+#[cfg(test)]
+mod tests;
+
+use crate::program::glue::parse::{Ast, with_ast};
+use names::BUILT_IN;
+use oxc_ast::AstKind;
+use oxc_ast::ast::{Argument, CallExpression, Expression, SimpleAssignmentTarget};
+use oxc_semantic::NodeId;
+use oxc_span::{GetSpan, Span};
+use std::collections::BTreeSet;
+
+/// The text with its writes told, or as it is where it cannot be read: then everything in it counts as unknown.
+pub fn tell(source: &str) -> Option<String> {
+    with_ast(source, |ast| Teller::new(ast).run()).ok()
+}
+
+/// Text before and after a piece of the source.
+struct Wrap {
+    span: Span,
+    before: String,
+    after: String,
+}
+
+struct Teller<'a, 'b> {
+    ast: &'b Ast<'a>,
+    wraps: Vec<Wrap>,
+    /// Starts of the bodies of functions that begin with `$emvm.all()`.
+    opaque: BTreeSet<NodeId>,
+}
+
+impl<'a, 'b> Teller<'a, 'b> {
+    fn new(ast: &'b Ast<'a>) -> Self {
+        Teller {
+            ast,
+            wraps: Vec::new(),
+            opaque: BTreeSet::new(),
+        }
+    }
+
+    fn run(mut self) -> String {
+        for node in self.ast.nodes.iter() {
+            self.look(node.id(), node.kind());
+        }
+        for id in std::mem::take(&mut self.opaque) {
+            self.announce(id);
+        }
+        self.render()
+    }
+
+    fn look(&mut self, id: NodeId, kind: AstKind<'a>) {
+        match kind {
+            AstKind::AssignmentExpression(a) => match a.left.as_simple_assignment_target() {
+                Some(target) => self.target(id, target),
+                None => self.pattern(id, a.left.span()),
+            },
+            AstKind::UpdateExpression(u) => self.target(id, &u.argument),
+            AstKind::ForInStatement(f) => self.pattern(id, f.left.span()),
+            AstKind::ForOfStatement(f) => self.pattern(id, f.left.span()),
+            AstKind::UnaryExpression(u) if u.operator.as_str() == "delete" => {
+                match u.argument.without_parentheses() {
+                    Expression::StaticMemberExpression(m) => self.whole(m.object.span()),
+                    Expression::ComputedMemberExpression(m) => self.whole(m.object.span()),
+                    Expression::Identifier(_) => {}
+                    _ => self.unknown(id),
+                }
+            }
+            AstKind::CallExpression(call) => self.call(id, call),
+            AstKind::StaticMemberExpression(m) => {
+                self.name(id, m.property.name.as_str(), m.span);
+            }
+            AstKind::ComputedMemberExpression(m) => {
+                if let Expression::StringLiteral(key) = &m.expression {
+                    self.name(id, key.value.as_str(), m.span);
+                }
+            }
+            AstKind::IdentifierReference(reference) if self.ast.symbol(reference).is_none() => {
+                self.global(id, reference.name.as_str());
+            }
+            AstKind::AwaitExpression(a) => self.wait(a.argument.span()),
+            AstKind::ReturnStatement(r) if self.ast.enclosing_function(id).is_none() => {
+                if let Some(Expression::ObjectExpression(object)) = &r.argument {
+                    self.roots(object.span.start + 1);
+                }
+            }
+            AstKind::WithStatement(_) | AstKind::ImportExpression(_) => self.unknown(id),
+            _ => {}
+        }
+    }
+
+    fn target(&mut self, id: NodeId, target: &SimpleAssignmentTarget<'a>) {
+        match target {
+            SimpleAssignmentTarget::StaticMemberExpression(m) => {
+                self.write(id, &m.object, Some(m.property.name.as_str()));
+            }
+            SimpleAssignmentTarget::ComputedMemberExpression(m) => {
+                let key = match &m.expression {
+                    Expression::StringLiteral(key) => Some(key.value.as_str()),
+                    _ => None,
+                };
+                self.write(id, &m.object, key);
+            }
+            SimpleAssignmentTarget::AssignmentTargetIdentifier(_)
+            | SimpleAssignmentTarget::PrivateFieldExpression(_) => {}
+            _ => self.unknown(id),
+        }
+    }
+
+    /// Patterns may hold members.
+    fn pattern(&mut self, id: NodeId, span: Span) {
+        let text = self.ast.slice(span);
+        if text.contains('.') || text.contains('[') {
+            self.unknown(id);
+        }
+    }
+
+    fn write(&mut self, id: NodeId, object: &Expression<'a>, key: Option<&str>) {
+        if self.is_view(object) || matches!(object, Expression::Super(_)) || self.is_new(id, object)
+        {
+            return;
+        }
+        let key = key.map(|key| format!(",{key:?}")).unwrap_or_default();
+        let before = self.telling(id, object, key.is_empty());
+        self.wrap(object.span(), before, format!("{key})"));
+    }
+
+    /// The call that tells of a write to `object`.
+    fn telling(&self, id: NodeId, object: &Expression<'a>, is_whole: bool) -> &'static str {
+        // What a constructor makes is new.
+        match (self.is_made_here(id, object), is_whole) {
+            (true, _) => "$emvm.made(new.target,",
+            (false, false) => "$emvm.key(",
+            (false, true) => "$emvm.whole(",
+        }
+    }
+
+    /// A call of a method that changes its object. Where the object can be named twice it is told of among the arguments,
+    /// so that V8's message for a method that is not there names it as the source does.
+    fn mutation(&mut self, id: NodeId, object: &Expression<'a>, call: &CallExpression<'a>) {
+        let after = call.callee.span().end;
+        let gap = self.ast.slice(Span::new(after, call.span.end));
+        let is_plain = matches!(
+            object,
+            Expression::ThisExpression(_) | Expression::Identifier(_)
+        ) && !matches!(call.callee, Expression::ParenthesizedExpression(_));
+        let spaces = gap.len() - gap.trim_start().len();
+        if !is_plain || !gap[spaces..].starts_with('(') || self.is_new(id, object) {
+            return self.write(id, object, None);
+        }
+        let tell = format!(
+            "{}{})",
+            self.telling(id, object, true),
+            self.ast.slice(object.span())
+        );
+        let first = call.arguments.first().map(|first| match first {
+            Argument::SpreadElement(spread) => spread.argument.span(),
+            other => other.span(),
+        });
+        let (span, before, after) = match first {
+            Some(first) => (first, format!("({tell},"), ")".into()),
+            None => {
+                let at = after + spaces as u32 + 1;
+                (
+                    Span::new(at, at),
+                    String::new(),
+                    format!("...$emvm.none({tell})"),
+                )
+            }
+        };
+        self.wraps.push(Wrap {
+            span,
+            before,
+            after,
+        });
+    }
+
+    /// `this` of a plain function: where that is called by `new`, it is new. In a class it may be what a base class gave.
+    fn is_made_here(&self, id: NodeId, object: &Expression<'a>) -> bool {
+        matches!(object, Expression::ThisExpression(_))
+            && self
+                .ast
+                .nodes
+                .ancestors(id)
+                .find(|node| matches!(node.kind(), AstKind::Function(_)))
+                .is_some_and(|node| {
+                    !matches!(
+                        self.ast.nodes.parent_kind(node.id()),
+                        AstKind::MethodDefinition(_)
+                    )
+                })
+    }
+
+    /// A variable that holds what the same run of the same function has made, and nothing else.
+    fn is_new(&self, id: NodeId, object: &Expression<'a>) -> bool {
+        let Expression::Identifier(reference) = object else {
+            return false;
+        };
+        let Some(symbol) = self.ast.symbol(reference) else {
+            return false;
+        };
+        let scoping = &self.ast.scoping;
+        let declaration = scoping.symbol_declaration(symbol);
+        let function = |node| {
+            self.ast
+                .enclosing_function(node)
+                .map(|f: AstKind<'a>| f.span())
+        };
+        function(id).is_some()
+            && function(id) == function(declaration)
+            && scoping.symbol_declarations(symbol).count() == 1
+            && matches!(self.ast.nodes.kind(declaration), AstKind::VariableDeclarator(d)
+                if d.init.as_ref().is_some_and(|init| self.makes_new(init)))
+            && !scoping
+                .get_resolved_references(symbol)
+                .any(oxc_semantic::Reference::is_write)
+    }
+
+    /// `$live.HEAPU8` and its kin: memory.
+    fn is_view(&self, object: &Expression<'a>) -> bool {
+        matches!(object, Expression::StaticMemberExpression(m)
+            if m.property.name.starts_with("HEAP") && matches!(&m.object, Expression::Identifier(id) if id.name == super::LIVE))
+    }
+
+    fn makes_new(&self, init: &Expression<'a>) -> bool {
+        match init {
+            Expression::ObjectExpression(object) => object.properties.iter().all(|p| {
+                p.as_property()
+                    .is_some_and(|p| p.key.static_name().is_none_or(|name| name != "__proto__"))
+            }),
+            Expression::ArrayExpression(_) => true,
+            Expression::NewExpression(new) => is_global(self.ast, &new.callee, BUILT_IN),
+            _ => false,
+        }
+    }
+
+    fn whole(&mut self, span: Span) {
+        self.wrap(span, "$emvm.whole(", ")".into());
+    }
+
+    fn wrap(&mut self, span: Span, before: &'static str, after: String) {
+        self.wraps.push(Wrap {
+            span,
+            before: before.into(),
+            after,
+        });
+    }
+
+    /// What is waited for comes only while its generation lasts.
+    fn wait(&mut self, span: Span) {
+        self.wrap(span, "$emvm.wait(", ")".into());
+    }
+
+    /// Gives what the fragment's variables hold.
+    fn roots(&mut self, at: u32) {
+        let scoping = &self.ast.scoping;
+        let mut names: Vec<&str> = scoping
+            .iter_bindings_in(scoping.root_scope_id())
+            .map(|symbol| scoping.symbol_name(symbol))
+            .collect();
+        names.sort_unstable();
+        if !names.is_empty() {
+            let text = format!("roots:()=>[{}],", names.join(","));
+            self.wraps.push(Wrap {
+                span: Span::new(at, at),
+                before: String::new(),
+                after: text,
+            });
+        }
+    }
+}
+
+/// Object and name of `object.name` and `object['name']`.
+fn member<'a, 'b>(expression: &'b Expression<'a>) -> Option<(&'b Expression<'a>, &'b str)> {
+    match expression.without_parentheses() {
+        Expression::StaticMemberExpression(m) => Some((&m.object, m.property.name.as_str())),
+        Expression::ComputedMemberExpression(m) => match &m.expression {
+            Expression::StringLiteral(key) => Some((&m.object, key.value.as_str())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_global<'a>(ast: &Ast<'a>, expression: &Expression<'a>, names: &[&str]) -> bool {
+    matches!(expression.without_parentheses(), Expression::Identifier(id) if names.contains(&id.name.as_str()) && ast.symbol(id).is_none())
+}

@@ -1,0 +1,106 @@
+use super::tell;
+
+fn check(source: &str, wanted: &str) {
+    assert_eq!(tell(source).unwrap(), wanted, "{source}");
+}
+
+#[test]
+fn writes_tell_of_the_object_and_the_key() {
+    check(
+        "function f(){Module.x=1}",
+        "function f(){$emvm.key(Module,\"x\").x=1}",
+    );
+    check(
+        "function f(){Module['x']+=1;a.b.c++}",
+        "function f(){$emvm.key(Module,\"x\")['x']+=1;$emvm.key(a.b,\"c\").c++}",
+    );
+    check(
+        "function f(k){a[k]=delete b.c}",
+        "function f(k){$emvm.whole(a)[k]=delete $emvm.whole(b).c}",
+    );
+    check(
+        "function f(p){$live.HEAPU8[p>>2]=a[1]}",
+        "function f(p){$live.HEAPU8[p>>2]=a[1]}",
+    );
+    check(
+        "function f(){a.list.push(1).b=2}",
+        "function f(){$emvm.key($emvm.whole(a.list).push(1),\"b\").b=2}",
+    );
+    check(
+        "f=()=>Object.defineProperty(Module,'x',{value:Object.keys(a)})",
+        "f=()=>Object.defineProperty($emvm.key(Module,\"x\"),'x',{value:Object.keys(a)})",
+    );
+    check(
+        "function f(){Object.freeze(Module);Array.prototype.push.apply(a.b,c)}",
+        "function f(){Object.freeze($emvm.whole(Module));Array.prototype.push.apply($emvm.whole(a.b),c)}",
+    );
+}
+
+#[test]
+fn what_is_new_is_nobody_s() {
+    check(
+        "function F(){this.x=1;this.push(2)}",
+        "function F(){$emvm.made(new.target,this,\"x\").x=1;this.push(($emvm.made(new.target,this),2))}",
+    );
+    check(
+        "function f(){a.push(...b);a.pop()}",
+        "function f(){a.push(...($emvm.whole(a),b));a.pop(...$emvm.none($emvm.whole(a)))}",
+    );
+    check(
+        "function f(){var a={},b=[];a.x=1;b.push(a)}",
+        "function f(){var a={},b=[];a.x=1;b.push(a)}",
+    );
+    check(
+        "function f(){var a={};a=c;a.x=1;let b={};return()=>{b.y=1}}",
+        "function f(){var a={};a=c;$emvm.key(a,\"x\").x=1;let b={};return()=>{$emvm.key(b,\"y\").y=1}}",
+    );
+}
+
+#[test]
+fn what_cannot_be_told_begins_with_all() {
+    for body in [
+        "eval('x')",
+        "Module.constructor.assign(Module,a)",
+        "[1].forEach(a.push,a)",
+        "[Module.x]=[1]",
+        "a[k](1)",
+        "var O=Object",
+        "new Proxy(Module,{})",
+        "require('util').inherits(a,b)",
+        "for(Module.x in a);",
+        "globalThis.Object.assign(Module,a)",
+        "a?.b.push(1)",
+    ] {
+        let source = format!("function f(k){{'use strict';{body}}}");
+        let told = tell(&source).unwrap();
+        assert!(
+            told.starts_with("function f(k){'use strict';;$emvm.all();"),
+            "{told}"
+        );
+    }
+    check("f=k=>a[k](1)", "f=k=>($emvm.all(),a[k](1))");
+}
+
+#[test]
+fn what_is_waited_for_and_what_variables_hold() {
+    check(
+        "async function f(){await a;b().then(c)}",
+        "async function f(){await $emvm.wait(a);$emvm.wait(b()).then(c)}",
+    );
+    check(
+        "var a={};function f(){}return {imports:{}}",
+        "var a={};function f(){}return {roots:()=>[a,f],imports:{}}",
+    );
+}
+
+#[test]
+fn reading_tells_nothing() {
+    for source in [
+        "function f(a){return a.b(Object.keys(a),a instanceof Function)}",
+        "function f(a){return require('fs').readFileSync(a)}",
+        "function f(){return Object.prototype.hasOwnProperty.call(a,'b')}",
+        "function f(){var a=1;a+=2;return a}",
+    ] {
+        check(source, source);
+    }
+}
