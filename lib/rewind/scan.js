@@ -58,10 +58,10 @@ function samples () {
   function Unborn () {}
   const functions = [() => {}, async () => {}, function () {}, function * () {}, async function () {}, async function * () {}, Base, Derived, { method () {} }.method]
   const exotic = [new Map(), new Set(), new WeakMap(), new WeakSet(), /x/, new Date(), Promise.resolve()]
-  const views = [new Uint8Array(1), new Float64Array(100), new DataView(new ArrayBuffer(1)), Promise.resolve()]
+  const views = [new Uint8Array(1), new Float64Array(100), new DataView(new ArrayBuffer(1)), new ArrayBuffer(1), Promise.resolve()]
   const others = [
     new Error('x'), (function () { return arguments })(), Object(1), Object('x'),
-    new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1)), (function * () {})(), new Proxy({}, {}), function () {}.bind(null), new Map().entries(), [][Symbol.iterator]()
+    new Uint8Array(1), new DataView(new ArrayBuffer(1)), (function * () {})(), new Proxy({}, {}), function () {}.bind(null), new Map().entries(), [][Symbol.iterator]()
   ]
 
   /* eslint-disable no-sparse-arrays */

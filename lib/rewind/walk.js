@@ -126,6 +126,21 @@ class Walk {
     this.seen.add(buffer)
   }
 
+  // What is put on a view or a buffer from now on goes at a rewind.
+  watch (object) {
+    if (!ArrayBuffer.isView(object)) this.records.push(new ExtrasRecord(object, ownKeys))
+    else if (object.byteLength <= MAX_LISTED) this.records.push(new ExtrasRecord(object, afterElements))
+  }
+
+  // Objects that others have taken the place of.
+  forget (objects) {
+    for (const object of objects) {
+      this.seen.delete(object)
+      this.from.delete(object)
+    }
+    this.records = this.records.filter(({ object }) => !objects.has(object))
+  }
+
   // Objects that nobody but the user may have, each with what it leads to: those that cannot be put back are let go. Gives the others.
   runOwn (objects) {
     const own = objects.filter((root) => {

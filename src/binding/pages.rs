@@ -1,10 +1,11 @@
 //! Large buffers of the program's JavaScript that a rewind puts back, for `lib/rewind`.
 
-use super::addon::value_of;
+use super::addon::{unknown, value_of};
 use super::node_api;
-use crate::memory::Foreign;
+use crate::memory::{Foreign, OwnPages};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use std::ffi::c_void;
 
 /// The image of a buffer's bytes, which lie on copy-on-write pages.
 #[napi]
@@ -22,6 +23,48 @@ pub fn page_buffer(env: &Env, buffer: Unknown) -> Result<Option<BufferPages>> {
         Ok(Err(error)) => Err(Error::from_reason(error.to_string())),
         Err(_) => Ok(None),
     }
+}
+
+/// A buffer that stands in for another, with the image of its bytes.
+#[napi(object, object_from_js = false)]
+pub struct PagedCopy<'a> {
+    pub buffer: Unknown<'a>,
+    pub pages: ClassInstance<'a, BufferPages>,
+}
+
+/// An ArrayBuffer with the bytes of `buffer` on pages of emvm's own; `null` where there are no such pages, or where the runtime takes no
+/// buffers over memory of somebody else's.
+#[napi(catch_unwind)]
+pub fn paged_copy<'a>(env: &'a Env, buffer: Unknown) -> Result<Option<PagedCopy<'a>>> {
+    let own = node_api::Env::new(env.raw());
+    let copied = own.with_bytes(value_of(own, buffer), |bytes| {
+        Foreign::copied(bytes).map(|copied| copied.map(|copied| (bytes.len(), copied)))
+    });
+    let (len, (foreign, pages)) = match copied {
+        Ok(Ok(Some(copied))) => copied,
+        Ok(Err(error)) => return Err(Error::from_reason(error.to_string())),
+        _ => return Ok(None),
+    };
+    let base = pages.base();
+    let hint: *mut OwnPages = Box::into_raw(Box::new(pages));
+    // SAFETY: the pages stay until `gone` drops them.
+    match unsafe { own.external_buffer(base, len, Some(gone), hint.cast()) } {
+        Ok(buffer) => Ok(Some(PagedCopy {
+            buffer: unknown(env, buffer)?,
+            pages: BufferPages { foreign }.into_instance(env)?,
+        })),
+        Err(_) => {
+            // SAFETY: a refused buffer calls nobody.
+            drop(unsafe { Box::from_raw(hint) });
+            Ok(None)
+        }
+    }
+}
+
+/// Nobody has a buffer over these pages any more.
+unsafe extern "C" fn gone(_: napi::sys::napi_env, _: *mut c_void, hint: *mut c_void) {
+    // SAFETY: what `paged_copy` gave away. This is called once.
+    drop(unsafe { Box::from_raw(hint.cast::<OwnPages>()) });
 }
 
 #[napi]

@@ -1,4 +1,5 @@
-//! Large allocations of somebody else's (the bytes of a JavaScript buffer) that are brought back to an image where they are.
+//! Large allocations of somebody else's (the bytes of a JavaScript buffer) that are brought back to an image where they are, or copied
+//! to pages of our own first.
 //!
 //! Their pages are replaced by a private mapping of the image: same bytes, same place. From then on the system knows which pages were
 //! written, so that to bring them back costs what was changed. The allocation stays its owner's, who frees it as before.
@@ -36,6 +37,32 @@ impl Foreign {
             return Ok(None);
         };
         // SAFETY: the pages are those of this allocation, which the caller holds; nothing writes to it meanwhile.
+        unsafe { Self::begin(start, len, bytes.as_ptr() as usize) }.map(Some)
+    }
+
+    /// A copy of `bytes` on pages of our own, as they would be after [`Foreign::take`]. `None` where the system does not tell which
+    /// pages were written.
+    pub fn copied(bytes: &[u8]) -> Result<Option<(Self, OwnPages)>, Error> {
+        let able = os::backend() == Backend::CopyOnWrite && os::tells_written_pages();
+        if bytes.len() < LEAST || !able {
+            return Ok(None);
+        }
+        let pages = OwnPages::of(bytes).map_err(|source| Error {
+            what: "memory for a copy of a buffer",
+            bytes: bytes.len(),
+            source,
+        })?;
+        // SAFETY: all of these pages are ours, and nobody has their address yet.
+        let taken = unsafe { Self::begin(pages.base as usize, pages.len, pages.base as usize) }?;
+        Ok(Some((taken, pages)))
+    }
+
+    /// Takes the image of whole pages, of which `data` is the first byte that their owner has, and continues on it.
+    ///
+    /// # Safety
+    /// The pages are of one allocation, to which nothing writes meanwhile.
+    unsafe fn begin(start: usize, len: usize, data: usize) -> Result<Self, Error> {
+        // SAFETY: by the caller's promise.
         let all = unsafe { std::slice::from_raw_parts(start as *const u8, len) };
         let touched = os::touched_pages(start as *const u8, len);
         let may_hold = |page: usize| {
@@ -47,7 +74,7 @@ impl Foreign {
         let image = Image::take_touched(all, may_hold, Backend::CopyOnWrite)?;
         let taken = Self {
             start,
-            data: bytes.as_ptr() as usize,
+            data,
             len,
             image: Arc::new(image),
         };
@@ -68,7 +95,7 @@ impl Foreign {
             // SAFETY: what follows is zeroes, and stays so.
             unsafe { os::decommit((start + filled) as *mut u8, len - filled) }.map_err(refused)?;
         }
-        Ok(Some(taken))
+        Ok(taken)
     }
 
     /// Whether these are the bytes whose image it is.
@@ -153,9 +180,64 @@ impl Foreign {
     }
 }
 
+/// Pages that nobody else has.
+#[derive(Debug)]
+pub struct OwnPages {
+    base: *mut u8,
+    len: usize,
+}
+
+impl OwnPages {
+    fn of(bytes: &[u8]) -> std::io::Result<Self> {
+        let len = bytes.len().next_multiple_of(os::page_size());
+        let pages = Self {
+            base: os::reserve(len)?,
+            len,
+        };
+        // SAFETY: the range was just reserved, and is as long as the bytes at least.
+        unsafe {
+            os::show(pages.base, len)?;
+            ptr::copy_nonoverlapping(bytes.as_ptr(), pages.base, bytes.len());
+        }
+        Ok(pages)
+    }
+
+    pub fn base(&self) -> *mut u8 {
+        self.base
+    }
+}
+
+impl Drop for OwnPages {
+    fn drop(&mut self) {
+        // SAFETY: a whole reservation; whoever was given its address keeps this as long.
+        unsafe { os::release(self.base, self.len) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_has_pages_of_its_own() {
+        let page = os::page_size();
+        let mut bytes = vec![0u8; (3 << 20) + 123];
+        bytes[7] = 1;
+        bytes[(3 << 20) + 122] = 2;
+        let Some((foreign, pages)) = Foreign::copied(&bytes).unwrap() else {
+            return;
+        };
+        // SAFETY: as many bytes as were copied, and nobody else has them.
+        let copy = unsafe { std::slice::from_raw_parts_mut(pages.base(), bytes.len()) };
+        assert_eq!(copy, &bytes[..]);
+        assert!(!foreign.restore(copy).unwrap());
+        copy[7] = 9;
+        copy[5 * page] = 9;
+        copy[(3 << 20) + 122] = 9;
+        assert!(foreign.restore(copy).unwrap());
+        assert_eq!(copy, &bytes[..]);
+        assert!(foreign.is_same(copy));
+    }
 
     #[test]
     fn bytes_come_back_where_they_are() {

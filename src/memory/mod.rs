@@ -32,7 +32,7 @@ mod residency;
 mod shared;
 mod zeroed;
 
-pub use foreign::Foreign;
+pub use foreign::{Foreign, OwnPages};
 pub use image::Image;
 pub use leftover::Leftover;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};

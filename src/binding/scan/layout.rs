@@ -35,7 +35,7 @@ pub struct Layout {
     pub plain: Vec<u16>,
     pub array: u16,
     pub functions: Vec<u16>,
-    /// Of views and promises.
+    /// Of views, buffers and promises.
     pub views: Vec<u16>,
     /// Types of what V8 itself keeps in fields, and never changes.
     pub own: Vec<u16>,

@@ -43,6 +43,8 @@ struct State {
 const MOST_SLOTS: usize = 1 << 24;
 /// As many words are read before they are written down.
 const AT_ONCE: usize = 64;
+/// Words that the processor loads at once.
+const LINE: usize = 8;
 /// Beside the kind of an object.
 const HAS_VIEWS: u8 = 0x80;
 
@@ -306,6 +308,12 @@ impl ObjectScan {
 unsafe fn fetch(objects: &[usize], watched: &[Watched], at: usize) {
     if let Some(object) = objects.get(at + 16).and_then(|word| Word(*word).object()) {
         object.fetch();
+        let inside = watched.get(at + 16).map_or(0, |watched| {
+            usize::from(watched.first) + usize::from(watched.inside)
+        });
+        for word in (LINE..=inside).step_by(LINE) {
+            object.fetch_word(word);
+        }
     }
     if watched
         .get(at + 6)

@@ -65,12 +65,19 @@ impl Object {
     /// Its first words will be looked at soon.
     #[inline]
     pub fn fetch(self) {
+        self.fetch_word(0);
+    }
+    /// One of its words will be looked at soon.
+    #[inline]
+    pub fn fetch_word(self, word: usize) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a hint, which reads nothing.
         unsafe {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.at(0) as *const i8);
+            _mm_prefetch::<_MM_HINT_T0>(self.at(word * size_of::<usize>()) as *const i8);
         }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = word;
     }
     #[inline]
     fn at(self, byte: usize) -> usize {
