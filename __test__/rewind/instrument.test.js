@@ -8,6 +8,7 @@ const assert = require('node:assert')
 const vm = require('node:vm')
 const fs = require('node:fs')
 const path = require('node:path')
+const { originalColumn } = require('../../lib/rewind/columns')
 const { load } = require('../../lib/base/binding')
 const { registry } = require('./registry')
 
@@ -281,7 +282,7 @@ test('lines stay, and columns can be led back', () => {
   }
   const [plain, told] = [places(text), places(code)]
   assert.notDeepStrictEqual(told, plain)
-  assert.deepStrictEqual(told.map(([line, column]) => [line, load().originalColumn(columns, line, column)]), plain)
+  assert.deepStrictEqual(told.map(([line, column]) => [line, originalColumn(columns, line, column)]), plain)
 })
 
 test('what is no JavaScript is refused', () => {

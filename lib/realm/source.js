@@ -13,6 +13,7 @@ const { PackageFiles } = require('./files')
 const { asksFor } = require('../webassembly/promising')
 const rewind = require('../rewind')
 const { instrument } = require('../rewind/instrument')
+const { keepColumns } = require('../rewind/columns')
 
 // Names that mean something of the realm's own to the glue. Nothing else of the caller's is shadowed.
 const SHADOWED = [
@@ -22,6 +23,9 @@ const SHADOWED = [
 ]
 // Read at the end of a script that makes a variable of its own.
 const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'
+
+// Of what is compiled: see `#wrap`.
+const LINES_BEFORE = 1
 
 class GlueSource {
   /** Of the main file alone. @type {PackageFiles | undefined} */
@@ -65,7 +69,7 @@ class GlueSource {
     const code = codeOf?.(this.file)
     const options = {
       filename: this.file,
-      lineOffset: -1,
+      lineOffset: -LINES_BEFORE,
       cachedData: code,
       produceCachedData: keep !== undefined && code === undefined,
       ...(context && { parsingContext: context })
@@ -80,8 +84,9 @@ class GlueSource {
   #instrumented (text) {
     if (!this.rewound) return { text }
     try {
-      const made = instrument(text, 'function', ['__emvm', ...this.names], 0)
+      const made = instrument(text, 'function', ['__emvm', ...this.names], 1 - LINES_BEFORE)
       this.uncovered = made.uncovered.map((what) => `${what} of ${this.file}`)
+      keepColumns(this.file, made, LINES_BEFORE)
       return made
     } catch (error) {
       this.uncovered = [`${this.file}: ${error.message}`]

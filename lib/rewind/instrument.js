@@ -9,7 +9,7 @@ const MOST_KNOWN = 500
 const SHORT = 20000
 
 // `kind`: 'function' (the body of one, with `params`), 'async function', 'eval'; `firstLine`: the number of the text's first line.
-// Gives { text, uncovered, codeOf, keep }: what of it the image cannot know; `codeOf(file)`: V8's code for it, where the process has
+// Gives { text, columns, uncovered, codeOf, keep }: what of it the image cannot know; `codeOf(file)`: V8's code for it, where the process has
 // that from another thread or realm; `keep(file, code)`, where it has not.
 function instrument (text, kind, params = [], firstLine = 1) {
   const key = `${kind} ${params}\n${text}`
@@ -23,6 +23,8 @@ function instrument (text, kind, params = [], firstLine = 1) {
   let kept = made.v8
   const result = {
     text: made.code,
+    // For lib/rewind/columns.js.
+    columns: made.columns,
     uncovered,
     codeOf (file) {
       const head = `${file}\0`

@@ -1,7 +1,7 @@
 //! The instrumentation of a package's JavaScript, for `lib/rewind`. The contract is `src/program/instrument`.
 
 use crate::program::ReadError;
-use crate::program::instrument::{self, Column, Kept, Kind, Options};
+use crate::program::instrument::{self, Kept, Kind, Options};
 use napi::JsString;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -31,7 +31,7 @@ pub struct InstrumentedText {
     pub count: u32,
     /// JSON: `[[id, line, "names"]]`.
     pub sites: String,
-    /// For `originalColumn`.
+    /// Where columns moved: see `lib/rewind/columns.js`.
     pub columns: Uint32Array,
     /// For `keepCode`.
     pub key: Buffer,
@@ -117,18 +117,4 @@ pub fn keep_code(key: Uint8Array, code: Uint8Array) {
     if let Ok(key) = key.as_ref().try_into() {
         instrument::keep_code(key, &code);
     }
-}
-
-/// The column, from 1, that a place of the instrumented text had in the original one.
-#[napi(catch_unwind)]
-pub fn original_column(columns: Uint32Array, line: u32, column: u32) -> u32 {
-    let columns: Vec<_> = columns
-        .chunks_exact(3)
-        .map(|c| Column {
-            line: c[0],
-            new: c[1],
-            old: c[2],
-        })
-        .collect();
-    instrument::original_column(&columns, line, column)
 }
