@@ -16,7 +16,7 @@ function verify (image) {
   const { realm, values, point } = image
   const found = []
   const say = (where, what) => { if (found.length < MOST) found.push(`${where}: ${what}`) }
-  const walk = new Walk(realm, image.start, values).run()
+  const walk = new Walk(realm, image.start, values, undefined, false).run()
   for (const object of walk.seen) {
     if (!image.seen.has(object) && !isBytes(object)) say(walk.path(object), 'an object that was not there')
   }

@@ -27,8 +27,9 @@ const LARGE = 4096
 
 class Walk {
   // `realm`: see `Rewinder`; `start`: { sites, objects, named }, where the walk begins; `values`: what promises are fulfilled
-  // with, where that is known already; `image`: of the start, where this is a later moment.
-  constructor (realm, { sites, objects, named }, values, image) {
+  // with, where that is known already; `image`: of the start, where this is a later moment; `copies`: whether to keep the bytes of buffers.
+  constructor (realm, { sites, objects, named }, values, image, copies = true) {
+    this.copies = copies
     this.realm = realm
     this.image = image
     // Objects that cannot be put back and are let go, with what only they lead to.
@@ -331,6 +332,11 @@ class Walk {
       if (!this.from.has(buffer)) this.from.set(buffer, [holder, 'buffer'])
     }
     if (this.buffers.has(key)) return
+    if (!this.copies) {
+      this.buffers.set(key, undefined)
+      if (!part) this.#extras(buffer, ownKeys)
+      return
+    }
     const known = part ? undefined : this.image?.bufferOf(buffer)
     this.buffers.set(key, known ?? new BufferRecord(buffer, part ? bytesOf(holder) : undefined))
     if (!part) this.#extras(buffer, ownKeys)
