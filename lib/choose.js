@@ -33,8 +33,9 @@ const REFUSED = {
 function obstacles (facts, options) {
   const reasons = []
   if (options.packages && options.packages.length > 0) reasons.push(`dependencies are to run inside (packages: ${options.packages.join(', ')})`)
-  if (facts.hasGlue && (facts.bindgen || facts.imports.some(ofBindgen))) {
-    const reason = 'it was made by wasm-bindgen, and its own JavaScript answers its imports'
+  const maker = facts.maker ?? (facts.hasGlue && facts.imports.some(ofBindgen) ? 'wasm-bindgen' : undefined)
+  if (maker !== undefined) {
+    const reason = maker === 'own' ? 'its own JavaScript makes its WebAssembly, in a way of its own' : `it was made by ${maker}, and its own JavaScript answers its imports`
     return { reasons: [...reasons, reason], silent: [reason], missing: [] }
   }
   if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)

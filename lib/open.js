@@ -43,31 +43,37 @@ async function openProgram (source, options, runs = false) {
     const program = await compiled(spec, report)
     return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
-    // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
-    if (failure.code === 'EMVM_ERR_SOURCE' && isAsmJs(path, bytes)) {
+    const text = failure.code === 'EMVM_ERR_SOURCE' ? textOf(path, bytes) : ''
+    if (ASM.test(text)) {
       throw new errors.UnsupportedError(`${path ?? 'the source'} is asm.js: JavaScript, of which nothing would run in emvm. Use the package's WebAssembly build, or build with -sWASM=1`)
     }
     const noGlue = lackOf.get(failure) === 'glue'
-    const bindgen = noGlue && options.host !== 'native' && path !== undefined && isBindgen(path)
-    const wraps = noGlue && (options.host === 'glue' || runsPackages(options) || bindgen)
+    const told = noGlue && options.host !== 'native' && path !== undefined
+    const maker = told && isBindgen(path) ? 'wasm-bindgen' : told && MAKES.test(text) ? 'own' : undefined
+    // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
+    const wraps = noGlue && (options.host === 'glue' || runsPackages(options) || maker !== undefined)
     if (noGlue && options.host === 'auto') failure.message += "; if it is a package's API around glue in another file or in a dependency, open it with host: 'glue'"
     const hides = options.host !== 'native' && path !== undefined && (wraps || lackOf.get(failure) === 'wasm')
     if (failure.code === 'EMVM_ERR_SOURCE') explain(failure, source, path)
     if (!hides) throw failure
-    return withoutProgram(failure, path, bytes, bindgen)
+    return withoutProgram(failure, path, bytes, maker)
   }
 }
 
-// What Emscripten makes without WebAssembly: its older and its newer form.
-const ASM = /(["'])(use|almost) asm\1|\bfunction asmFunc\s*\(/
+// What Emscripten makes without WebAssembly: its older form and its newer one, by the function that is compiled to, or by what
+// stands for the engine's namespace.
+const ASM = /(["'])(use|almost) asm\1|\bfunction asmFunc\s*\(|\bMemory["']?\s*:\s*function\b[^}]*\bnew (?:Shared)?ArrayBuffer\b[^}]*\}\s*,\s*["']?(?:grow|Module|Table)\b/
 
-function isAsmJs (path, bytes) {
+// JavaScript that makes modules or instances itself.
+const MAKES = /\bWebAssembly\s*\.\s*(?:Module|Instance|instantiate|instantiateStreaming|compile|compileStreaming)\b/
+
+function textOf (path, bytes) {
   try {
-    if (bytes) return ASM.test(Buffer.from(bytes).toString('latin1'))
-    return statSync(path).isFile() && ASM.test(readFileSync(path, 'latin1'))
+    if (bytes) return Buffer.from(bytes).toString('latin1')
+    return statSync(path).isFile() ? readFileSync(path, 'latin1') : ''
   } catch {
     // What is wrong with the file has been said.
-    return false
+    return ''
   }
 }
 
@@ -99,8 +105,9 @@ function factsOf (program) {
 }
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
-function withoutProgram (failure, path, bytes, bindgen) {
-  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, bindgen, wasmOrigin: { kind: 'hidden' } }
+// `maker`: what made its JavaScript, where that is known.
+function withoutProgram (failure, path, bytes, maker) {
+  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, maker, wasmOrigin: { kind: 'hidden' } }
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
@@ -177,8 +184,8 @@ async function start (source, given, unwatched) {
     }
     // Glue without a wasm that we know of was given its chance: what is wrong is that there is none. Who asked for the
     // glue host knows what he runs.
-    const { hidden } = opened.program
-    throw hidden === undefined || options.host === 'glue' || runsPackages(options) ? cause : Object.assign(hidden, { cause })
+    const { program: { hidden }, facts: { maker } } = opened
+    throw hidden === undefined || maker !== undefined || options.host === 'glue' || runsPackages(options) ? cause : Object.assign(hidden, { cause })
   })
   checkPolicy(host, options)
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined

@@ -106,6 +106,44 @@ async function chess (listen, send) {
   return [best, lines.filter((line) => /^info depth 7 .*score/.test(line)).map((line) => line.replace(/ (nps|time|hashfull|tbhits) \d+/g, ''))]
 }
 
+// One frame of zstd whose bytes are not compressed: at most 255.
+function zstd (bytes) {
+  const block = 1 | bytes.length << 3
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, bytes.length, block & 255, block >> 8 & 255, block >> 16]), bytes])
+}
+
+// A picture of 16 by 8, whose strip is such a frame.
+function geotiff (n) {
+  const strip = zstd(text(n, 128))
+  const tags = [[256, 16], [257, 8], [258, 8], [259, 50000], [262, 1], [273, 200], [277, 1], [278, 8], [279, strip.length]]
+  const bytes = Buffer.alloc(200 + strip.length)
+  bytes.write('II*\0', 0, 'latin1')
+  bytes.writeUInt32LE(8, 4)
+  bytes.writeUInt16LE(tags.length, 8)
+  tags.forEach(([tag, value], i) => {
+    bytes.writeUInt16LE(tag, 10 + i * 12)
+    bytes.writeUInt16LE(4, 12 + i * 12)
+    bytes.writeUInt32LE(1, 14 + i * 12)
+    bytes.writeUInt32LE(value, 18 + i * 12)
+  })
+  strip.copy(bytes, 200)
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
+}
+
+// A request to a server of this process.
+async function request ({ Agent, request }, at, n) {
+  const server = require('node:http').createServer((asked, answer) => answer.writeHead(201, { 'x-n': n }).end(`${asked.method} ${asked.url}`))
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const dispatcher = new Agent()
+  try {
+    const { statusCode, headers, body } = await request(`http://127.0.0.1:${server.address().port}/a${n}`, { dispatcher })
+    return [statusCode, headers['x-n'], await body.text()]
+  } finally {
+    await dispatcher.close()
+    server.close()
+  }
+}
+
 const CASES = {
   'libsodium-wrappers': { file: 'libsodium-wrappers/dist/modules/libsodium-wrappers.js', options: glue, job: async (m) => { await m.ready; return m.to_hex(m.crypto_generichash(16, 'text')) } },
   'quickjs-emscripten': { file: 'quickjs-emscripten/dist/index.js', options: glue, job: async (m) => (await m.getQuickJS()).evalCode('[1, 2].map((n) => n * 2).join()') },
@@ -214,7 +252,38 @@ const CASES = {
   '@duckdb/duckdb-wasm': { file: '@duckdb/duckdb-wasm/dist/duckdb-node-blocking.cjs', options: glue, job: duckdb },
   '@journeyapps/wa-sqlite (JSPI)': { file: '@journeyapps/wa-sqlite/dist/wa-sqlite-jspi.mjs', options: {}, plain: (m, at) => m.default({ wasmBinary: fs.readFileSync(at('@journeyapps/wa-sqlite/dist/wa-sqlite-jspi.wasm')) }), job: suspendedSqlite },
   webr: { file: 'webr/dist/webr.cjs', options: {}, preload: true, job: statistics },
-  'php-wasm': { file: 'php-wasm/PhpNode.mjs', options: glue, job: async (m, at, n) => { const php = new m.PhpNode(); let out = ''; php.addEventListener('output', ({ detail }) => { out += detail.join('') }); await php.run(`<?php $a = ${n}; echo array_sum([1, 2, $a]) . md5("x");`); return out } }
+  'php-wasm': { file: 'php-wasm/PhpNode.mjs', options: glue, job: async (m, at, n) => { const php = new m.PhpNode(); let out = ''; php.addEventListener('output', ({ detail }) => { out += detail.join('') }); await php.run(`<?php $a = ${n}; echo array_sum([1, 2, $a]) . md5("x");`); return out } },
+  // What many programs have without knowing: parsers, formatters, compilers, hashes, in wrappers and as base64 within scripts.
+  'es-module-lexer': { file: 'es-module-lexer/dist/lexer.cjs', options: {}, job: async (m, at, n) => { await m.init; return m.parse(`import a from 'b${n}'; export const c = import('d')`) } },
+  'cjs-module-lexer': { file: 'cjs-module-lexer/dist/lexer.js', options: {}, job: async (m, at, n) => { await m.init(); return m.parse(`exports.a${n} = 1; module.exports = require('b')`) } },
+  undici: { file: 'undici/index.js', options: glue, job: request },
+  'source-map': { file: 'source-map/source-map.js', options: glue, job: async (m, at, n) => { const maps = new m.SourceMapGenerator({ file: 'a.js' }); for (let line = 1; line < 50; line++) maps.addMapping({ generated: { line, column: n }, original: { line: line * n, column: 2 }, source: 'b.js', name: `n${line}` }); return m.SourceMapConsumer.with(maps.toJSON(), null, (consumer) => [7, 8].map((line) => consumer.originalPositionFor({ line, column: n }))) } },
+  '@rollup/wasm-node': { file: '@rollup/wasm-node/dist/rollup.js', options: glue, job: async (m, at, n) => { const text = `const a = ${n}, unused = 3; export default () => a + 1`; const bundle = await m.rollup({ input: 'x', plugins: [{ resolveId: (id) => id, load: () => text }] }); const { output } = await bundle.generate({ format: 'cjs' }); await bundle.close(); return output[0].code } },
+  'xxhash-wasm': { file: 'xxhash-wasm/cjs/xxhash-wasm.cjs', options: {}, job: async (m, at, n) => { const hash = await m(); return [hash.h32(`text${n}`), hash.h64ToString(`text${n}`), hash.create64().update(`${n}`).digest()] } },
+  '@tootallnate/quickjs-emscripten': { file: '@tootallnate/quickjs-emscripten/dist/index.js', options: glue, job: async (m, at, n) => { const context = (await m.getQuickJS()).newContext(); const value = context.unwrapResult(context.evalCode(`[1, 2].map((a) => a * ${n}).join()`)); const text = context.getString(value); value.dispose(); context.dispose(); return text } },
+  '@polkadot/util-crypto': { file: '@polkadot/util-crypto/cjs/index.js', options: glue, job: async (m, at, n) => { await m.cryptoWaitReady(); const { publicKey, secretKey } = m.sr25519PairFromSeed(new Uint8Array(32).fill(n)); const signature = m.sr25519Sign('text', { publicKey, secretKey }); return [publicKey, m.sr25519Verify('text', signature, publicKey), m.mnemonicValidate('seed sock milk update focus rotate barely fade car face mechanic mercy')] } },
+  geotiff: { file: 'geotiff/dist-node/geotiff.js', options: { packages: ['zstddec'] }, job: async (m, at, n) => { const image = await (await m.fromArrayBuffer(geotiff(n))).getImage(); return [image.getWidth(), (await image.readRasters())[0]] } },
+  numcodecs: { file: 'numcodecs/dist/index.js', options: glue, job: async (m, at, n) => Promise.all(['Blosc', 'Zstd', 'LZ4'].map(async (name) => { const codec = m[name].fromConfig({}); const packed = await codec.encode(new Uint8Array(text(n))); return [packed, await codec.decode(packed)] })) },
+  zstddec: { file: 'zstddec/dist/zstddec.mjs', options: glue, job: async (m, at, n) => { const decoder = new m.ZSTDDecoder(); await decoder.init(); return decoder.decode(zstd(text(n, 200)), 200) } },
+  openpgp: { file: 'openpgp/dist/node/openpgp.cjs', options: glue, job: async (m, at, n) => { const config = { s2kType: m.enums.s2k.argon2, s2kArgon2Params: { passes: 1, parallelism: 1, memoryExponent: 10 } }; const encrypted = await m.encrypt({ message: await m.createMessage({ text: `text${n}` }), passwords: ['secret'], config }); return (await m.decrypt({ message: await m.readMessage({ armoredMessage: encrypted }), passwords: ['secret'], config })).data } },
+  '@sqlite.org/sqlite-wasm': { file: '@sqlite.org/sqlite-wasm/dist/node.mjs', options: glue, plain: (m) => m.default(), job: (sqlite3, at, n) => { const db = new sqlite3.oo1.DB(':memory:'); db.exec(`create table t (a); insert into t values (${n}), (5)`); const rows = db.exec('select sum(a), sqlite_version() from t', { returnValue: 'resultRows' }); db.close(); return rows } },
+  '@astrojs/compiler': { file: '@astrojs/compiler/dist/node/index.cjs', options: glue, job: async (m, at, n) => (await m.transform(`---\nconst a = ${n}\n---\n<h1>{a}</h1><style>h1 { color: red }</style>`, { filename: 'a.astro', internalURL: 'astro' })).code },
+  'lightningcss-wasm': { file: 'lightningcss-wasm/wasm-node.mjs', options: glue, job: (m, at, n) => Buffer.from(m.transform({ filename: 'a.css', code: Buffer.from(`.a { .b { color: rgb(${n} 0 0 / 50%) } }`), minify: true, targets: { chrome: 80 << 16 } }).code).toString() },
+  'sh-syntax': { file: 'sh-syntax/lib/index.cjs', options: glue, job: (m, at, n) => m.print(`if true;then echo ${n};fi`) },
+  'html-rewriter-wasm': { file: 'html-rewriter-wasm/dist/html_rewriter.js', options: {}, job: async (m, at, n) => { let out = ''; const rewriter = new m.HTMLRewriter((chunk) => { out += new TextDecoder().decode(chunk) }); rewriter.on('p', { async element (element) { await null; element.setInnerContent(`new${n}`) } }); await rewriter.write(Buffer.from('<p>old</p><b>x</b>')); await rewriter.end(); rewriter.free(); return out } },
+  '@prisma/prisma-schema-wasm': { file: '@prisma/prisma-schema-wasm/src/prisma_schema_build.js', options: {}, job: (m, at, n) => [m.format(JSON.stringify([['a.prisma', `model A${n} {\nid Int @id\nname String?\n}`]]), JSON.stringify({ textDocument: { uri: 'file:/a.prisma' }, options: { tabSize: 2, insertSpaces: true } })), m.preview_features().length] },
+  'loro-crdt': { file: 'loro-crdt/nodejs/index.js', options: {}, job: (m, at, n) => { const doc = new m.LoroDoc(); doc.setPeerId('7'); doc.getText('t').insert(0, `text${n}`); doc.getMap('m').set('a', n); const other = new m.LoroDoc(); other.import(doc.export({ mode: 'snapshot' })); return other.toJSON() } },
+  'loro-crdt (base64)': { file: 'loro-crdt/base64/index.js', options: {}, job: (m, at, n) => { const doc = new m.LoroDoc(); doc.getList('l').push(n); return doc.toJSON() } },
+  '@matrix-org/olm': { file: '@matrix-org/olm/olm.js', options: glue, noFetch: true, job: async (m, at, n) => { await m.init(); const account = new m.Account(); account.create(); const utility = new m.Utility(); const answer = [utility.sha256(`text${n}`), Object.keys(JSON.parse(account.identity_keys()))]; account.free(); utility.free(); return answer } },
+  ffjavascript: { file: 'ffjavascript/build/main.cjs', options: glue, job: async (m, at, n) => { const curve = await m.getCurveFromName('bn128', { singleThread: true }); const point = curve.G1.timesScalar(curve.G1.g, n + 5); return [curve.G1.toObject(curve.G1.toAffine(point)).map(String), `${curve.Fr.toObject(curve.Fr.mul(curve.Fr.e(3), curve.Fr.e(n)))}`] } },
+  phonemizer: { file: 'phonemizer/dist/phonemizer.cjs', options: glue, refused: 'EMVM_ERR_UNSUPPORTED', job: (m, at, n) => m.phonemize(`Hello world ${n}.`) },
+  'heic-convert': { file: 'heic-convert/index.js', options: { packages: ['libheif-js'] }, job: (m) => m({ buffer: Buffer.from('no picture'), format: 'PNG' }).catch((error) => error.message) },
+  '@babylonjs/havok': { file: '@babylonjs/havok/lib/umd/HavokPhysics_umd.js', options: {}, noFetch: true, plain: (m, at) => m({ wasmBinary: fs.readFileSync(at('@babylonjs/havok/lib/umd/HavokPhysics.wasm')) }), job: (m, at, n) => { const world = m.HP_World_Create()[1]; m.HP_World_SetGravity(world, [0, -9.81, 0]); const body = m.HP_Body_Create()[1]; m.HP_Body_SetShape(body, m.HP_Shape_CreateSphere([0, 0, 0], n)[1]); m.HP_Body_SetMassProperties(body, [[0, 0, 0], 1, [1, 1, 1], [0, 0, 0, 1]]); m.HP_Body_SetMotionType(body, m.MotionType.DYNAMIC); m.HP_World_AddBody(world, body, false); for (let i = 0; i < 20; i++) m.HP_World_Step(world, 1 / 60); return m.HP_Body_GetPosition(body) } },
+  rhino3dm: { file: 'rhino3dm/rhino3dm.js', options: {}, plain: (m) => m(), job: (m, at, n) => { const sphere = new m.Sphere([1, 2, 3], n); const box = sphere.toBrep().getBoundingBox(); return [sphere.radius, box.min, box.max] } },
+  '@evan/opus': { file: '@evan/opus/wasm/index.js', options: {}, job: (m, at, n) => { const encoder = new m.Encoder({ channels: 1, sample_rate: 48000 }); const packed = encoder.encode(new Uint8Array(Int16Array.from({ length: 960 }, (_, i) => Math.sin(i * n / 9) * 9000).buffer)); return [packed.length > 0, new m.Decoder({ channels: 1 }).decode(packed).length] } },
+  '@biomejs/wasm-nodejs': { file: '@biomejs/wasm-nodejs/biome_wasm.js', options: {}, job: (m, at, n) => { const workspace = new m.Workspace(); const given = Object.getOwnPropertyNames(m.Workspace.prototype).sort(); workspace.free(); return given } },
+  '@vercel/og': { file: '@vercel/og/dist/index.node.js', options: glue, job: async (m) => Buffer.from(await new m.ImageResponse({ type: 'div', props: { style: { display: 'flex', width: 20, height: 20, background: 'red' } } }, { width: 40, height: 30 }).arrayBuffer()).toString('base64') },
+  'h3-js': { file: 'h3-js/dist/h3-js.js', options: {}, refused: 'EMVM_ERR_UNSUPPORTED', job: (m, at, n) => m.latLngToCell(37 + n, -122, 7) }
 }
 
 module.exports = { CASES }

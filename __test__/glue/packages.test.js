@@ -5,6 +5,7 @@
 const test = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
+const { spawnSync } = require('node:child_process')
 const { inspect, open } = require('../..')
 const { glueFolder, BASE64 } = require('../support/glue')
 const { assemble, OP } = require('../support/wasm')
@@ -227,12 +228,61 @@ test('packages made by wasm-bindgen need no host', async (t) => {
   assert.ok(folder)
 })
 
+test('JavaScript that makes its WebAssembly in a way of its own needs no host', async (t) => {
+  const { write } = glueFolder(t)
+  const engine = `fast-${'machine'}`
+  write(`${engine}.wasm`, Buffer.from(BASE64, 'base64'))
+  const file = write('codec.js', `const read = (kind) => require('fs').readFileSync(require('path').join(__dirname, \`\${kind}-machine.wa\${'sm'}\`))
+    const { exports: { add, next } } = new WebAssembly.Instance(new WebAssembly.Module(read('fast')), { env: { callback: (x) => x } })
+    exports.add = add; exports.next = next`)
+  const { host, reasons } = await inspect(file)
+  assert.strictEqual(host, 'glue')
+  assert.match(reasons.join(), /makes its WebAssembly/)
+  const vm = await open(file)
+  const first = vm.exports.next()
+  vm.exports.next()
+  await vm.isReady()
+  assert.deepStrictEqual([vm.exports.add(2, 3), vm.exports.next()], [5, first])
+  assert.ok(vm.stats().calls > 0)
+  vm.dispose()
+  await assert.rejects(open(write('broken.js', 'new WebAssembly.Module(Buffer.from("no wasm"))')), (error) => !/not an Emscripten module/.test(error.message))
+})
+
+// Node's own registry would call into an instance that is gone, and nobody could catch what that throws.
+test('a dependency that drives the instance it is given ends with it', async (t) => {
+  const { folder, write } = glueFolder(t)
+  write('package.json', manifest('wrapper', { driver: '*' }))
+  write('node_modules/driver/package.json', manifest('driver'))
+  write('node_modules/driver/index.js', `const registry = new FinalizationRegistry(({ instance }) => instance.exports.next())
+    exports.Environment = class { constructor (instance) { this.instance = instance; this.exports = this.instance.exports }
+      make () { const made = {}; registry.register(made, this); return made } }`)
+  const file = write('main.js', `${BYTES}
+    const { Environment } = require('driver')
+    const environment = new Environment(new WebAssembly.Instance(new WebAssembly.Module(bytes), imports))
+    exports.add = environment.exports.add; exports.make = () => environment.make()`)
+  const script = `(async () => {
+    const vm = await require(${JSON.stringify(path.join(__dirname, '..', '..'))}).open(${JSON.stringify(file)})
+    for (let round = 0; round < 4; round++) {
+      for (let n = 0; n < 50; n++) vm.exports.make()
+      await vm.isReady()
+      gc()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    console.log(vm.exports.add(2, 3))
+    vm.dispose()
+  })()`
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', '-e', script], { encoding: 'utf8', timeout: 60_000 })
+  assert.deepStrictEqual([stdout, status], ['5\n', 0], stderr)
+  assert.ok(folder)
+})
+
 test('asm.js is refused by name', async (t) => {
   const { write } = glueFolder(t)
   const files = {
     'old.js': 'var Module = {}; Module.asm = (function (global, env, buffer) { "use asm"; function add (a, b) { a = a | 0; b = b | 0; return a + b | 0 } return { add: add } })(globalThis, {}, new ArrayBuffer(65536)); Module.HEAP8 = null',
     'almost.js': "var Module = {}; Module.asm = (function (global, env) { 'almost asm'; return {} })(globalThis, {})",
-    'new.js': 'var Module = {}; var HEAPU8; function asmFunc (imports) { return { add: (a, b) => a + b } } module.exports = Module'
+    'new.js': 'var Module = {}; var HEAPU8; function asmFunc (imports) { return { add: (a, b) => a + b } } module.exports = Module',
+    'minified.js': 'module.exports=function(A){A.print=A.print||console.log;var b={Memory:function(A){this.buffer=new ArrayBuffer(65536*A.initial)},Module:function(A){},Instance:function(A,e){this.exports={add:(a,b)=>a+b}},instantiate:function(A,e){return{then:function(e){e({instance:new b.Instance(A)})}}},RuntimeError:Error};"object"!=typeof b&&abort("no native wasm support detected");A.HEAPU8=null;return A}'
   }
   for (const [name, text] of Object.entries(files)) {
     for (const host of ['auto', 'glue']) await assert.rejects(open(write(name, text), { host }), { code: 'EMVM_ERR_UNSUPPORTED', message: /asm\.js/ }, name)

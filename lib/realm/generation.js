@@ -144,6 +144,7 @@ class Generation {
     rewinder.stops.add(surroundings.overrides.globalThis)
     rewinder.stops.add(loader.globals)
     rewinder.registry.global = surroundings.overrides.globalThis
+    rewinder.globals = { world: surroundings.world, constants: surroundings.world.constants }
     const roots = { exports: this.module, kept, globals: surroundings.overrides, events: surroundings.events, ...loader.roots() }
     this.refusal = await rewinder.take(roots, loader, surroundings.loop) ?? rewinder.rehearse(this.options.rewind === 'auto' ? evaluation : Infinity)
     if (this.refusal !== undefined) rewinder.giveUp()

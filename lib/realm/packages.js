@@ -99,7 +99,8 @@ function dependenciesOf (folder) {
 
 const carriers = new Map()
 
-// Whether a package has a `.wasm` file, or JavaScript that uses WebAssembly.
+// Whether a package has a `.wasm` file, or JavaScript that uses WebAssembly or drives an instance that it is given: what that keeps
+// of the instance is to end with it.
 function carries (folder) {
   if (!carriers.has(folder)) carriers.set(folder, search(folder))
   return carriers.get(folder)
@@ -148,8 +149,10 @@ function bytesOf (file) {
 // The name, as a word that something is taken from or that is handed on, or as a property: not a mere mention in a text or a list.
 const USE = /(?:^|[^\w$'"`-])WebAssembly\s*(?:\?\.|[.[,;)}=&|?:]|$)|[\w$)\]?.]\s*\[\s*(['"`])WebAssembly\1\s*\]/m
 
+const DRIVES = /\binstance\.exports\b|\bexports\.memory\b/
+
 function usesWebAssembly (text) {
-  return text.includes('WebAssembly') && USE.test(text.toString('latin1'))
+  return (text.includes('WebAssembly') && USE.test(text.toString('latin1'))) || (text.includes('.exports') && DRIVES.test(text.toString('latin1')))
 }
 
 module.exports = { Packages }

@@ -66,6 +66,9 @@ class Rewinder {
     this.decoders = decoders(this.registry)
     // Of the realm: see lib/surroundings/loop.js. Set before the image is taken.
     this.loop = undefined
+    // Its global object, and how many constants the image has there.
+    /** @type {{ world: { constants: number }, constants: number } | undefined} */
+    this.globals = undefined
     this.proxies = new WeakMap()
     // Buffers that large ones were moved to.
     this.vault = new Set()
@@ -218,6 +221,7 @@ class Rewinder {
     this.world.rewind()
     if (registry.made.overflowed) return new Refusal('growth', `more than ${registry.made.limit} objects of its classes were alive at once`)
     if (this.store.full !== undefined) return new Refusal('growth', this.store.full)
+    if (this.globals?.world.constants > this.globals.constants) return new Refusal('restore', 'a property of its global object that it has made so that it cannot be configured')
     try {
       this.store.restore(image.point?.store)
       image.restore()

@@ -11,6 +11,7 @@ const { format } = require('node:util')
 const { setTimeout } = require('../base/clock')
 const { ExitError } = require('../base/errors')
 const { Loop } = require('./loop')
+const { World } = require('./world')
 
 const USED_MS = 5
 
@@ -40,13 +41,18 @@ class Surroundings {
       fetch: (input, init) => this.#fetch(input, init),
       ...((print || printErr) && { console: consoleOf(print, printErr) })
     })
-    const world = this.#world()
-    Object.assign(this.overrides, { globalThis: world, global: world })
+    this.#world()
+  }
+
+  #world (constants) {
+    this.world = new World(this.overrides, () => { this.isWritten = true }, constants)
+    Object.assign(this.overrides, { globalThis: this.world.proxy, global: this.world.proxy })
   }
 
   // One for all generations, as on the native host: start-up is over.
   seal () {
     this.image = Object.getOwnPropertyDescriptors(this.overrides)
+    this.constants = Object.getOwnPropertyDescriptors(this.world.fixed)
     this.isWritten = false
     this.loop.seal()
   }
@@ -58,6 +64,7 @@ class Surroundings {
       this.isWritten = false
       this.events.removeAllListeners()
       this.#define(this.image)
+      if (this.world.constants > Reflect.ownKeys(this.constants).length) this.#world(this.constants)
     }
     if (saved?.written === undefined) return
     this.isWritten = true
@@ -153,24 +160,6 @@ class Surroundings {
     if (url.startsWith('file:')) return fileURLToPath(url)
     if (/^[a-z][a-z0-9+.-]+:/i.test(url)) return undefined
     return path.resolve(this.source.folder, url)
-  }
-
-  // The global object as the glue sees it: reads fall through to the caller's, writes stay here.
-  #world () {
-    const own = this.overrides
-    return new Proxy(globalThis, {
-      get: (target, key) => key in own ? own[key] : Reflect.get(target, key),
-      set: (target, key, value) => { this.isWritten = true; own[key] = value; return true },
-      has: (target, key) => key in own || Reflect.has(target, key),
-      defineProperty: (target, key, descriptor) => { this.isWritten = true; return Reflect.defineProperty(own, key, { ...descriptor, configurable: true }) },
-      deleteProperty: (target, key) => { this.isWritten = true; delete own[key]; return true },
-      getOwnPropertyDescriptor: (target, key) => {
-        if (key in own) return Reflect.getOwnPropertyDescriptor(own, key)
-        const descriptor = Reflect.getOwnPropertyDescriptor(target, key)
-        if (descriptor) descriptor.configurable = true
-        return descriptor
-      }
-    })
   }
 }
 

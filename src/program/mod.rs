@@ -223,7 +223,7 @@ fn read_glue(
     }
     if choices.is_empty() {
         if glue::wasm_file_names(ast).is_empty() && !glue::looks_like_emscripten(ast) {
-            let mut reason = "it is JavaScript, but has no WebAssembly and nothing of Emscripten's runtime in it".to_string();
+            let mut reason = "it is JavaScript, but has no WebAssembly that can be found and nothing of Emscripten's runtime in it".to_string();
             let requires = glue::relative_requires(ast);
             if !requires.is_empty() {
                 let list = requires.into_iter().take(5).collect::<Vec<_>>().join(", ");
