@@ -128,6 +128,9 @@ impl MemoryBuffer {
     /// Who may have the memory now, besides those who hold a buffer. As long as there is a claim on it, it must stay as
     /// it is. No exception may be pending.
     pub fn claim(&self, env: Env) -> Option<Claim> {
+        if !self.is_lent() {
+            return None;
+        }
         let _scope = Scope::open(env);
         let live: Vec<_> = [&self.whole, &self.window]
             .into_iter()

@@ -64,12 +64,16 @@ impl Lineage {
 impl Drop for Lineage {
     /// One range after the other: there may be more than the stack has room for.
     fn drop(&mut self) {
-        let mut left = Vec::from_iter(self.0.take());
-        while let Some(range) = left.pop() {
-            if let Some(mut range) = Arc::into_inner(range) {
-                left.extend(range.before.0.take());
-                left.extend(range.jump.0.take());
-            }
+        let mut next = self.0.take();
+        let mut left = Vec::new();
+        while let Some(range) = next.take().or_else(|| left.pop()) {
+            let Some(mut range) = Arc::into_inner(range) else {
+                continue;
+            };
+            next = range.before.0.take();
+            // Most have another owner: these need no place to wait in.
+            let jump = range.jump.0.take();
+            left.extend(jump.filter(|jump| Arc::strong_count(jump) == 1));
         }
     }
 }
@@ -78,6 +82,7 @@ impl Drop for Lineage {
 #[derive(Debug)]
 pub struct Eras {
     lineage: Lineage,
+    start: Lineage,
     last: u64,
 }
 
@@ -85,6 +90,7 @@ impl Default for Eras {
     fn default() -> Self {
         Self {
             lineage: Lineage::start(),
+            start: Lineage::start(),
             last: 0,
         }
     }
@@ -110,6 +116,12 @@ impl Eras {
     /// A generation begins, from what an image was taken of.
     pub fn go_back(&mut self, past: &Lineage) {
         self.lineage.clone_from(past);
+        self.begin();
+    }
+
+    /// The same, from the start's.
+    pub fn start_again(&mut self) {
+        self.lineage.clone_from(&self.start);
         self.begin();
     }
 

@@ -41,6 +41,36 @@ pub struct Process {
     pub refused_growth: Option<u64>,
 }
 
+impl Process {
+    /// As `clone_from`, which would allocate lists anew.
+    pub fn go_back(&mut self, was: &Process) {
+        let Process {
+            mappings,
+            umask,
+            variables,
+            getenv_memory,
+            environ_memory,
+            clock_start,
+            zone_set,
+            tm_memory,
+            thread_values,
+            at_exit,
+            refused_growth,
+        } = was;
+        self.mappings.clone_from(mappings);
+        self.umask = *umask;
+        self.variables.clone_from(variables);
+        self.getenv_memory = *getenv_memory;
+        self.environ_memory = *environ_memory;
+        self.clock_start = *clock_start;
+        self.zone_set = *zone_set;
+        self.tm_memory = *tm_memory;
+        self.thread_values.clone_from(thread_values);
+        self.at_exit.clone_from(at_exit);
+        self.refused_growth = *refused_growth;
+    }
+}
+
 impl Runtime {
     pub fn umask(&self) -> u32 {
         self.process

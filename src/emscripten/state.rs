@@ -223,7 +223,7 @@ impl Runtime {
     /// Files, open descriptors, output not yet printed, and what the C library keeps on the host's side.
     fn restore_system(&mut self, image: &StateImage) {
         self.fs.restore(&image.fs);
-        self.process.clone_from(&image.process);
+        self.process.go_back(&image.process);
         if !self.timers.is_untouched() || !image.timers.is_untouched() {
             self.restore_timers(&image.timers);
         }

@@ -3,7 +3,7 @@
 use super::StartError;
 use crate::emscripten::{Eras, Lineage, Runtime, StateImage};
 use crate::engine::TableImage;
-use crate::memory::{self, RecycleOutcome};
+use crate::memory::{self, RecycleOutcome, Writers};
 use crate::saved::Saved;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -187,12 +187,16 @@ impl Image {
         Ok(())
     }
 
-    /// Brings the runtime back to this state.
-    pub fn restore(&self, runtime: &mut Runtime) -> Result<RecycleOutcome, StartError> {
+    /// Brings the runtime back to this state. `by` says who may have written to its memory since it last was.
+    pub fn restore(
+        &self,
+        runtime: &mut Runtime,
+        by: Writers,
+    ) -> Result<RecycleOutcome, StartError> {
         // The host's state first: releasing what C++ held does not touch wasm.
         runtime.restore_state(&self.state);
         let outcome = match (runtime.wasm.linear(), &self.memory) {
-            (Some(linear), Some(image)) => linear.go_back(image).map_err(StartError::System)?,
+            (Some(linear), Some(image)) => linear.go_back(image, by).map_err(StartError::System)?,
             _ => RecycleOutcome::Flipped,
         };
         if !runtime.restore_table(&self.table) {

@@ -21,9 +21,9 @@ pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;
 pub use threads::{JsThread, start_watchdog};
 
-use crate::emscripten::{Lineage, Runtime, fs};
+use crate::emscripten::{Runtime, fs};
 use crate::engine::{Tier, Unwind};
-use crate::memory::RecycleOutcome;
+use crate::memory::{RecycleOutcome, Writers};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -191,7 +191,7 @@ impl Instance {
         } else if let Some(image) = &self.image {
             if self.from.is_some() {
                 // Whatever JavaScript did that begins with each module object.
-                image.restore(&mut self.runtime)?;
+                image.restore(&mut self.runtime, Writers::Anybody)?;
             }
             self.runtime.eras.checkpoint();
         }
@@ -216,8 +216,9 @@ impl Instance {
             .map(|image| image.differences(&self.runtime))
     }
 
-    /// Replaces the instance by a fresh one, from an image that was taken of it, or else from its start's.
-    pub fn recycle(&mut self, from: Option<&Arc<Image>>) -> Result<(), RecycleError> {
+    /// Replaces the instance by a fresh one, from an image that was taken of it, or else from its start's. `by` says who may have
+    /// written to the memory since the last recycle.
+    pub fn recycle(&mut self, from: Option<&Arc<Image>>, by: Writers) -> Result<(), RecycleError> {
         if self.is_busy() {
             return Err(RecycleError::Busy);
         }
@@ -227,7 +228,7 @@ impl Instance {
         match from.or(self.image.as_ref()) {
             Some(image) => {
                 let outcome = match self.tier == self.program.tier() {
-                    true => image.restore(&mut self.runtime),
+                    true => image.restore(&mut self.runtime, by),
                     false => {
                         // The flag lives in the store that is about to go.
                         self.interrupter.forget();
@@ -242,7 +243,7 @@ impl Instance {
                 let outcome = outcome.map_err(RecycleError::Failed)?;
                 match from {
                     Some(from) => self.runtime.eras.go_back(from.lineage()),
-                    None => self.runtime.eras.go_back(&Lineage::start()),
+                    None => self.runtime.eras.start_again(),
                 }
                 self.stats.cleaned_in_place += u64::from(outcome == RecycleOutcome::CleanedInPlace);
             }

@@ -34,7 +34,7 @@ impl Part {
     }
 
     /// Shows the same bytes as `other` where both are.
-    fn continues(&self, other: &Part) -> bool {
+    pub fn continues(&self, other: &Part) -> bool {
         self.bytes.is_same(&other.bytes)
             && self.offset.wrapping_sub(self.at) == other.offset.wrapping_sub(other.at)
     }
@@ -325,9 +325,10 @@ impl Image {
         &self.parts
     }
 
-    /// Nothing of it is mapped.
+    /// Nothing of it is mapped. All parts are of one kind.
     pub(super) fn is_copied(&self) -> bool {
-        self.parts.iter().any(|part| part.bytes.heap().is_some())
+        let first = self.parts.first();
+        first.is_some_and(|part| part.bytes.heap().is_some())
     }
 
     /// The part that `at` lies in.

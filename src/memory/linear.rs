@@ -1,8 +1,13 @@
 //! One linear memory of one sandbox: what compiled code reads, and the flip.
 
+mod adapter;
+mod state;
+
+use self::adapter::Adapter;
+pub(super) use self::state::State;
 use super::cleaner::{self, Spare};
 use super::leftover::Leftover;
-use super::{Error, Image, Region, WASM_PAGE, os};
+use super::{Error, Image, Region, WASM_PAGE, Writers, os};
 use parking_lot::Mutex;
 use std::cell::{RefCell, UnsafeCell};
 use std::ptr::NonNull;
@@ -14,11 +19,6 @@ use wasmer_vm::{LinearMemory, MemoryError, VMMemory, VMMemoryDefinition};
 /// Smaller memories are given back sooner than another thread is told of them.
 const RETIRED_BYTES: usize = 8 << 20;
 
-/// At most so many written pages are copied back by a recycle; beyond that, giving the region to the cleaner is quicker.
-const COPIED_PAGES: usize = 64;
-/// After a generation that wrote more, so many recycles do not ask again.
-const PATIENCE: u32 = 7;
-
 /// How a recycle got its clean region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecycleOutcome {
@@ -28,8 +28,6 @@ pub enum RecycleOutcome {
     Flipped,
     /// The spare was still with the cleaner, so the caller cleaned the active region itself.
     CleanedInPlace,
-    /// There is no image yet: nothing to go back to.
-    NoImage,
 }
 
 /// How often any memory of the process was refused growth.
@@ -56,26 +54,6 @@ pub struct Linear {
     max: usize,
     /// The size in bytes that growth was last refused, 0 when it was not.
     refused: AtomicU64,
-}
-
-#[derive(Debug)]
-pub(super) struct State {
-    active: Region,
-    /// Others may still read and write the active region (see [`Linear::hold`]): it is neither cleaned, hidden, unmapped
-    /// nor used again, but left as it is.
-    pub(super) held: bool,
-    /// Every byte was given back, and the address space too: there is no growth any more.
-    released: bool,
-    /// Held regions that were left, until somebody takes them.
-    left: Vec<Leftover>,
-    /// Where a clean region over `image` waits; `None` until the first recycle that needs one, empty while the cleaner has it.
-    spare: Option<Spare>,
-    image: Option<Arc<Image>>,
-    /// Recycles that still take the flip without counting the pages that were written.
-    patience: u32,
-    /// Bytes of linear memory, always whole wasm pages; `<= active.accessible()`.
-    len: usize,
-    peak: usize,
 }
 
 #[derive(Debug)]
@@ -113,43 +91,6 @@ pub fn collect_created<R>(cap: Option<u64>, make: impl FnOnce() -> R) -> (R, Vec
     let made = make();
     let collected = CREATED.replace(outer);
     (made, collected.map(|c| c.memories).unwrap_or_default())
-}
-
-impl State {
-    /// Goes on with another region; the active one, which is held, stays as it is.
-    fn leave_for(&mut self, fresh: Region) {
-        let held = std::mem::replace(&mut self.active, fresh);
-        self.held = false;
-        self.left
-            .push(Leftover::region(held, self.spare.get_or_insert_default()));
-    }
-
-    /// The active region, of a memory that is not used any more.
-    pub(super) fn into_active(mut self) -> Region {
-        std::mem::replace(&mut self.active, Region::none())
-    }
-
-    /// Whether the active region is back at its image, by copying.
-    fn copy_back(&mut self) -> bool {
-        if self.patience > 0 {
-            self.patience -= 1;
-            return false;
-        }
-        let copied = self.active.copy_back(COPIED_PAGES);
-        if !copied {
-            self.patience = PATIENCE;
-        }
-        copied
-    }
-
-    /// The spare, if it is clean. Without address space for one there is none, and the caller cleans in place.
-    fn clean_region(&mut self) -> Option<Region> {
-        match (&self.spare, &self.image) {
-            (Some(spare), _) => spare.lock().take(),
-            (None, Some(image)) => Region::with_image(image).ok(),
-            (None, None) => None,
-        }
-    }
 }
 
 impl Linear {
@@ -193,6 +134,7 @@ impl Linear {
             left: Vec::new(),
             spare: None,
             image: None,
+            returns: 0,
             patience: 0,
             len,
             peak: len,
@@ -319,11 +261,7 @@ impl Linear {
         } else {
             state.active.adopt(image)?;
         }
-        // Made by the first recycle that needs it: most generations write little.
-        state.spare = None;
-        state.patience = 0;
-        state.len = image.len();
-        state.image = Some(image.clone());
+        state.continue_on(image);
         self.write(&state);
         Ok(())
     }
@@ -350,42 +288,60 @@ impl Linear {
                 self.write(&state);
                 return Err(error);
             }
-            state.spare = None;
-            state.patience = 0;
-            state.image = Some(image.clone());
+            state.continue_on(&image);
         }
         Ok(image)
     }
 
-    /// Goes back to `image`, whichever the memory continued on last. The same holds as for [`Linear::recycle`].
-    pub fn go_back(&self, image: &Arc<Image>) -> Result<RecycleOutcome, Error> {
+    /// Goes back to `image`, whichever the memory continued on last. No wasm frame may be live, and views of the old bytes must
+    /// have been detached. `by` says who may have written to the memory since it last went back.
+    pub fn go_back(&self, image: &Arc<Image>, by: Writers) -> Result<RecycleOutcome, Error> {
         let mut state = self.state.lock();
-        if state
+        let is_last = state
             .image
             .as_ref()
-            .is_some_and(|last| Arc::ptr_eq(last, image))
-        {
-            drop(state);
-            return self.recycle();
-        }
-        if state.held || state.released {
+            .is_some_and(|last| Arc::ptr_eq(last, image));
+        if state.released || (state.held && !is_last) {
             drop(state);
             self.adopt(image)?;
             return Ok(RecycleOutcome::CleanedInPlace);
         }
-        if let Err(error) = state.active.switch(image) {
-            // Half of one image and half of another: it must not be touched again.
-            state.len = 0;
-            self.write(&state);
-            return Err(error);
-        }
-        state.spare = None;
-        state.patience = 0;
+        let outcome = if state.held {
+            let fresh = match state.clean_region(image) {
+                Some(clean) => clean,
+                None => Region::with_image(image)?,
+            };
+            state.leave_for(fresh);
+            RecycleOutcome::Flipped
+        } else if state.copy_back(image, by) {
+            RecycleOutcome::CopiedBack
+        } else if let Some(clean) = state.clean_twin(image) {
+            state.flip(clean);
+            RecycleOutcome::Flipped
+        } else {
+            let is_over = state.active.is_over(image);
+            let done = match is_over {
+                true => state.active.restore(),
+                false => state.active.switch(image, by),
+            };
+            if !is_over {
+                state.continue_on(image);
+            }
+            if let Err(error) = done {
+                // Half of one image and half of another: it must not be touched again.
+                state.len = 0;
+                self.write(&state);
+                return Err(error);
+            }
+            RecycleOutcome::CleanedInPlace
+        };
         state.len = image.len();
         state.peak = state.peak.max(state.len);
-        state.image = Some(image.clone());
+        if !is_last {
+            state.image = Some(image.clone());
+        }
         self.write(&state);
-        Ok(RecycleOutcome::CleanedInPlace)
+        Ok(outcome)
     }
 
     /// Where the memory differs from `image`, in words. No wasm frame may be live.
@@ -409,45 +365,6 @@ impl Linear {
             at += len;
         }
         found
-    }
-
-    /// Goes back to the image. No wasm frame may be live, and views of the old bytes must have been detached.
-    pub fn recycle(&self) -> Result<RecycleOutcome, Error> {
-        let mut state = self.state.lock();
-        let Some(image) = state.image.clone() else {
-            return Ok(RecycleOutcome::NoImage);
-        };
-        let outcome = if state.held {
-            let fresh = match state.clean_region() {
-                Some(clean) => clean,
-                None => Region::with_image(&image)?,
-            };
-            state.leave_for(fresh);
-            RecycleOutcome::Flipped
-        } else if state.copy_back() {
-            RecycleOutcome::CopiedBack
-        } else if let Some(clean) = state.clean_region() {
-            let dirty = std::mem::replace(&mut state.active, clean);
-            // One that cannot be cleaned is dropped: the next recycle cleans in place.
-            let home = state.spare.get_or_insert_default();
-            if let Err(mut dirty) = cleaner::clean(dirty, home)
-                && dirty.restore().is_ok()
-            {
-                *home.lock() = Some(dirty);
-            }
-            RecycleOutcome::Flipped
-        } else {
-            if let Err(error) = state.active.restore() {
-                // Half restored, it must not be touched again.
-                state.len = 0;
-                self.write(&state);
-                return Err(error);
-            }
-            RecycleOutcome::CleanedInPlace
-        };
-        state.len = image.len();
-        self.write(&state);
-        Ok(outcome)
     }
 
     /// Somebody outside may go on reading and writing the bytes that the memory shows now, whatever becomes of the memory:
@@ -513,57 +430,5 @@ impl Linear {
                 current_length: state.len,
             });
         }
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        if self.held {
-            // Nobody took it over: rather address space that is lost than bytes that somebody writes to.
-            self.active.abandon();
-        }
-    }
-}
-
-/// wasmer's side of a [`Linear`].
-#[derive(Debug)]
-struct Adapter {
-    linear: LinearHandle,
-    style: MemoryStyle,
-}
-
-impl LinearMemory for Adapter {
-    fn ty(&self) -> MemoryType {
-        let mut ty = self.linear.ty;
-        ty.minimum = self.size();
-        ty
-    }
-    fn size(&self) -> Pages {
-        Pages((self.linear.len() / WASM_PAGE) as u32)
-    }
-    fn style(&self) -> MemoryStyle {
-        self.style
-    }
-    fn grow(&mut self, delta: Pages) -> Result<Pages, MemoryError> {
-        self.linear
-            .grow(delta.0)
-            .map(Pages)
-            .ok_or(MemoryError::CouldNotGrow {
-                current: self.size(),
-                attempted_delta: delta,
-            })
-    }
-    fn vmmemory(&self) -> NonNull<VMMemoryDefinition> {
-        self.linear.definition()
-    }
-    fn try_clone(&self) -> Result<Box<dyn LinearMemory + Send + Sync>, MemoryError> {
-        Err(MemoryError::UnsupportedOperation {
-            message: "a recyclable memory belongs to one store".into(),
-        })
-    }
-    fn copy(&self) -> Result<Box<dyn LinearMemory + Send + Sync>, MemoryError> {
-        Err(MemoryError::UnsupportedOperation {
-            message: "a recyclable memory belongs to one store".into(),
-        })
     }
 }

@@ -30,6 +30,7 @@ mod pages;
 mod region;
 mod residency;
 mod shared;
+mod written;
 mod zeroed;
 
 pub use foreign::{Foreign, OwnPages};
@@ -42,6 +43,7 @@ pub use os::{Backend, backend, backend_refusal, descriptor_limit, page_size};
 pub use region::Region;
 pub use residency::Residency;
 pub use shared::{Expected, Shared, SharedAdapter, SharedHost, Unshared, shared_style};
+pub use written::Writers;
 pub use zeroed::zeroed;
 
 /// Bytes of address space that the process has, where the system tells.

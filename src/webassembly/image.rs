@@ -2,7 +2,7 @@
 
 use super::store::Store;
 use crate::engine::state;
-use crate::memory::{self, Image, LinearHandle, RecycleOutcome};
+use crate::memory::{self, Image, LinearHandle, RecycleOutcome, Writers};
 use std::sync::Arc;
 use wasmer_vm::{StoreObject, VMFunction, VMGlobal, VMInstance, VMMemory, VMTable, VMTag};
 
@@ -120,7 +120,7 @@ impl StoreImage {
     pub fn restore(&self, store: &mut Store) -> Result<(RecycleOutcome, Made), ImageError> {
         let mut outcome = RecycleOutcome::CopiedBack;
         for (linear, image) in &self.memories {
-            outcome = dearer(outcome, linear.go_back(image)?);
+            outcome = dearer(outcome, linear.go_back(image, Writers::Anybody)?);
             linear.forget_refusal();
         }
         let made = Made::of(store).since(self.made);
@@ -195,7 +195,7 @@ impl StoreImage {
 
 fn dearer(one: RecycleOutcome, other: RecycleOutcome) -> RecycleOutcome {
     let rank = |outcome: RecycleOutcome| match outcome {
-        RecycleOutcome::NoImage | RecycleOutcome::CopiedBack => 0,
+        RecycleOutcome::CopiedBack => 0,
         RecycleOutcome::Flipped => 1,
         RecycleOutcome::CleanedInPlace => 2,
     };

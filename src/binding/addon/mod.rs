@@ -13,6 +13,7 @@ use crate::engine::Unwind;
 use crate::instance::{
     Host, Instance, JsThread, MountPoint, Program, RecycleError, Settings, StartError,
 };
+use crate::memory::Writers;
 use napi::JsValue as _;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -250,10 +251,14 @@ impl SandboxObject {
     #[napi(catch_unwind)]
     pub fn recycle(&self, from: Option<&PointHandle>) -> Result<()> {
         let image = from.map(PointHandle::image).transpose()?;
+        let by = match self.cell.is_lent() {
+            true => Writers::Anybody,
+            false => Writers::ThisThread,
+        };
         // Start-up may run JavaScript, where the program is started anew.
         let recycled = self
             .cell
-            .replace_memory("recycle", |instance| instance.recycle(image.as_ref()));
+            .replace_memory("recycle", |instance| instance.recycle(image.as_ref(), by));
         match self.done(recycled)? {
             Ok(()) => Ok(()),
             Err(RecycleError::Busy) => {

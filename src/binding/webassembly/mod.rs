@@ -172,7 +172,7 @@ pub fn realm_take_image(env: Env, a: &Arguments) -> Res<Value> {
 pub fn realm_rewind(env: Env, a: &Arguments) -> Res<Value> {
     let (outcome, made) = Realm::of(env, a[0])?.rewind(env.to_usize(a[1])?)?;
     let outcome = match outcome {
-        RecycleOutcome::CopiedBack | RecycleOutcome::NoImage => 0,
+        RecycleOutcome::CopiedBack => 0,
         RecycleOutcome::Flipped => 1,
         RecycleOutcome::CleanedInPlace => 2,
     };

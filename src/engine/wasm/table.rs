@@ -198,32 +198,36 @@ impl Wasm {
         image: &TableImage,
         host: impl Fn(u32) -> Option<Func>,
     ) -> bool {
+        let now = self.table_len();
         let Some(table) = &mut self.table else {
             return true;
         };
-        let touched = std::mem::take(&mut table.touched);
-        let same = Arc::ptr_eq(&table.image.0, &image.0);
+        let mut changed = std::mem::take(&mut table.touched);
         let len = image.table_len();
-        if same {
-            for index in touched {
-                let entry = self.in_image(image, index, &host);
-                self.write_entry(index, entry);
-            }
-        } else {
+        let last = table.image.clone();
+        let is_same = Arc::ptr_eq(&last.0, &image.0);
+        if is_same && changed.is_empty() && now == len {
+            return true;
+        }
+        if !is_same {
+            // Everywhere else both are as instantiation made them.
+            table.image = image.clone();
+            let set = last.0.set.iter().chain(&image.0.set);
+            changed.extend(set.map(|(index, _)| *index));
             while self.table_len() < len {
                 if self.table_grow().is_none() {
                     return false;
                 }
             }
-            for index in 0..self.table_len() {
-                let entry = self.in_image(image, index, &host);
-                self.write_entry(index, entry);
-            }
+            changed.extend(last.table_len().min(len)..self.table_len());
+        }
+        for index in changed {
+            let entry = self.in_image(image, index, &host);
+            self.write_entry(index, entry);
         }
         if let Some(table) = &mut self.table {
             // SAFETY: as in `table_get`. Entries above are null now, so growing again shows null.
             unsafe { table.definition.as_mut().current_elements = len };
-            table.image = image.clone();
         }
         true
     }

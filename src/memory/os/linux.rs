@@ -188,17 +188,33 @@ fn is_glibc() -> bool {
     })
 }
 
-/// With `EMVM_LARGE_PAGES=1`, lets the system back a range of anonymous memory by large pages. Not by default: where the
-/// machine is itself virtual and young, a large page is often memory that its host has yet to find, at milliseconds each.
+/// With `EMVM_LARGE_PAGES=1`, lets the system back a range of anonymous memory by large pages; gives whether they are wanted.
+/// Not by default: where the machine is itself virtual and young, a large page is often memory that its host has yet to find,
+/// at milliseconds each.
 ///
 /// # Safety
 /// The range lies in a reservation of the caller's.
-pub unsafe fn prefer_large_pages(base: *mut u8, len: usize) {
+pub unsafe fn prefer_large_pages(base: *mut u8, len: usize) -> bool {
     static WANTED: OnceLock<bool> = OnceLock::new();
-    if *WANTED.get_or_init(|| std::env::var_os("EMVM_LARGE_PAGES").is_some_and(|v| v == "1")) {
+    let is_wanted =
+        *WANTED.get_or_init(|| std::env::var_os("EMVM_LARGE_PAGES").is_some_and(|v| v == "1"));
+    if is_wanted {
         // SAFETY: by the caller's promise. A hint: a kernel without large pages refuses it, and nothing else changes.
         unsafe { libc::madvise(base.cast(), len, libc::MADV_HUGEPAGE) };
     }
+    is_wanted
+}
+
+/// Keeps a range of anonymous memory to small pages, also on systems that make large ones of any memory: there pages that nobody
+/// has touched would become writable beside one that somebody has. Gives whether it holds.
+///
+/// # Safety
+/// The range lies in a reservation of the caller's.
+pub unsafe fn choose_small_pages(base: *mut u8, len: usize) -> bool {
+    // SAFETY: by the caller's promise.
+    let chosen = unsafe { libc::madvise(base.cast(), len, libc::MADV_NOHUGEPAGE) } == 0;
+    // A kernel that does not know of it has none but small pages.
+    chosen || Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
 }
 
 const PRESENT: u64 = 1 << 63;

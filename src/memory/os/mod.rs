@@ -13,11 +13,12 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened,
-    own_pages, prefer_large_pages, punch, seal, touched_pages, write, written_slowly,
+    Sealed, Window, address_space, choose_small_pages, dirty_bytes, faults, map_private,
+    memory_file, opened, own_pages, prefer_large_pages, punch, seal, touched_pages, write,
+    written_slowly,
 };
 #[cfg(target_os = "linux")]
-pub use page_scan::{tells_written_pages, written_pages};
+pub use page_scan::{tells_written_pages, thread_faults, written_pages};
 #[cfg(unix)]
 pub use unix::{
     decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show, user,
@@ -28,10 +29,35 @@ pub use windows::{
 };
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, address_space, dirty_bytes, faults, map_private, memory_file, opened,
-    own_pages, prefer_large_pages, punch, seal, tells_written_pages, touched_pages, write,
-    written_pages, written_slowly,
+    Sealed, Window, address_space, choose_small_pages, dirty_bytes, faults, map_private,
+    memory_file, opened, own_pages, prefer_large_pages, punch, seal, tells_written_pages,
+    thread_faults, touched_pages, write, written_pages, written_slowly,
 };
+
+/// How many page faults a thread had had at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// No other thread of the process has or had the number.
+    thread: u64,
+    minor: i64,
+    major: i64,
+}
+
+impl Faults {
+    #[cfg(target_os = "linux")]
+    fn of_this_thread(minor: i64, major: i64) -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        thread_local!(static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
+        // While the thread ends it has no number any more, and none fits.
+        let thread = NUMBER.try_with(|number| *number);
+        Self {
+            thread: thread.unwrap_or_else(|_| NEXT.fetch_add(1, Ordering::Relaxed)),
+            minor,
+            major,
+        }
+    }
+}
 
 /// Bytes of a large page on the systems that have them on request. Reservations begin at a multiple of it.
 pub const LARGE_PAGE: usize = 2 << 20;
@@ -129,7 +155,17 @@ mod without_cow {
     }
     /// # Safety
     /// Nothing to promise: elsewhere the system chooses by itself.
-    pub unsafe fn prefer_large_pages(_base: *mut u8, _len: usize) {}
+    pub unsafe fn prefer_large_pages(_base: *mut u8, _len: usize) -> bool {
+        false
+    }
+    /// # Safety
+    /// As above.
+    pub unsafe fn choose_small_pages(_base: *mut u8, _len: usize) -> bool {
+        false
+    }
+    pub fn thread_faults() -> Option<super::Faults> {
+        None
+    }
     pub fn dirty_bytes(_base: *const u8, _len: usize) -> Option<(usize, usize)> {
         None
     }

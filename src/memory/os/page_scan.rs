@@ -1,5 +1,6 @@
 //! Which pages of a private mapping were written: Linux's `PAGEMAP_SCAN` (6.7 and newer).
 
+use super::Faults;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -58,6 +59,27 @@ fn scanner() -> Option<&'static File> {
 /// Whether [`written_pages`] can tell.
 pub fn tells_written_pages() -> bool {
     scanner().is_some()
+}
+
+/// How many page faults this thread has had; `None` where that says nothing of the pages that it wrote.
+///
+/// The first write to a page of a private mapping is one: by the thread itself, or by a call of the system that it makes. So as
+/// long as the count is the same, this thread has written to no page that [`written_pages`] has not told of, provided that the
+/// pages are small ones (see `choose_small_pages`). The call takes a tenth of what asking for the pages takes.
+pub fn thread_faults() -> Option<Faults> {
+    if !tells_written_pages() {
+        return None;
+    }
+    counted_faults()
+}
+
+fn counted_faults() -> Option<Faults> {
+    // SAFETY: an all-zero record is valid; the call writes to it alone.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) == 0).then_some(usage)
+    }?;
+    Some(Faults::of_this_thread(usage.ru_minflt, usage.ru_majflt))
 }
 
 /// Calls `each` with every range (offset, length) of `[base, base + len)` whose pages this process wrote: those that are
@@ -132,20 +154,27 @@ fn is_honest(file: &File) -> bool {
         return false;
     };
     let mut told = Vec::new();
+    let mut counts = true;
     // SAFETY: the reservation is ours and of four pages; each access lies in what was mapped just before.
     unsafe {
         if super::map_private(base, 4 * page, &sealed, 0).is_ok() {
             ptr::read_volatile(base);
-            ptr::write_volatile(base.add(page), 2);
+            counts &= is_counted(|| ptr::write_volatile(base.add(page), 2));
             ptr::read_volatile(base.add(2 * page));
-            ptr::write_volatile(base.add(3 * page), 2);
+            counts &= is_counted(|| ptr::write_volatile(base.add(3 * page), 2));
             if !scan(file, base, 4 * page, 2, |at, len| told.push((at, len))) {
                 told.clear();
             }
         }
         super::release(base, 4 * page);
     }
-    told == [(page, page), (3 * page, page)]
+    counts && told == [(page, page), (3 * page, page)]
+}
+
+fn is_counted(first_write: impl FnOnce()) -> bool {
+    let before = counted_faults();
+    first_write();
+    before.is_some() && before != counted_faults()
 }
 
 #[cfg(test)]
