@@ -103,4 +103,4 @@ function chooseHost (facts, options) {
   return { error: new UnsupportedError(`This module cannot run here: ${reasons.join('; ')}.`) }
 }
 
-module.exports = { chooseHost, notNative, obstacles, userImports }
+module.exports = { chooseHost, notNative, userImports }

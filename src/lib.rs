@@ -6,14 +6,28 @@
 // N-API registers its functions outside of test builds only.
 #![cfg_attr(test, allow(dead_code))]
 
-pub mod binding;
-pub mod emscripten;
-pub mod engine;
-pub mod instance;
+mod binding;
 pub mod memory;
-pub mod program;
 mod saved;
-pub mod webassembly;
+mod webassembly;
+
+// The addon is all that is used of this crate, so rustc tells of what nothing uses; but for the fuzz targets.
+#[cfg(not(fuzzing))]
+mod emscripten;
+#[cfg(fuzzing)]
+pub mod emscripten;
+#[cfg(not(fuzzing))]
+mod engine;
+#[cfg(fuzzing)]
+pub mod engine;
+#[cfg(not(fuzzing))]
+mod instance;
+#[cfg(fuzzing)]
+pub mod instance;
+#[cfg(not(fuzzing))]
+mod program;
+#[cfg(fuzzing)]
+pub mod program;
 
 // A few inputs of each fuzz target are unit tests.
 #[cfg(test)]

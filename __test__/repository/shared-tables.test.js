@@ -16,8 +16,10 @@ test('modes and open flags of files', () => {
   const text = textOf('lib', 'facade', 'fs', 'modes.js')
   const modes = [...text.matchAll(/^const (S_[A-Z]+) = (\w+)$/gm)].map(([, name, value]) => [name, octal(value)])
   const flags = [.../^const O = \{(.*)\}$/m.exec(text)[1].matchAll(/([A-Z]+): (\w+)/g)].map(([, name, value]) => [`O_${name}`, octal(value)])
-  assert.ok(modes.length >= 8 && flags.length >= 7)
-  for (const [name, value] of [...modes, ...flags]) assert.strictEqual(value, rust[name], name)
+  // Rust makes no block devices, and has no name for them.
+  const shared = [...modes, ...flags].filter(([name]) => name !== 'S_IFBLK')
+  assert.ok(shared.length >= 14)
+  for (const [name, value] of shared) assert.strictEqual(value, rust[name], name)
 })
 
 test('error numbers, of WASI and of Linux', () => {

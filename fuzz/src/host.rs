@@ -110,7 +110,6 @@ pub fn abi(input: &mut Bytes<'_>) -> Abi {
         embind_bare_fields: bit(5),
         std_string_utf8: bit(6),
         emval_deletes_args: bit(7),
-        wide_string_codecs: bit(8),
         finalizers: bit(9),
         ..Abi::default()
     }

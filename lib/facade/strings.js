@@ -287,4 +287,4 @@ function makeStrings ({ heap, pairs }) {
   }
 }
 
-module.exports = { makeStrings, decodeByHand, encode }
+module.exports = { makeStrings, encode }

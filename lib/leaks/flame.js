@@ -86,4 +86,4 @@ ${asset('page.js')}</script>
 `
 }
 
-module.exports = { html, treeOf }
+module.exports = { html }

@@ -78,4 +78,4 @@ function finish (Class, name, length) {
   return Class
 }
 
-module.exports = { FOREIGN, engine, foreign, TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, optional32, bufferSource, limits, finish }
+module.exports = { FOREIGN, engine, foreign, TYPES, EXTERN_KINDS, valueKind, dictionary, uint32, bufferSource, limits, finish }

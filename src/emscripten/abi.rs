@@ -29,15 +29,7 @@ pub struct Abi {
     pub std_string_utf8: bool,
     /// After a method-caller call, class-handle arguments are deleted by the host (up to 3.1.51).
     pub emval_deletes_args: bool,
-    /// Wide strings are converted as UTF-16/UTF-32 (from 1.39.8); before, unit by unit and without a NUL.
-    pub wide_string_codecs: bool,
     pub exceptions: ExceptionLayout,
-    /// `_tzset_js` gets two buffers for the names (from 3.1.55), not an array of pointers to fill.
-    pub tz_buffers: bool,
-    /// Memory grows by doubling up to 512 MiB (up to 1.39.x), not by a fifth.
-    pub grows_by_doubling: bool,
-    /// The glue was built with ASSERTIONS.
-    pub assertions: bool,
     /// The return of `main` ends the program (EXIT_RUNTIME).
     pub exit_runtime: bool,
     /// Class handles that own a smart pointer are destroyed when collected (`FinalizationRegistry`, from 2.0.33).

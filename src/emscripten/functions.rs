@@ -44,11 +44,6 @@ pub struct Image {
 }
 
 impl Image {
-    /// Whether it holds JavaScript functions.
-    pub fn is_empty(&self) -> bool {
-        self.functions.is_empty()
-    }
-
     pub fn len(&self) -> usize {
         self.functions.len()
     }

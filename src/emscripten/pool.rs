@@ -86,9 +86,6 @@ impl<T: Clone> Pool<T> {
     pub fn len(&self) -> usize {
         self.items.len()
     }
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
     pub fn free_len(&self) -> usize {
         self.free.len()
     }

@@ -25,9 +25,6 @@ impl<'a> Args<'a> {
     pub fn len(&self) -> usize {
         self.ty.params().len()
     }
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
     pub fn ty(&self) -> &FunctionType {
         self.ty
     }

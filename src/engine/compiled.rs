@@ -14,7 +14,6 @@ pub struct Compiled {
     pub exceptions: bool,
     /// Whether its code can drop segments that instantiation leaves.
     pub drops_segments: bool,
-    pub bytes: usize,
     /// Custom sections in order; the engine keeps one of each name.
     pub sections: Vec<(String, Box<[u8]>)>,
 }
@@ -62,7 +61,6 @@ impl Compiled {
         Self {
             exceptions,
             drops_segments: passive && drops_segments(bytes),
-            bytes: bytes.len(),
             sections: custom_sections(bytes),
             code,
         }

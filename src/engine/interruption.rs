@@ -294,11 +294,6 @@ impl InterruptFlag {
         Self(globals.into_iter().map(NonNull::cast).collect())
     }
 
-    /// The addresses of the flags' definitions.
-    pub fn places(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().map(|flag| flag.as_ptr() as usize)
-    }
-
     pub fn is_set(&self) -> bool {
         // SAFETY: as in `set`.
         self.0

@@ -33,17 +33,16 @@ pub mod vm;
 mod wasm;
 pub mod workers;
 
-pub use allocations::{
-    AllocatorKind, Capture, Exit, Heap, Recorder, Report, Site, Watched, attach,
-};
+pub use allocations::{AllocatorKind, Capture, Exit, Heap, Recorder, Site, Watched};
 pub use args::Args;
 pub use cache::{Cache, CacheEntry, WritableFolder, is_writable};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use compiled::Compiled;
+#[cfg(any(test, fuzzing))]
 pub use host_function::HostFn;
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
-pub use pace::{PIECE, Pace, Paced, Stopped};
+pub use pace::{PIECE, Pace, Stopped};
 pub use raw::Raw;
 pub use short::{Bodies, Load, Shortcut};
 pub use tiers::{Choice, Tier, Tiers};

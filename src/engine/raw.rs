@@ -13,6 +13,13 @@ const _: () = assert!(
         && cfg!(target_endian = "little")
 );
 
+impl Raw {
+    #[inline]
+    pub fn u128(self) -> u128 {
+        self.0
+    }
+}
+
 macro_rules! lanes {
     ($($from:ident $to:ident $t:ty, $via:ty, $enc:expr, $dec:expr;)*) => {
         impl Raw {
@@ -39,5 +46,4 @@ lanes! {
     from_u64 u64 u64, u64, |v| v, |v| v;
     from_f32 f32 f32, u32, f32::to_bits, f32::from_bits;
     from_f64 f64 f64, u64, f64::to_bits, f64::from_bits;
-    from_u128 u128 u128, u128, |v| v, |v| v;
 }

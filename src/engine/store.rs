@@ -84,7 +84,6 @@ pub struct Instantiated {
     /// In the order of the module's exports, without emvm's own.
     pub exports: Vec<VMExtern>,
     /// In index order, imported ones first; globals without emvm's own.
-    pub memories: Vec<Handle<VMMemory>>,
     pub tables: Vec<Handle<VMTable>>,
     pub globals: Vec<Handle<VMGlobal>>,
     pub tags: Vec<Handle<VMTag>>,
@@ -286,7 +285,7 @@ impl Store {
             VMExtern::Memory(memory) => Some(memory),
             _ => None,
         };
-        let memories: Vec<_> = info.memories.keys().filter_map(memory).collect();
+        let memory = info.memories.keys().next().and_then(memory);
         let table = |at: TableIndex| match find(ExportIndex::Table(at)) {
             VMExtern::Table(table) => Some(table),
             _ => None,
@@ -312,7 +311,6 @@ impl Store {
         self.flags
             .extend(flags.iter().map(|flag| flag.as_ptr() as usize));
         if let Some(VMExtern::Table(table)) = hooks {
-            let memory = memories.first().copied();
             self.attach(code, table, memory);
         }
         let start = match start {
@@ -321,7 +319,6 @@ impl Store {
         };
         Ok(Instantiated {
             exports,
-            memories,
             tables,
             globals,
             tags,

@@ -151,11 +151,6 @@ impl Image {
         &self.origin
     }
 
-    /// Bytes of linear memory.
-    pub fn memory_len(&self) -> usize {
-        self.memory.as_ref().map_or(0, |m| m.len())
-    }
-
     /// Bytes that are kept for it alone.
     pub fn own_bytes(&self) -> usize {
         self.memory.as_ref().map_or(0, |m| m.own_bytes())

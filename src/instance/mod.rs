@@ -14,7 +14,7 @@ mod threads;
 mod watchdog;
 
 pub use image::{Image, ImageKey, ImageSlot, Origin};
-pub use image_file::{FileError, open as open_image, save as save_image};
+pub use image_file::{open as open_image, save as save_image};
 pub use limits::Interrupter;
 pub use program::{Compiling, OpenError, Program};
 pub use startup::{Host, MountPoint, Settings, StartError};
@@ -161,10 +161,6 @@ impl Instance {
                 Err(StartError::Unwound(self.runtime.explain(unwind)))
             }
         }
-    }
-
-    pub fn program(&self) -> &Arc<Program> {
-        &self.program
     }
 
     pub fn generation(&self) -> u64 {

@@ -19,7 +19,7 @@ pub mod wasm_custom;
 pub mod wasm_facts;
 
 pub use abi::Range as VersionRange;
-pub use glue::{Fragment, FreeName, GlueFacts, Host, NameState, Role};
+pub use glue::{GlueFacts, Host, NameState, Role};
 pub use locate::{Beside, Kind};
 pub use wasm_facts::WasmFacts;
 
@@ -48,9 +48,6 @@ pub struct Reading {
     /// Canonical names of function imports, from the glue or else from the wasm itself.
     pub import_names: HashMap<(String, String), String>,
     pub abi: Abi,
-    /// `DYNAMICTOP_PTR` and `DYNAMIC_BASE` of builds from 1.38.46 to 2.0.2, in which the host has to store the second
-    /// at the address that the first is, before constructors run. From the glue, else from the wasm's code.
-    pub dynamic: Option<(u32, u32)>,
     /// Emscripten's version as far as the evidence tells; 3.1.45 is `3_01_45`.
     pub versions: VersionRange,
     /// Content hash of the wasm and the glue's text: the program's key.
@@ -322,10 +319,6 @@ fn finish(
     hasher.update(text);
     let versions = abi::versions(&facts, &import_names, glue.as_ref());
     let abi = abi::abi(&facts, &import_names, glue.as_ref());
-    let dynamic = match &glue {
-        Some(glue) => glue.layout.dynamic,
-        None => wasm_code::dynamic_top(&wasm, &facts),
-    };
     Reading {
         key: *hasher.finalize().as_bytes(),
         digest,
@@ -335,12 +328,9 @@ fn finish(
         glue,
         import_names,
         abi,
-        dynamic,
         versions,
     }
 }
 
-#[cfg(test)]
-mod readings;
 #[cfg(test)]
 mod tests;

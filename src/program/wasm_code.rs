@@ -2,7 +2,6 @@
 //! program is compiled, not when compiled code is found in the cache.
 
 use super::ReadError;
-use super::wasm_facts::WasmFacts;
 use std::collections::BTreeSet;
 use wasmparser::{Operator, Parser, Payload, ValType, Validator, WasmFeatures};
 
@@ -174,64 +173,4 @@ pub fn supported(feature: &str) -> bool {
             | "memory64"
             | "unknown"
     )
-}
-
-/// Finds where `sbrk` of a build from 1.38.46 to 2.0.2 keeps the heap's end: the address that the function which calls
-/// `emscripten_resize_heap` loads from and stores to. The heap begins above the stack.
-pub fn dynamic_top(wasm: &[u8], facts: &WasmFacts) -> Option<(u32, u32)> {
-    let elder = facts
-        .imports
-        .iter()
-        .any(|i| i.module == "env" && i.name == "table");
-    let resize = facts
-        .function_imports()
-        .position(|(import, _)| import.name == "emscripten_resize_heap")? as u32;
-    if !elder || super::is_fastcomp(facts) {
-        return None;
-    }
-    let stack = facts
-        .globals
-        .iter()
-        .filter(|g| g.mutable && !g.imported)
-        .filter_map(|g| g.constant)
-        .max()?;
-    // Emscripten keeps this much between the two; any aligned address above the stack would do.
-    const GAP: u32 = 160;
-    let base = (u32::try_from(stack).ok()?.checked_add(GAP + 15)?) & !15;
-    for payload in Parser::new(0).parse_all(wasm).flatten() {
-        let Payload::CodeSectionEntry(body) = payload else {
-            continue;
-        };
-        if let Some(pointer) = sbrk_pointer(&body, resize) {
-            return Some((pointer, base));
-        }
-    }
-    None
-}
-
-/// The constant address that a function both loads from and stores to, if it calls `callee`.
-fn sbrk_pointer(body: &wasmparser::FunctionBody<'_>, callee: u32) -> Option<u32> {
-    let mut calls = false;
-    let mut loaded = Vec::new();
-    let mut constants = Vec::new();
-    let mut last: Option<u32> = None;
-    for op in body.get_operators_reader().ok()? {
-        let op = op.ok()?;
-        match op {
-            Operator::Call { function_index } => calls |= function_index == callee,
-            Operator::I32Const { value } => constants.push(value as u32),
-            Operator::I32Load { memarg } => {
-                if let Some(address) = last {
-                    loaded.push(address.wrapping_add(memarg.offset as u32));
-                }
-            }
-            _ => {}
-        }
-        last = match op {
-            Operator::I32Const { value } => Some(value as u32),
-            _ => None,
-        };
-    }
-    let stored = |address: &u32| constants.iter().filter(|c| *c == address).count() > 1;
-    calls.then_some(loaded)?.into_iter().find(stored)
 }

@@ -150,11 +150,6 @@ impl StoreImage {
         images.sum()
     }
 
-    /// Bytes of linear memory.
-    pub fn memory_len(&self) -> usize {
-        self.memories.iter().map(|(_, image)| image.len()).sum()
-    }
-
     /// What differs from the image, in words: for tests, and slow.
     pub fn differences(&self, store: &Store) -> Result<Vec<String>, ImageError> {
         let mut found = Vec::new();

@@ -25,8 +25,6 @@ const MEMORIES: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("{0}")]
-    Link(String),
-    #[error("{0}")]
     Range(String),
 }
 

@@ -24,7 +24,6 @@ fn made(realm: &Realm, result: Result<usize, StoreError>) -> Res<Value> {
     match result {
         Ok(key) => Ok(realm.env.address(key)),
         Err(StoreError::Range(message)) => Err(realm.raise(ErrorKind::Range, &message)),
-        Err(StoreError::Link(message)) => Err(realm.raise(ErrorKind::Link, &message)),
     }
 }
 

@@ -39,9 +39,6 @@ impl Content {
     pub fn len(&self) -> u64 {
         self.len
     }
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
     /// Bytes of memory that the contents take (holes take none).
     pub fn stored(&self) -> u64 {
         self.stored

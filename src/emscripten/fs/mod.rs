@@ -39,14 +39,11 @@ crate::saved::saved_struct!(Rest {
 mod tests;
 
 pub use errno::{Errno, Result};
-pub use facade::Analysis;
 pub use host::{Host, Input, Stdio, Terminal};
 pub use image::Image;
-pub use node::{
-    Ino, S_IALLUGO, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, Stat,
-};
+pub use node::{Ino, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, Stat};
 pub use open::flags;
-pub use path::{basename, dirname, join, resolve};
+pub use path::{dirname, join, resolve};
 
 use crate::engine::Pace;
 use device::Device;
@@ -163,6 +160,7 @@ impl FileSystem {
         self.stdin = bytes;
     }
     /// The most that all in-memory files may hold; writes beyond it give ENOSPC.
+    #[cfg(any(test, fuzzing))]
     pub fn set_limit(&mut self, bytes: u64) {
         self.limit = bytes;
     }

@@ -33,23 +33,6 @@ pub mod flags {
     pub const POLLNVAL: u32 = 0x020;
     pub const POLLRDNORM: u32 = 0x040;
     pub const POLLWRNORM: u32 = 0x100;
-
-    /// The meaning of `"r"`, `"w+"` and the like.
-    pub fn from_mode(mode: &str) -> Option<u32> {
-        Some(match mode {
-            "r" => O_RDONLY,
-            "r+" => O_RDWR,
-            "w" => O_TRUNC | O_CREAT | O_WRONLY,
-            "w+" => O_TRUNC | O_CREAT | O_RDWR,
-            "wx" | "xw" => O_TRUNC | O_CREAT | O_EXCL | O_WRONLY,
-            "wx+" | "xw+" => O_TRUNC | O_CREAT | O_EXCL | O_RDWR,
-            "a" => O_APPEND | O_CREAT | O_WRONLY,
-            "a+" => O_APPEND | O_CREAT | O_RDWR,
-            "ax" | "xa" => O_APPEND | O_CREAT | O_EXCL | O_WRONLY,
-            "ax+" | "xa+" => O_APPEND | O_CREAT | O_EXCL | O_RDWR,
-            _ => return None,
-        })
-    }
 }
 use flags::*;
 

@@ -23,7 +23,6 @@ mod table;
 mod wasi;
 mod wasi_paths;
 
-pub use arguments::Fail;
 pub use table::IMPORTS;
 pub use wasi::IMPORTS as WASI;
 

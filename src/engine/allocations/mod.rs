@@ -14,7 +14,7 @@ mod table;
 pub use exits::Exit;
 pub use heap::Heap;
 pub(super) use hooks::AllocationHooks;
-pub use recorder::{Capture, Recorder, Report};
+pub use recorder::{Capture, Recorder};
 
 pub use site::{Site, attach, is_watched};
 pub(super) use table::with_table;

@@ -5,7 +5,7 @@ use super::super::pace::PIECE;
 use super::Wasm;
 
 macro_rules! access {
-    ($($read:ident $write:ident $t:ty;)*) => {
+    ($($t:ident $read:ident $($write:ident)?;)*) => {
         /// Little-endian loads and stores; past the end of memory they trap as wasm's own would. Each asks whether the call
         /// is being stopped, so that a loop over the module's memory ends with it.
         impl Wasm {
@@ -19,7 +19,7 @@ macro_rules! access {
                         .map(|b| <$t>::from_le_bytes(*b))
                         .ok_or_else(Unwind::out_of_bounds)
                 }
-                pub fn $write(&mut self, addr: u32, value: $t) -> Result<(), Unwind> {
+                $(pub fn $write(&mut self, addr: u32, value: $t) -> Result<(), Unwind> {
                     const N: usize = size_of::<$t>();
                     self.pace.go_on()?;
                     self.memory_mut()
@@ -27,23 +27,23 @@ macro_rules! access {
                         .and_then(|m| m.first_chunk_mut::<N>())
                         .map(|b| *b = value.to_le_bytes())
                         .ok_or_else(Unwind::out_of_bounds)
-                }
+                })?
             )*
         }
     };
 }
 
 access! {
-    read_u8 write_u8 u8;
-    read_i8 write_i8 i8;
-    read_u16 write_u16 u16;
-    read_i16 write_i16 i16;
-    read_u32 write_u32 u32;
-    read_i32 write_i32 i32;
-    read_u64 write_u64 u64;
-    read_i64 write_i64 i64;
-    read_f32 write_f32 f32;
-    read_f64 write_f64 f64;
+    u8 read_u8 write_u8;
+    i8 read_i8;
+    u16 read_u16 write_u16;
+    i16 read_i16;
+    u32 read_u32 write_u32;
+    i32 read_i32 write_i32;
+    u64 read_u64 write_u64;
+    i64 read_i64 write_i64;
+    f32 read_f32;
+    f64 read_f64;
 }
 
 impl Wasm {

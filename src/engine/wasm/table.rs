@@ -49,12 +49,6 @@ impl TableImage {
     pub fn table_len(&self) -> u32 {
         self.0.len
     }
-
-    /// Whether functions of the host's are in it.
-    pub fn has_hosts(&self) -> bool {
-        let mut entries = self.0.set.iter();
-        entries.any(|(_, entry)| matches!(entry, Entry::Host(_)))
-    }
 }
 
 impl Wasm {

@@ -14,8 +14,8 @@ pub mod wasm_literal;
 mod wrapped;
 
 pub use constants::Limits;
-pub use evidence::{Embind, Evidence};
-pub use fragments::{Fragment, FreeName, IMPORT_META, LIVE, Role, is_live_name};
+pub use evidence::Evidence;
+pub use fragments::{Fragment, Role, is_live_name};
 pub use names::fastcomp_name;
 
 use super::wasm_facts::WasmFacts;

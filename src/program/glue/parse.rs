@@ -284,7 +284,3 @@ pub fn root_identifier<'a, 'b>(
 pub fn contains(outer: Span, inner: Span) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
-
-pub fn span_of(statement: &Statement<'_>) -> Span {
-    statement.span()
-}

@@ -23,12 +23,6 @@ pub enum Role {
     StaticSetter,
 }
 
-impl Role {
-    pub fn has_this(self) -> bool {
-        matches!(self, Role::Method | Role::Getter | Role::Setter)
-    }
-}
-
 #[derive(Clone, Debug)]
 pub enum State {
     /// Some type is not registered (yet): calling throws `UnboundTypeError`.
