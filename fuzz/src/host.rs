@@ -9,7 +9,7 @@ use emvm::emscripten::emval::coroutines;
 use emvm::emscripten::js::{
     HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
 };
-use emvm::engine::{self, Answer, Args, Code, HostFn, Raw, Setup, Unwind};
+use emvm::engine::{self, Answer, Args, Code, HostFn, Setup, Unwind, ValRaw};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -124,14 +124,14 @@ pub fn call_import(
 ) -> Result<u32, Unwind> {
     let function = emvm::emscripten::answer(name).expect("a known import");
     let ty = FunctionType::new(params.to_vec(), vec![Type::I32]);
-    let mut slots: Vec<Raw> = (params.iter().zip(values))
+    let mut slots: Vec<ValRaw> = (params.iter().zip(values))
         .map(|(ty, value)| match ty {
-            Type::F64 => Raw::from_f64(f64::from(*value as i32)),
-            Type::I64 => Raw::from_i64(i64::from(*value as i32)),
-            _ => Raw::from_u32(*value),
+            Type::F64 => ValRaw::from_f64(f64::from(*value as i32)),
+            Type::I64 => ValRaw::from_i64(i64::from(*value as i32)),
+            _ => ValRaw::from_u32(*value),
         })
         .collect();
-    slots.resize(params.len().max(1), Raw::default());
+    slots.resize(params.len().max(1), ValRaw::default());
     function(rt, &mut Args::new(&mut slots, &ty, 0))?;
     Ok(slots[0].u32())
 }

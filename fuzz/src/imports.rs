@@ -5,7 +5,7 @@ use super::Bytes;
 use super::host::{Fake, abi, runtime_of};
 use emvm::emscripten::fs::{self, Host, Input, Stdio};
 use emvm::emscripten::{Runtime, answer, import_names};
-use emvm::engine::{Args, Code, PIECE, Raw, Unwind};
+use emvm::engine::{Args, Code, PIECE, Unwind, ValRaw};
 use emvm::instance::Interrupter;
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
@@ -41,7 +41,7 @@ impl Host for Quiet {
 struct Call {
     name: &'static str,
     ty: FunctionType,
-    slots: Vec<Raw>,
+    slots: Vec<ValRaw>,
 }
 
 thread_local! {
@@ -94,19 +94,19 @@ fn next_call(input: &mut Bytes<'_>, memory: u32) -> Call {
     let params: Vec<_> = (0..count)
         .map(|_| if odd { input.pick(&kinds) } else { Type::I32 })
         .collect();
-    let mut slots: Vec<Raw> = params
+    let mut slots: Vec<ValRaw> = params
         .iter()
         .map(|ty| {
             let word = word(input, memory);
             match ty {
-                Type::F64 => Raw::from_f64(word as i64 as f64),
-                Type::F32 => Raw::from_f32(word as i64 as f32),
-                Type::I64 => Raw::from_i64(word as i64),
-                _ => Raw::from_u32(word as u32),
+                Type::F64 => ValRaw::from_f64(word as i64 as f64),
+                Type::F32 => ValRaw::from_f32(word as i64 as f32),
+                Type::I64 => ValRaw::from_i64(word as i64),
+                _ => ValRaw::from_u32(word as u32),
             }
         })
         .collect();
-    slots.resize(count.max(1), Raw::default());
+    slots.resize(count.max(1), ValRaw::default());
     let ty = FunctionType::new(params, vec![Type::I32]);
     Call { name, ty, slots }
 }
@@ -175,7 +175,7 @@ pub fn run(data: &[u8]) {
         NEXT.set(Some(call));
         let before = spent();
         interrupter.begin();
-        let called = rt.call(go, &[Raw::from_u32(0)]);
+        let called = rt.call(go, &[ValRaw::from_u32(0)]);
         drop(interrupter.end(called.err()));
         let took = spent().zip(before).map(|(after, before)| after - before);
         assert!(

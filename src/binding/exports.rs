@@ -3,7 +3,7 @@
 use super::node_api::{Env, Res, Value, with_arguments};
 use super::sandbox::{Entering, SandboxCell, enter};
 use crate::emscripten::{Runtime, from_js, to_js};
-use crate::engine::{Func, Raw, Shortcut, Unwind};
+use crate::engine::{Func, Shortcut, Unwind, ValRaw};
 use napi::sys;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -148,7 +148,7 @@ fn short(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Opti
         *bits = match ty {
             Type::I64 => return None,
             // As ToInt32 does.
-            Type::I32 => Raw::from_i32(env.as_i32(*value)?),
+            Type::I32 => ValRaw::from_i32(env.as_i32(*value)?),
             _ => number(env.as_f64(*value)?, *ty),
         }
         .u64();
@@ -157,7 +157,7 @@ fn short(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Opti
     if given.len() < arguments.len() {
         return None;
     }
-    let result = Raw::from_u64(shortcut.take(&mut rt.wasm, arguments)?);
+    let result = ValRaw::from_u64(shortcut.take(&mut rt.wasm, arguments)?);
     Some(match site.result {
         None => env.undefined(),
         Some(Type::I32) => env.int(result.i32()),
@@ -178,7 +178,7 @@ fn run(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Result
             current: rt.generation,
         });
     }
-    let mut slots = SmallVec::<[Raw; 8]>::new();
+    let mut slots = SmallVec::<[ValRaw; 8]>::new();
     for (i, ty) in site.params.iter().enumerate() {
         slots.push(match given.get(i) {
             Some(value) => scalar(env, rt, *ty, *value)?,
@@ -188,12 +188,12 @@ fn run(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Result
                     "Cannot convert undefined to a BigInt",
                 ));
             }
-            None if matches!(ty, Type::F32) => Raw::from_f32(f32::NAN),
-            None if matches!(ty, Type::F64) => Raw::from_f64(f64::NAN),
-            None => Raw::default(),
+            None if matches!(ty, Type::F32) => ValRaw::from_f32(f32::NAN),
+            None if matches!(ty, Type::F64) => ValRaw::from_f64(f64::NAN),
+            None => ValRaw::default(),
         });
     }
-    slots.resize(site.slots, Raw::default());
+    slots.resize(site.slots, ValRaw::default());
     let epoch = rt.wasm.epoch();
     let func = match site.found.get() {
         Some((at, func)) if at == epoch => func,
@@ -212,11 +212,11 @@ fn run(env: Env, rt: &mut Runtime, site: &ExportSite, given: &[Value]) -> Result
 }
 
 /// A number as wasm takes it; anything else goes the long way.
-fn scalar(env: Env, rt: &mut Runtime, ty: Type, value: Value) -> Result<Raw, Unwind> {
+fn scalar(env: Env, rt: &mut Runtime, ty: Type, value: Value) -> Result<ValRaw, Unwind> {
     let plain = match ty {
         Type::I64 => None,
         // As ToInt32 does.
-        Type::I32 => env.as_i32(value).map(Raw::from_i32),
+        Type::I32 => env.as_i32(value).map(ValRaw::from_i32),
         _ => env.as_f64(value).map(|value| number(value, ty)),
     };
     if let Some(plain) = plain {
@@ -226,9 +226,9 @@ fn scalar(env: Env, rt: &mut Runtime, ty: Type, value: Value) -> Result<Raw, Unw
 }
 
 #[inline]
-fn number(number: f64, ty: Type) -> Raw {
+fn number(number: f64, ty: Type) -> ValRaw {
     match ty {
-        Type::F32 => Raw::from_f32(number as f32),
-        _ => Raw::from_f64(number),
+        Type::F32 => ValRaw::from_f32(number as f32),
+        _ => ValRaw::from_f64(number),
     }
 }

@@ -1,6 +1,6 @@
 //! The gate: the state behind a sandbox or a realm, which nothing reaches but through here.
 //!
-//! There are two ways in. [`Gate::hold`] is for what may run wasm or JavaScript: while a [`Held`] is alive the state
+//! There are two ways in. [`Gate::hold`] is for what may run wasm or JavaScript: while a [`Hold`] is alive the state
 //! stays where it is, and calls that come back in hold it once more. [`Gate::look`] is for what runs neither. What takes
 //! the state away or replaces it ([`Gate::replace`]) is refused while anybody holds it.
 
@@ -9,7 +9,7 @@ use std::cell::{Cell, UnsafeCell};
 /// One state and the count of those who are at work on it.
 pub struct Gate<T> {
     state: UnsafeCell<Option<T>>,
-    /// How many [`Held`] there are: native calls on the stack, in wasm or not yet.
+    /// How many [`Hold`] there are: native calls on the stack, in wasm or not yet.
     entered: Cell<u32>,
     looking: Cell<bool>,
 }
@@ -49,7 +49,7 @@ impl<T> Gate<T> {
     #[inline]
     pub fn look<R>(&self, look: impl FnOnce(&mut T) -> R) -> Option<R> {
         assert!(!self.looking.get(), "a look within a look");
-        // SAFETY: one thread. Nobody else looks; a `Held` further out does not use its reference before this returns.
+        // SAFETY: one thread. Nobody else looks; a `Hold` further out does not use its reference before this returns.
         let state = unsafe { &mut *self.state.get() }.as_mut()?;
         let _looking = Looking::new(&self.looking);
         Some(look(state))
@@ -57,13 +57,13 @@ impl<T> Gate<T> {
 
     /// Keeps the state in place; `None` when there is none.
     #[inline]
-    pub fn hold(&self) -> Option<Held<'_, T>> {
+    pub fn hold(&self) -> Option<Hold<'_, T>> {
         assert!(!self.looking.get(), "a call within a look");
         if !self.is_live() {
             return None;
         }
         self.entered.set(self.entered.get() + 1);
-        Some(Held(self))
+        Some(Hold(self))
     }
 
     /// Puts another state in place of this one, and gives what was there.
@@ -77,9 +77,9 @@ impl<T> Gate<T> {
 }
 
 /// A native call on the stack.
-pub struct Held<'a, T>(&'a Gate<T>);
+pub struct Hold<'a, T>(&'a Gate<T>);
 
-impl<T> Held<'_, T> {
+impl<T> Hold<'_, T> {
     /// No other call is on the stack.
     #[inline]
     pub fn is_outermost(&self) -> bool {
@@ -98,7 +98,7 @@ impl<T> Held<'_, T> {
     }
 }
 
-impl<T> Drop for Held<'_, T> {
+impl<T> Drop for Hold<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.0.entered.set(self.0.entered.get() - 1);
@@ -132,7 +132,7 @@ mod tests {
         let gate = Gate::new(Some(1));
         let outer = gate.hold();
         let inner = gate.hold();
-        assert!(!inner.as_ref().is_some_and(Held::is_outermost));
+        assert!(!inner.as_ref().is_some_and(Hold::is_outermost));
         assert_eq!(gate.replace(None), Err(Busy));
         drop(inner);
         assert_eq!(gate.replace(None), Err(Busy));

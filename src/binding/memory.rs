@@ -14,23 +14,23 @@ const WINDOW: usize = 32 << 20;
 #[derive(Debug, Default)]
 pub struct MemoryBuffer {
     /// Over all of it.
-    whole: RefCell<Option<Shown>>,
+    whole: RefCell<Option<CurrentBuffer>>,
     /// Over its first `WINDOW` bytes, so that views have the same `byteOffset` in it. Only where the whole is costly.
-    window: RefCell<Option<Shown>>,
+    window: RefCell<Option<CurrentBuffer>>,
     lent: Lent,
     /// Over as much as the window; the facade's own, which gives it to nobody. Nothing is owed to whom has it.
-    inner: RefCell<Option<Shown>>,
+    inner: RefCell<Option<CurrentBuffer>>,
 }
 
 #[derive(Debug)]
-struct Shown {
+struct CurrentBuffer {
     reference: Reference,
     base: *const u8,
     /// Of the memory, not of the window.
     len: usize,
 }
 
-type Place = RefCell<Option<Shown>>;
+type Place = RefCell<Option<CurrentBuffer>>;
 
 impl MemoryBuffer {
     /// The buffer over `[base, base + len)`: the same object as long as these stay the same.
@@ -92,7 +92,7 @@ impl MemoryBuffer {
                 unsafe { env.external_buffer(base, len.min(WINDOW), None, std::ptr::null_mut()) };
             let buffer = buffer.ok()?;
             let reference = Reference::new(env, buffer)?;
-            *self.inner.borrow_mut() = Some(Shown {
+            *self.inner.borrow_mut() = Some(CurrentBuffer {
                 reference,
                 base,
                 len,
@@ -180,7 +180,7 @@ impl MemoryBuffer {
         }
         let buffer = self.lent.buffer(env, base, size)?;
         let reference = Reference::new(env, buffer)?;
-        *place.borrow_mut() = Some(Shown {
+        *place.borrow_mut() = Some(CurrentBuffer {
             reference,
             base,
             len,

@@ -1,7 +1,7 @@
 //! A sandbox as the addon keeps it, and the ways in for what comes from JavaScript: [`enter`], [`SandboxCell::alone`] and
 //! [`SandboxCell::look`].
 
-use super::gate::{Gate, Held};
+use super::gate::{Gate, Hold};
 use super::js::Reading;
 use super::lent::Claim;
 use super::memory::MemoryBuffer;
@@ -405,13 +405,13 @@ impl SandboxCell {
 
 /// A native call on the stack.
 struct Call<'a> {
-    held: Held<'a, Instance>,
+    held: Hold<'a, Instance>,
     /// Of the outermost one: what goes on when it returns.
     reading: Option<&'a Reading>,
 }
 
 impl<'a> Deref for Call<'a> {
-    type Target = Held<'a, Instance>;
+    type Target = Hold<'a, Instance>;
     #[inline]
     fn deref(&self) -> &Self::Target {
         &self.held

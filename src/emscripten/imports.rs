@@ -1,7 +1,7 @@
 //! Which import is answered by which function.
 
 use super::{
-    ImportFn, console, embind, emval, environment, exceptions, heap, leftovers, lifecycle,
+    ImportFn, console, embind, emval, environment, exceptions, fastcomp, heap, lifecycle,
     main_loop, math, pthread, syscalls, system, time, timers,
 };
 use rustc_hash::FxHashMap;
@@ -24,7 +24,7 @@ const ALL: &[&[(&str, ImportFn)]] = &[
     system::IMPORTS,
     pthread::IMPORTS,
     math::IMPORTS,
-    leftovers::IMPORTS,
+    fastcomp::IMPORTS,
 ];
 
 static IMPORTS: LazyLock<FxHashMap<&'static str, ImportFn>> =

@@ -2,11 +2,11 @@
 
 use super::Runtime;
 use super::js_imports::to_int32;
-use crate::engine::{Raw, TrapKind, Unwind};
+use crate::engine::{TrapKind, Unwind, ValRaw};
 use smallvec::SmallVec;
 use wasmer_types::{FunctionType, Type};
 
-type Slots = SmallVec<[Raw; 8]>;
+type Slots = SmallVec<[ValRaw; 8]>;
 
 impl Runtime {
     /// Calls a C function pointer. `letters` are Emscripten's: the result first, then the arguments.
@@ -17,8 +17,8 @@ impl Runtime {
         &mut self,
         letters: &str,
         pointer: u32,
-        args: &[Raw],
-    ) -> Result<Raw, Unwind> {
+        args: &[ValRaw],
+    ) -> Result<ValRaw, Unwind> {
         let missing = || Unwind::trap(TrapKind::IndirectCall);
         let (result, params) = letters.split_at(1);
         if self.abi.calls_by_dyncall {
@@ -28,7 +28,7 @@ impl Runtime {
                 .or_else(|| export("v"))
                 .or_else(|| export("i"))
                 .ok_or_else(missing)?;
-            let mut all = Slots::from_slice(&[Raw::from_u32(pointer)]);
+            let mut all = Slots::from_slice(&[ValRaw::from_u32(pointer)]);
             all.extend_from_slice(args);
             let fits = |ty: FunctionType| ty.params().len() == all.len() && ty.results().len() <= 1;
             if !self.wasm.type_of(func).is_some_and(fits) {
@@ -52,9 +52,9 @@ impl Runtime {
             slots.push(match given.next() {
                 Some((from, raw)) => number(*wanted, as_f64(from, *raw), from, *raw)?,
                 None if *wanted == Type::I64 => return Err(no_bigint()),
-                None if *wanted == Type::F32 => Raw::from_f32(f32::NAN),
-                None if *wanted == Type::F64 => Raw::from_f64(f64::NAN),
-                None => Raw::default(),
+                None if *wanted == Type::F32 => ValRaw::from_f32(f32::NAN),
+                None if *wanted == Type::F64 => ValRaw::from_f64(f64::NAN),
+                None => ValRaw::default(),
             });
         }
         let value = self.call(func, &slots)?;
@@ -62,7 +62,7 @@ impl Runtime {
     }
 
     /// The same, where all arguments are i32 and so is the result, if there is any.
-    pub fn call_indirect(&mut self, pointer: u32, args: &[Raw]) -> Result<Raw, Unwind> {
+    pub fn call_indirect(&mut self, pointer: u32, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
         const LETTERS: &str = "viiiiiiii";
         self.call_pointer(&LETTERS[..=args.len().min(8)], pointer, args)
     }
@@ -84,7 +84,7 @@ fn type_of_letter(letter: u8) -> Type {
     }
 }
 
-fn as_f64(ty: Type, raw: Raw) -> f64 {
+fn as_f64(ty: Type, raw: ValRaw) -> f64 {
     match ty {
         Type::F32 => f64::from(raw.f32()),
         Type::F64 => raw.f64(),
@@ -92,25 +92,27 @@ fn as_f64(ty: Type, raw: Raw) -> f64 {
     }
 }
 
-fn number(wanted: Type, value: f64, from: Type, raw: Raw) -> Result<Raw, Unwind> {
+fn number(wanted: Type, value: f64, from: Type, raw: ValRaw) -> Result<ValRaw, Unwind> {
     Ok(match (from, wanted) {
         (Type::I64, Type::I64) => raw,
         (Type::I64, _) | (_, Type::I64) => return Err(no_bigint()),
-        (_, Type::F32) => Raw::from_f32(value as f32),
-        (_, Type::F64) => Raw::from_f64(value),
-        _ => Raw::from_i32(to_int32(value)),
+        (_, Type::F32) => ValRaw::from_f32(value as f32),
+        (_, Type::F64) => ValRaw::from_f64(value),
+        _ => ValRaw::from_i32(to_int32(value)),
     })
 }
 
 /// A result as the caller's letter wants it.
-fn converted(value: Raw, ty: Option<&Type>, letter: &str) -> Raw {
-    let Some(ty) = ty else { return Raw::default() };
+fn converted(value: ValRaw, ty: Option<&Type>, letter: &str) -> ValRaw {
+    let Some(ty) = ty else {
+        return ValRaw::default();
+    };
     match (letter, ty) {
         ("v", _) | ("i", Type::I32) | ("j", Type::I64) | ("f", Type::F32) | ("d", Type::F64) => {
             value
         }
-        ("i", Type::F32 | Type::F64) => Raw::from_i32(to_int32(as_f64(*ty, value))),
-        ("d", _) => Raw::from_f64(as_f64(*ty, value)),
+        ("i", Type::F32 | Type::F64) => ValRaw::from_i32(to_int32(as_f64(*ty, value))),
+        ("d", _) => ValRaw::from_f64(as_f64(*ty, value)),
         _ => value,
     }
 }

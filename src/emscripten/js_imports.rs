@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::js::{JsRef, JsValue, Kind};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 use wasmer_types::Type;
 
 /// An unresolved import, where start-up was allowed to go on without it: its first call says so.
@@ -55,7 +55,7 @@ fn call(rt: &mut Runtime, a: &mut Args, function: JsRef) -> Result<(), Unwind> {
 }
 
 /// A wasm value as JavaScript sees it.
-pub fn to_js(js: &dyn super::js::Js, ty: Type, raw: Raw) -> JsValue {
+pub fn to_js(js: &dyn super::js::Js, ty: Type, raw: ValRaw) -> JsValue {
     match ty {
         Type::I32 => js.number(f64::from(raw.i32())),
         Type::I64 => js.bigint_i64(raw.i64()),
@@ -66,13 +66,13 @@ pub fn to_js(js: &dyn super::js::Js, ty: Type, raw: Raw) -> JsValue {
 }
 
 /// A JavaScript value as wasm takes it, converted as the WebAssembly JavaScript API does.
-pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<Raw, Unwind> {
+pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<ValRaw, Unwind> {
     let js = rt.js();
     if ty == Type::I64 {
         return match js.to_bigint(value) {
             Some((negative, words)) => {
                 let low = words.first().copied().unwrap_or(0);
-                Ok(Raw::from_u64(if negative {
+                Ok(ValRaw::from_u64(if negative {
                     low.wrapping_neg()
                 } else {
                     low
@@ -95,9 +95,9 @@ pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<Raw, Unwind
         }
     };
     Ok(match ty {
-        Type::F32 => Raw::from_f32(number as f32),
-        Type::F64 => Raw::from_f64(number),
-        _ => Raw::from_i32(to_int32(number)),
+        Type::F32 => ValRaw::from_f32(number as f32),
+        Type::F64 => ValRaw::from_f64(number),
+        _ => ValRaw::from_i32(to_int32(number)),
     })
 }
 

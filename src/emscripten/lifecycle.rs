@@ -1,7 +1,7 @@
 //! How a program ends, and what keeps it alive.
 
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 
 /// A C string, or a stand-in when the pointer is null.
 fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
@@ -60,7 +60,7 @@ impl Runtime {
     /// What the end of a program does: functions registered for it, then what is still to be printed.
     pub fn end_program(&mut self) -> Result<(), Unwind> {
         while let Some((function, argument)) = self.process.at_exit.pop() {
-            self.call_indirect(function, &[Raw::from_u32(argument)])?;
+            self.call_indirect(function, &[ValRaw::from_u32(argument)])?;
         }
         for name in ["__funcs_on_exit", "__stdio_exit"] {
             if self.wasm.export(name).is_some() {
@@ -92,7 +92,7 @@ fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 }
 fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (function, signal) = (args.u32(0), args.i32(1));
-    rt.call_indirect(function, &[Raw::from_i32(signal)])
+    rt.call_indirect(function, &[ValRaw::from_i32(signal)])
         .map(drop)
 }
 /// `raise` and `kill` of builds whose signals are the host's.

@@ -4,7 +4,7 @@ use super::fs::Stdio;
 use super::js::TimerKind;
 use super::time::monotonic_ms;
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 use std::collections::VecDeque;
 
 /// `EM_TIMING_SETTIMEOUT`: every so many milliseconds.
@@ -84,7 +84,11 @@ impl Runtime {
         let revision = self.timers.main_loop.revision;
         if let Some(blocker) = self.timers.main_loop.blockers.pop_front() {
             let started = monotonic_ms();
-            self.call_pointer("vi", blocker.callback, &[Raw::from_u32(blocker.argument)])?;
+            self.call_pointer(
+                "vi",
+                blocker.callback,
+                &[ValRaw::from_u32(blocker.argument)],
+            )?;
             let took = (monotonic_ms() - started).trunc();
             let line = format!("main loop blocker \"{}\" took {took} ms", blocker.name);
             self.print(Stdio::Out, &line)?;
@@ -103,7 +107,7 @@ impl Runtime {
         if !skip {
             let called = match function.argument {
                 Some(argument) => {
-                    self.call_pointer("vi", function.callback, &[Raw::from_u32(argument)])
+                    self.call_pointer("vi", function.callback, &[ValRaw::from_u32(argument)])
                 }
                 None => self.call_pointer("v", function.callback, &[]),
             };

@@ -12,6 +12,7 @@ pub mod embind;
 pub mod emval;
 pub mod environment;
 pub mod exceptions;
+mod fastcomp;
 pub mod fs;
 pub mod functions;
 mod heap;
@@ -19,7 +20,6 @@ mod imports;
 mod indirect;
 pub mod js;
 mod js_imports;
-mod leftovers;
 mod lifecycle;
 mod lineage;
 mod main_loop;
@@ -35,7 +35,7 @@ mod text;
 mod time;
 mod timers;
 
-use crate::engine::{Args, Func, Raw, Unwind, Wasm};
+use crate::engine::{Args, Func, Unwind, ValRaw, Wasm};
 use abi::Abi;
 pub use imports::answer;
 #[cfg(any(test, fuzzing))]
@@ -135,22 +135,22 @@ impl Runtime {
     }
     /// Enters wasm; see [`crate::engine::enter`].
     #[inline]
-    pub fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+    pub fn enter(&mut self, func: Func, slots: &mut [ValRaw]) -> Result<(), Unwind> {
         crate::engine::enter(self, func, slots)
     }
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
-    pub fn call(&mut self, func: Func, args: &[Raw]) -> Result<Raw, Unwind> {
-        let mut slots = smallvec::SmallVec::<[Raw; 12]>::from_slice(args);
+    pub fn call(&mut self, func: Func, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
+        let mut slots = smallvec::SmallVec::<[ValRaw; 12]>::from_slice(args);
         // A function that is not of the type its name or pointer promises must find room all the same.
         let room = self.wasm.widest();
         if slots.len() < room {
-            slots.resize(room, Raw::default());
+            slots.resize(room, ValRaw::default());
         }
         self.enter(func, &mut slots)?;
         Ok(slots[0])
     }
     /// Calls an export by its canonical name.
-    pub fn call_export(&mut self, name: &str, args: &[Raw]) -> Result<Raw, Unwind> {
+    pub fn call_export(&mut self, name: &str, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
         let func = self
             .wasm
             .export(name)
@@ -162,9 +162,11 @@ impl Runtime {
         self.call(func, args)
     }
     pub fn malloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
-        Ok(self.call_export("malloc", &[Raw::from_u32(bytes)])?.u32())
+        Ok(self
+            .call_export("malloc", &[ValRaw::from_u32(bytes)])?
+            .u32())
     }
     pub fn free(&mut self, ptr: u32) -> Result<(), Unwind> {
-        self.call_export("free", &[Raw::from_u32(ptr)]).map(drop)
+        self.call_export("free", &[ValRaw::from_u32(ptr)]).map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! What a program knows of itself: its arguments, how it starts and how it ends.
 
 use super::Runtime;
-use crate::engine::{Raw, TrapKind, Unwind};
+use crate::engine::{TrapKind, Unwind, ValRaw};
 
 /// The name a program finds in `argv[0]`.
 pub const PROGRAM: &str = "./this.program";
@@ -112,9 +112,9 @@ impl Runtime {
         }
         let takes = self.wasm.type_of(main).map_or(2, |ty| ty.params().len());
         let all = [
-            Raw::from_i32(words.len() as i32),
-            Raw::from_u32(argv),
-            Raw::from_u32(0),
+            ValRaw::from_i32(words.len() as i32),
+            ValRaw::from_u32(argv),
+            ValRaw::from_u32(0),
         ];
         match self.call(main, &all[..takes.min(3)]) {
             Ok(status) => {
@@ -133,7 +133,7 @@ impl Runtime {
     pub fn stack_alloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
         for name in ["stackAlloc", "_emscripten_stack_alloc"] {
             if let Some(func) = self.wasm.export(name) {
-                return Ok(self.call(func, &[Raw::from_u32(bytes)])?.u32());
+                return Ok(self.call(func, &[ValRaw::from_u32(bytes)])?.u32());
             }
         }
         self.malloc(bytes)

@@ -4,7 +4,7 @@
 
 use super::fs::Errno;
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 
 fn success(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(0);
@@ -37,7 +37,7 @@ fn once(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (control, function) = (args.u32(0), args.u32(1));
     if rt.wasm.read_u32(control)? != DONE {
         rt.wasm.write_u32(control, DONE)?;
-        rt.call_indirect(function, &[Raw::default()])?;
+        rt.call_indirect(function, &[ValRaw::default()])?;
     }
     args.ret_i32(0);
     Ok(())

@@ -7,7 +7,7 @@ use super::js::{TimerCommand, TimerKind};
 use super::main_loop::MainLoop;
 use super::time::{date_now, monotonic_ms};
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 use std::collections::BTreeMap;
 
 /// What an entry does when its time has come.
@@ -166,12 +166,12 @@ impl Runtime {
     }
 
     fn run_timer(&mut self, id: u32, timer: Timer, skip: bool) -> Result<(), Unwind> {
-        let data = Raw::from_u32(timer.data);
+        let data = ValRaw::from_u32(timer.data);
         match timer.task {
             Task::Call => self.call_pointer("vi", timer.callback, &[data]).map(drop),
             Task::TimeoutLoop => {
                 let started = monotonic_ms();
-                let time = Raw::from_f64(started);
+                let time = ValRaw::from_f64(started);
                 if self
                     .call_pointer("idi", timer.callback, &[time, data])?
                     .i32()
@@ -189,7 +189,7 @@ impl Runtime {
                 Ok(())
             }
             Task::Frame { repeats } => {
-                let time = Raw::from_f64(monotonic_ms());
+                let time = ValRaw::from_f64(monotonic_ms());
                 let more = self
                     .call_pointer("idi", timer.callback, &[time, data])?
                     .i32()
@@ -201,10 +201,10 @@ impl Runtime {
                 Ok(())
             }
             Task::Alarm => self
-                .call_export("raise", &[Raw::from_i32(SIGALRM)])
+                .call_export("raise", &[ValRaw::from_i32(SIGALRM)])
                 .map(drop),
             Task::Itimer => {
-                let now = Raw::from_f64(monotonic_ms());
+                let now = ValRaw::from_f64(monotonic_ms());
                 self.call_export("_emscripten_timeout", &[data, now])
                     .map(drop)
             }

@@ -1,20 +1,20 @@
 //! The arguments and the result of one host function call.
 
-use super::Raw;
+use super::ValRaw;
 use wasmer_types::{FunctionType, Type};
 
 /// Arguments of a host function, in wasm order; the result overwrites the first slot.
 ///
 /// Reading past the declared parameters gives 0: older ABI generations pass fewer arguments than newer ones.
 pub struct Args<'a> {
-    slots: &'a mut [Raw],
+    slots: &'a mut [ValRaw],
     ty: &'a FunctionType,
     index: u32,
 }
 
 impl<'a> Args<'a> {
     /// `slots` holds at least `max(params, results)` values.
-    pub fn new(slots: &'a mut [Raw], ty: &'a FunctionType, index: u32) -> Self {
+    pub fn new(slots: &'a mut [ValRaw], ty: &'a FunctionType, index: u32) -> Self {
         Self { slots, ty, index }
     }
     /// Which import of its kind this is: the number given with the answer, for functions that answer several imports.
@@ -34,14 +34,14 @@ impl<'a> Args<'a> {
     pub fn returns_i64(&self) -> bool {
         self.ty.results().first() == Some(&Type::I64)
     }
-    fn slot(&self, i: usize) -> Raw {
+    fn slot(&self, i: usize) -> ValRaw {
         if i < self.len() {
             self.slots[i]
         } else {
-            Raw::default()
+            ValRaw::default()
         }
     }
-    pub fn raw(&self) -> &[Raw] {
+    pub fn raw(&self) -> &[ValRaw] {
         &self.slots[..self.len()]
     }
     pub fn i32(&self, i: usize) -> i32 {
@@ -72,32 +72,32 @@ impl<'a> Args<'a> {
     /// Sets the result, converted to the declared result type; nothing when the import returns nothing.
     pub fn ret(&mut self, value: f64) {
         match self.ty.results().first() {
-            Some(Type::I32) => self.slots[0] = Raw::from_i32(value as i64 as i32),
-            Some(Type::I64) => self.slots[0] = Raw::from_i64(value as i64),
-            Some(Type::F32) => self.slots[0] = Raw::from_f32(value as f32),
-            Some(Type::F64) => self.slots[0] = Raw::from_f64(value),
+            Some(Type::I32) => self.slots[0] = ValRaw::from_i32(value as i64 as i32),
+            Some(Type::I64) => self.slots[0] = ValRaw::from_i64(value as i64),
+            Some(Type::F32) => self.slots[0] = ValRaw::from_f32(value as f32),
+            Some(Type::F64) => self.slots[0] = ValRaw::from_f64(value),
             _ => {}
         }
     }
     pub fn ret_i32(&mut self, value: i32) {
         match self.ty.results().first() {
-            Some(Type::I32) => self.slots[0] = Raw::from_i32(value),
+            Some(Type::I32) => self.slots[0] = ValRaw::from_i32(value),
             _ => self.ret(f64::from(value)),
         }
     }
     pub fn ret_u32(&mut self, value: u32) {
         match self.ty.results().first() {
-            Some(Type::I32) => self.slots[0] = Raw::from_u32(value),
+            Some(Type::I32) => self.slots[0] = ValRaw::from_u32(value),
             _ => self.ret(f64::from(value)),
         }
     }
     pub fn ret_i64(&mut self, value: i64) {
         match self.ty.results().first() {
-            Some(Type::I64) => self.slots[0] = Raw::from_i64(value),
+            Some(Type::I64) => self.slots[0] = ValRaw::from_i64(value),
             _ => self.ret(value as f64),
         }
     }
-    pub fn ret_raw(&mut self, value: Raw) {
+    pub fn ret_raw(&mut self, value: ValRaw) {
         if !self.ty.results().is_empty() {
             self.slots[0] = value;
         }

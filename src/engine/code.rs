@@ -1,10 +1,10 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
 use super::allocations::{AllocationHooks, Watched, with_table};
+use super::checks::Checks;
 use super::far::FarAccesses;
-use super::interruption::InterruptionPoints;
+use super::interruption::InterruptionChecks;
 use super::own_shared::OwnShared;
-use super::points::Points;
 use super::tiers::Tier;
 use super::tunables::RecyclableTunables;
 use super::workers::NoThread;
@@ -55,9 +55,9 @@ const BASELINE_STACK: usize = 4;
 /// The name and version of what compiles: part of the key of cached code, with the target's features.
 pub fn fingerprint() -> String {
     let target = wasmer::sys::Target::default();
-    let points = if interruptible() { "5" } else { "5, none" };
+    let checks = if interruptible() { "5" } else { "5, none" };
     format!(
-        "emvm {} {COMPILER} {} {:?} points {points}",
+        "emvm {} {COMPILER} {} {:?} points {checks}",
         env!("CARGO_PKG_VERSION"),
         target.triple(),
         target.cpu_features()
@@ -73,16 +73,16 @@ fn interruptible() -> bool {
 /// An engine that compiles for this machine, with recyclable memories, and an interruption check wherever one may be
 /// needed.
 pub fn engine() -> Engine {
-    engine_with(Points::default(), None)
+    engine_with(Checks::default(), None)
 }
 
 /// `hooks`: for code that tells of allocations.
-fn engine_with(points: Points, hooks: Option<Arc<AllocationHooks>>) -> Engine {
+fn engine_with(checks: Checks, hooks: Option<Arc<AllocationHooks>>) -> Engine {
     let mut compiler = Cranelift::default();
     if let Some(hooks) = hooks {
         compiler.push_middleware(hooks);
     }
-    compiler.push_middleware(InterruptionPoints::new(points));
+    compiler.push_middleware(InterruptionChecks::new(checks));
     compiler.push_middleware(Arc::new(FarAccesses::default()));
     compiler.push_middleware(Arc::new(OwnShared));
     let mut features = Features::new();
@@ -93,11 +93,11 @@ fn engine_with(points: Points, hooks: Option<Arc<AllocationHooks>>) -> Engine {
 }
 
 /// An engine that compiles in one pass. What that compiler lacks is no feature of it, so that such modules are refused.
-fn baseline_engine(points: Points) -> Engine {
+fn baseline_engine(checks: Checks) -> Engine {
     let mut compiler = Singlepass::default();
     // As the other compiler and every JavaScript engine: the bits of a NaN are those of the processor.
     compiler.canonicalize_nans(false);
-    compiler.push_middleware(InterruptionPoints::new(points));
+    compiler.push_middleware(InterruptionChecks::new(checks));
     let mut features = Features::none();
     features.reference_types = true;
     features.bulk_memory = true;
@@ -112,10 +112,10 @@ fn recyclable(builder: EngineBuilder) -> Engine {
     engine
 }
 
-fn points_of(wasm: &[u8]) -> Points {
+fn checks_of(wasm: &[u8]) -> Checks {
     match interruptible() {
-        true => Points::of(wasm),
-        false => Points::none(wasm),
+        true => Checks::of(wasm),
+        false => Checks::none(wasm),
     }
 }
 
@@ -149,7 +149,7 @@ impl Code {
     ) -> Result<Self, CompileError> {
         super::budget::check(wasm).map_err(CompileError::Refused)?;
         super::workers::check()?;
-        let engine = engine_with(points_of(wasm), hooks);
+        let engine = engine_with(checks_of(wasm), hooks);
         Self::compile_with(engine, Tier::Optimised, wasm, progress)
     }
 
@@ -161,7 +161,7 @@ impl Code {
             return None;
         }
         let compile = || {
-            let engine = baseline_engine(points_of(wasm));
+            let engine = baseline_engine(checks_of(wasm));
             Self::compile_with(engine, Tier::Baseline, wasm, progress)
         };
         // It has places that it does not expect to get to.

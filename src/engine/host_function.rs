@@ -4,7 +4,7 @@ use super::allocations::Exit;
 use super::exceptions::Thrower;
 use super::store::{Handle, Store};
 use super::vm::{HostTrap, Place};
-use super::{Args, Owner, Pace, Raw, Unwind, thunks};
+use super::{Args, Owner, Pace, Unwind, ValRaw, thunks};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmer_types::{FunctionType, RawValue};
 use wasmer_vm::VMFunction;
@@ -87,8 +87,8 @@ fn run_watched<T: Owner>(context: &HostContext<T>, values: *mut RawValue) -> Res
 
 #[inline]
 fn run<T: Owner>(context: &HostContext<T>, values: *mut RawValue) -> Result<(), HostTrap> {
-    // SAFETY: the trampoline allocates room for parameters and results; `Raw` has the layout of `RawValue`.
-    let slots = unsafe { std::slice::from_raw_parts_mut(values.cast::<Raw>(), context.slots()) };
+    // SAFETY: the trampoline allocates room for parameters and results; `ValRaw` has the layout of `RawValue`.
+    let slots = unsafe { std::slice::from_raw_parts_mut(values.cast::<ValRaw>(), context.slots()) };
     // SAFETY: by the promise made to `host_function`.
     let data = unsafe { &mut *context.hosts.data };
     let called = catch_unwind(AssertUnwindSafe(|| {
@@ -111,7 +111,7 @@ fn run<T: Owner>(context: &HostContext<T>, values: *mut RawValue) -> Result<(), 
     let thrown = unwind
         .as_ref()
         .and_then(|unwind| thrower.exception(data.wasm().store.as_mut()?, unwind));
-    slots[context.ty.results().len()] = Raw::from_u32(thrown.unwrap_or(0));
+    slots[context.ty.results().len()] = ValRaw::from_u32(thrown.unwrap_or(0));
     match unwind {
         Some(unwind) if thrown.is_none() => Err(unwind),
         _ => Ok(()),

@@ -6,7 +6,7 @@ use super::interruption::START;
 use super::store::{self, Store, shown};
 use super::vm::CallConfig;
 use super::wasm::{FuncTable, TableImage, Wasm};
-use super::{Code, Func, Pace, Raw, Unwind, allocations};
+use super::{Code, Func, Pace, Unwind, ValRaw, allocations};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer_types::{ExternType, MemoryType, RawValue, TableType, Type};
@@ -223,10 +223,10 @@ impl Wasm {
 /// The bits of a global that an import is answered with.
 fn global(ty: Type, value: f64) -> RawValue {
     let value = match ty {
-        Type::I64 => Raw::from_i64(value as i64),
-        Type::F32 => Raw::from_f32(value as f32),
-        Type::F64 => Raw::from_f64(value),
-        _ => Raw::from_i32(value as i64 as i32),
+        Type::I64 => ValRaw::from_i64(value as i64),
+        Type::F32 => ValRaw::from_f32(value as f32),
+        Type::F64 => ValRaw::from_f64(value),
+        _ => ValRaw::from_i32(value as i64 as i32),
     };
     RawValue { u128: value.u128() }
 }

@@ -1,12 +1,12 @@
-//! Interruption checks: checks in functions and loops (see [`points`](super::points)), so that any thread can stop wasm.
+//! Interruption checks in functions and loops (see [`checks`](super::checks)), so that any thread can stop wasm.
 //!
 //! The compiler takes a flag for an ordinary global: without a write to some global in between, it uses again what an
-//! earlier point has read, and a loop would read its flag once, before it begins. So the points of a function have flags
+//! earlier check has read, and a loop would read its flag once, before it begins. So the checks of a function have flags
 //! of their own, which rise together. Where a function has more loops than there are flags, the rest share one, and each
 //! writes to a global that nobody reads before it begins. Globals are a class of memory of their own to the compiler:
 //! loads from linear memory are optimised as before.
 
-use super::points::{FunctionPoints, LoopPoint, Points};
+use super::checks::{Checks, FunctionChecks, LoopCheck};
 use parking_lot::Mutex;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ pub(super) const FLAGS: u32 = 64;
 
 /// The middleware. One per compilation: it remembers the globals it adds.
 #[derive(Debug, Default)]
-pub(super) struct InterruptionPoints {
-    points: Arc<Points>,
+pub(super) struct InterruptionChecks {
+    checks: Arc<Checks>,
     added: Mutex<Option<Added>>,
 }
 
@@ -40,16 +40,16 @@ struct Added {
     flag: u32,
 }
 
-impl InterruptionPoints {
-    pub(super) fn new(points: Points) -> Arc<Self> {
+impl InterruptionChecks {
+    pub(super) fn new(checks: Checks) -> Arc<Self> {
         Arc::new(Self {
-            points: Arc::new(points),
+            checks: Arc::new(checks),
             added: Mutex::default(),
         })
     }
 }
 
-impl ModuleMiddleware for InterruptionPoints {
+impl ModuleMiddleware for InterruptionChecks {
     fn generate_function_middleware<'a>(
         &self,
         function: LocalFunctionIndex,
@@ -61,7 +61,7 @@ impl ModuleMiddleware for InterruptionPoints {
         };
         Box::new(Writer {
             globals: self.added.lock().unwrap_or(nowhere),
-            points: self.points.function(function.as_u32()).cloned(),
+            checks: self.checks.function(function.as_u32()).cloned(),
             begun: false,
             loops: 0,
             frames: vec![None],
@@ -97,12 +97,12 @@ impl ModuleMiddleware for InterruptionPoints {
     }
 }
 
-/// Writes the points of one function.
+/// Writes the checks of one function.
 #[derive(Debug)]
 struct Writer {
     globals: Added,
-    /// `None`: every point.
-    points: Option<FunctionPoints>,
+    /// `None`: every check.
+    checks: Option<FunctionChecks>,
     begun: bool,
     /// Loops so far.
     loops: usize,
@@ -121,25 +121,25 @@ struct Counted {
 
 impl Writer {
     fn entry(&self) -> bool {
-        self.points.as_ref().is_none_or(|points| points.entry)
+        self.checks.as_ref().is_none_or(|checks| checks.entry)
     }
 
     fn before_calls(&self) -> bool {
-        self.points.as_ref().is_some_and(|points| points.calls)
+        self.checks.as_ref().is_some_and(|checks| checks.calls)
     }
 
     fn before_stretches(&self) -> bool {
-        self.points.as_ref().is_none_or(|points| points.stretches)
+        self.checks.as_ref().is_none_or(|checks| checks.stretches)
     }
 
-    fn next_loop(&mut self) -> LoopPoint {
-        let points = self.points.as_ref();
-        let point = points.and_then(|points| points.loops.get(self.loops).copied());
+    fn next_loop(&mut self) -> LoopCheck {
+        let checks = self.checks.as_ref();
+        let check = checks.and_then(|checks| checks.loops.get(self.loops).copied());
         self.loops += 1;
-        point.unwrap_or(LoopPoint::Header)
+        check.unwrap_or(LoopCheck::Header)
     }
 
-    /// A flag that no other point of the function reads; or the last, which the compiler must take for changed. What is
+    /// A flag that no other check of the function reads; or the last, which the compiler must take for changed. What is
     /// written differs each time: writing what is there already would be left out.
     fn flag<'a>(&mut self, state: &mut MiddlewareReaderState<'a>) -> u32 {
         let last = FLAGS - 1;
@@ -158,8 +158,8 @@ impl Writer {
         flag
     }
 
-    /// A point of its own.
-    fn point<'a>(&mut self, state: &mut MiddlewareReaderState<'a>) {
+    /// A check of its own.
+    fn check<'a>(&mut self, state: &mut MiddlewareReaderState<'a>) {
         let flag = self.flag(state);
         look(flag, state);
     }
@@ -210,23 +210,23 @@ impl<'a> FunctionMiddleware<'a> for Writer {
         if !self.begun {
             self.begun = true;
             if self.entry() {
-                self.point(state);
+                self.check(state);
             }
         }
         match operator {
             Operator::Loop { .. } => match self.next_loop() {
-                LoopPoint::Header => {
+                LoopCheck::Header => {
                     let flag = self.flag(state);
                     self.frames.push(None);
                     state.push_operator(operator);
                     look(flag, state);
                 }
-                LoopPoint::Counted { local, mask } => {
+                LoopCheck::Counted { local, mask } => {
                     let flag = self.flag(state);
                     self.frames.push(Some(Counted { local, mask, flag }));
                     state.push_operator(operator);
                 }
-                LoopPoint::None => {
+                LoopCheck::None => {
                     self.frames.push(None);
                     state.push_operator(operator);
                 }
@@ -261,7 +261,7 @@ impl<'a> FunctionMiddleware<'a> for Writer {
             Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. }
                 if self.before_calls() =>
             {
-                self.point(state);
+                self.check(state);
                 state.push_operator(operator);
             }
             // One of these takes long by itself.
@@ -274,7 +274,7 @@ impl<'a> FunctionMiddleware<'a> for Writer {
             | Operator::TableGrow { .. }
                 if self.before_stretches() =>
             {
-                self.point(state);
+                self.check(state);
                 state.push_operator(operator);
             }
             _ => state.push_operator(operator),

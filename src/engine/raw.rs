@@ -5,15 +5,15 @@
 /// Reading another type than was written gives other bits, never undefined behaviour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct Raw(u128);
+pub struct ValRaw(u128);
 
 const _: () = assert!(
-    size_of::<Raw>() == size_of::<wasmer_types::RawValue>()
-        && align_of::<Raw>() >= align_of::<wasmer_types::RawValue>()
+    size_of::<ValRaw>() == size_of::<wasmer_types::RawValue>()
+        && align_of::<ValRaw>() >= align_of::<wasmer_types::RawValue>()
         && cfg!(target_endian = "little")
 );
 
-impl Raw {
+impl ValRaw {
     #[inline]
     pub fn u128(self) -> u128 {
         self.0
@@ -22,12 +22,12 @@ impl Raw {
 
 macro_rules! lanes {
     ($($from:ident $to:ident $t:ty, $via:ty, $enc:expr, $dec:expr;)*) => {
-        impl Raw {
+        impl ValRaw {
             $(
                 #[inline]
                 pub fn $from(value: $t) -> Self {
                     let encode: fn($t) -> $via = $enc;
-                    Raw(u128::from(encode(value)))
+                    ValRaw(u128::from(encode(value)))
                 }
                 #[inline]
                 pub fn $to(self) -> $t {

@@ -4,7 +4,7 @@ use super::Program;
 use super::image::{Image, ImageKey};
 use crate::emscripten::js::{Js, JsRef};
 use crate::emscripten::{self, Runtime, fs};
-use crate::engine::{self, Answer, InstantiateError, Raw, Setup, Tier, Unwind};
+use crate::engine::{self, Answer, InstantiateError, Setup, Tier, Unwind, ValRaw};
 use crate::memory;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -302,8 +302,8 @@ pub fn run(runtime: &mut Runtime, program: &Program) -> Result<(), StartError> {
     Ok(())
 }
 
-fn layout_word(value: Option<u32>) -> Result<Raw, Unwind> {
-    value.map(Raw::from_u32).ok_or_else(|| {
+fn layout_word(value: Option<u32>) -> Result<ValRaw, Unwind> {
+    value.map(ValRaw::from_u32).ok_or_else(|| {
         Unwind::Abort("the module checks its stack but does not say where it is".into())
     })
 }

@@ -12,7 +12,7 @@ use crate::emscripten::embind::registry::Registry;
 use crate::emscripten::embind::short::Plain;
 use crate::emscripten::embind::{Out, describe, short};
 use crate::emscripten::js::{HandleRef, Js, JsValue};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use napi::sys;
 use operations::{OPERATIONS, operate};
 use std::cell::Cell;
@@ -55,11 +55,11 @@ impl Passed for Raws<'_> {
         self.args.get(at).and_then(|value| self.env.as_f64(*value))
     }
     #[inline]
-    fn as_raw(&self, at: usize, ty: Type) -> Option<Raw> {
+    fn as_raw(&self, at: usize, ty: Type) -> Option<ValRaw> {
         let value = *self.args.get(at)?;
         match ty {
             // As ToInt32 does.
-            Type::I32 => self.env.as_i32(value).map(Raw::from_i32),
+            Type::I32 => self.env.as_i32(value).map(ValRaw::from_i32),
             _ => self
                 .env
                 .as_f64(value)

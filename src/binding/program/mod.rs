@@ -62,12 +62,12 @@ pub struct ProgramHandle {
 }
 
 /// A source as the user gave it, its files not read yet.
-struct Given {
+struct SourceInput {
     path: Option<PathBuf>,
     bytes: Option<Vec<u8>>,
 }
 
-impl Given {
+impl SourceInput {
     fn new(path: Option<String>, bytes: Option<Uint8Array>) -> Option<Self> {
         let given = Self {
             path: path.map(PathBuf::from),
@@ -96,8 +96,8 @@ impl Given {
 }
 
 struct Request {
-    source: Option<Given>,
-    wasm: Option<Given>,
+    source: Option<SourceInput>,
+    wasm: Option<SourceInput>,
     beside: Option<Beside>,
     translated: Option<Vec<u8>>,
     how: Compiling,
@@ -108,8 +108,8 @@ struct Request {
 impl From<SourceSpec> for Request {
     fn from(spec: SourceSpec) -> Self {
         Self {
-            source: Given::new(spec.path, spec.bytes),
-            wasm: Given::new(spec.wasm_path, spec.wasm_bytes),
+            source: SourceInput::new(spec.path, spec.bytes),
+            wasm: SourceInput::new(spec.wasm_path, spec.wasm_bytes),
             beside: spec.beside.map(|files| {
                 files
                     .into_iter()
@@ -138,14 +138,14 @@ impl Request {
         self.source
             .iter()
             .chain(&self.wasm)
-            .map(Given::stamp)
+            .map(SourceInput::stamp)
             .collect()
     }
 
     fn read(self) -> std::result::Result<Reading, ReadError> {
         let mut source = self.source.ok_or(ReadError::Empty)?.load()?;
         source.beside = self.beside;
-        let wasm = self.wasm.map(Given::load).transpose()?;
+        let wasm = self.wasm.map(SourceInput::load).transpose()?;
         let host = program::Host {
             is_native: &|name| emscripten::answer(name).is_some(),
             provides: &super::facade_provides,

@@ -18,7 +18,7 @@ use napi_derive::napi;
 use raw::{Object, PROPERTIES, Word};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use watched::{Book, Found, Kept, Kind, List, Slots, Watched};
+use watched::{Book, Difference, Kept, Kind, List, Slots, Watched};
 
 thread_local! {
     static LAYOUT: OnceCell<Option<Rc<Layout>>> = const { OnceCell::new() };
@@ -156,7 +156,11 @@ impl ObjectScan {
         // SAFETY: of an engine that is V8; nothing is allocated before the addresses are used up.
         let plan = unsafe {
             let read = lists.read(&self.layout)?;
-            if watched.usable && matches!(self.found(&read, watched, slots, at), Some(Found::Same))
+            if watched.usable
+                && matches!(
+                    self.found(&read, watched, slots, at),
+                    Some(Difference::Same)
+                )
             {
                 // It was put back without a trace.
                 return Some(());
@@ -224,7 +228,7 @@ impl ObjectScan {
         own.set_index(lists.maps, at as u32, holders[0]).ok()?;
         // SAFETY: as above.
         let found = unsafe { self.found(&lists.read(&self.layout)?, watched, slots, at) };
-        matches!(found, Some(Found::Same)).then_some(())
+        matches!(found, Some(Difference::Same)).then_some(())
     }
 
     /// # Safety
@@ -235,7 +239,7 @@ impl ObjectScan {
         watched: &Watched,
         slots: &Slots,
         at: usize,
-    ) -> Option<Found> {
+    ) -> Option<Difference> {
         let kept = Kept {
             layout: &self.layout,
             words: read.flat.items,
@@ -290,8 +294,8 @@ impl ObjectScan {
                     Some(entry.look(object, map, &kept))
                 };
                 match entry.usable.then(look).flatten() {
-                    Some(Found::Same) => {}
-                    Some(Found::Values) => tell(!(at as i32)),
+                    Some(Difference::Same) => {}
+                    Some(Difference::Values) => tell(!(at as i32)),
                     _ => tell(at as i32),
                 }
             }

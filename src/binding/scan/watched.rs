@@ -138,7 +138,7 @@ impl Book {
     }
 }
 
-pub enum Found {
+pub enum Difference {
     Same,
     /// The same properties, some of which have other values.
     Values,
@@ -281,15 +281,15 @@ impl Watched {
     /// # Safety
     /// Nothing is allocated meanwhile; `map` is what the object had when this was made.
     #[inline]
-    pub unsafe fn look(&self, object: Object, map: Word, kept: &Kept<'_>) -> Found {
+    pub unsafe fn look(&self, object: Object, map: Word, kept: &Kept<'_>) -> Difference {
         // SAFETY: with the same map the object has as many words.
         let found = unsafe {
             if object.field(0) != map {
-                return Found::Shape;
+                return Difference::Shape;
             }
             match self.kind {
                 Kind::Unborn if object.field(kept.layout.prototype) != kept.layout.hole => {
-                    return Found::Shape;
+                    return Difference::Shape;
                 }
                 Kind::Function | Kind::Prototype | Kind::Extras | Kind::Unborn => {
                     self.glance(object, map, kept)
@@ -299,9 +299,9 @@ impl Watched {
             }
         };
         if found == Some(true) {
-            Found::Same
+            Difference::Same
         } else {
-            Found::Shape
+            Difference::Shape
         }
     }
 
@@ -384,7 +384,7 @@ impl Watched {
     /// # Safety
     /// As for [`Watched::look`].
     #[inline]
-    unsafe fn compare(&self, object: Object, map: Word, kept: &Kept<'_>) -> Found {
+    unsafe fn compare(&self, object: Object, map: Word, kept: &Kept<'_>) -> Difference {
         let layout = kept.layout;
         let at = self.at as usize;
         let (inside, outside_len) = (usize::from(self.inside), self.outside as usize);
@@ -412,7 +412,7 @@ impl Watched {
             let same = kept.are(at, fields, self.is_special)?
                 && (outside.is_empty() || kept.are(at + inside, outside, self.is_special)?);
             if same {
-                return Some(Found::Same);
+                return Some(Difference::Same);
             }
             if is_dictionary {
                 // What differs may be a key, or what the dictionary says of a property.
@@ -422,9 +422,9 @@ impl Watched {
                     return None;
                 }
             }
-            Some(Found::Values)
+            Some(Difference::Values)
         };
-        told().unwrap_or(Found::Shape)
+        told().unwrap_or(Difference::Shape)
     }
 }
 

@@ -7,7 +7,7 @@ use super::registry::{EnumStyle, FuncId, Registry, TypeIdx, TypeKind};
 use super::{Out, pointers, strings};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue, Kind};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -50,7 +50,7 @@ pub fn from_wire(
     rt: &mut Runtime,
     reg: &Registry,
     ty: TypeIdx,
-    raw: Raw,
+    raw: ValRaw,
     wasm: Type,
 ) -> Result<Out, Unwind> {
     Ok(Out::Js(match &reg.ty(ty).kind {
@@ -102,8 +102,8 @@ fn enum_from_wire(
 
 /// The value of that type in memory: what emval's argument packs hold.
 pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Result<Out, Unwind> {
-    let sized = |rt: &Runtime, size: u32, signed: bool| -> Result<Raw, Unwind> {
-        Ok(Raw::from_i32(match (size, signed) {
+    let sized = |rt: &Runtime, size: u32, signed: bool| -> Result<ValRaw, Unwind> {
+        Ok(ValRaw::from_i32(match (size, signed) {
             (1, true) => i32::from(rt.wasm.read_i8(at)?),
             (1, false) => i32::from(rt.wasm.read_u8(at)?),
             (2, true) => i32::from(rt.wasm.read_i16(at)?),
@@ -121,9 +121,9 @@ pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Res
         }
         TypeKind::Bool { size, .. } => (sized(rt, *size, true)?, Type::I32),
         TypeKind::Int { size, signed, .. } => (sized(rt, *size, *signed)?, Type::I32),
-        TypeKind::BigInt { .. } => (Raw::from_i64(rt.wasm.read_i64(at)?), Type::I64),
-        TypeKind::Float { size: 4 } => (Raw::from_f32(rt.wasm.read_f32(at)?), Type::F32),
-        TypeKind::Float { .. } => (Raw::from_f64(rt.wasm.read_f64(at)?), Type::F64),
+        TypeKind::BigInt { .. } => (ValRaw::from_i64(rt.wasm.read_i64(at)?), Type::I64),
+        TypeKind::Float { size: 4 } => (ValRaw::from_f32(rt.wasm.read_f32(at)?), Type::F32),
+        TypeKind::Float { .. } => (ValRaw::from_f64(rt.wasm.read_f64(at)?), Type::F64),
         TypeKind::Enum(index) => {
             let entry = &reg.enums[*index as usize];
             let raw = sized(rt, entry.size, entry.signed)?;
@@ -143,7 +143,7 @@ pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Res
         | TypeKind::WideString { .. }
         | TypeKind::Emval { .. }
         | TypeKind::Record(_)
-        | TypeKind::Pointer(_) => (Raw::from_u32(rt.wasm.read_u32(at)?), Type::I32),
+        | TypeKind::Pointer(_) => (ValRaw::from_u32(rt.wasm.read_u32(at)?), Type::I32),
     };
     from_wire(rt, reg, ty, raw, wasm)
 }

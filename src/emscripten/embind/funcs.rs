@@ -2,7 +2,7 @@
 
 use super::registry::FuncId;
 use crate::emscripten::Runtime;
-use crate::engine::{Func, Raw, Shortcut, Unwind, Wasm};
+use crate::engine::{Func, Shortcut, Unwind, ValRaw, Wasm};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -54,7 +54,7 @@ impl Resolved {
     }
 
     /// Calls it; `args` have been checked against `params`, and it is not `odd`.
-    fn call(&self, rt: &mut Runtime, args: &[Raw]) -> Result<Raw, Unwind> {
+    fn call(&self, rt: &mut Runtime, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
         call_checked(rt, self.func, self.pointer, args.iter().copied())
     }
 }
@@ -64,13 +64,13 @@ fn call_checked(
     rt: &mut Runtime,
     func: Func,
     pointer: Option<u32>,
-    args: impl Iterator<Item = Raw>,
-) -> Result<Raw, Unwind> {
-    let mut slots: SmallVec<[Raw; 6]> = pointer.map(Raw::from_u32).into_iter().collect();
+    args: impl Iterator<Item = ValRaw>,
+) -> Result<ValRaw, Unwind> {
+    let mut slots: SmallVec<[ValRaw; 6]> = pointer.map(ValRaw::from_u32).into_iter().collect();
     slots.extend(args);
     if slots.is_empty() {
         // For the result.
-        slots.push(Raw::default());
+        slots.push(ValRaw::default());
     }
     rt.enter(func, &mut slots)?;
     Ok(slots[0])
@@ -102,7 +102,7 @@ pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwin
     if let Some(result) = short_i32(rt, id, args)? {
         return Ok(result);
     }
-    let args = args.iter().map(|arg| Raw::from_u32(*arg));
+    let args = args.iter().map(|arg| ValRaw::from_u32(*arg));
     Ok(call_checked(rt, func, pointer, args)?.u32())
 }
 
@@ -135,7 +135,7 @@ pub fn call_getter(
     id: FuncId,
     context: u32,
     ptr: u32,
-) -> Result<(Raw, Type), Unwind> {
+) -> Result<(ValRaw, Type), Unwind> {
     let Some(resolved) = rt.embind.resolved(id) else {
         return Err(unknown_function(rt, id));
     };
@@ -146,7 +146,7 @@ pub fn call_getter(
         return Err(misfit(rt, id));
     };
     let resolved = resolved.clone();
-    let raw = resolved.call(rt, &[Raw::from_u32(context), Raw::from_u32(ptr)])?;
+    let raw = resolved.call(rt, &[ValRaw::from_u32(context), ValRaw::from_u32(ptr)])?;
     Ok((raw, result))
 }
 
@@ -167,12 +167,12 @@ pub fn call_setter(
     id: FuncId,
     context: u32,
     ptr: u32,
-    value: Raw,
+    value: ValRaw,
 ) -> Result<(), Unwind> {
     setter_type(rt, id)?;
     let Some(resolved) = rt.embind.resolved(id).cloned() else {
         return Err(unknown_function(rt, id));
     };
-    let args = [Raw::from_u32(context), Raw::from_u32(ptr), value];
+    let args = [ValRaw::from_u32(context), ValRaw::from_u32(ptr), value];
     resolved.call(rt, &args).map(drop)
 }

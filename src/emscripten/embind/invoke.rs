@@ -9,7 +9,7 @@ use super::short::Plain;
 use super::{Out, names, pointers};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -21,7 +21,7 @@ pub trait Passed {
     fn as_number(&self, at: usize) -> Option<f64>;
     /// A number as wasm takes it.
     #[inline]
-    fn as_raw(&self, at: usize, ty: Type) -> Option<Raw> {
+    fn as_raw(&self, at: usize, ty: Type) -> Option<ValRaw> {
         Some(Wire::Number(self.as_number(at)?).raw(ty))
     }
     #[inline]
@@ -68,14 +68,14 @@ fn run<P: Passed>(
     callable: &Callable,
     plan: &Plan,
     passed: &P,
-) -> Result<Raw, Unwind> {
+) -> Result<ValRaw, Unwind> {
     let Some((func, pointer)) = rt.embind.resolved(plan.func).map(|r| (r.func, r.pointer)) else {
         return Err(unknown_function(rt, plan.func));
     };
     let mut destructors = Destructors::new();
-    let mut raws = SmallVec::<[Raw; 12]>::new();
-    raws.extend(pointer.map(Raw::from_u32));
-    raws.push(Raw::from_u32(plan.context));
+    let mut raws = SmallVec::<[ValRaw; 12]>::new();
+    raws.extend(pointer.map(ValRaw::from_u32));
+    raws.push(ValRaw::from_u32(plan.context));
     let converted = arguments(rt, reg, callable, plan, passed, &mut raws, &mut destructors);
     // An argument that cannot be converted leaves the earlier ones behind, as in embind.
     converted?;
@@ -135,7 +135,7 @@ fn arguments<P: Passed>(
     callable: &Callable,
     plan: &Plan,
     passed: &P,
-    raws: &mut SmallVec<[Raw; 12]>,
+    raws: &mut SmallVec<[ValRaw; 12]>,
     destructors: &mut Destructors,
 ) -> Result<(), Unwind> {
     let mut at = 0;
@@ -143,7 +143,7 @@ fn arguments<P: Passed>(
         This::None => {}
         This::Pointer(pointer) => {
             let this = passed.handle(0);
-            raws.push(Raw::from_u32(pointers::to_wire(
+            raws.push(ValRaw::from_u32(pointers::to_wire(
                 rt,
                 reg,
                 pointer,
@@ -160,7 +160,7 @@ fn arguments<P: Passed>(
             };
             let this = passed.handle(0);
             let ptr = pointers::validate_this(rt, reg, class, this, &callable.human, access)?;
-            raws.push(Raw::from_u32(ptr));
+            raws.push(ValRaw::from_u32(ptr));
             at = 2;
         }
     }
@@ -190,7 +190,7 @@ fn arguments<P: Passed>(
                 {
                     let mut next = first;
                     let ptr = record_from_leaves(rt, reg, record, passed, &mut next, destructors)?;
-                    raws.push(Raw::from_u32(ptr));
+                    raws.push(ValRaw::from_u32(ptr));
                     continue;
                 }
                 Arg::Value(passed.value(first))

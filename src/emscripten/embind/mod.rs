@@ -27,7 +27,7 @@ pub use register::IMPORTS;
 use super::Runtime;
 use super::js::{HandleRef, Js, JsRef, JsValue};
 use super::pool::{Pool, PoolImage};
-use crate::engine::{Func, Raw, Shortcut, Unwind, Wasm};
+use crate::engine::{Func, Shortcut, Unwind, ValRaw, Wasm};
 use funcs::Resolved;
 use handles::{Handle, Inherited};
 use registry::{Constant, FuncId, Registry, TypeIdx};
@@ -324,7 +324,7 @@ impl Runtime {
             self.embind.malloc = self.wasm.export("malloc");
         }
         match self.embind.malloc {
-            Some(malloc) => Ok(self.call(malloc, &[Raw::from_u32(bytes)])?.u32()),
+            Some(malloc) => Ok(self.call(malloc, &[ValRaw::from_u32(bytes)])?.u32()),
             None => self.malloc(bytes),
         }
     }
@@ -333,7 +333,7 @@ impl Runtime {
             self.embind.free = self.wasm.export("free");
         }
         match self.embind.free {
-            Some(free) => self.call(free, &[Raw::from_u32(ptr)]).map(drop),
+            Some(free) => self.call(free, &[ValRaw::from_u32(ptr)]).map(drop),
             None => self.free(ptr),
         }
     }

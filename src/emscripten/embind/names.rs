@@ -1,7 +1,7 @@
 //! C++ names of types, and the errors that need them.
 
 use crate::emscripten::{Runtime, text};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use rustc_hash::FxHashSet;
 
 /// The names of the types that are missing behind `types`, through what announced types need.
@@ -27,7 +27,7 @@ pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String, Unwind> {
         return Ok(format!("type {raw}"));
     }
     let at = rt
-        .call_export("__getTypeName", &[Raw::from_u32(raw)])?
+        .call_export("__getTypeName", &[ValRaw::from_u32(raw)])?
         .u32();
     let name = latin1(rt, at)?;
     rt.embind_free(at)?;

@@ -3,7 +3,7 @@
 use super::registry::TypeKind;
 use crate::emscripten::js::{JsValue, Operator};
 use crate::emscripten::{Runtime, to_int32};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use wasmer_types::Type;
 
 /// A converted argument: the number that JavaScript would hand to wasm.
@@ -16,16 +16,16 @@ pub enum Wire {
 impl Wire {
     /// As the WebAssembly JavaScript API converts it to a parameter.
     #[inline]
-    pub fn raw(self, ty: Type) -> Raw {
+    pub fn raw(self, ty: Type) -> ValRaw {
         match (self, ty) {
-            (Wire::Number(n), Type::I32) => Raw::from_i32(to_int32(n)),
-            (Wire::Number(n), Type::F64) => Raw::from_f64(n),
-            (Wire::Number(n), Type::F32) => Raw::from_f32(n as f32),
-            (Wire::Number(n), _) => Raw::from_i64(n as i64),
-            (Wire::Big(n), Type::I64) => Raw::from_i64(n),
-            (Wire::Big(n), Type::I32) => Raw::from_i32(n as i32),
-            (Wire::Big(n), Type::F32) => Raw::from_f32(n as f32),
-            (Wire::Big(n), _) => Raw::from_f64(n as f64),
+            (Wire::Number(n), Type::I32) => ValRaw::from_i32(to_int32(n)),
+            (Wire::Number(n), Type::F64) => ValRaw::from_f64(n),
+            (Wire::Number(n), Type::F32) => ValRaw::from_f32(n as f32),
+            (Wire::Number(n), _) => ValRaw::from_i64(n as i64),
+            (Wire::Big(n), Type::I64) => ValRaw::from_i64(n),
+            (Wire::Big(n), Type::I32) => ValRaw::from_i32(n as i32),
+            (Wire::Big(n), Type::F32) => ValRaw::from_f32(n as f32),
+            (Wire::Big(n), _) => ValRaw::from_f64(n as f64),
         }
     }
     pub fn number(self) -> f64 {
@@ -44,7 +44,7 @@ impl Wire {
 
 /// A wasm value as the number that JavaScript would see.
 #[inline]
-pub fn number_of(raw: Raw, ty: Type) -> f64 {
+pub fn number_of(raw: ValRaw, ty: Type) -> f64 {
     match ty {
         Type::I32 => f64::from(raw.i32()),
         Type::F64 => raw.f64(),
@@ -55,7 +55,7 @@ pub fn number_of(raw: Raw, ty: Type) -> f64 {
 
 /// A number or a boolean as a number: unsigned integers come as signed ones.
 #[inline]
-pub fn number_from_wire(kind: &TypeKind, raw: Raw, wasm: Type) -> f64 {
+pub fn number_from_wire(kind: &TypeKind, raw: ValRaw, wasm: Type) -> f64 {
     match kind {
         TypeKind::Int {
             size,

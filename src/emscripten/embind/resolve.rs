@@ -7,7 +7,7 @@ use super::registry::*;
 use super::{Embind, Out};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::Kind;
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use wasmer_types::Type;
@@ -434,7 +434,7 @@ fn build_constant(rt: &mut Runtime, name: String, raw: u32, value: f64) -> Resul
         TypeKind::Enum(index) => Constant::Enum(*index, value),
         _ => {
             // The value comes as a double even when it is a pointer.
-            let wire = Raw::from_u32(value as i64 as u32);
+            let wire = ValRaw::from_u32(value as i64 as u32);
             let out = from_wire(rt, &reg, ty, wire, Type::I32)?;
             constant_of(rt, out)?
         }

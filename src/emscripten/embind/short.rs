@@ -6,7 +6,7 @@ use super::invoke::Passed;
 use super::numbers::{number_from_wire, number_of};
 use super::registry::{CallableId, Passing, Plan, Registry, Role, State, This, TypeKind};
 use crate::emscripten::Runtime;
-use crate::engine::{Load, Raw, Shortcut};
+use crate::engine::{Load, Shortcut, ValRaw};
 use wasmer_types::Type;
 
 /// More parameters than this are passed the ordinary way.
@@ -48,7 +48,7 @@ pub fn kind(reg: &Registry, plan: &Plan) -> Option<char> {
 impl Plain {
     /// What a function with a plain plan gave.
     #[inline]
-    pub fn of(reg: &Registry, plan: &Plan, raw: Raw) -> Self {
+    pub fn of(reg: &Registry, plan: &Plan, raw: ValRaw) -> Self {
         let Some(wasm) = plan.result_wasm else {
             return Plain::Nothing;
         };
@@ -183,5 +183,5 @@ pub fn invoke<P: Passed>(
     }
     let shortcut = rt.embind.shortcuts.get_mut(id as usize)?;
     let result = shortcut.take(&mut rt.wasm, &arguments[..count])?;
-    Some((Plain::of(reg, plan, Raw::from_u64(result)), object))
+    Some((Plain::of(reg, plan, ValRaw::from_u64(result)), object))
 }

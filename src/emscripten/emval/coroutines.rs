@@ -3,7 +3,7 @@
 
 use crate::emscripten::js::JsValue;
 use crate::emscripten::{Runtime, exceptions};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 
 /// `(promise, awaiter)`: goes on with the coroutine once the promise has settled.
 pub fn suspend(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -29,7 +29,7 @@ pub fn resume(
         "_emval_coro_resume"
     };
     let handle = rt.emval_handle(value)?;
-    let args = [Raw::from_u32(awaiter), Raw::from_u32(handle)];
+    let args = [ValRaw::from_u32(awaiter), ValRaw::from_u32(handle)];
     rt.call_export(name, &args).map(drop)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{HEADER, header};
 use crate::emscripten::Runtime;
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 
 /// What can be said of a C++ exception that left the module: its type's name, and `what()`.
 pub struct Description {
@@ -71,7 +71,7 @@ impl Runtime {
     fn what(&mut self, at: u32) -> Result<String, Unwind> {
         let table = self.wasm.read_u32(at)?;
         let entry = self.wasm.read_u32(table.wrapping_add(8))?;
-        let text = self.call_indirect(entry, &[Raw::from_u32(at)])?.u32();
+        let text = self.call_indirect(entry, &[ValRaw::from_u32(at)])?.u32();
         self.c_string(text)
     }
 }

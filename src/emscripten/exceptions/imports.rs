@@ -2,7 +2,7 @@
 
 use super::super::{ImportFn, Runtime, bounds};
 use super::{HEADER, Object, header};
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 
 fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let header = rt.room_before();
@@ -159,9 +159,9 @@ pub(in crate::emscripten) fn find_matching_catch(
             rt.wasm.write_u32(lent, at)?;
         }
         let args = [
-            Raw::from_u32(clause),
-            Raw::from_u32(thrown),
-            Raw::from_u32(lent),
+            ValRaw::from_u32(clause),
+            ValRaw::from_u32(thrown),
+            ValRaw::from_u32(lent),
         ];
         if rt.call_export("__cxa_can_catch", &args)?.i32() != 0 {
             if hosted {

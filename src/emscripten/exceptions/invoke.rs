@@ -1,7 +1,7 @@
 //! `invoke_*`: calls whose C++ exceptions and longjmps come back as a flag.
 
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Raw, Unwind};
+use crate::engine::{Args, Unwind, ValRaw};
 
 /// `invoke_*`: an indirect call whose C++ exceptions and longjmps come back as a flag.
 pub fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -45,7 +45,7 @@ fn outcome(
     rt: &mut Runtime,
     a: &mut Args,
     func: crate::engine::Func,
-    called: Result<Raw, Unwind>,
+    called: Result<ValRaw, Unwind>,
 ) -> Result<(), Unwind> {
     match called {
         Ok(value) => {
@@ -63,7 +63,7 @@ fn outcome(
         Err(Unwind::Cpp(_) | Unwind::LongJmp) => {
             // Entering wasm has put the stack pointer back.
             rt.set_threw(1, 0)?;
-            a.ret_raw(Raw::default());
+            a.ret_raw(ValRaw::default());
             Ok(())
         }
         Err(other) => Err(other),
@@ -75,7 +75,7 @@ fn legalised(
     rt: &Runtime,
     a: &Args,
     func: crate::engine::Func,
-) -> Option<smallvec::SmallVec<[Raw; 12]>> {
+) -> Option<smallvec::SmallVec<[ValRaw; 12]>> {
     let ty = rt.wasm.type_of(func)?;
     if ty.params().len() == a.len() - 1 {
         return None;
@@ -84,7 +84,7 @@ fn legalised(
     let mut slots = smallvec::SmallVec::new();
     for param in ty.params() {
         slots.push(if *param == wasmer_types::Type::I64 {
-            Raw::from_i64(a.i64_legal(&mut at))
+            ValRaw::from_i64(a.i64_legal(&mut at))
         } else {
             at += 1;
             a.raw()[at - 1]

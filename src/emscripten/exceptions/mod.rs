@@ -18,7 +18,7 @@ pub(super) use imports::find_matching_catch;
 
 use super::abi::ExceptionLayout;
 use super::{Runtime, bounds};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 use rustc_hash::FxHashMap;
 
 /// Bytes before a thrown object; the largest header of any generation.
@@ -135,7 +135,7 @@ impl Runtime {
 
     fn set_threw(&mut self, threw: u32, value: u32) -> Result<(), Unwind> {
         if let Some(func) = self.wasm.export("setThrew") {
-            self.call(func, &[Raw::from_u32(threw), Raw::from_u32(value)])?;
+            self.call(func, &[ValRaw::from_u32(threw), ValRaw::from_u32(value)])?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Runtime {
         self.exceptions.temp_ret0 = value;
         for name in ["setTempRet0", "_emscripten_tempret_set"] {
             if let Some(func) = self.wasm.export(name) {
-                self.call(func, &[Raw::from_u32(value)])?;
+                self.call(func, &[ValRaw::from_u32(value)])?;
                 break;
             }
         }
@@ -154,7 +154,7 @@ impl Runtime {
 
     fn add_reference(&mut self, at: u32) -> Result<(), Unwind> {
         if let Some(func) = self.wasm.export("__cxa_increment_exception_refcount") {
-            return self.call(func, &[Raw::from_u32(at)]).map(drop);
+            return self.call(func, &[ValRaw::from_u32(at)]).map(drop);
         }
         let mut object = self.object(at)?;
         object.refcount = object.refcount.wrapping_add(1);
@@ -163,7 +163,7 @@ impl Runtime {
 
     fn drop_reference(&mut self, at: u32) -> Result<(), Unwind> {
         if let Some(func) = self.wasm.export("__cxa_decrement_exception_refcount") {
-            return self.call(func, &[Raw::from_u32(at)]).map(drop);
+            return self.call(func, &[ValRaw::from_u32(at)]).map(drop);
         }
         let mut object = self.object(at)?;
         object.refcount = object.refcount.wrapping_sub(1);
@@ -172,7 +172,7 @@ impl Runtime {
             return Ok(());
         }
         if object.destructor != 0 {
-            self.call_indirect(object.destructor, &[Raw::from_u32(at)])?;
+            self.call_indirect(object.destructor, &[ValRaw::from_u32(at)])?;
         }
         self.free_object(at)
     }
@@ -184,7 +184,7 @@ impl Runtime {
             return self.free(at.wrapping_sub(self.room_before()));
         }
         match self.wasm.export("__cxa_free_exception") {
-            Some(func) => self.call(func, &[Raw::from_u32(at)]).map(drop),
+            Some(func) => self.call(func, &[ValRaw::from_u32(at)]).map(drop),
             None => Ok(()),
         }
     }
@@ -210,7 +210,7 @@ impl Runtime {
     fn catch_pointer(&mut self, at: u32, given: u32) -> Result<u32, Unwind> {
         let ty = self.object(at)?.ty;
         if let Some(func) = self.wasm.export("__cxa_is_pointer_type")
-            && self.call(func, &[Raw::from_u32(ty)])?.i32() != 0
+            && self.call(func, &[ValRaw::from_u32(ty)])?.i32() != 0
         {
             return self.wasm.read_u32(at);
         }

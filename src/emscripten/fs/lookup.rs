@@ -22,7 +22,7 @@ pub enum Place {
 
 /// The outcome of a walk: the place, or where it would have to be created.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Lookup {
     pub place: Option<Place>,
     /// The folder that holds it.
     pub parent: Place,
@@ -33,7 +33,7 @@ pub struct Found {
     pub dotted: bool,
 }
 
-impl Found {
+impl Lookup {
     pub fn existing(self) -> Result<Place> {
         self.place.ok_or(Errno::ENOENT)
     }
@@ -46,7 +46,7 @@ enum Child {
 
 impl FileSystem {
     /// Walks `path`. Only its last component may be missing. `follow`: whether a link there is followed too.
-    pub fn walk(&self, path: &str, follow: bool) -> Result<Found> {
+    pub fn walk(&self, path: &str, follow: bool) -> Result<Lookup> {
         if path.is_empty() {
             return Err(Errno::ENOENT);
         }
@@ -77,7 +77,7 @@ impl FileSystem {
             match self.child(&at, &part)? {
                 None if last => {
                     let path = path::join(&at_path, &part);
-                    return Ok(Found {
+                    return Ok(Lookup {
                         place: None,
                         parent: at,
                         name: part,
@@ -115,7 +115,7 @@ impl FileSystem {
         }
         let parent = self.parent_of(&at);
         let name = path::basename(&at_path).to_owned();
-        Ok(Found {
+        Ok(Lookup {
             place: Some(at),
             parent,
             name,

@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::errno::{Errno, Result};
-use super::lookup::{Found, Place};
+use super::lookup::{Lookup, Place};
 use super::node::{Body, Ino, S_IALLUGO, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat};
 use super::streams::{MAX_FDS, MAX_REAL_FILES, Open, Target};
 use super::{FileSystem, MAX_LISTED, Stdio};
@@ -81,7 +81,7 @@ impl FileSystem {
             (None, Place::Descriptor(_)) => Err(Errno::EACCES),
         }
     }
-    fn open_node(&mut self, ino: Ino, mut flags: u32, found: &Found) -> Result<i32> {
+    fn open_node(&mut self, ino: Ino, mut flags: u32, found: &Lookup) -> Result<i32> {
         let node = self.node(ino)?;
         let writes = flags & O_ACCMODE != O_RDONLY || flags & O_TRUNC != 0;
         let creates = flags & O_CREAT != 0 && !self.opens_folders_to_create;
@@ -121,7 +121,7 @@ impl FileSystem {
         inside: String,
         flags: u32,
         mode: u32,
-        found: &Found,
+        found: &Lookup,
     ) -> Result<i32> {
         if self.state.rest().streams.real_files() >= MAX_REAL_FILES {
             return Err(Errno::EMFILE);

@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::errno::{Errno, Result};
-use super::lookup::{Found, MAX_PATH, Place};
+use super::lookup::{Lookup, MAX_PATH, Place};
 use super::node::{
     Body, Dir, Ino, Node, S_IALLUGO, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, Stat,
 };
@@ -17,7 +17,7 @@ impl FileSystem {
         id
     }
     /// Where a new entry `found` may be made: the folder, if it is in memory.
-    fn may_create(&self, found: &Found) -> Result<Place> {
+    fn may_create(&self, found: &Lookup) -> Result<Place> {
         if found.place.is_some() {
             return Err(Errno::EEXIST);
         }
@@ -83,7 +83,7 @@ impl FileSystem {
         self.mknod_at(&found, mode, dev).map(drop)
     }
     /// The same after the walk. Gives the node, when it is in memory.
-    pub(super) fn mknod_at(&mut self, found: &Found, mode: u32, dev: u32) -> Result<Option<Ino>> {
+    pub(super) fn mknod_at(&mut self, found: &Lookup, mode: u32, dev: u32) -> Result<Option<Ino>> {
         let parent = self.may_create(found)?;
         let (kind, bits) = (mode & S_IFMT, mode & S_IALLUGO);
         match parent {
@@ -317,7 +317,14 @@ impl FileSystem {
             _ => Err(Errno::EXDEV),
         }
     }
-    fn rename_node(&mut self, ino: Ino, from: Ino, old: &Found, to: Ino, new: Found) -> Result<()> {
+    fn rename_node(
+        &mut self,
+        ino: Ino,
+        from: Ino,
+        old: &Lookup,
+        to: Ino,
+        new: Lookup,
+    ) -> Result<()> {
         let as_dir = self.node(ino)?.is_dir();
         if as_dir && self.is_within(to, ino) {
             return Err(Errno::EINVAL);

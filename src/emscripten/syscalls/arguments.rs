@@ -150,12 +150,12 @@ pub fn wasi_call(rt: &mut Runtime, args: &mut Args, handler: Handler) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Raw;
+    use crate::engine::ValRaw;
     use wasmer_types::{FunctionType, Type};
 
     fn words(types: &[Type], values: &[i64]) -> Words {
         let ty = FunctionType::new(types.to_vec(), vec![Type::I32]);
-        let mut slots: Vec<Raw> = values.iter().map(|v| Raw::from_i64(*v)).collect();
+        let mut slots: Vec<ValRaw> = values.iter().map(|v| ValRaw::from_i64(*v)).collect();
         Words::direct(&Args::new(&mut slots, &ty, 0))
     }
 

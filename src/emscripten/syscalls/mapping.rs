@@ -9,7 +9,7 @@ use crate::emscripten::abi::StatLayout;
 use crate::emscripten::fs::Errno;
 use crate::emscripten::process::Mapping;
 use crate::emscripten::{Runtime, bounds};
-use crate::engine::{Raw, Unwind};
+use crate::engine::{Unwind, ValRaw};
 
 const PAGE: u32 = 65536;
 const PROT_WRITE: u32 = 2;
@@ -27,7 +27,7 @@ impl Runtime {
             .find(|n| self.wasm.export(n).is_some());
         let ptr = match aligned {
             Some(name) => self
-                .call_export(name, &[Raw::from_u32(PAGE), Raw::from_u32(size)])?
+                .call_export(name, &[ValRaw::from_u32(PAGE), ValRaw::from_u32(size)])?
                 .u32(),
             None => self.malloc(size)?,
         };

@@ -57,7 +57,7 @@ struct Parsed {
 
 /// What was read, by letter.
 #[derive(Default)]
-struct Found {
+struct Parts {
     numbers: [Option<i64>; 26],
     weekday: Option<i64>,
     month: Option<i64>,
@@ -77,13 +77,13 @@ fn parse(
     zone: &Zone,
     pace: &Pace,
 ) -> Result<Option<Parsed>, Stopped> {
-    let mut found = Found::default();
+    let mut found = Parts::default();
     let rest = read(text, &expand(pattern, pace)?, &mut found, pace)?;
     Ok(rest.and_then(|rest| put_together(found, text.len() - rest.len(), before, zone)))
 }
 
 /// The time that was read. `length`: bytes of the text that were used.
-fn put_together(found: Found, length: usize, before: &Tm, zone: &Zone) -> Option<Parsed> {
+fn put_together(found: Parts, length: usize, before: &Tm, zone: &Zone) -> Option<Parsed> {
     let number = |letter: u8| found.numbers[usize::from(letter - b'A')];
     // What the text leaves open stays as it is in the structure, brought into range.
     let mut year = (i64::from(before.year) + 1900).clamp(1970, 9999);
@@ -195,7 +195,7 @@ fn expand(pattern: &str, pace: &Pace) -> Result<String, Stopped> {
 fn read<'a>(
     mut text: &'a str,
     pattern: &str,
-    found: &mut Found,
+    found: &mut Parts,
     pace: &Pace,
 ) -> Result<Option<&'a str>, Stopped> {
     let mut chars = pattern.chars();
@@ -229,7 +229,7 @@ fn trimmed<'a>(text: &'a str, pace: &Pace) -> Result<&'a str, Stopped> {
 }
 
 /// Reads what one letter of a pattern stands for; gives the text that is left.
-fn item<'a>(mut text: &'a str, letter: char, found: &mut Found) -> Option<&'a str> {
+fn item<'a>(mut text: &'a str, letter: char, found: &mut Parts) -> Option<&'a str> {
     let slot = match letter {
         'd' => Some(b'D'),
         'H' | 'I' | 'M' | 'S' | 'Y' => Some(letter as u8),

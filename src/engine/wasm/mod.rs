@@ -12,7 +12,7 @@ use super::pace::{Pace, Paced};
 use super::short::{self, Bodies, Known, Steps};
 use super::store::Store;
 use super::vm::{self, CallConfig};
-use super::{Owner, Raw, Recorder, Unwind};
+use super::{Owner, Recorder, Unwind, ValRaw};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::marker::PhantomPinned;
@@ -210,7 +210,7 @@ impl Wasm {
     }
 
     /// See [`enter`].
-    fn enter(&mut self, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+    fn enter(&mut self, func: Func, slots: &mut [ValRaw]) -> Result<(), Unwind> {
         // Each call that nests takes a wasm stack of its own, and a piece of the host's.
         if self.depth > 0 && !super::stack::has_room() {
             return Err(Unwind::trap(super::TrapKind::StackOverflow));
@@ -333,6 +333,6 @@ impl Wasm {
 /// at least as many as the function has parameters and results. All of the owner is borrowed: host functions that wasm
 /// calls use it meanwhile, and so does what JavaScript calls from there.
 #[inline]
-pub fn enter<T: Owner>(owner: &mut T, func: Func, slots: &mut [Raw]) -> Result<(), Unwind> {
+pub fn enter<T: Owner>(owner: &mut T, func: Func, slots: &mut [ValRaw]) -> Result<(), Unwind> {
     owner.wasm().enter(func, slots)
 }

@@ -10,7 +10,7 @@ use oxc_span::GetSpan;
 
 /// The names of such an API; empty for a file that exports a module or a factory.
 pub fn names(ast: &Ast<'_>) -> Vec<String> {
-    let mut found = Found::default();
+    let mut found = ExportNames::default();
     if ast.module {
         for statement in &ast.program.body {
             found.statement(ast, statement);
@@ -31,12 +31,12 @@ pub fn names(ast: &Ast<'_>) -> Vec<String> {
 }
 
 #[derive(Default)]
-struct Found {
+struct ExportNames {
     names: Vec<String>,
     default: bool,
 }
 
-impl Found {
+impl ExportNames {
     fn add(&mut self, name: &str) {
         match name {
             "default" => self.default = true,

@@ -41,7 +41,7 @@ enum Place {
 }
 
 #[derive(Default)]
-struct Found {
+struct ClassBody {
     places: Vec<Place>,
     /// An arrow function in a field's value refers to `this`.
     fields_capture: bool,
@@ -65,7 +65,7 @@ impl<'a> Walker<'_, 'a> {
         if let Some(heritage) = &it.heritage {
             self.visit_expression(&heritage.expression);
         }
-        let mut found = Found::default();
+        let mut found = ClassBody::default();
         for element in &it.body.body {
             self.element(element, it.heritage.is_some(), &mut found);
         }
@@ -113,7 +113,7 @@ impl<'a> Walker<'_, 'a> {
         }
     }
 
-    fn element(&mut self, element: &ClassElement<'a>, derived: bool, found: &mut Found) {
+    fn element(&mut self, element: &ClassElement<'a>, derived: bool, found: &mut ClassBody) {
         match element {
             ClassElement::StaticBlock(block) => {
                 self.homes.push(false);
@@ -145,7 +145,7 @@ impl<'a> Walker<'_, 'a> {
         }
     }
 
-    fn field(&mut self, field: &PropertyDefinition<'a>, derived: bool, found: &mut Found) {
+    fn field(&mut self, field: &PropertyDefinition<'a>, derived: bool, found: &mut ClassBody) {
         if field.computed {
             self.visit_property_key(&field.key);
         }
@@ -186,7 +186,7 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// One field tells of the object that all of them belong to; the best place is the one that changes least.
-    fn tell_fields(&mut self, found: &Found) -> String {
+    fn tell_fields(&mut self, found: &ClassBody) -> String {
         if !found.fields_capture {
             return String::new();
         }

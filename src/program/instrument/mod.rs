@@ -148,7 +148,7 @@ pub struct Instrumented {
     pub code: String,
     pub facts: Vec<Fact>,
     pub sites: Vec<Site>,
-    /// In order; see [`original_column`].
+    /// In order: what lies from one place to the next keeps its distance from it.
     pub columns: Vec<Column>,
 }
 
@@ -176,6 +176,7 @@ pub fn instrument(text: &str, options: &Options) -> Result<Instrumented, ReadErr
 }
 
 /// The column of the original text, from 1, for a place in the instrumented one.
+#[cfg(test)]
 pub fn original_column(columns: &[Column], line: u32, column: u32) -> u32 {
     let (line0, column0) = (line.saturating_sub(1), column.saturating_sub(1));
     let next = columns.partition_point(|c| (c.line, c.new) <= (line0, column0));

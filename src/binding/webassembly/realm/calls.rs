@@ -1,7 +1,7 @@
 //! Calls into the wasm of a realm: what begins and ends with them, and what stops them.
 
 use super::{ErrorKind, LAST, Promising, Realm};
-use crate::binding::gate::Held;
+use crate::binding::gate::Hold;
 use crate::binding::node_api::{Failed, Res};
 use crate::engine::Unwind;
 use crate::instance::groups;
@@ -16,7 +16,7 @@ impl Realm {
     }
     /// A call into wasm begins: the store stays until [`Realm::leave`].
     #[inline]
-    pub fn enter(&self) -> Res<Held<'_, Store>> {
+    pub fn enter(&self) -> Res<Hold<'_, Store>> {
         let Some(held) = self.store.hold() else {
             return Err(self.stale());
         };
@@ -40,7 +40,7 @@ impl Realm {
     }
     /// It has ended: why it was stopped, if it was.
     #[inline]
-    pub fn leave(&self, held: Held<'_, Store>, failed: bool) -> Option<Unwind> {
+    pub fn leave(&self, held: Hold<'_, Store>, failed: bool) -> Option<Unwind> {
         let outermost = held.is_outermost();
         drop(held);
         self.sync_buffers();

@@ -1,42 +1,42 @@
 //! Where a module needs interruption checks: read from its code before it is compiled.
 //!
-//! What must hold: between two points only so much runs that 50 ms are far away, whatever the module does. So
+//! What must hold: between two checks only so much runs that 50 ms are far away, whatever the module does. So
 //! * a loop looks at the flag in each round, or, where a round is short and counted, in each 256th;
-//! * a function looks at it when it is called, unless it and all that it calls without a point is short;
+//! * a function looks at it when it is called, unless it and all that it calls without a check is short;
 //! * a function that makes very many calls looks at it before each of them;
 //! * so does each operation on a stretch of memory or table.
 
 use rustc_hash::FxHashMap;
 use wasmparser::{BlockType, Catch, FunctionBody, Operator, Parser, Payload, TypeRef};
 
-/// What a call may run without any point, in bytes of code.
+/// What a call may run without any check, in bytes of code.
 const SHORT: u64 = 16 << 10;
-/// What a function may call that has no points, in bytes of code; with more it looks at the flag before each call.
+/// What a function may call that has no checks, in bytes of code; with more it looks at the flag before each call.
 const MUCH: u64 = 16 << 20;
 /// The longest body of a loop that looks only in each 256th round, in bytes of code.
 const SHORT_LOOP: u64 = 2048;
 /// Counted rounds from one look to the next, less one.
 const ROUNDS: u32 = 0xff;
 
-/// The points of a module's functions, by their order in the code section.
+/// The checks of a module's functions, by their order in the code section.
 #[derive(Debug, Default)]
-pub(super) struct Points(Vec<FunctionPoints>);
+pub(super) struct Checks(Vec<FunctionChecks>);
 
-/// The points of a function.
+/// The checks of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FunctionPoints {
+pub(super) struct FunctionChecks {
     pub entry: bool,
     /// Before each call.
     pub calls: bool,
     /// Before each operation on a stretch of memory or table.
     pub stretches: bool,
     /// Of its loops, in the order in which they begin.
-    pub loops: Box<[LoopPoint]>,
+    pub loops: Box<[LoopCheck]>,
 }
 
 /// Where a loop looks at the flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoopPoint {
+pub(super) enum LoopCheck {
     /// At the beginning of each round.
     Header,
     /// When it goes back to its beginning, and `local & mask` is zero. The local changes by the same amount in each
@@ -46,22 +46,22 @@ pub(super) enum LoopPoint {
     None,
 }
 
-impl Points {
-    /// Of a module that is compiled next. What cannot be read gets all points; the compiler says what is wrong with it.
+impl Checks {
+    /// Of a module that is compiled next. What cannot be read gets all checks; the compiler says what is wrong with it.
     pub(super) fn of(wasm: &[u8]) -> Self {
         Self::read(wasm).unwrap_or_default()
     }
 
-    /// None at all: what runs is never interrupted. For measuring what points cost.
+    /// None at all: what runs is never interrupted. For measuring what checks cost.
     pub(super) fn none(wasm: &[u8]) -> Self {
-        let mut points = Self::of(wasm);
-        for function in &mut points.0 {
+        let mut checks = Self::of(wasm);
+        for function in &mut checks.0 {
             function.entry = false;
             function.calls = false;
             function.stretches = false;
-            function.loops.fill(LoopPoint::None);
+            function.loops.fill(LoopCheck::None);
         }
-        points
+        checks
     }
 
     fn read(wasm: &[u8]) -> Option<Self> {
@@ -83,11 +83,11 @@ impl Points {
         let weights = weights(&scans);
         let has_entry = |callee: &u32| weights.get(*callee as usize).is_some_and(|w| *w > SHORT);
         let functions = scans.iter().zip(&weights).map(|(scan, weight)| {
-            let loops = scan.loops.iter().map(|found| match found.point {
-                LoopPoint::Header if found.callees.iter().any(has_entry) => LoopPoint::None,
-                point => point,
+            let loops = scan.loops.iter().map(|found| match found.check {
+                LoopCheck::Header if found.callees.iter().any(has_entry) => LoopCheck::None,
+                check => check,
             });
-            FunctionPoints {
+            FunctionChecks {
                 entry: *weight > SHORT,
                 calls: *weight > MUCH,
                 stretches: true,
@@ -97,31 +97,31 @@ impl Points {
         Some(Self(functions.collect()))
     }
 
-    /// `None`: nothing is known of the function, so it gets all points.
-    pub(super) fn function(&self, index: u32) -> Option<&FunctionPoints> {
+    /// `None`: nothing is known of the function, so it gets all checks.
+    pub(super) fn function(&self, index: u32) -> Option<&FunctionChecks> {
         self.0.get(index as usize)
     }
 }
 
 /// What the code of a function says.
 struct Scan {
-    /// What its own code runs at most without a point, in bytes.
+    /// What its own code runs at most without a check, in bytes.
     size: u64,
     /// Functions of the module, by their order in the code section, as often as calls to them are written.
     direct: Vec<u32>,
     /// Calls whose target is not known.
     indirect: u64,
-    loops: Vec<Found>,
+    loops: Vec<CountedLoop>,
 }
 
-struct Found {
-    point: LoopPoint,
+struct CountedLoop {
+    check: LoopCheck,
     /// Functions that every round calls.
     callees: Vec<u32>,
 }
 
-/// How much a call of each function runs at most without passing a point that is not its own, in bytes of code. Callees
-/// come before callers. What calls itself, over whatever detours, has a point; so has what calls such a function.
+/// How much a call of each function runs at most without passing a check that is not its own, in bytes of code. Callees
+/// come before callers. What calls itself, over whatever detours, has a check; so has what calls such a function.
 fn weights(functions: &[Scan]) -> Vec<u64> {
     let mut callers: Vec<Vec<u32>> = vec![Vec::new(); functions.len()];
     let mut missing: Vec<u32> = vec![0; functions.len()];
@@ -191,7 +191,7 @@ enum Frame {
 
 /// The last operators, for recognizing `local + constant`.
 #[derive(Clone, Copy)]
-enum Seen {
+enum LastOperator {
     Get(u32),
     Const(u32),
     Sum(u32, u32),
@@ -209,11 +209,11 @@ impl Scan {
         };
         let mut counted = 0;
         let mut frames = vec![Frame::Block];
-        let mut seen = [Seen::Other; 2];
+        let mut seen = [LastOperator::Other; 2];
         let mut reader = body.get_operators_reader().ok()?;
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset().ok()?;
-            let mut now = Seen::Other;
+            let mut now = LastOperator::Other;
             match operator {
                 Operator::Loop { blockty } => {
                     for frame in &mut frames {
@@ -236,8 +236,8 @@ impl Scan {
                         leaves: false,
                         written: FxHashMap::default(),
                     })));
-                    scan.loops.push(Found {
-                        point: LoopPoint::Header,
+                    scan.loops.push(CountedLoop {
+                        check: LoopCheck::Header,
                         callees: Vec::new(),
                     });
                 }
@@ -257,11 +257,11 @@ impl Scan {
                         continue;
                     };
                     let found = &mut scan.loops[open.index];
-                    found.point = open.point(at);
-                    if matches!(found.point, LoopPoint::Counted { .. }) {
+                    found.check = open.check(at);
+                    if matches!(found.check, LoopCheck::Counted { .. }) {
                         counted += at - open.from;
                     }
-                    let surely = found.point == LoopPoint::Header && open.callees.is_empty();
+                    let surely = found.check == LoopCheck::Header && open.callees.is_empty();
                     found.callees = open.callees;
                     if surely && let Some(Frame::Loop(outer)) = frames.last_mut() {
                         outer.looks = true;
@@ -308,22 +308,24 @@ impl Scan {
                 | Operator::TableCopy { .. }
                 | Operator::TableInit { .. }
                 | Operator::TableGrow { .. } => calls(&mut frames),
-                Operator::LocalGet { local_index } => now = Seen::Get(local_index),
-                Operator::I32Const { value } => now = Seen::Const(value as u32),
+                Operator::LocalGet { local_index } => now = LastOperator::Get(local_index),
+                Operator::I32Const { value } => now = LastOperator::Const(value as u32),
                 Operator::I32Add => {
                     now = match seen {
-                        [Seen::Get(local), Seen::Const(step)]
-                        | [Seen::Const(step), Seen::Get(local)] => Seen::Sum(local, step),
-                        _ => Seen::Other,
+                        [LastOperator::Get(local), LastOperator::Const(step)]
+                        | [LastOperator::Const(step), LastOperator::Get(local)] => {
+                            LastOperator::Sum(local, step)
+                        }
+                        _ => LastOperator::Other,
                     }
                 }
                 Operator::I32Sub => {
-                    if let [Seen::Get(local), Seen::Const(step)] = seen {
-                        now = Seen::Sum(local, step.wrapping_neg());
+                    if let [LastOperator::Get(local), LastOperator::Const(step)] = seen {
+                        now = LastOperator::Sum(local, step.wrapping_neg());
                     }
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                    if let (Seen::Sum(local, step), Some(Frame::Loop(open))) =
+                    if let (LastOperator::Sum(local, step), Some(Frame::Loop(open))) =
                         (seen[1], frames.last_mut())
                         && step != 0
                         && (local == local_index || open.copies.get(&local) == Some(&local_index))
@@ -339,15 +341,16 @@ impl Scan {
                                 .retain(|to, from| *to != local_index && *from != local_index);
                         }
                     }
-                    if let (Seen::Get(from), Some(Frame::Loop(open))) = (seen[1], frames.last_mut())
+                    if let (LastOperator::Get(from), Some(Frame::Loop(open))) =
+                        (seen[1], frames.last_mut())
                         && from != local_index
                     {
                         open.copies.insert(local_index, from);
                     }
                     if matches!(operator, Operator::LocalTee { .. }) {
                         now = match seen[1] {
-                            Seen::Get(from) => Seen::Get(from),
-                            _ => Seen::Get(local_index),
+                            LastOperator::Get(from) => LastOperator::Get(from),
+                            _ => LastOperator::Get(local_index),
                         };
                     }
                 }
@@ -360,8 +363,8 @@ impl Scan {
         if scan.size > MUCH / 2 {
             scan.size = own;
             for found in &mut scan.loops {
-                if matches!(found.point, LoopPoint::Counted { .. }) {
-                    found.point = LoopPoint::Header;
+                if matches!(found.check, LoopCheck::Counted { .. }) {
+                    found.check = LoopCheck::Header;
                 }
             }
         }
@@ -393,9 +396,9 @@ fn calls(frames: &mut [Frame]) {
 impl Open {
     /// Code of a loop's own level runs in order: branches within a round only go forward, to ends of blocks that were
     /// closed before. So what stands there before all branches back has run once in every round.
-    fn point(&self, end: u64) -> LoopPoint {
+    fn check(&self, end: u64) -> LoopCheck {
         if self.looks && !self.back_before_look {
-            return LoopPoint::None;
+            return LoopCheck::None;
         }
         let short = end - self.from <= SHORT_LOOP;
         match self.step {
@@ -408,12 +411,12 @@ impl Open {
                     && self.written.get(&local) == Some(&1) =>
             {
                 // With an odd multiple of 2^n added in each round, the eight bits from n on take all values in turn.
-                LoopPoint::Counted {
+                LoopCheck::Counted {
                     local,
                     mask: ROUNDS << step.trailing_zeros(),
                 }
             }
-            _ => LoopPoint::Header,
+            _ => LoopCheck::Header,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where small modules have their points.
+//! Where small modules have their checks.
 
 use super::*;
 
@@ -33,9 +33,9 @@ fn module(codes: &[&[u8]]) -> Vec<u8> {
     .concat()
 }
 
-fn loops(code: &[u8]) -> Vec<LoopPoint> {
-    let points = Points::of(&module(&[code]));
-    points.function(0).expect("one").loops.to_vec()
+fn loops(code: &[u8]) -> Vec<LoopCheck> {
+    let checks = Checks::of(&module(&[code]));
+    checks.function(0).expect("one").loops.to_vec()
 }
 
 const LOOP: [u8; 2] = [0x03, 0x40];
@@ -43,7 +43,7 @@ const BLOCK: [u8; 2] = [0x02, 0x40];
 const END: u8 = 0x0b;
 /// local 0 += 12, and left on the stack.
 const STEP: [u8; 7] = [0x20, 0, 0x41, 12, 0x6a, 0x22, 0];
-const TWELVES: LoopPoint = LoopPoint::Counted {
+const TWELVES: LoopCheck = LoopCheck::Counted {
     local: 0,
     mask: 0xff << 2,
 };
@@ -53,7 +53,7 @@ fn short_counted_loops_are_told_from_others() {
     let plain = [&LOOP[..], &STEP, &[0x0d, 0, END]].concat();
     assert_eq!(loops(&plain), [TWELVES]);
     let down = [&LOOP[..], &[0x20, 1, 0x41, 1, 0x6b, 0x22, 1, 0x0d, 0, END]].concat();
-    let ones = LoopPoint::Counted {
+    let ones = LoopCheck::Counted {
         local: 1,
         mask: 0xff,
     };
@@ -144,23 +144,23 @@ fn short_counted_loops_are_told_from_others() {
     ];
     for (what, code) in header {
         let expected = match what {
-            // The function calls itself, so it has a point at its entry.
-            "it calls" => LoopPoint::None,
-            _ => LoopPoint::Header,
+            // The function calls itself, so it has a check at its entry.
+            "it calls" => LoopCheck::None,
+            _ => LoopCheck::Header,
         };
         assert_eq!(loops(&code), [expected], "{what}");
     }
     let long = [&LOOP[..], &vec![0x01; 3000], &STEP, &[0x0d, 0, END]].concat();
-    assert_eq!(loops(&long), [LoopPoint::Header], "long");
+    assert_eq!(loops(&long), [LoopCheck::Header], "long");
 }
 
 #[test]
 fn a_loop_may_rely_on_what_every_round_passes() {
     let inner = [&LOOP[..], &[0x41, 1, 0x0d, 0, END]].concat();
     let outer = [&LOOP[..], &inner, &[0x0c, 0, END]].concat();
-    assert_eq!(loops(&outer), [LoopPoint::None, LoopPoint::Header]);
+    assert_eq!(loops(&outer), [LoopCheck::None, LoopCheck::Header]);
     let after = [&LOOP[..], &[0x41, 0, 0x0d, 0], &inner, &[0x0c, 0, END]].concat();
-    assert_eq!(loops(&after), [LoopPoint::Header, LoopPoint::Header]);
+    assert_eq!(loops(&after), [LoopCheck::Header, LoopCheck::Header]);
     let sometimes = [
         &LOOP[..],
         &BLOCK,
@@ -169,10 +169,10 @@ fn a_loop_may_rely_on_what_every_round_passes() {
         &[END, 0x0c, 0, END],
     ]
     .concat();
-    assert_eq!(loops(&sometimes), [LoopPoint::Header, LoopPoint::Header]);
+    assert_eq!(loops(&sometimes), [LoopCheck::Header, LoopCheck::Header]);
     let counted = [&LOOP[..], &STEP, &[0x0d, 0, END]].concat();
     let outer = [&LOOP[..], &counted, &[0x0c, 0, END]].concat();
-    assert_eq!(loops(&outer), [LoopPoint::Header, TWELVES]);
+    assert_eq!(loops(&outer), [LoopCheck::Header, TWELVES]);
 }
 
 #[test]
@@ -190,18 +190,18 @@ fn short_functions_need_no_point_unless_they_recur_or_call_very_much() {
         &[0x10, 5],
         &much,
     ];
-    let points = Points::of(&module(&codes));
+    let checks = Checks::of(&module(&codes));
     let entry: Vec<_> = (0..8)
-        .map(|f| points.function(f).expect("read").entry)
+        .map(|f| checks.function(f).expect("read").entry)
         .collect();
     assert_eq!(entry, [false, false, true, true, true, true, false, true]);
     let calls: Vec<_> = (0..8)
-        .map(|f| points.function(f).expect("read").calls)
+        .map(|f| checks.function(f).expect("read").calls)
         .collect();
     assert_eq!(
         calls,
         [false, false, false, false, false, false, false, true]
     );
-    assert!(points.function(8).is_none());
-    assert!(Points::of(b"\0asm").function(0).is_none());
+    assert!(checks.function(8).is_none());
+    assert!(Checks::of(b"\0asm").function(0).is_none());
 }
