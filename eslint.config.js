@@ -39,7 +39,7 @@ module.exports = [
       // `fetch`, `navigator` and their like are stable enough in every version that is supported, or asked for before use.
       'n/no-unsupported-features/node-builtins': ['error', {
         allowExperimental: true,
-        ignores: ['navigator', 'navigator.languages', 'process.features.require_module', 'vm.constants', 'test.describe']
+        ignores: ['navigator', 'navigator.languages', 'process.features.require_module', 'process.sourceMapsEnabled', 'vm.constants', 'test.describe']
       }],
       '@stylistic/indent': ['error', 2, { SwitchCase: 1, ignoredNodes: ['ConditionalExpression'] }],
       '@stylistic/generator-star-spacing': ['error', 'both'],
@@ -59,6 +59,11 @@ module.exports = [
     files: ['lib/leaks/page.js', 'examples/service/page/**'],
     languageOptions: { globals: { ...globals.browser, GRAPHS: 'readonly' } },
     rules: { 'n/no-unsupported-features/node-builtins': 'off' }
+  },
+  {
+    // Its packages are installed by whoever tries it.
+    files: ['examples/fresh-postgres/**'],
+    rules: { 'n/no-missing-require': 'off', 'n/no-missing-import': 'off' }
   },
   {
     files: ['__test__/**', 'bench/**', 'fuzz/**'],
