@@ -37,7 +37,7 @@ class Loader {
     this.module = undefined
     this.timers = undefined
     this.util = undefined
-    this.callbacks = rewinder && new Callbacks(rewinder.registry, rewinder.stops)
+    this.callbacks = rewinder && new Callbacks(rewinder.registry, rewinder.stops, rewinder.tellers)
   }
 
   // Runs the main file; `said` is told what is waited for.

@@ -7,12 +7,13 @@ const { getOwnPropertyDescriptors } = Object
 const MODULES = /^(node:)?(fs|zlib|dns|crypto|child_process|http|https|http2|net|tls|dgram|readline)$/
 const TEXTS = /^(node:)?vm$/
 // What they are given is asked for again by its identity.
-const BY_IDENTITY = /^(un)?watch/
+const BY_IDENTITY = /^(un)?watchFile/
 
 class Callbacks {
-  // `registry` knows the generation; `stops`: what a walk does not look into.
-  constructor (registry, stops) {
+  // `registry` knows the generation; `stops`: what a walk does not look into; `tellers`: see lib/rewind/shadows/tellers.js.
+  constructor (registry, stops, tellers) {
     this.registry = registry
+    this.tellers = tellers
     this.stops = stops
     this.modules = new Map()
     this.files = undefined
@@ -20,6 +21,8 @@ class Callbacks {
 
   // A built-in module, where it is one of these.
   of (id) {
+    const given = this.tellers.of(id)
+    if (given !== undefined) return given
     const [, , name] = TEXTS.test(id) ? [id, '', 'vm'] : MODULES.exec(id) ?? []
     if (name === undefined) return undefined
     let own = this.modules.get(name)
@@ -113,9 +116,24 @@ function openFiles (fs) {
     open.delete(fd)
     return close(fd, ...rest)
   })
+  // What watches goes on until it is told.
+  const watching = new Set()
+  const { watch, watchFile } = fs
+  wrap('watch', (...args) => {
+    const watcher = watch(...args)
+    watching.add(watcher)
+    return watcher.once('close', () => watching.delete(watcher))
+  })
+  wrap('watchFile', (file, ...args) => {
+    const told = { close: () => real.unwatchFile(file, args.at(-1)) }
+    watching.add(told)
+    return watchFile(file, ...args)
+  })
   return {
-    get open () { return open.size },
+    get open () { return open.size + watching.size },
     rewind () {
+      for (const watcher of watching) watcher.close()
+      watching.clear()
       for (const fd of open) {
         try {
           real.closeSync(fd)

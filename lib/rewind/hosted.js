@@ -5,7 +5,7 @@
 // have one that can be put back, or to be refused.
 
 const { builtinModules } = require('node:module')
-const { types } = require('node:util')
+const { inspect, types } = require('node:util')
 
 // Nothing of the package's hangs on these, and loading them does more than giving an object.
 const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster)/
@@ -22,7 +22,7 @@ function gather () {
   const skip = new Set([require.cache, process.mainModule, process.argv, process.env])
   const queue = [
     globalThis, process, require('node:module'), [][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator](),
-    ''.matchAll(/x/g), ...segments(), ...helpers(), Object.getPrototypeOf(Int8Array), async () => {}, (function * () {})(), (async function * () {})(), setImmediate(() => {})
+    ''.matchAll(/x/g), ...segments(), ...helpers(), ...unnamed(), inspect.defaultOptions, Object.getPrototypeOf(Int8Array), async () => {}, (function * () {})(), (async function * () {})(), setImmediate(() => {})
   ]
   const timer = setTimeout(() => {}, 0)
   clearTimeout(timer)
@@ -76,6 +76,22 @@ function segments () {
   return [list, list[Symbol.iterator]()]
 }
 
+// Instances of classes of Node's that no module has.
+function unnamed () {
+  /** @type {Array<() => any>} */
+  const makers = [
+    () => new URLSearchParams().keys(), () => new Headers().keys(), () => new FormData().keys(),
+    () => require('node:perf_hooks').createHistogram(), () => require('node:perf_hooks').monitorEventLoopDelay(), () => require('node:async_hooks').createHook({})
+  ]
+  return makers.flatMap((make) => {
+    try {
+      return [make()]
+    } catch {
+      return [] // Not in this runtime.
+    }
+  })
+}
+
 // Iterator helpers are not in every Node.
 function helpers () {
   /** @type {any} */
@@ -101,4 +117,10 @@ function kindOf (proto) {
   return OPEN.test(name) ? 'open' : CONSTANT.test(name) ? 'constant' : name
 }
 
-module.exports = { hostObjects, kindOf }
+// A stream of the process's: the program's, as `process` itself. One that was never asked for is not opened here.
+function isStandardStream (object) {
+  const { fd } = object
+  return (fd === 0 && object === process.stdin) || (fd === 1 && object === process.stdout) || (fd === 2 && object === process.stderr)
+}
+
+module.exports = { hostObjects, kindOf, isStandardStream }

@@ -13,7 +13,7 @@ const WORTH_A_COMPARATOR = 4
 
 class Image {
   // `walk` has run from `start`; `views`: of what it found; `realm`: see `Rewinder`; `point`: of a moment after the start, what else there is then: `{ store,
-  // made, literals, weak, decoders, reflection, touched, timers }`.
+  // made, literals, weak, decoders, tellers, reflection, touched, timers }`.
   constructor (realm, start, walk, views, point) {
     this.realm = realm
     this.point = point
@@ -55,7 +55,7 @@ class Image {
         const key = record.data.some((each) => typeof each === 'symbol') ? undefined : JSON.stringify(record.data)
         if (!shapes.has(key)) shapes.set(key, [])
         shapes.get(key).push(record)
-      } else if (record instanceof ExtrasRecord && record.extras.length === 0) this.extras.push(record)
+      } else if (record instanceof ExtrasRecord && record.isBare) this.extras.push(record)
       else this.others.push(record)
     }
     this.shapes = [...shapes].map(([key, list]) => ({
@@ -91,6 +91,7 @@ class Image {
     realm.next(point?.timers)
     realm.weak.rewind(point?.weak)
     realm.decoders.rewind(point?.decoders)
+    realm.tellers.rewind(point?.tellers)
     realm.reflection.rewind(point?.reflection)
     // V8 keeps what was matched last (`RegExp.lastMatch`).
     NOTHING.exec('')

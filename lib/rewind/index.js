@@ -26,6 +26,7 @@ const { proxies } = require('./shadows/proxies')
 const { World } = require('./world')
 const { functions } = require('./shadows/functions')
 const { decoders } = require('./shadows/decoders')
+const { tellers } = require('./shadows/tellers')
 
 // Names that files of a rewound realm see beside those of any realm of the glue host.
 const SHADOWED = ['$rw', '$rwImport', 'WeakMap', 'WeakSet', 'Proxy', 'Function', 'TextDecoder']
@@ -64,6 +65,7 @@ class Rewinder {
     this.next = next
     this.weak = weakCollections()
     this.decoders = decoders(this.registry)
+    this.tellers = tellers(this.registry)
     // Of the realm: see lib/surroundings/loop.js. Set before the image is taken.
     this.loop = undefined
     // Its global object, and how many constants the image has there.
@@ -101,7 +103,8 @@ class Rewinder {
       Proxy: proxies(this.registry, this.proxies),
       Function: functions(this.registry),
       TextDecoder: this.decoders.TextDecoder,
-      eval: this.registry.$rw.eval
+      eval: this.registry.$rw.eval,
+      ...this.tellers.overrides
     }
     this.stops = new Set(given)
     this.stopAt(this.overrides)
@@ -175,6 +178,7 @@ class Rewinder {
     this.next()
     this.weak.seal()
     this.decoders.seal()
+    this.tellers.seal()
     this.image = this.last = image
     return undefined
   }
@@ -200,6 +204,7 @@ class Rewinder {
       literals: registry.literals.alive().filter((object) => own.has(object)),
       weak: this.weak.save(),
       decoders: this.decoders.save(),
+      tellers: this.tellers.save(),
       reflection: this.reflection.save(),
       touched: new Set(this.touched),
       timers: loop.save() ?? []

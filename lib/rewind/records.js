@@ -448,18 +448,36 @@ class ExtrasRecord {
   constructor (object, keysOf) {
     this.object = object
     this.keysOf = keysOf
+    this.proto = getPrototypeOf(object)
+    this.open = isExtensible(object)
     this.extras = keysOf(object).map((key) => [key, describe(object, key)])
+    // Private fields: [get, set, value].
+    this.hidden = undefined
   }
 
-  get same () {
+  hide (get, set, value) { (this.hidden ??= []).push([get, set, value]) }
+
+  // Nothing is on it.
+  get isBare () { return this.extras.length === 0 && this.hidden === undefined }
+
+  get #sameExtras () {
     const { extras, object } = this
     const now = this.keysOf(object)
     return now.length === extras.length && extras.every(([key, then], at) => now[at] === key && is(describe(object, key).value, then.value))
   }
 
+  get same () {
+    const { object, proto, open, hidden } = this
+    return getPrototypeOf(object) === proto && isExtensible(object) === open && this.#sameExtras && (hidden === undefined || hidden.every(([get, , value]) => is(get(object), value)))
+  }
+
   restore (left) {
     if (this.same) return 0
-    const { object, extras } = this
+    const { object, extras, proto, open, hidden } = this
+    if (isExtensible(object) !== open) throw new Unrestorable(`${nameOf(object)} was frozen, sealed or made not extensible`)
+    if (getPrototypeOf(object) !== proto && !setPrototypeOf(object, proto)) throw new Unrestorable(`the prototype of ${nameOf(object)} cannot be set back`)
+    for (const [get, set, value] of hidden ?? []) if (!is(get(object), value)) set(object, value)
+    if (this.#sameExtras) return 1
     for (const key of this.keysOf(object).reverse()) {
       left(describe(object, key).value)
       remove(object, key)

@@ -3,6 +3,7 @@
 // Which objects of the image are as they were. The addon looks at V8's own memory, where it knows how objects lie there: that
 // takes nanoseconds for each, where asking for keys, symbols and prototype takes a microsecond. What it cannot tell it calls changed.
 
+const { isPromise } = require('node:util').types
 const { load } = require('../base/binding')
 const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord } = require('./records')
 
@@ -13,6 +14,7 @@ const FUNCTION = 3
 const PROTOTYPE = 4
 const EXTRAS = 5
 const UNBORN = 6
+const BARE = 7
 const HAS_VIEWS = 128
 const NONE = []
 
@@ -80,6 +82,11 @@ class Scan {
   // Whether a function's `prototype` does not exist yet.
   static isUnborn (fn) { return canScan() && load().isUnborn(fn) }
 
+  // Whether it is a view, a buffer or a promise with nothing on it; false where that cannot be told.
+  static hasNothing (object) { return canScan() && load().hasNothing(object) }
+
+  static get works () { return canScan() }
+
   // Undefined where objects cannot be looked at. `records`: of objects, functions, arrays, and views with nothing on them; `slots`:
   // { list, at }, places in lists of values whose values are others in each generation.
   static of (records, slots = []) {
@@ -107,7 +114,7 @@ class Scan {
         watch(record, object, record.proto ?? NONE, record.isUnborn ? UNBORN : FUNCTION)
         if (record.proto !== undefined) watch(record, record.proto, object, PROTOTYPE)
       } else if (record instanceof ExtrasRecord) {
-        watch(record, object, NONE, EXTRAS)
+        watch(record, object, NONE, isPromise(object) ? EXTRAS : BARE)
       } else if (record instanceof ObjectRecord) {
         const isConstructor = typeof object === 'function' && record.hasPrototype
         watch(record, object, record.watched(), (isConstructor ? CONSTRUCTOR : PLAIN) | also, record.keys)

@@ -4,7 +4,7 @@
 // whose state can be put back, and a refusal of what it meets that cannot. It stops at Node's objects and at the user's.
 
 const { types } = require('node:util')
-const { hostObjects, kindOf } = require('./hosted')
+const { hostObjects, kindOf, isStandardStream } = require('./hosted')
 const { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, BufferRecord, ExtrasRecord, afterElements } = require('./records')
 const { Refusal, Unrestorable } = require('./steps')
 const { isPending, promiseValue } = require('./promises')
@@ -130,7 +130,7 @@ class Walk {
   // What is put on a view or a buffer from now on goes at a rewind.
   watch (object) {
     if (!ArrayBuffer.isView(object)) this.records.push(new ExtrasRecord(object, ownKeys))
-    else if (object.byteLength <= MAX_LISTED) this.records.push(new ExtrasRecord(object, afterElements))
+    else if (object.byteLength <= MAX_LISTED || Scan.works) this.records.push(new ExtrasRecord(object, keysOf(object)))
   }
 
   // Objects that others have taken the place of.
@@ -260,13 +260,22 @@ class Walk {
       if (proto === Error.prototype || proto instanceof Error) return false
       const kind = kindOf(proto)
       if (kind === 'open') return false
-      if (kind === 'constant' || isStandardStream(object)) return true
+      if (isStandardStream(object)) return true
+      if (kind === 'constant') return this.#constant(object)
       const cell = this.#cellOf(object, kind)
       if (cell !== undefined) this.records.push(cell)
       else this.refuse(/Iterator|Generator/.test(kind) ? 'suspended' : 'host-object', `a ${kind}`, object)
       return cell === undefined
     }
     return false
+  }
+
+  // What is put on it can change.
+  #constant (object) {
+    this.#extras(object, Object.getOwnPropertyNames)
+    // Functions that it makes at the first look, and keeps.
+    if (tagOf.call(object).startsWith('[object Intl.')) for (const key of ['format', 'compare']) this.add(object[key], object, key)
+    return true
   }
 
   // Node's objects whose state one function reads and one writes.
@@ -300,10 +309,10 @@ class Walk {
     this.#extras(promise, Object.getOwnPropertyNames)
   }
 
-  // Elements are properties too: long views are not looked at.
+  // Elements are properties too: where only they tell what else there is, long views are not looked at.
   #view (view) {
     const { buffer } = view
-    const look = () => { if (view.byteLength <= MAX_LISTED) this.#extras(view, afterElements) }
+    const look = () => { if (view.byteLength <= MAX_LISTED || Scan.works) this.#extras(view, keysOf(view)) }
     if (this.memories.has(buffer)) return look()
     if (isShared(buffer)) return this.refuse('shared-memory', 'a view of a SharedArrayBuffer', view)
     this.#buffer(buffer, view)
@@ -314,6 +323,7 @@ class Walk {
     this.add(getPrototypeOf(object), object, '<prototype>')
     const record = new ExtrasRecord(object, keysOf)
     record.extras.forEach(([key, { value, get, set }]) => [value, get, set].forEach((each) => this.add(each, object, key)))
+    if (!this.host.has(record.proto)) this.#privates(object, record)
     this.records.push(record)
   }
 
@@ -382,6 +392,15 @@ class Walk {
     this.records.push(record)
   }
 
+  #privates (object, record) {
+    for (const [has, get, set] of this.realm.registry.privates) {
+      if (!has(object)) continue
+      const value = get(object)
+      record.hide(get, set, value)
+      this.add(value, object, '#private')
+    }
+  }
+
   #properties (object) {
     const record = new ObjectRecord(object)
     this.add(record.proto, object, '<prototype>')
@@ -393,12 +412,7 @@ class Walk {
       if (get !== undefined && get === STACK.get) this.#stack(object)
     }
     if (record.proto !== null && (record.proto !== Object.prototype || typeof object === 'function')) {
-      for (const [has, get, set] of this.realm.registry.privates) {
-        if (!has(object)) continue
-        const value = get(object)
-        record.hide(get, set, value)
-        this.add(value, object, '#private')
-      }
+      this.#privates(object, record)
     }
     if (!record.fixed) this.records.push(record)
   }
@@ -444,12 +458,6 @@ function targetOf (ref) {
 // What is as small as a flag or a place to wait at is put back as any buffer: a package that gave it to a thread has that thread.
 const isShared = (buffer) => types.isSharedArrayBuffer(buffer) && buffer.byteLength > MOST_SHARED
 
-// A stream of the process's: the program's, as `process` itself. One that was never asked for is not opened here.
-function isStandardStream (object) {
-  const { fd } = object
-  return (fd === 0 && object === process.stdin) || (fd === 1 && object === process.stdout) || (fd === 2 && object === process.stderr)
-}
-
 // What was made for the objects of a class: it is no object of the class that it extends.
 function isClassPrototype (object) {
   const made = describe(object, 'constructor')
@@ -460,6 +468,10 @@ function isClassPrototype (object) {
   return own.writable === false || ownKeys(object).every((key) => typeof key === 'string' && typeof (describe(object, key)?.value ?? isObject) === 'function')
 }
 
+const tagOf = Object.prototype.toString
+// Of a long view the addon tells that it has none.
+const longKeys = (view) => Scan.hasNothing(view) ? NONE : afterElements(view)
+const keysOf = (view) => view.byteLength > MAX_LISTED ? longKeys : afterElements
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 const nameOfKey = (key) => typeof key === 'string' || typeof key === 'number' ? key : '<value>'
 

@@ -5,10 +5,11 @@
 
 const { EventEmitter } = require('node:events')
 const { Channel } = require('node:diagnostics_channel')
-const { hostObjects } = require('./hosted')
+const { hostObjects, isStandardStream } = require('./hosted')
 
 const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, ownKeys } = Reflect
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
+const isPlain = (value) => isObject(value) && Object.getPrototypeOf(value) === Object.prototype
 const nothing = () => {}
 // What of a generation is known to listen.
 const MOST_LISTENERS = 1 << 16
@@ -31,7 +32,7 @@ class World {
 
   // A property of an object, or any, is about to change.
   changes (object, key) {
-    if (!isObject(object) || !(this.host.has(object) || this.shadows.has(object))) return
+    if (!isObject(object) || !(this.host.has(object) || this.shadows.has(object) || isStandardStream(object))) return
     let before = this.found.get(object)
     if (before === undefined) this.found.set(object, before = { isWhole: false, properties: new Map() })
     const { properties } = before
@@ -48,7 +49,10 @@ class World {
   // What an accessor of Node's sets.
   #noteSet (object, key) {
     const { get, set } = this.found.get(object).properties.get(key) ?? {}
-    if (get !== undefined && set !== undefined) this.heard.push({ object: new WeakRef(object), type: key, listener: object[key], isHandler: true })
+    if (get === undefined || set === undefined) return
+    const value = object[key]
+    // Node copies what it is given into an object that stays (`util.inspect.defaultOptions`).
+    this.heard.push({ object: new WeakRef(object), type: key, listener: isPlain(value) ? { ...value } : value, isHandler: true })
   }
 
   // `object.onmessage = ...`
@@ -59,7 +63,7 @@ class World {
   // Whether it is an object of one of Node's classes that a generation made, or that was there before.
   isNodes (object) {
     if (this.isImages(object)) return false
-    return this.host.has(Object.getPrototypeOf(object)) || object === process.stdout || object === process.stderr || object === process.stdin
+    return this.host.has(Object.getPrototypeOf(object)) || isStandardStream(object)
   }
 
   #hear (object, type, listener, isHandler = false) {

@@ -39,7 +39,7 @@ class Surroundings {
       ...this.loop.overrides,
       ...(rewinder === undefined ? {} : rewinder.overrides),
       fetch: (input, init) => this.#fetch(input, init),
-      ...((print || printErr) && { console: consoleOf(print, printErr) })
+      ...((print || printErr) && { console: consoleOf(rewinder?.overrides.console ?? console, print, printErr) })
     })
     this.#world()
   }
@@ -164,8 +164,9 @@ class Surroundings {
 }
 
 // What Emscripten's JavaScript writes to where nobody gives its `Module` a `print`.
-function consoleOf (print, printErr) {
-  const own = Object.create(console)
+// `base`: the program's.
+function consoleOf (base, print, printErr) {
+  const own = Object.create(base)
   const lines = (told) => (...values) => { for (const line of format(...values).split('\n')) told(line) }
   if (print) own.log = own.info = own.debug = lines(print)
   if (printErr) own.warn = own.error = own.trace = lines(printErr)

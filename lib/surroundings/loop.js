@@ -160,16 +160,44 @@ class Loop {
     }
   }
 
+  // A registration has its era. Those of start-up are there in each generation that begins with it: one that takes them back does so for itself.
   #registry () {
     const eraNow = () => this.#era
+    const first = this.#era
+    // By token, the registrations that have it.
+    const tokens = new WeakMap()
+    const isHere = (known, era) => !known.done && known.goneIn !== era && (known.era === era || known.era === first)
     return class FinalizationRegistry extends globalThis.FinalizationRegistry {
       constructor (cleanup) {
-        super(typeof cleanup === 'function' ? ({ era, held }) => era.call(cleanup, [held]) : cleanup)
+        const call = (known) => {
+          const { era, held, goneIn } = known
+          known.done = true
+          if (goneIn === undefined || goneIn !== eraNow()) era.call(cleanup, [held])
+        }
+        super(typeof cleanup === 'function' ? call : cleanup)
       }
 
       register (target, held, token) {
         if (held === target) super.register(target, held)
-        super.register(target, { era: eraNow(), held }, token)
+        const known = { registry: this, era: eraNow(), held, done: false, goneIn: undefined }
+        super.register(target, known, token)
+        if (token === undefined) return
+        if (tokens.has(token)) tokens.get(token).push(known)
+        else tokens.set(token, [known])
+      }
+
+      unregister (token) {
+        const era = eraNow()
+        const known = tokens.get(token)
+        // What the language refuses is refused in its own words.
+        if (known === undefined) return super.unregister(token)
+        const here = known.filter((each) => each.registry === this && isHere(each, era))
+        for (const each of here) each.goneIn = era
+        if (known.every((each) => each.registry === this && each.era === era)) {
+          tokens.delete(token)
+          super.unregister(token)
+        }
+        return here.length > 0
       }
     }
   }

@@ -27,7 +27,12 @@ function functions (registry) {
       const text = registry.instrument(`return ${head} anonymous(${parameters}\n) {\n${body}\n}`, 'function')
       return Function('$rw', text)(registry.$rw)
     }
-    return new Proxy(Real, { construct: (Real, args) => make(args), apply: (Real, self, args) => make(args) })
+    const shadow = new Proxy(Real, {
+      // A class that extends it.
+      construct: (Real, args, newTarget) => newTarget === shadow || newTarget === Real ? make(args) : Object.setPrototypeOf(make(args), newTarget.prototype),
+      apply: (Real, self, args) => make(args)
+    })
+    return shadow
   }
 }
 

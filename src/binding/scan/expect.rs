@@ -70,6 +70,9 @@ impl Plan {
             let (properties, list) = (object.field(PROPERTIES), object.field(ELEMENTS));
             let found = properties.object().filter(|_| properties != layout.empty);
             let dictionary = found.filter(|found| found.field(0) == layout.dictionary);
+            if kind == Kind::Bare && found.is_some() {
+                return None;
+            }
             let is_bare = list == layout.empty;
             let mut watched = Watched {
                 kind,
@@ -353,6 +356,23 @@ unsafe fn is_list(layout: &Layout, word: Word) -> bool {
     // SAFETY: by the caller's promise.
     let ty = |object: Object| unsafe { Some(Shape::of(object.map()?).ty) };
     word.object().and_then(ty) == Some(layout.array)
+}
+
+/// Whether it is a view, a buffer or a promise with nothing on it.
+///
+/// # Safety
+/// As for [`Plan::of`].
+pub unsafe fn has_nothing(layout: &Layout, object: Object) -> bool {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let Some(shape) = object.map().map(|map| Shape::of(map)) else {
+            return false;
+        };
+        let properties = object.field(PROPERTIES);
+        layout.views.contains(&shape.ty)
+            && shape.end <= shape.first
+            && (properties == layout.empty || properties.object().is_none())
+    }
 }
 
 /// Whether it is a function whose `prototype` V8 has not made yet.

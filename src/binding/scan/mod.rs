@@ -77,6 +77,20 @@ pub fn is_unborn(env: &Env, function: Unknown) -> bool {
     })
 }
 
+/// Whether this is a view, a buffer or a promise with no property of its own.
+#[napi(catch_unwind)]
+pub fn has_nothing(env: &Env, object: Unknown) -> bool {
+    let own = node_api::Env::new(env.raw());
+    let object = value_of(own, object);
+    LAYOUT.with(|layout| {
+        let known = layout.get().and_then(Option::as_ref);
+        // SAFETY: of an engine that is V8; nothing is allocated here.
+        known.is_some_and(|layout| unsafe {
+            Object::of(object).is_some_and(|object| expect::has_nothing(layout, object))
+        })
+    })
+}
+
 /// Writes to `out` the numbers of the objects in the order in which they lie in memory: to look at them in this order is faster.
 #[napi(catch_unwind)]
 pub fn scan_order(env: &Env, objects: Unknown, mut out: Int32Array) {
@@ -99,7 +113,8 @@ pub fn scan_order(env: &Env, objects: Unknown, mut out: Int32Array) {
 #[napi]
 impl ObjectScan {
     /// `kinds`: for each object 0 (plain), 1 (dense array), 2 (function with properties, `prototype` being the last of its list), 3
-    /// (function with nothing on it), 4 (its `prototype`), 5 (view or promise with nothing on it), 6 (as 3, `isUnborn`); 128 more where some of what it
+    /// (function with nothing on it), 4 (its `prototype`), 5 (view or promise with nothing on it), 6 (as 3, `isUnborn`), 7 (as 5,
+    /// of a view or a buffer, whose properties are all looked at); 128 more where some of what it
     /// holds is another in each generation.
     #[napi(constructor, catch_unwind)]
     pub fn new(kinds: Uint8Array) -> Result<Self> {

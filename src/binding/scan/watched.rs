@@ -19,6 +19,8 @@ pub enum Kind {
     Prototype,
     /// A view or a promise, with nothing on it.
     Extras,
+    /// The same of a view or a buffer: nothing of V8's or Node's is on it, either.
+    Bare,
     /// A function with none whose `prototype` nobody has asked for: V8 has not made it yet.
     Unborn,
 }
@@ -32,6 +34,7 @@ impl Kind {
             4 => Self::Prototype,
             5 => Self::Extras,
             6 => Self::Unborn,
+            7 => Self::Bare,
             _ => Self::Plain,
         }
     }
@@ -39,7 +42,7 @@ impl Kind {
     pub fn is_brief(self) -> bool {
         matches!(
             self,
-            Self::Function | Self::Prototype | Self::Extras | Self::Unborn
+            Self::Function | Self::Prototype | Self::Extras | Self::Unborn | Self::Bare
         )
     }
 }
@@ -291,7 +294,7 @@ impl Watched {
                 Kind::Unborn if object.field(kept.layout.prototype) != kept.layout.hole => {
                     return Difference::Shape;
                 }
-                Kind::Function | Kind::Prototype | Kind::Extras | Kind::Unborn => {
+                Kind::Function | Kind::Prototype | Kind::Extras | Kind::Unborn | Kind::Bare => {
                     self.glance(object, map, kept)
                 }
                 Kind::Array => self.has_elements(object, kept),
@@ -322,7 +325,9 @@ impl Watched {
             let properties = object.field(PROPERTIES);
             let found = properties.object().filter(|_| properties != layout.empty);
             let dictionary = found.filter(|found| found.field(0) == layout.dictionary);
-            if dictionary.is_some() != self.is_dictionary {
+            if dictionary.is_some() != self.is_dictionary
+                || (self.kind == Kind::Bare && found.is_some())
+            {
                 return Some(false);
             }
             if let Some(dictionary) = dictionary {
