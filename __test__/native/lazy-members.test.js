@@ -225,3 +225,23 @@ test('an exception of the function that makes a member goes to whoever asked, an
   native.defineLazily(endless, ['x'], more)
   assert.throws(() => endless.x, RangeError)
 })
+
+test('ten times as many members take about ten times as long', () => {
+  const { defineLazily } = require('../../lib/base/lazy')
+  const best = (count) => {
+    const names = Array.from({ length: count }, (_, i) => `member${i}`)
+    let least = Infinity
+    for (let round = 0; round < 7; round++) {
+      const object = { first: 1, second: 2 }
+      const began = performance.now()
+      defineLazily(object, names, (name) => name)
+      least = Math.min(least, performance.now() - began)
+      assert.deepStrictEqual(Reflect.ownKeys(object), ['first', 'second', ...names])
+      assert.strictEqual(object.member7, 'member7')
+    }
+    return least
+  }
+  best(90)
+  const [few, many] = [best(90), best(900)]
+  assert.ok(many < 30 * few, `90 in ${few} ms, 900 in ${many} ms`)
+})

@@ -10,12 +10,24 @@ const FEW = process.env.EMVM_TEST_ALL_LAZY ? 1 : 48
 
 const isIndex = (name) => /^\d+$/.test(name)
 
+// V8 gives an object of fixed shape another shape for each such property, which takes as long as the object has properties. One that is a
+// table, as any becomes from which not the last property is deleted, just has an entry more. It would become one with the first use of
+// such a property anyway.
+function makeTable (object) {
+  const [first, last] = [Symbol('first'), Symbol('last')]
+  object[first] = undefined
+  object[last] = undefined
+  delete object[first]
+  delete object[last]
+}
+
 // Gives `object` a property for each name, in order, as an assignment of `make(name, there)` would, but later where it can; `there` is
 // what the object has under that name.
 function defineLazily (object, names, make) {
   const assign = (name) => { object[name] = make(name, object[name]) }
   let at = 0
   if (names.length >= FEW && Object.isExtensible(object)) {
+    makeTable(object)
     const isNew = (name) => !(name in object) && !isIndex(name)
     while (at < names.length) {
       const from = at

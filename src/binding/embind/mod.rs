@@ -258,7 +258,7 @@ pub unsafe fn install(
     let (reg, description) = cell.look_live(|instance| {
         let runtime = &instance.runtime;
         let reg = Arc::clone(&runtime.embind.reg);
-        let description = describes.then(|| describe::describe(&reg, &runtime.abi));
+        let description = describes.then(|| describe::described(&reg, &runtime.abi));
         (reg, description)
     })?;
     let registers = js.register_array()?;

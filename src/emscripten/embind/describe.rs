@@ -1,9 +1,30 @@
-//! What the facade is made from, as JSON: read once per sandbox.
+//! What the facade is made from, as JSON: read once per program in each thread.
 
 use super::registry::*;
 use super::short;
 use crate::emscripten::abi::Abi;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
+use std::sync::{Arc, Weak};
+
+/// Descriptions of registries that somebody has.
+static DESCRIBED: Mutex<Vec<(Weak<Registry>, Arc<str>)>> = Mutex::new(Vec::new());
+
+/// What [`describe`] gives, made once for all sandboxes that share a registry, in whatever thread. One that is changed while others have it
+/// is another registry.
+pub fn described(reg: &Arc<Registry>, abi: &Abi) -> Arc<str> {
+    let known = DESCRIBED.lock().iter().find_map(|(known, text)| {
+        let is_it = known.strong_count() > 0 && std::ptr::eq(known.as_ptr(), Arc::as_ptr(reg));
+        is_it.then(|| text.clone())
+    });
+    known.unwrap_or_else(|| {
+        let text: Arc<str> = describe(reg, abi).into();
+        let mut all = DESCRIBED.lock();
+        all.retain(|(known, _)| known.strong_count() > 0);
+        all.push((Arc::downgrade(reg), text.clone()));
+        text
+    })
+}
 
 /// The whole registry as the facade needs it.
 ///
@@ -141,4 +162,27 @@ fn class_json(class: &Class) -> Value {
         "pureVirtual": class.pure_virtual,
         "iterable": class.iterable,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_described_once_and_a_changed_one_again() {
+        let abi = Abi::default();
+        let mut reg = Arc::new(Registry::default());
+        let first = described(&reg, &abi);
+        assert!(Arc::ptr_eq(&first, &described(&reg, &abi)));
+        let image = reg.clone();
+        Arc::make_mut(&mut reg)
+            .public
+            .push(("added".into(), Public::Class(0)));
+        assert!(described(&reg, &abi).contains("added"));
+        assert!(Arc::ptr_eq(&first, &described(&image, &abi)));
+        drop(image);
+        // Nobody else has it: it is changed in another place all the same.
+        Arc::make_mut(&mut reg).public.clear();
+        assert_eq!(&*described(&reg, &abi), &*first);
+    }
 }
