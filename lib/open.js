@@ -99,9 +99,22 @@ function factsOf (program) {
   const facts = known.get(program.key)?.deref()
   if (facts !== undefined) return facts
   for (const [key, ref] of known) if (ref.deref() === undefined) known.delete(key)
-  const read = JSON.parse(program.facts())
+  const read = withExports(JSON.parse(program.facts()), program)
   known.set(program.key, new WeakRef(read))
   return read
+}
+
+// Exports are for the native host and for who asks: of a large module they are told in megabytes.
+function withExports (facts, program) {
+  return Object.defineProperty(facts, 'exports', {
+    get () {
+      const exports = JSON.parse(program.exports())
+      Object.defineProperty(facts, 'exports', { value: exports })
+      return exports
+    },
+    enumerable: true,
+    configurable: true
+  })
 }
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.

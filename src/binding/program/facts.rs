@@ -1,4 +1,4 @@
-//! What JavaScript is told about a program, as JSON.
+//! What JavaScript is told about a program, as JSON. Its exports, of which there may be tens of thousands, are asked for apart.
 
 use crate::binding::allocations;
 use crate::emscripten;
@@ -24,12 +24,6 @@ pub(super) fn facts(program: &Program) -> Value {
             json!({ "module": import.module, "field": import.name, "name": name, "signature": signature.to_string(), "by": by })
         })
         .collect();
-    let exports: Vec<Value> = reading
-        .facts
-        .exports
-        .iter()
-        .map(|export| json!({ "field": export.name, "name": program.export_name(&export.name), "item": item(&export.item) }))
-        .collect();
     let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
         let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
         json!({
@@ -40,7 +34,6 @@ pub(super) fn facts(program: &Program) -> Value {
     json!({
         "key": blake3::Hash::from_bytes(reading.key).to_hex().as_str(),
         "imports": imports,
-        "exports": exports,
         "jsImports": program.js_imports(),
         "emAsm": glue.map(|g| g.em_asm.clone()).unwrap_or_default(),
         "fragment": fragment,
@@ -78,6 +71,13 @@ pub(super) fn facts(program: &Program) -> Value {
         "hasNames": reading.facts.has_names,
         "wasmBytes": reading.wasm.len(),
     })
+}
+
+pub(super) fn exports(program: &Program) -> Value {
+    let exports = program.reading().facts.exports.iter();
+    exports
+        .map(|export| json!({ "field": export.name, "name": program.export_name(&export.name), "item": item(&export.item) }))
+        .collect()
 }
 
 fn origin(origin: &program::WasmOrigin) -> Value {

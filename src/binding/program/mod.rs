@@ -371,6 +371,12 @@ impl ProgramHandle {
         self.program.facts(|program| facts(program).to_string())
     }
 
+    /// The same of its exports.
+    #[napi(catch_unwind)]
+    pub fn exports(&self) -> String {
+        facts::exports(&self.program).to_string()
+    }
+
     /// Hash of what was read: the program's name in this process.
     #[napi(getter, catch_unwind)]
     pub fn key(&self) -> String {
