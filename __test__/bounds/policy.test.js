@@ -6,6 +6,7 @@ const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
 const { open } = require('../..')
+const { runScript } = require('../support/child')
 const { scratch } = require('../support/files')
 const { glueFolder } = require('../support/glue')
 const { assemble, MACHINE } = require('../support/wasm')
@@ -29,6 +30,31 @@ test('glue host: in-memory files count', async (t) => {
   assert.ok(most <= 8, `${most} files of 8 MB`)
   assert.ok(vm.generation >= 4, `generation ${vm.generation}`)
   vm.dispose()
+})
+
+// V8 frees the buffers of past generations, and glibc would keep what lies between others.
+test('glue host: in-memory files of past generations go back to the system', async (t) => {
+  const { glue } = glueFolder(t)
+  const file = glue('memfs.js', 'commonjs', MEMFS)
+  const { code, stdout, stderr } = await runScript(`(async () => {
+    const vm = await emvm.open(${JSON.stringify(file)}, { host: 'glue', recycle: { heapBytes: '128mb' } })
+    const before = process.memoryUsage.rss()
+    const beside = []
+    for (let i = 0; i < 150; i++) {
+      (await vm.isReady()).write(10 << 20)
+      // What was collected is freed on another thread.
+      if (i < 100) continue
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      const { rss, arrayBuffers } = process.memoryUsage()
+      beside.push(rss - before - arrayBuffers)
+    }
+    console.log(vm.generation, beside.sort((a, b) => a - b)[25] >> 20)
+    vm.dispose()
+  })()`)
+  assert.strictEqual(code, 0, stderr)
+  const [generation, beside] = stdout.split(' ').map(Number)
+  assert.ok(generation > 9, stdout)
+  assert.ok(beside < 24, `${beside} MB beside the buffers`)
 })
 
 test('native host: in-memory files count', async () => {

@@ -11,6 +11,7 @@ mod errors;
 mod exports;
 mod fs;
 mod gate;
+mod heap;
 mod in_flight;
 mod instrument;
 mod js;

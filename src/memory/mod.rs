@@ -22,6 +22,7 @@
 
 mod cleaner;
 mod foreign;
+mod heap;
 mod image;
 mod leftover;
 mod linear;
@@ -34,6 +35,7 @@ mod written;
 mod zeroed;
 
 pub use foreign::{Foreign, OwnPages};
+pub use heap::trim;
 pub use image::Image;
 pub use leftover::Leftover;
 pub use linear::{Linear, LinearHandle, RecycleOutcome, collect_created, refusals};
