@@ -22,7 +22,7 @@ const WARM = 400
 const HANG_CPU_SECONDS = 60
 const HANG_MS = 15 * 60_000
 
-const MODES = ['mutate', 'generated', 'differential', 'gate', 'lent']
+const MODES = ['mutate', 'generated', 'differential', 'gate', 'lent', 'rewind']
 
 async function play (mode, first, count, told) {
   const { prepare, one, modules } = require(`./${mode}`)

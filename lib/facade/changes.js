@@ -2,11 +2,15 @@
 
 // What JavaScript of the module's own changes in a generation, and how it is undone at the end of it. Writes in that JavaScript
 // tell here before they happen (src/program/glue/fragments/writes puts the calls in), so a generation without any costs
-// nothing. Only what was there when the module had started counts, and is reachable from it: objects of the caller's, and those that
-// were made later, are left alone.
+// nothing. Only what was there when the module had started counts, and is reachable from it, and objects of the language's and of
+// Node's: objects of the caller's, and those that were made later, are left alone.
 
 const { types } = require('node:util')
-const { isForeign } = require('./foreign')
+const { isForeign, isShared } = require('./foreign')
+const { functionOf } = require('../base/evaluate')
+
+// The global object, whatever the name means.
+const GLOBAL = functionOf([], 'return this')()
 
 const ALL = Symbol('all')
 
@@ -26,6 +30,8 @@ class Changes {
   #stuck = new Map()
   #isOn = false
   #isComplete = false
+  // While text runs: the global object's properties before.
+  #before
 
   // `roots()`: where the module's objects are found; `more()`: those that code that runs anew has.
   constructor (roots, more) {
@@ -86,7 +92,7 @@ class Changes {
     if (object === null || (typeof object !== 'object' && typeof object !== 'function') || object === this.#other || ArrayBuffer.isView(object)) return false
     if (this.#tracked === undefined) this.#tracked = new WeakSet(reachable(this.#roots()))
     else if (this.#fresh.length > 0) this.#trackFresh(this.#tracked)
-    if (this.#tracked.has(object)) return true
+    if (this.#tracked.has(object) || isShared(object)) return true
     this.#other = object
     return false
   }
@@ -113,9 +119,36 @@ class Changes {
     this.#log.push({ object, image: imageOf(object) })
   }
 
+  // A variable that nobody declared is about to be assigned.
+  global (name) {
+    if (this.#isOn) this.#noteKey(GLOBAL, name)
+  }
+
+  // Text is about to run that may define globals.
+  text () {
+    if (this.#isOn) this.#before ??= ownDescriptors(GLOBAL)
+  }
+
+  // It has run.
+  ran () {
+    const before = this.#before
+    if (before === undefined) return
+    this.#before = undefined
+    for (const key of Reflect.ownKeys(GLOBAL)) {
+      const descriptor = before.get(key)
+      if (same(Reflect.getOwnPropertyDescriptor(GLOBAL, key), descriptor)) continue
+      const keys = this.#known.get(GLOBAL)
+      if (keys === ALL || keys?.has(key)) continue
+      if (keys === undefined) this.#known.set(GLOBAL, new Set([key]))
+      else keys.add(key)
+      this.#log.push({ object: GLOBAL, key, descriptor })
+    }
+  }
+
   // Undoes all, from the last on. False: something cannot be put back in place, since it was frozen or made unchangeable.
   undo () {
     this.#other = undefined
+    this.ran()
     if (this.#log.length === 0) {
       this.#isComplete = false
       return true
@@ -127,12 +160,24 @@ class Changes {
     let done = true
     for (let i = log.length - 1; i >= 0; i--) {
       const { object, key, descriptor, image } = log[i]
+      if (isShared(object)) {
+        putBackShared(object, key, descriptor, image)
+        continue
+      }
       if (image === undefined ? putBack(object, key, descriptor) : restore(object, image)) continue
       done = false
       if (this.#stuck.has(object)) continue
       this.#stuck.set(object, new Set(image === undefined ? [key] : keysOf(object).filter((key) => !image.keys.includes(key))))
     }
     return done
+  }
+
+  // All ends: what the program shares with the module is as it was.
+  end () {
+    this.ran()
+    const log = this.#log.reverse()
+    this.#log = []
+    for (const { object, key, descriptor, image } of log) if (isShared(object)) putBackShared(object, key, descriptor, image)
   }
 
   // What is changed now, for `goTo`. What the log leads to that was made since is saved whole, but for the bytes of buffers.
@@ -222,6 +267,26 @@ function putBack (object, key, descriptor) {
   if (descriptor === undefined) return Reflect.deleteProperty(object, key)
   return Reflect.defineProperty(object, key, descriptor)
 }
+
+// What the program has put there in the meantime stays, where it can be told from what the module did. A constant stays, too.
+function putBackShared (object, key, descriptor, image) {
+  if (image === undefined) {
+    putBack(object, key, descriptor)
+    return
+  }
+  const { keys, descriptors } = image
+  keys.forEach((key, i) => {
+    if (!same(Reflect.getOwnPropertyDescriptor(object, key), descriptors[i])) Reflect.defineProperty(object, key, descriptors[i])
+  })
+  if (object === GLOBAL) return
+  const then = new Set(keys)
+  for (const key of keysOf(object)) if (!then.has(key)) Reflect.deleteProperty(object, key)
+}
+
+const ownDescriptors = (object) => new Map(Reflect.ownKeys(object).map((key) => [key, Reflect.getOwnPropertyDescriptor(object, key)]))
+
+const same = (now, then) => now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get && now.set === then.set &&
+  now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable
 
 function restore (object, { prototype, isExtensible, keys, descriptors, entries }) {
   let done = Reflect.isExtensible(object) || !isExtensible

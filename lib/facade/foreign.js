@@ -10,10 +10,11 @@ let known
 
 // Objects of the language and of Node that are reached from the global object.
 function ofRealm () {
-  const found = new Set()
+  // By object, how deep what it leads to has been looked at.
+  const found = new Map()
   const add = (value, depth) => {
-    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || found.has(value)) return
-    found.add(value)
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || found.get(value) >= depth) return
+    found.set(value, depth)
     if (depth === 0) return
     for (const key of Reflect.ownKeys(value)) {
       const descriptor = Reflect.getOwnPropertyDescriptor(value, key)
@@ -29,7 +30,7 @@ function ofRealm () {
   // Accessors of the global object.
   for (const value of [process, Buffer]) add(value, 1)
   for (const value of [globalThis, function * () {}, async function () {}, async function * () {}, [][Symbol.iterator](), new Map().entries(), new Set().values(), /./[Symbol.matchAll]('')]) {
-    found.add(value)
+    found.set(value, 0)
     for (let at = Reflect.getPrototypeOf(value); at !== null; at = Reflect.getPrototypeOf(at)) add(at, 1)
   }
   return found
@@ -55,6 +56,12 @@ function isForeign (value) {
   return known.has(value) || brought.has(value) || ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || types.isProxy(value) || Boolean(types.isExternal?.(value))
 }
 
+// Of the language or of Node: all sandboxes share it, and the program.
+function isShared (value) {
+  known ??= ofRealm()
+  return known.has(value)
+}
+
 const isOfNode = (id) => typeof id === 'string' && (id.startsWith('node:') || builtinModules.includes(id))
 
-module.exports = { bring, isForeign, isOfNode }
+module.exports = { bring, isForeign, isShared, isOfNode }

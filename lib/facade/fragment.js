@@ -94,7 +94,7 @@ function evaluate (facade) {
     if (role.export !== undefined) return guarding(facade.runtime.lateExport(role.export))
     return guarding(facade.runtime.provide(role.provided))
   })
-  const shadows = { ...surroundings.overrides, $emvm: tellerOf(changes, surroundings.loop) }
+  const shadows = { ...surroundings.overrides, $emvm: tellerOf(changes, surroundings.loop, new Set(fragment.freeNames.map(({ name }) => name))) }
   const made = compile(facade, fragment)(...SHADOWED.map((name) => shadows[name])).apply(undefined, values)
   return { roots: () => [], ...made, guard, isLate: isLate(facade.facts) }
 }
@@ -102,11 +102,22 @@ function evaluate (facade) {
 const NO_ARGUMENTS = Object.freeze([])
 
 // The parameter `$emvm`, by the names that its calls have in the fragment.
-function tellerOf (changes, loop) {
+function tellerOf (changes, loop, names) {
   return {
     key: (object, key) => changes.key(object, key),
     whole: (object) => changes.whole(object),
     all: () => changes.all(),
+    // A variable that the fragment does not declare: one that it is given, or a global.
+    name: (name) => { if (!names.has(name)) changes.global(name) },
+    then: (_told, value) => value,
+    text: (...args) => {
+      changes.text()
+      return args[0]
+    },
+    ran: (value) => {
+      changes.ran()
+      return value
+    },
     // Among the arguments of a call, of which it gives none.
     none: () => NO_ARGUMENTS,
     made: (target, object, key) => target !== undefined ? object : key === undefined ? changes.whole(object) : changes.key(object, key),

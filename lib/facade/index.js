@@ -170,6 +170,7 @@ class Facade {
 
   // Another one in the place of this: what start-up made of it, made anew.
   again () {
+    this.changes.end()
     this.surroundings.end()
     const next = new Facade(this.sandbox, this.facts, this.options)
     next.generations.continue(this.generations)
@@ -197,6 +198,7 @@ class Facade {
 
   // All ends.
   end () {
+    this.changes.end()
     this.runtime.clearTimers()
     this.surroundings.end()
     this.#endStart()

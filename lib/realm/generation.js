@@ -143,8 +143,8 @@ class Generation {
     for (const { uncovered } of this.program.source.files.sources.values()) rewinder.uncovered.push(...uncovered)
     rewinder.stops.add(surroundings.overrides.globalThis)
     rewinder.stops.add(loader.globals)
-    rewinder.registry.global = surroundings.overrides.globalThis
     rewinder.globals = { world: surroundings.world, constants: surroundings.world.constants }
+    rewinder.stops.add(loader.globalObject)
     const roots = { exports: this.module, kept, globals: surroundings.overrides, events: surroundings.events, ...loader.roots() }
     this.refusal = await rewinder.take(roots, loader, surroundings.loop) ?? rewinder.rehearse(this.options.rewind === 'auto' ? evaluation : Infinity)
     if (this.refusal !== undefined) rewinder.giveUp()

@@ -10,8 +10,10 @@ const { fileURLToPath } = require('node:url')
 const path = require('node:path')
 const timers = require('node:timers')
 const util = require('node:util')
+const vm = require('node:vm')
 const { ownTimers } = require('../surroundings/loop')
 const { dataOf } = require('./files')
+const { GlobalObject, ownVm } = require('../surroundings/global-object')
 const { hide } = require('../webassembly/promising')
 const { Callbacks } = require('../rewind/callbacks')
 
@@ -19,6 +21,7 @@ const PROCESS = /^(node:)?process$/
 const TIMERS = /^(node:)?timers$/
 const MODULE = /^(node:)?module$/
 const UTIL = /^(node:)?util$/
+const VM = /^(node:)?vm$/
 const WORKERS = /^(node:)?worker_threads$/
 
 class Loader {
@@ -33,10 +36,13 @@ class Loader {
     this.context = context
     // In a context, the global object is the realm's own.
     this.globals = context ? new files.Globals(overrides.globalThis, overrides.globalThis) : new files.Globals(overrides, globalThis)
+    this.globalObject = new GlobalObject(overrides, overrides.globalThis, context)
+    if (rewinder !== undefined) rewinder.registry.receiver = this.globalObject.receiver
     this.records = new Map()
     this.module = undefined
     this.timers = undefined
     this.util = undefined
+    this.vm = undefined
     this.callbacks = rewinder && new Callbacks(rewinder.registry, rewinder.stops, rewinder.tellers)
   }
 
@@ -115,6 +121,7 @@ class Loader {
   }
 
   #run (record) {
+    const loader = this
     const { source, module, initial, namespace } = record
     const require = this.#require(source)
     module.require = require
@@ -133,6 +140,11 @@ class Loader {
       meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => resolved(source, `${id}`) },
       import: (specifier) => this.#dynamic(source, `${specifier}`),
       forget: (name) => delete this.globals.own[name],
+      text: (...args) => this.globalObject.text(...args),
+      ran: (value) => this.globalObject.ran(value),
+      eval: (text) => this.globalObject.eval(text, this.rewinder?.registry.$rw.eval),
+      // Also called by `new`.
+      Function: function (...args) { return loader.globalObject.functionOf(args, loader.overrides.Function) },
       exports: (getters) => {
         record.exports = true
         Object.defineProperties(namespace, Object.getOwnPropertyDescriptors(getters))
@@ -147,7 +159,7 @@ class Loader {
     }
     record.meta = emvm.meta
     if (source.asksForPromises) hide(this.overrides.WebAssembly)
-    const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, this.globals, ...source.names.map((name) => own[name]))
+    const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, this.globals, this.globalObject.receiver, ...source.names.map((name) => own[name]))
     if (!source.body.awaits) module.loaded = true
     return given
   }
@@ -189,6 +201,7 @@ class Loader {
     if (PROCESS.test(id)) return this.overrides.process
     if (TIMERS.test(id)) return (this.timers ??= ownTimers(id, timers, this.overrides))
     if (this.rewinder && UTIL.test(id)) return (this.util ??= { ...util, TextDecoder: this.overrides.TextDecoder })
+    if (VM.test(id)) return (this.vm ??= ownVm(this.callbacks?.of(id) ?? vm, this.globalObject))
     const calling = this.callbacks?.of(id)
     if (calling !== undefined) return calling
     if (this.threads && WORKERS.test(id)) {

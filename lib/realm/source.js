@@ -64,7 +64,7 @@ class GlueSource {
   // The function, and the names of its parameters. A context has a function of its own.
   compile (context) {
     if (!context && this.compiled) return this.compiled
-    const parameters = ['__emvm', '__emvm_global', ...this.names]
+    const parameters = ['__emvm', '__emvm_global', '__emvm_this', ...this.names]
     const { text, codeOf, keep } = this.#instrumented(this.#wrap())
     const code = codeOf?.(this.file)
     const options = {

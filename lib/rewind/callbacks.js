@@ -25,12 +25,14 @@ class Callbacks {
     if (given !== undefined) return given
     const [, , name] = TEXTS.test(id) ? [id, '', 'vm'] : MODULES.exec(id) ?? []
     if (name === undefined) return undefined
+    const { registry } = this
     let own = this.modules.get(name)
     if (own === undefined) {
       const given = require(`node:${name}`)
       own = name === 'vm' ? this.#texts(given) : this.#around(given)
       if (name === 'fs') this.files = openFiles(own)
       this.modules.set(name, own)
+      registry.world.shadows.add(own)
       for (const fn of Object.values(own)) if (typeof fn === 'function') this.stops.add(fn)
     }
     return own

@@ -22,8 +22,8 @@ class Registry {
     this.over = over
     this.world = world
     this.isOld = isOld
-    // The global object as files see it.
-    this.global = undefined
+    // Gives the global object as files see it in place of the caller's.
+    this.receiver = (value) => value
     // By the language's own: what makes functions from text for files.
     this.makers = new Map()
     // What this generation did that cannot be undone.
@@ -202,10 +202,7 @@ class Registry {
   // Code of the global scope, which knows no registry.
   #eval (text) {
     if (typeof text !== 'string') return text
-    if (/^\s*(this|globalThis)\s*;?\s*$/.test(text)) return this.global
-    this.ran('an indirect eval')
-    // What it declares.
-    this.world.changes(globalThis)
+    if (!THIS.test(text)) this.ran('an indirect eval')
     return indirect(text)
   }
 
@@ -309,6 +306,8 @@ class Registry {
 }
 
 const indirect = eval
+// Tells the global object, and nothing else.
+const THIS = /^\s*(this|globalThis)\s*;?\s*$/
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 
 // What it gives and how it fails is nobody's.

@@ -36,14 +36,16 @@ class World {
     let before = this.found.get(object)
     if (before === undefined) this.found.set(object, before = { isWhole: false, properties: new Map() })
     const { properties } = before
-    const note = (each) => { if (!properties.has(each)) properties.set(each, describe(object, each)) }
+    // What was not there when all was noted has been put there since.
+    const note = (each) => { if (!properties.has(each)) properties.set(each, before.isWhole ? undefined : describe(object, each)) }
     if (key !== undefined) {
       const name = typeof key === 'symbol' ? key : `${key}`
       note(name)
       return this.#noteSet(object, name)
     }
-    before.isWhole = true
+    if (before.isWhole) return
     ownKeys(object).forEach(note)
+    before.isWhole = true
   }
 
   // What an accessor of Node's sets.

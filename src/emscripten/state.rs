@@ -48,6 +48,7 @@
 //! | variables of the package's own JavaScript | `lib/facade/fragment.js` makes them anew | `__test__/recycling/survivors` |
 //! | timers, microtasks, finalizers, weak references, promises waited for | `lib/surroundings/loop.js` | `__test__/recycling/late` |
 //! | `process`, its listeners, the global object, as that JavaScript sees them | `lib/surroundings/index.js` | `__test__/recycling/survivors` |
+//! | the caller's global object, objects of the language's and of Node's, as it changed them | `lib/facade/changes.js` | `__test__/recycling/globals` |
 //!
 //! Registrations of embind are not state: they are made by constructors and stay as they are. A program whose wasm can
 //! drop data segments or write tables by itself is not restored in place but started anew (`Program::restorable`).

@@ -20,7 +20,8 @@ use std::collections::HashMap;
 const SECTION: &[u8; 12] = b"emvm:program";
 
 /// Glue as a function body. It refers to `__emvm`: `modules` (what it imports statically), `exports(getters)`, `meta`,
-/// `import(specifier)` and `forget(name)`; and to `__emvm_global`, whose properties are the globals.
+/// `import(specifier)` and `forget(name)`; to `__emvm_global`, whose properties are the globals; and to `__emvm_this`, which
+/// gives the realm's global object in place of the caller's.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
     pub source: String,
@@ -95,6 +96,7 @@ impl<'r, 'a> Rewriter<'r, 'a> {
         let outer = outer::find(self.ast, &self.imported);
         self.edits.extend(outer.edits);
         self.out.globals = outer.globals;
+        self.edits.extend(outer::receivers(self.ast));
         let marker = marker(key);
         for node in self.ast.nodes.iter() {
             match node.kind() {

@@ -16,6 +16,9 @@ use std::collections::HashMap;
 /// The object whose properties are the globals as the realm has them.
 const GLOBALS: &str = "__emvm_global";
 
+/// The function that gives the realm's global object in place of the caller's, and anything else as it is.
+const SELF: &str = "__emvm_this";
+
 /// Names that each file has of its own, whatever is assigned.
 const OWN: [&str; 9] = [
     "require",
@@ -48,6 +51,18 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
             }
         }
     }
+    if let Some(references) = scoping.root_unresolved_references().get("eval") {
+        for reference in references {
+            let node = scoping.get_reference(*reference).node_id();
+            out.edits.extend(evals(ast, node));
+        }
+    }
+    if let Some(references) = scoping.root_unresolved_references().get("Function") {
+        for reference in references {
+            let node = scoping.get_reference(*reference).node_id();
+            out.edits.extend(maker(ast, node));
+        }
+    }
     let assigned = assigned(ast);
     let evil = evil(ast);
     // Taken as they are, unless the file assigns them.
@@ -64,6 +79,7 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
             let node = scoping.get_reference(*reference).node_id();
             let span = ast.nodes.kind(node).span();
             if evil.iter().any(|around| contains(*around, span)) {
+                out.edits.extend(read(ast, node, name));
                 continue;
             }
             out.edits.extend(edit(ast, node, &value, Some(name)));
@@ -74,6 +90,101 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
     }
     out.globals.sort();
     out
+}
+
+/// Each `this` that is the global object where its function is called as one: of plain functions of sloppy code, and of
+/// arrow functions in them.
+pub fn receivers(ast: &Ast<'_>) -> Vec<(Span, String)> {
+    let is_sloppy = |node| {
+        ast.ancestors(node).find_map(|around| match around {
+            AstKind::Function(function) => Some(
+                !ast.scoping
+                    .scope_flags(function.scope_id())
+                    .is_strict_mode(),
+            ),
+            AstKind::Class(_) => Some(false),
+            _ => None,
+        })
+    };
+    let these = ast.nodes.iter().filter_map(|node| match node.kind() {
+        AstKind::ThisExpression(this) => Some((node.id(), this.span)),
+        _ => None,
+    });
+    these
+        .filter(|(node, _)| is_sloppy(*node) == Some(true))
+        .map(|(_, span)| (span, format!("{SELF}(this)")))
+        .collect()
+}
+
+/// A name that direct `eval` may have declared, where it is read.
+fn read(ast: &Ast<'_>, node: NodeId, name: &str) -> Option<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return None;
+    };
+    let reference = ast.scoping.get_reference(id.reference_id.get()?);
+    if reference.is_write() {
+        return None;
+    }
+    let or = |kind: &str, global: &str| {
+        format!("typeof {name}!==\"undefined\"?{kind}{name}:{kind}{GLOBALS}{global}")
+    };
+    match ast.ancestors(node).next()? {
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Typeof => {
+            let text = or("typeof ", &format!("[\"{name}?\"]"));
+            Some((unary.span, format!("({text})")))
+        }
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Delete => None,
+        AstKind::ObjectProperty(property) if property.shorthand => None,
+        _ => {
+            // Elsewhere a parenthesis might belong to the line before.
+            let before = ast.text.get(..id.span.start as usize)?.trim_end();
+            let apart = before.ends_with(
+                &[
+                    '(', ',', '=', '+', '<', '>', '&', '|', '?', ':', '[', '!', ';', '{',
+                ][..],
+            ) || before.ends_with("return");
+            apart.then(|| (id.span, format!("({})", or("", &format!(".{name}")))))
+        }
+    }
+}
+
+/// `eval`: what it runs directly is told before and after, since it may define globals. Elsewhere it is the realm's own.
+fn evals(ast: &Ast<'_>, node: NodeId) -> Vec<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return Vec::new();
+    };
+    match ast.ancestors(node).next() {
+        Some(AstKind::CallExpression(call)) if call.callee.span() == id.span && !call.optional => {
+            let text = ast.slice(Span::new(id.span.end, call.span.end));
+            let Some(open) = text.find('(') else {
+                return Vec::new();
+            };
+            // A comment may stand before it.
+            if !text[..open].trim().is_empty() {
+                return Vec::new();
+            }
+            let open = id.span.end + open as u32 + 1;
+            vec![
+                (Span::empty(call.span.start), "__emvm.ran(".into()),
+                (Span::empty(open), "__emvm.text(".into()),
+                (Span::empty(call.span.end), "))".into()),
+            ]
+        }
+        _ => edit(ast, node, "__emvm.eval", None).into_iter().collect(),
+    }
+}
+
+/// `Function(...)`, `new Function(...)`: the text may have the global object as its `this`.
+fn maker(ast: &Ast<'_>, node: NodeId) -> Option<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return None;
+    };
+    let callee = match ast.ancestors(node).next()? {
+        AstKind::CallExpression(call) => call.callee.span(),
+        AstKind::NewExpression(new) => new.callee.span(),
+        _ => return None,
+    };
+    (callee == id.span).then(|| (id.span, "__emvm.Function".into()))
 }
 
 /// Where direct `eval` may declare names.
@@ -310,6 +421,53 @@ mod tests {
         ] {
             assert_eq!(rewrite(text), expected);
         }
+    }
+
+    #[test]
+    fn text_that_runs_is_told() {
+        for (text, expected) in [
+            (
+                "function f (t) { eval(t); return a + typeof a }; a",
+                "function f (t) { __emvm.ran(eval(__emvm.text(t))); return (typeof a!==\"undefined\"?a:__emvm_global.a) + (typeof a!==\"undefined\"?typeof a:typeof __emvm_global[\"a?\"]) }; __emvm_global.a",
+            ),
+            (
+                "(0, eval)(eval); new Function(Function)",
+                "(0, __emvm.eval)(__emvm.eval); new __emvm.Function(Function)",
+            ),
+        ] {
+            assert_eq!(rewrite(text), expected);
+        }
+    }
+
+    #[test]
+    fn the_global_object_is_the_realm_s() {
+        for (text, expected) in [
+            (
+                "this.a; function f (b = this) { return () => this.c }",
+                "this.a; function f (b = __emvm_this(this)) { return () => __emvm_this(this).c }",
+            ),
+            (
+                "function f () { 'use strict'; return this }",
+                "function f () { 'use strict'; return this }",
+            ),
+            (
+                "'use strict'; function f () { return this }",
+                "'use strict'; function f () { return this }",
+            ),
+            (
+                "class A { a = this; b () { return this } static { this.c } }",
+                "class A { a = this; b () { return this } static { this.c } }",
+            ),
+            (
+                "({ get a () { return this }, b () { this.c = 1 } })",
+                "({ get a () { return __emvm_this(this) }, b () { __emvm_this(this).c = 1 } })",
+            ),
+            ("var a = () => this", "var a = () => this"),
+        ] {
+            assert_eq!(rewrite(text), expected);
+        }
+        let module = "export const f = function () { return this }";
+        assert!(!rewrite(module).contains("__emvm_this"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 // `Function(...)` and its kin: their text is instrumented as a file's is. It sees global names only, and `$rw`.
 
+const { withReceiver } = require('../../surroundings/global-object')
+
 const KINDS = [
   ['function', Function],
   ['async function', (async () => {}).constructor],
@@ -23,7 +25,7 @@ function functions (registry) {
       const parameters = args.slice(0, -1).map(String).join(',')
       // What has no function in it hides nothing, and what V8 refuses it refuses in its own words.
       const plain = Real(...args)
-      if (head === 'function' && !HIDES.test(body) && !/=>|\bfunction\b|\bclass\b/.test(parameters)) return plain
+      if (head === 'function' && !HIDES.test(body) && !/=>|\bfunction\b|\bclass\b/.test(parameters)) return withReceiver(plain, args, (value) => registry.receiver(value))
       const text = registry.instrument(`return ${head} anonymous(${parameters}\n) {\n${body}\n}`, 'function')
       return Function('$rw', text)(registry.$rw)
     }

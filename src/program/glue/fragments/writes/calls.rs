@@ -49,6 +49,11 @@ impl<'a> Teller<'a, '_> {
             {
                 self.unknown(id);
             }
+            Expression::Identifier(callee)
+                if callee.name == "eval" && self.ast.symbol(callee).is_none() =>
+            {
+                self.evaluates(call);
+            }
             Expression::Identifier(callee) if callee.name.ends_with("require") => {
                 let harmless = matches!(call.arguments.first(), Some(Argument::StringLiteral(name))
                     if HARMLESS.contains(&name.value.trim_start_matches("node:").split('/').next().unwrap_or_default()));
@@ -58,6 +63,16 @@ impl<'a> Teller<'a, '_> {
             }
             _ => {}
         }
+    }
+
+    /// Text that runs here may define globals.
+    fn evaluates(&mut self, call: &CallExpression<'a>) {
+        let (Some(first), Some(last)) = (call.arguments.first(), call.arguments.last()) else {
+            return;
+        };
+        self.wrap(call.span, "$emvm.ran(", ")".into());
+        let all = Span::new(first.span().start, last.span().end);
+        self.wrap(all, "$emvm.text(", ")".into());
     }
 
     fn argument(&mut self, id: NodeId, call: &CallExpression<'a>) {

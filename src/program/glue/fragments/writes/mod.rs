@@ -3,7 +3,8 @@
 //!
 //! `a.b = c` becomes `$emvm.key(a,"b").b = c`; where the key is not known, and before a method that changes what it is called
 //! on, `a[b] = c` becomes `$emvm.whole(a)[b] = c`. A function in which something may be written in another way (a mutator that
-//! is passed on, `eval`, a proxy) begins with `$emvm.all()`. Nothing but insertions: lines and their numbers stay.
+//! is passed on, `eval`, a proxy) begins with `$emvm.all()`. A name that nobody declared is told by `$emvm.name("a")`, text that
+//! runs by `$emvm.ran(eval($emvm.text(a)))`. Nothing but insertions: lines and their numbers stay.
 
 mod calls;
 mod names;
@@ -109,10 +110,23 @@ impl<'a, 'b> Teller<'a, 'b> {
                 };
                 self.write(id, &m.object, key);
             }
-            SimpleAssignmentTarget::AssignmentTargetIdentifier(_)
-            | SimpleAssignmentTarget::PrivateFieldExpression(_) => {}
+            SimpleAssignmentTarget::AssignmentTargetIdentifier(reference) => {
+                if self.ast.symbol(reference).is_none() {
+                    self.undeclared(id, reference.name.as_str());
+                }
+            }
+            SimpleAssignmentTarget::PrivateFieldExpression(_) => {}
             _ => self.unknown(id),
         }
+    }
+
+    /// A name that the fragment does not declare: one that it is given, or a global.
+    fn undeclared(&mut self, id: NodeId, name: &str) {
+        self.wraps.push(Wrap {
+            span: self.ast.nodes.kind(id).span(),
+            before: format!("$emvm.then($emvm.name({name:?}),"),
+            after: ")".into(),
+        });
     }
 
     /// Patterns may hold members.

@@ -53,10 +53,11 @@ impl<'a> Teller<'a, '_> {
     }
 
     pub(super) fn render(mut self) -> String {
-        // At one place: what ends there before what begins there; the inner ends first, the outer begins first.
+        // At one place: what ends there, what is put between, what begins there; the inner ends first, the outer begins first.
         let mut marks: Vec<(u32, u8, u32, usize)> = Vec::new();
         for (i, wrap) in self.wraps.iter().enumerate() {
-            marks.push((wrap.span.start, 1, u32::MAX - wrap.span.end, i));
+            let begins = if wrap.span.is_empty() { 1 } else { 2 };
+            marks.push((wrap.span.start, begins, u32::MAX - wrap.span.end, i));
             if !wrap.after.is_empty() {
                 marks.push((wrap.span.end, 0, u32::MAX - wrap.span.start, i));
             }

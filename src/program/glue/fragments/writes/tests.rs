@@ -27,12 +27,24 @@ fn writes_tell_of_the_object_and_the_key() {
         "function f(){$emvm.key($emvm.whole(a.list).push(1),\"b\").b=2}",
     );
     check(
-        "f=()=>Object.defineProperty(Module,'x',{value:Object.keys(a)})",
-        "f=()=>Object.defineProperty($emvm.key(Module,\"x\"),'x',{value:Object.keys(a)})",
+        "var f=()=>Object.defineProperty(Module,'x',{value:Object.keys(a)})",
+        "var f=()=>Object.defineProperty($emvm.key(Module,\"x\"),'x',{value:Object.keys(a)})",
     );
     check(
         "function f(){Object.freeze(Module);Array.prototype.push.apply(a.b,c)}",
         "function f(){Object.freeze($emvm.whole(Module));Array.prototype.push.apply($emvm.whole(a.b),c)}",
+    );
+}
+
+#[test]
+fn globals_are_told_by_name() {
+    check(
+        "function f(){x=1;y++;var z;z=2}",
+        "function f(){$emvm.then($emvm.name(\"x\"),x=1);$emvm.then($emvm.name(\"y\"),y++);var z;z=2}",
+    );
+    check(
+        "function f(){eval(a,b)}",
+        "function f(){;$emvm.all();$emvm.ran(eval($emvm.text(a,b)))}",
     );
 }
 
@@ -78,7 +90,7 @@ fn what_cannot_be_told_begins_with_all() {
             "{told}"
         );
     }
-    check("f=k=>a[k](1)", "f=k=>($emvm.all(),a[k](1))");
+    check("var f=k=>a[k](1)", "var f=k=>($emvm.all(),a[k](1))");
 }
 
 #[test]

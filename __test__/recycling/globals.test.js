@@ -1,0 +1,132 @@
+'use strict'
+
+// What a generation defines on the global object, and changes of objects of the language's and of Node's, is not there in the next,
+// and what the program defines there stays.
+
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const path = require('node:path')
+const { execFileSync } = require('node:child_process')
+const { open } = require('../..')
+const { openFile } = require('../rewind/support')
+
+const FILE = path.join(__dirname, '..', 'fixtures', 'globals.js')
+
+// Each way, twice.
+function counted (module) {
+  const count = (way) => {
+    try {
+      return module._count(way)
+    } catch (error) {
+      return error.code
+    }
+  }
+  const counts = []
+  for (let way = 0; way < module._ways(); way++) counts.push([count(way), count(way)])
+  return counts
+}
+
+const plain = () => JSON.parse(execFileSync(process.execPath, ['-e', `
+  delete globalThis.fetch // old glue gives it a path
+  const module = require(${JSON.stringify(FILE)})
+  module.onRuntimeInitialized = () => console.log(JSON.stringify((${counted})(module)))
+`], { encoding: 'utf8' }))
+
+// Objects that the program shares with the package, where it is not rewound: see docs/glue-host.md.
+const SHARED = [10, 11, 12, 13, 14, 15, 16, 18]
+
+// `emscripten_run_script`, which the native host refuses by name.
+const REFUSED = [5, 6]
+
+for (const [name, options, shared] of [['native host', { host: 'native' }, REFUSED], ['glue host', { host: 'glue' }, SHARED], ['rewind', { host: 'glue', rewind: true }, []]]) {
+  test(`${name}: each way to what the process shares begins anew`, async () => {
+    const wanted = plain()
+    assert.equal(wanted.length, 19)
+    const own = () => Reflect.ownKeys(globalThis).filter((key) => /^w\d/i.test(String(key)))
+    const vm = await open(FILE, options)
+    globalThis.w_program = 1
+    try {
+      for (let generation = 1; generation <= 3; generation++) {
+        const seen = counted(await vm.isReady())
+        globalThis.w_late = generation
+        for (const [way, counts] of seen.entries()) {
+          if (!shared.includes(way)) assert.deepEqual(counts, wanted[way], `generation ${generation}, way ${way}`)
+        }
+      }
+      if (shared === REFUSED) for (const way of REFUSED) assert.equal(counted(vm.exports)[way][0], 'EMVM_ERR_UNSUPPORTED')
+      assert.equal(vm.stats().rewind, options.rewind ? 'on' : options.host === 'native' ? 'native' : 'off')
+      await vm.isReady()
+      assert.deepEqual(own(), [], 'nothing is left on the global object')
+      assert.deepEqual([globalThis.w_program, globalThis.w_late], [1, 3], 'what the program defines stays')
+    } finally {
+      vm.dispose()
+      delete globalThis.w_program
+      delete globalThis.w_late
+      for (const object of [Array.prototype, console, Math, Math.max, JSON, fs]) for (const key of Reflect.ownKeys(object)) if (/^w\d+$/.test(String(key))) delete object[key]
+      delete process.env.W12
+    }
+  })
+}
+
+const WAYS = {
+  'a plain function': '() => (function () { return this })()',
+  'a callback of the language\'s': '() => [1].map(function () { return this })[0]',
+  'an arrow function in one': '() => (function () { return () => this })()()',
+  'a default of a parameter': '() => (function (a = this) { return a })()',
+  'a generator': '() => [...(function * () { yield this })()][0]',
+  'an asynchronous function': '() => (async function () { return this })()',
+  'call(null)': '() => (function () { return this }).call(null)',
+  'a microtask': '() => new Promise((resolve) => queueMicrotask(function () { resolve(this) }))',
+  'eval': '() => (function () { return eval("this") })()',
+  'an indirect eval': '() => (0, eval)("this")',
+  'eval by another name': '() => { const run = eval; return run("this") }',
+  'Function': '() => Function("return this")()',
+  'new Function': '() => new Function("return this;")()'
+}
+
+for (const rewind of [false, true]) {
+  test(`the global object of JavaScript files is the generation's own${rewind ? ', rewound' : ''}`, async () => {
+    const text = `const ways = { ${Object.entries(WAYS).map(([name, way]) => `${JSON.stringify(name)}: ${way}`).join(',\n')} }
+      exports.step = async (name) => { const world = await ways[name](); world.seen = (world.seen || 0) + 1; return [world === globalThis, world.seen] }
+      exports.method = { own () { return this } }
+      exports.text = (text) => eval(text)`
+    const { vm, close } = await openFile(text, { rewind })
+    try {
+      for (let generation = 1; generation <= 3; generation++) {
+        for (const [i, name] of Object.keys(WAYS).entries()) assert.deepEqual(await vm.exports.step(name), [true, i + 1], name)
+        assert.equal(vm.exports.method.own(), vm.exports.method)
+        assert.equal('seen' in globalThis, false)
+        await vm.isReady()
+      }
+      assert.equal(vm.stats().rewindReason, undefined)
+    } finally {
+      close()
+    }
+  })
+
+  test(`what text defines is there for the next text, and for nobody else${rewind ? ', rewound' : ''}`, async () => {
+    globalThis.sharedName = 'the program\'s'
+    const { vm, close } = await openFile('exports.run = function (text) { return eval(text) }; exports.get = () => typeof defined === "undefined" ? undefined : defined', { rewind })
+    try {
+      for (let generation = 1; generation <= 3; generation++) {
+        const { run, get } = vm.exports
+        assert.equal(run('typeof defined'), 'undefined')
+        assert.equal(run('defined = 1'), 1)
+        assert.equal(run('defined + 1'), 2)
+        assert.equal(get(), 1)
+        assert.throws(() => run('defined = 7; also = 8; throw new TypeError("of the text")'), TypeError)
+        assert.equal(run('[defined, also].join()'), '7,8')
+        assert.equal(run('delete also; typeof also'), 'undefined')
+        assert.equal(run('sharedName = "changed"; eval("defined = sharedName")'), 'changed')
+        assert.equal(get(), 'changed')
+        await null
+        assert.deepEqual(['defined' in globalThis, 'also' in globalThis, globalThis.sharedName], [false, false, 'the program\'s'])
+        await vm.isReady()
+      }
+    } finally {
+      close()
+      delete globalThis.sharedName
+    }
+  })
+}
