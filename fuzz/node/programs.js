@@ -17,6 +17,7 @@ const sym = Symbol('sym')
 function show (v, depth = 0) {
   if (typeof v === 'function') return 'f' + (depth > 2 ? '' : Object.keys(v).map((k) => k + show(v[k], depth + 1)))
   if (typeof v === 'symbol' || typeof v === 'bigint') return String(v)
+  if (typeof v === 'string' && /=>|function|class/.test(v)) return 'source'
   if (v === null || typeof v !== 'object') return Object.is(v, -0) ? '-0' : String(v).slice(0, 40)
   if (v === globalThis) return 'G'
   if (depth > 2) return '#'
@@ -29,7 +30,7 @@ function show (v, depth = 0) {
   const keys = Reflect.ownKeys(v).slice(0, 12)
   const parts = keys.map((k) => {
     const d = Object.getOwnPropertyDescriptor(v, k)
-    return String(k) + (d.enumerable ? '' : '!') + (d.writable === false ? '=' : ':') + ('value' in d ? show(d.value, depth + 1) : 'get')
+    return (typeof k === 'string' ? show(k) : String(k)) + (d.enumerable ? '' : '!') + (d.writable === false ? '=' : ':') + ('value' in d ? show(d.value, depth + 1) : 'get')
   })
   return (Array.isArray(v) ? '[' : ArrayBuffer.isView(v) ? 'T' : '{') + parts.join() + (Object.isExtensible(v) ? '' : '/') + (Object.getPrototypeOf(v) === null ? 'null' : '')
 }

@@ -17,6 +17,8 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 3))
 
 let folder
 let lost = 0
+// Names of the global object.
+let globals
 
 function prepare () {
   folder ??= fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-fuzz-rewind-'))
@@ -29,6 +31,7 @@ function prepare () {
 
 // The text, evaluated for the first time by plain Node. Undefined where it throws.
 async function evaluate (file, text, isModule, fresh) {
+  clean()
   try {
     if (isModule) return (await import(`${file}?${fresh}`)).step
     const module = { exports: {} }
@@ -36,10 +39,12 @@ async function evaluate (file, text, isModule, fresh) {
     return module.exports.step
   } catch (error) {
     return error instanceof SyntaxError ? null : undefined
-  } finally {
-    delete globalThis.ga
-    delete globalThis.gb
   }
+}
+
+// What the text has defined there is not the next one's.
+function clean () {
+  for (const key of Object.keys(globalThis)) if (!globals.has(key)) delete globalThis[key]
 }
 
 async function one (rng, { emvm, bytes }) {
@@ -53,6 +58,7 @@ async function one (rng, { emvm, bytes }) {
   fs.writeFileSync(file, whole)
   let box
   lost = 0
+  globals = new Set(Object.keys(globalThis))
   try {
     const plain = await evaluate(file, whole, module, 'first')
     await settle()
@@ -71,6 +77,7 @@ async function one (rng, { emvm, bytes }) {
         wanted[i] = all
       }
     }
+    clean()
     box = await emvm.open(file, { host: 'glue', rewind: 'auto', onUncaught: () => {} })
     for (const [i, list] of lists.entries()) {
       const { step } = await box.isReady()
@@ -83,6 +90,7 @@ async function one (rng, { emvm, bytes }) {
     tally[box.stats().rewind] = (tally[box.stats().rewind] ?? 0) + 1
     return 'ran'
   } finally {
+    clean()
     box?.dispose()
     fs.rmSync(home, { recursive: true, force: true })
   }
