@@ -1,22 +1,20 @@
 'use strict'
 
 const { readFileSync, statSync } = require('node:fs')
-const { createRequire } = require('node:module')
 const { join } = require('node:path')
-const { isBindgen } = require('./bindgen')
 const { load } = require('./base/binding')
 const errors = require('./base/errors')
 const { openOptions, sourceOf } = require('./options')
 const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
-const { Allocations } = require('./leaks/allocations')
 const { room } = require('./base/in-flight')
-const { readThroughNode } = require('./nearby')
 const { evaluateWith, translate } = require('./webassembly/translator')
 
 // Loaded when it is needed.
 evaluateWith((file) => require('./realm/tools').evaluated(file))
+
+// What a plain `open` does not need is loaded where it is needed: each file costs each thread a third of a millisecond.
 
 // Reads and compiles a source; the work happens off the main thread.
 // `runs`: it is to run, so that what no host runs is refused before it is compiled.
@@ -49,7 +47,7 @@ async function openProgram (source, options, runs = false) {
     }
     const noGlue = lackOf.get(failure) === 'glue'
     const told = noGlue && options.host !== 'native' && path !== undefined
-    const maker = told && isBindgen(path) ? 'wasm-bindgen' : told && MAKES.test(text) ? 'own' : undefined
+    const maker = told && require('./bindgen').isBindgen(path) ? 'wasm-bindgen' : told && MAKES.test(text) ? 'own' : undefined
     // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
     const wraps = noGlue && (options.host === 'glue' || runsPackages(options) || maker !== undefined)
     if (noGlue && options.host === 'auto') failure.message += "; if it is a package's API around glue in another file or in a dependency, open it with host: 'glue'"
@@ -85,7 +83,7 @@ function explain (failure, source, path) {
   failure.message = failure.message.replace(/^the source\b/, path)
   if (typeof source !== 'string' || !failure.message.endsWith('does not exist') || /^(\.|\/|file:)/.test(source)) return
   try {
-    createRequire(join(process.cwd(), 'index.js')).resolve(source)
+    require('node:module').createRequire(join(process.cwd(), 'index.js')).resolve(source)
     failure.message += `; '${source}' is an installed package: give require.resolve('${source}')`
   } catch {
     // Nor is it a package.
@@ -132,7 +130,7 @@ async function compiled (given, report) {
   let spec = given
   let program = await native.openProgram(spec, report)
   if (program.lacks === 'file') {
-    spec = readThroughNode(spec) ?? spec
+    spec = require('./nearby').readThroughNode(spec) ?? spec
     if (spec !== given) program = await native.openProgram(spec, report)
   }
   if (program.code === undefined) return program
@@ -235,6 +233,7 @@ function checkPolicy (host, { recycle: { heapBytes } }) {
 }
 
 function watch (host, { facts, program }) {
+  const { Allocations } = require('./leaks/allocations')
   const allocations = new Allocations(host, facts.allocators)
   if (!program.hidden && allocations.start()) return allocations
   host.dispose()

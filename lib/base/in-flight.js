@@ -4,7 +4,6 @@
 // said here is when it need not any more: see src/binding/in_flight.rs.
 
 const { setInterval, clearInterval } = require('node:timers')
-const { performance } = require('node:perf_hooks')
 const { listenToMessages, saveMessages, saveStream } = require('./http-messages')
 const { holdsBytes, openStreams, onStreams } = require('./http2-streams')
 const { keepChunks } = require('./zlib-writes')
@@ -104,9 +103,10 @@ function install (native) {
 
   // The thread may be so busy that the collector alone tells.
   function press () {
-    if (performance.now() - pressed < PRESS) return
+    const now = () => require('node:perf_hooks').performance.now()
+    if (now() - pressed < PRESS) return
     native.pressForRegions()
-    pressed = performance.now()
+    pressed = now()
   }
 
   function watch () {

@@ -4,7 +4,6 @@
 // caller's realm; its free names are the function's parameters.
 
 const path = require('node:path')
-const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { StartError, StaleHandleError } = require('../base/errors')
 const { functionOf } = require('../base/evaluate')
@@ -124,6 +123,8 @@ function tellerOf (changes, loop, names) {
     wait: (value) => loop.wait(value)
   }
 }
+
+const createRequire = (file) => require('node:module').createRequire(file)
 
 // What Node gives is Node's: no generation puts it back.
 function requireFor (file, overrides) {
