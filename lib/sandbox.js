@@ -250,7 +250,7 @@ class Sandbox {
 
   stats () {
     this.#check()
-    const { last, p50, p99, max, ...rest } = this.#host.stats()
+    const { last, p50, p99, max, fromCache = this.#opened.program.fromCache, ...rest } = this.#host.stats()
     if (this.#host.kind === 'native') Object.assign(rest, { rewinds: rest.recycles, evaluations: 0, rewind: 'native' })
     else rest.tier = 'optimised'
     const { program } = this.#opened
@@ -261,7 +261,7 @@ class Sandbox {
       regionsInFlight: regionsInFlight(),
       recycleMicros: { last, p50, p99, max },
       compileMs: program.compileMs,
-      fromCache: program.fromCache
+      fromCache
     }
   }
 

@@ -224,3 +224,36 @@ test('of several processes with a cold cache one compiles, and what a crash leav
   fs.rmSync(seal)
   assert.deepStrictEqual(await openOnce(file, cache), { sum: 5, fromCache: false })
 })
+
+// Each way in has a process of its own, and the same folder.
+test('what one way in has compiled, the others find: a file, the namespace, glue that unpacks its wasm itself', async (t) => {
+  const { folder, write } = scratch(t)
+  const body = Array.from({ length: 30000 }, () => [OP.localGet, 0, OP.localGet, 1, OP.i32Add, OP.drop]).flat()
+  const bytes = assemble({ memory: { min: 1, max: 2 }, functions: [{ export: 'add', params: 2, result: true, code: [...body, OP.localGet, 0, OP.localGet, 1, OP.i32Add] }] })
+  const file = write('large.wasm', bytes)
+  const hides = write('hides.js', `const packed = require('zlib').inflateSync(Buffer.from('${require('node:zlib').deflateSync(bytes).toString('base64')}', 'base64'))
+    exports.add = new WebAssembly.Instance(new WebAssembly.Module(packed)).exports.add
+    exports.version = 1`)
+  const ways = {
+    file: `emvm.open(${JSON.stringify(file)}, { recycle: 'never' }).then((vm) => [(vm.exports._add ?? vm.exports.add)(2, 3), vm.stats().fromCache])`,
+    namespace: `emvm.WebAssembly.instantiate(require('fs').readFileSync(${JSON.stringify(file)})).then(({ instance }) => [instance.exports.add(2, 3), undefined])`,
+    glue: `emvm.open(${JSON.stringify(hides)}, { host: 'glue' }).then((vm) => [vm.exports.add(2, 3), vm.stats().fromCache])`
+  }
+  for (const [first, ...others] of [['file', 'namespace', 'glue'], ['namespace', 'file', 'glue'], ['glue', 'file', 'namespace']]) {
+    const cache = path.join(folder, first)
+    const run = async (way) => {
+      const { code, stdout, stderr } = await runScript(`${ways[way]}.then((given) => { console.log(JSON.stringify(given)); process.exit() })`, { env: { EMVM_CACHE_DIR: cache } })
+      assert.strictEqual(code, 0, stderr)
+      return JSON.parse(stdout)
+    }
+    const kept = () => filesIn(cache).filter((name) => name.endsWith('.code')).map((name) => [name, fs.statSync(name).mtimeMs])
+    const [sum, fromCache] = await run(first)
+    assert.deepStrictEqual([sum, fromCache ?? false, kept().length], [5, false, 1], first)
+    const before = kept()
+    for (const other of others) {
+      const [again, found] = await run(other)
+      assert.deepStrictEqual([again, found ?? true], [5, true], `${first}, then ${other}`)
+      assert.deepStrictEqual(kept(), before, `${first}, then ${other}`)
+    }
+  }
+})

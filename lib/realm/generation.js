@@ -45,6 +45,7 @@ class Generation {
       cache: options.cache,
       interruptId: program.interruptId,
       imports: options.imports,
+      ...(program.unpacks && { made: (bytes, compiled) => program.madeOf(bytes, compiled) }),
       // Costs a little for each call, so only where it makes a difference.
       around: options.onUncaught && ((fn) => (...args) => this.failures.adopt(() => fn(...args))),
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)

@@ -6,6 +6,7 @@ const { clearTimeout, setTimeout } = require('../base/clock')
 const { types } = require('node:util')
 const { load } = require('../base/binding')
 const { register, isExported } = require('../webassembly')
+const native = require('../webassembly/native')
 const { BufferGrowth } = require('../base/held')
 const { BusyError, DisposedError, NotReadyError, UnsupportedError } = require('../base/errors')
 const { isHandle } = require('../base/live-values')
@@ -32,12 +33,19 @@ class GlueProgram {
     this.marker = marker && new Uint8Array(marker)
     // The file is JavaScript of the package's own around glue, there or elsewhere.
     this.wraps = marker === undefined || this.wrapped || Boolean(shape && shape.api.length > 0)
+    // Where the glue unpacks its wasm itself, the largest module that it made is taken for it.
+    this.unpacks = marker === undefined
+    this.largest = { bytes: 0, fromCache: false }
     this.unregister = unregister
     // Options of ours that the glue aborts at.
     this.unwanted = new Set()
     dropped.register(this, unregister, this)
     // All generations answer to one number.
     this.interruptId = load().newInterruptId()
+  }
+
+  madeOf (bytes, compiled) {
+    if (bytes > this.largest.bytes) this.largest = { bytes, fromCache: native.moduleFromCache(compiled) }
   }
 
   // Nobody opens it again through this.
@@ -312,6 +320,7 @@ class GlueHost {
       heapBytes,
       heapPeakBytes: Math.max(this.peak, heapBytes),
       ...this.current.namespace.residency,
+      ...(this.program.unpacks && { fromCache: this.program.largest.fromCache }),
       rewinds: this.rewinds,
       evaluations: this.evaluations,
       rewind: this.rewindState,

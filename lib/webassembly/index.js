@@ -15,11 +15,11 @@ const defineInstance = require('./instance')
 // A `WebAssembly` namespace over wasmer with a store of its own. `release()` gives everything in it back at once.
 // `imports`: functions of the user's that come before what is imported, by module and name; `cache`: the folder of
 // compiled code, or false; `wraps`: by module and name, functions that make an import of the one that is given;
-// `around`: the same for every function that is not the user's.
+// `around`: the same for every function that is not the user's; `made(bytes, compiled)` is told of modules.
 /** @param {any} [options] */
-function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, cache, imports: overrides, wraps, around } = {}) {
+function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, cache, imports: overrides, wraps, around, made } = {}) {
   const realm = new Realm({ memoryMax, timeout, interruptId, stack, isReplaced })
-  const { Module, compile, compileMs, of: moduleOf } = defineModule(cache === false ? '' : cache)
+  const { Module, compile, compileMs, of: moduleOf } = defineModule(cache === false ? '' : cache, made)
   let pending = 0
   const memory = defineMemory(realm)
   const table = defineTable(realm)

@@ -17,8 +17,8 @@ const isModule = (value) => codes.has(value)
 const compiledCode = (module) => codes.get(module)
 
 // The class of one namespace, and its asynchronous way in. `cache`: folder of compiled code; undefined: the user's
-// own; empty: none.
-function defineModule (cache) {
+// own; empty: none. `made(bytes, compiled)` is told of each.
+function defineModule (cache, made = () => {}) {
   const compiling = { running: 0, since: 0, ms: 0 }
   class Module {
     constructor (bytes, compiled) {
@@ -28,7 +28,10 @@ function defineModule (cache) {
       }
       if (arguments.length === 0) throw new TypeError('WebAssembly.Module(): Argument 0 must be a buffer source')
       const started = now()
-      codes.set(this, compileSync(bufferSource(bytes, 'WebAssembly.Module()'), 'WebAssembly.Module()', cache))
+      const source = bufferSource(bytes, 'WebAssembly.Module()')
+      const code = compileSync(source, 'WebAssembly.Module()', cache)
+      codes.set(this, code)
+      made(source.byteLength, code)
       if (compiling.running === 0) compiling.ms += now() - started
     }
 
@@ -63,7 +66,10 @@ function defineModule (cache) {
   async function timed (bytes, where) {
     if (compiling.running++ === 0) compiling.since = now()
     try {
-      return new Module(ready, await compile(bytes, where, cache))
+      const { byteLength } = bytes
+      const code = await compile(bytes, where, cache)
+      made(byteLength, code)
+      return new Module(ready, code)
     } finally {
       if (--compiling.running === 0) compiling.ms += now() - compiling.since
     }

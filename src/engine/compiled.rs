@@ -14,6 +14,8 @@ pub struct Compiled {
     pub exceptions: bool,
     /// Whether its code can drop segments that instantiation leaves.
     pub drops_segments: bool,
+    /// Whether it was found in the cache when this process needed it first.
+    pub from_cache: bool,
     /// Custom sections in order; the engine keeps one of each name.
     pub sections: Vec<(String, Box<[u8]>)>,
 }
@@ -60,6 +62,7 @@ impl Compiled {
         let passive = !info.passive_data.is_empty() || !info.passive_elements.is_empty();
         Self {
             exceptions,
+            from_cache: false,
             drops_segments: passive && drops_segments(bytes),
             sections: custom_sections(bytes),
             code,
@@ -160,7 +163,10 @@ pub fn compile_kept(
         let code = code.map_err(|error| classify(&error.to_string(), bytes))?;
         Ok((code, None))
     })?;
-    let compiled = Arc::new(Compiled::of_code(obtained.code, original));
+    let compiled = Arc::new(Compiled {
+        from_cache: obtained.from_cache,
+        ..Compiled::of_code(obtained.code, original)
+    });
     let mut registry = REGISTRY.lock();
     registry.insert(key, original.len(), &compiled);
     if bytes.len() <= SMALL_BYTES {

@@ -227,6 +227,7 @@ static FUNCTIONS: &[Entry] = &[
     Entry::new("moduleValidate", module::module_validate),
     Entry::new("moduleCompile", module::module_compile),
     Entry::new("moduleKnown", module::module_known),
+    Entry::new("moduleFromCache", module::module_from_cache),
     Entry::new("moduleCompileAsync", module::module_compile_async),
     Entry::new("moduleImports", module::module_imports),
     Entry::new("moduleExports", module::module_exports),

@@ -31,6 +31,11 @@ pub fn module_known(env: Env, a: &Arguments) -> Res<Value> {
     }
 }
 
+/// `(module) -> boolean`: whether its code came from the cache.
+pub fn module_from_cache(env: Env, a: &Arguments) -> Res<Value> {
+    Ok(env.boolean(module_of(env, a[0])?.from_cache))
+}
+
 /// `(bytes, cache, original) -> module`, or `[why]` for what did not compile; followed by the bytes, as an
 /// ArrayBuffer, when they use the first encoding of exceptions; or `[why, undefined, true]` for what is not run here.
 /// `cache`: folder of compiled code; undefined: the user's own; empty: none. `original`: what the bytes were translated from.
