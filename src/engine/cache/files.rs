@@ -59,8 +59,7 @@ mod system {
 
     /// Belongs to this user, and nobody else may write to it.
     pub fn check_private(metadata: &Metadata) -> io::Result<()> {
-        // SAFETY: geteuid has no preconditions and cannot fail.
-        let me = unsafe { libc::geteuid() };
+        let me = rustix::process::geteuid().as_raw();
         if metadata.uid() == me && metadata.mode() & 0o022 == 0 {
             Ok(())
         } else {

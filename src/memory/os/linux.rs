@@ -1,8 +1,9 @@
 //! What only Linux has: sealed memory files mapped copy-on-write, and the page map.
 
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create};
 use std::fs::File;
 use std::io::{Error, Result};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -11,52 +12,32 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub struct Sealed(File);
 
+/// Its length stays, and so do its seals.
+const FIXED_LENGTH: SealFlags = SealFlags::GROW
+    .union(SealFlags::SHRINK)
+    .union(SealFlags::SEAL);
+
+fn memory_file_named(name: &str, len: usize) -> Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = File::from(memfd_create(name, flags)?);
+    file.set_len(len as u64)?;
+    Ok(file)
+}
+
 /// A sealed memory file of `len` bytes with `pages` (offset, bytes) written; the rest is holes that read as zero.
 pub fn seal(len: usize, pages: &[(usize, &[u8])]) -> Result<Sealed> {
-    // SAFETY: the name is a C string; the flags are the call's own.
-    let fd = unsafe {
-        libc::memfd_create(
-            c"emvm-image".as_ptr(),
-            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
-        )
-    };
-    if fd < 0 {
-        return Err(Error::last_os_error());
-    }
-    // SAFETY: `fd` was just opened and nobody else has it.
-    let file = unsafe { File::from_raw_fd(fd) };
-    file.set_len(len as u64)?;
+    let file = memory_file_named("emvm-image", len)?;
     for (offset, bytes) in pages {
         file.write_all_at(bytes, *offset as u64)?;
     }
-    let seals = libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
-    // SAFETY: F_ADD_SEALS takes an int and touches only the file.
-    if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } < 0 {
-        return Err(Error::last_os_error());
-    }
+    fcntl_add_seals(&file, FIXED_LENGTH | SealFlags::WRITE)?;
     Ok(Sealed(file))
 }
 
 /// A memory file of `len` bytes of zeroes for [`write`] to fill and [`punch`] to empty.
 pub fn memory_file(len: usize) -> Result<Sealed> {
-    // SAFETY: the name is a C string; the flags are the call's own.
-    let fd = unsafe {
-        libc::memfd_create(
-            c"emvm-checkpoints".as_ptr(),
-            libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING,
-        )
-    };
-    if fd < 0 {
-        return Err(Error::last_os_error());
-    }
-    // SAFETY: `fd` was just opened and nobody else has it.
-    let file = unsafe { File::from_raw_fd(fd) };
-    file.set_len(len as u64)?;
-    let seals = libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL;
-    // SAFETY: F_ADD_SEALS takes an int and touches only the file.
-    if unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, seals) } < 0 {
-        return Err(Error::last_os_error());
-    }
+    let file = memory_file_named("emvm-checkpoints", len)?;
+    fcntl_add_seals(&file, FIXED_LENGTH)?;
     Ok(Sealed(file))
 }
 
@@ -71,9 +52,9 @@ pub fn write(file: &Sealed, at: usize, bytes: &[u8]) -> Result<()> {
 
 /// Gives pages of a memory file back; they read as zero afterwards.
 pub fn punch(file: &Sealed, at: usize, len: usize) {
-    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-    // SAFETY: the call touches only the file. An error would leave bytes that nobody shows.
-    unsafe { libc::fallocate(file.0.as_raw_fd(), mode, at as i64, len as i64) };
+    let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    // An error would leave bytes that nobody shows.
+    let _ = fallocate(&file.0, mode, at as u64, len as u64);
 }
 
 /// The bytes of a sealed file, for reading.
