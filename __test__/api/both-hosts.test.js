@@ -159,7 +159,7 @@ onBoth('stack: the option says how deep', async () => {
   assert.ok(small > 100 && middle > 8 * small && large > 16 * middle, `${small}, ${middle}, ${large}`)
 })
 
-onBoth('a trap in a callback in a call in a callback', async () => {
+onBoth('a trap in a callback in a call in a callback is one error object all the way out', async () => {
   const { vm, call, on } = await faults()
   const seen = []
   let level = 0
@@ -175,6 +175,7 @@ onBoth('a trap in a callback in a call in a callback', async () => {
   const error = thrown(() => call.back(1))
   assert.strictEqual(error.trap, 'divide')
   assert.deepStrictEqual(seen.map((one) => one === error), [true, true, true])
+  assert.strictEqual(vm.stats().traps, 1)
   on((x) => x)
   assert.strictEqual(call.back(2), 2)
   vm.dispose()

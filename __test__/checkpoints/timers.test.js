@@ -8,11 +8,7 @@ const path = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { open } = require('../..')
 const { caseNumber } = require('../jobs/timers')
-
-async function until (holds) {
-  for (let i = 0; i < 2000 && !holds(); i++) await sleep(2)
-  assert.ok(holds())
-}
+const { until } = require('../support/until')
 
 for (const name of ['order', 'interval', 'timeout_loop', 'immediate_loop', 'main_loop', 'main_loop_blockers']) {
   test(`pending at a checkpoint: ${name}`, async (t) => {

@@ -101,28 +101,6 @@ test('policies: a trap that a callback hides counts as well, and so does a time-
   vm.dispose()
 })
 
-test('a trap in a callback in a call in a callback is one error object all the way out', async () => {
-  const { vm, call, on } = await faults()
-  const seen = []
-  let level = 0
-  on((x) => {
-    level++
-    try {
-      return level < 3 ? call.back(x) : call.divide(1, 0)
-    } catch (error) {
-      seen.push(error)
-      throw error
-    }
-  })
-  const error = thrown(() => call.back(1))
-  assert.strictEqual(error.trap, 'divide')
-  assert.deepStrictEqual(seen.map((one) => one === error), [true, true, true])
-  assert.strictEqual(vm.stats().traps, 1)
-  on((x) => x + 1)
-  assert.strictEqual(call.back(1), 2)
-  vm.dispose()
-})
-
 test('whatever JavaScript throws in a callback or an argument comes out as the same value', async () => {
   const { vm, call, on } = await faults()
   for (const value of [new Error('x'), Object.freeze(new Error('frozen')), 'text', 0, null, undefined, Symbol('s'), 1n, () => {}, new Proxy({}, { get () { throw new Error('in the proxy') } })]) {

@@ -9,17 +9,11 @@ const path = require('node:path')
 const { open } = require('../..')
 const { caseNumber } = require('../jobs/timers')
 const { glueFolder } = require('../support/glue')
+const { until } = require('../support/until')
 
 const ROOT = path.join(__dirname, '..', '..')
 const TIMERS = path.join(__dirname, '..', 'fixtures', 'timers.js')
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-
-async function until (condition) {
-  for (const end = Date.now() + 10000; !condition();) {
-    assert.ok(Date.now() < end, `waited in vain: ${condition}`)
-    await pause(2)
-  }
-}
 
 // What the process hears of meanwhile.
 async function heard (work) {

@@ -11,6 +11,7 @@ const { compare, fixtures } = require('../support/compare')
 const { runScript } = require('../support/child')
 const { exportsOf } = require('../support/wasm')
 const { caseNumber } = require('../jobs/timers')
+const { until } = require('../support/until')
 
 const CASES = [
   'order', 'immediates', 'interval', 'timeout_loop', 'immediate_loop', 'frames', 'main_loop', 'main_loop_frames', 'main_loop_forever',
@@ -51,11 +52,6 @@ async function using (fixture, run, options) {
   } finally {
     vm.dispose()
   }
-}
-
-async function until (holds) {
-  for (let i = 0; i < 2000 && !holds(); i++) await sleep(2)
-  assert.ok(holds())
 }
 
 test('a recycle cancels what waits', () => using('timers.js', async (vm, m, lines) => {

@@ -54,38 +54,38 @@ impl Runtime {
         fd: i32,
         iov: u32,
         count: u32,
-        mut at: Option<u64>,
+        at: Option<u64>,
     ) -> Result<u32, Fail> {
-        let mut total = 0u32;
-        for i in 0..count {
-            let (ptr, len) = self.iovec(iov, i)?;
-            let buf = self.wasm.bytes_mut(ptr, len)?;
-            let done = match self.fs.read(fd, buf, at) {
-                Ok(done) => done as u32,
-                Err(_) if total > 0 => break,
-                Err(errno) => return Err(errno.into()),
-            };
-            total = total.saturating_add(done);
-            at = at.map(|a| a + u64::from(done));
-            if done < len {
-                break;
-            }
-        }
-        Ok(total)
+        self.each_part(iov, count, at, |rt, ptr, len, at| {
+            Ok(rt.fs.read(fd, rt.wasm.bytes_mut(ptr, len)?, at))
+        })
     }
-    /// `writev`.
+    /// `writev`, in the same way.
     pub(super) fn write_parts(
         &mut self,
         fd: i32,
         iov: u32,
         count: u32,
+        at: Option<u64>,
+    ) -> Result<u32, Fail> {
+        if count == 0 {
+            self.fs.write(fd, &[], at)?;
+        }
+        self.each_part(iov, count, at, |rt, ptr, len, at| {
+            Ok(rt.fs.write(fd, rt.wasm.bytes(ptr, len)?, at))
+        })
+    }
+    fn each_part(
+        &mut self,
+        iov: u32,
+        count: u32,
         mut at: Option<u64>,
+        run: impl Fn(&mut Self, u32, u32, Option<u64>) -> Result<Result<usize, Errno>, Fail>,
     ) -> Result<u32, Fail> {
         let mut total = 0u32;
         for i in 0..count {
             let (ptr, len) = self.iovec(iov, i)?;
-            let data = self.wasm.bytes(ptr, len)?;
-            let done = match self.fs.write(fd, data, at) {
+            let done = match run(self, ptr, len, at)? {
                 Ok(done) => done as u32,
                 Err(_) if total > 0 => break,
                 Err(errno) => return Err(errno.into()),
@@ -95,9 +95,6 @@ impl Runtime {
             if done < len {
                 break;
             }
-        }
-        if count == 0 {
-            self.fs.write(fd, &[], at)?;
         }
         Ok(total)
     }
