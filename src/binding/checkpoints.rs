@@ -103,6 +103,7 @@ pub fn point_of(number: f64) -> Option<PointHandle> {
     found.map(PointHandle::new)
 }
 
+/// Writes an image to a file, on another thread.
 pub struct SaveTask(Arc<Image>, PathBuf);
 
 impl Task for SaveTask {
@@ -118,6 +119,7 @@ impl Task for SaveTask {
     }
 }
 
+/// Maps the image in a file, on another thread.
 pub struct OpenTask(PathBuf);
 
 impl Task for OpenTask {

@@ -22,6 +22,7 @@ pub struct InstrumentOptions {
     pub made: Option<bool>,
 }
 
+/// An instrumented text, and what is to be known of it.
 #[napi(object)]
 pub struct InstrumentedText {
     pub code: String,

@@ -3,6 +3,7 @@
 use std::thread::{self, Builder};
 
 /// The system refuses a thread.
+/// The system gave no thread.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the system refuses emvm a thread ({0}): raise the limit of threads and processes (`ulimit -u`, in containers `pids.max`)"

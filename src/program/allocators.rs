@@ -14,6 +14,7 @@ pub struct Allocators {
     pub unseen: Vec<&'static str>,
 }
 
+/// A function of the module that allocates or frees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocator {
     /// Among all functions of the module.
@@ -23,6 +24,7 @@ pub struct Allocator {
     pub by: FoundBy,
 }
 
+/// What gave away that a function allocates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FoundBy {
     Export,

@@ -68,6 +68,7 @@ pub enum WasmOrigin {
     Given,
 }
 
+/// Why a source could not be read.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReadError {
     #[error("{} does not exist", path.display())]

@@ -32,6 +32,7 @@ pub struct WasmFacts {
     pub has_names: bool,
 }
 
+/// What a module asks for, in the order of its import section.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub module: String,
@@ -39,6 +40,7 @@ pub struct Import {
     pub item: Item,
 }
 
+/// What a module offers.
 #[derive(Clone, Debug)]
 pub struct Export {
     pub name: String,
@@ -57,6 +59,7 @@ pub enum Item {
     Tag,
 }
 
+/// The type of a value; references are all one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValueType {
     I32,
@@ -116,6 +119,7 @@ pub struct MemoryFacts {
     pub imported: bool,
 }
 
+/// A table: its limits, in entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableFacts {
     pub min: u64,
@@ -123,6 +127,7 @@ pub struct TableFacts {
     pub imported: bool,
 }
 
+/// A global.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GlobalFacts {
     pub value_type: ValueType,
@@ -133,6 +138,7 @@ pub struct GlobalFacts {
     pub constant: Option<i64>,
 }
 
+/// The data segments of a module: how many there are of each kind, and how many bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DataFacts {
     pub active: u32,

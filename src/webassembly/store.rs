@@ -28,6 +28,7 @@ pub enum StoreError {
     Range(String),
 }
 
+/// The limits of a memory, in wasm pages.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryLimits {
     pub min: u32,

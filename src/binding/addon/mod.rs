@@ -89,6 +89,7 @@ pub struct SandboxSettings {
     pub user_imports: Option<Vec<String>>,
 }
 
+/// A sandbox, as `lib/sandbox.js` has it.
 #[napi(js_name = "Sandbox")]
 pub struct SandboxObject {
     pub(super) cell: Box<SandboxCell>,

@@ -241,6 +241,7 @@ impl From<OpenError> for Failure {
     }
 }
 
+/// Reads and compiles a source, on another thread.
 pub struct OpenTask {
     request: Option<Request>,
     progress: Option<Arc<ThreadsafeFunction<(String, f64, f64), ()>>>,
@@ -300,6 +301,7 @@ pub fn open_program(
     })
 }
 
+/// Waits for a program's optimised code, on another thread.
 pub struct OptimiseTask(Arc<Program>);
 
 impl Task for OptimiseTask {
@@ -327,6 +329,7 @@ pub fn optimise_program(program: &ProgramHandle) -> AsyncTask<OptimiseTask> {
     AsyncTask::new(OptimiseTask(program.program.clone()))
 }
 
+/// Reads the wasm of a source, on another thread, and compiles nothing.
 pub struct ReadWasmTask(Option<Request>);
 
 impl Task for ReadWasmTask {

@@ -141,6 +141,7 @@ impl Book {
     }
 }
 
+/// How an object differs from what it was.
 pub enum Difference {
     Same,
     /// The same properties, some of which have other values.

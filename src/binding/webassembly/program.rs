@@ -50,6 +50,7 @@ pub struct GlueBody {
     pub cut: u32,
 }
 
+/// Parses the glue of a program as the body of a function, on another thread.
 pub struct BodyTask {
     program: Option<Arc<Program>>,
     text: Vec<u8>,

@@ -15,6 +15,7 @@ const SERIAL_BITS: u32 = 16;
 /// No smart pointer.
 pub const NO_SMART: u32 = u32::MAX;
 
+/// A C++ object that JavaScript has: a slot of the list that handles are indices of.
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
     /// 0 when the slot is vacant; `serial` then remembers where to go on.

@@ -22,6 +22,7 @@ pub struct Caller {
     pub kind: Kind,
 }
 
+/// What a caller does with its receiver and arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Function,

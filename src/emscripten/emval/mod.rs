@@ -19,6 +19,7 @@ use crate::engine::Unwind;
 use callers::Caller;
 use std::rc::Rc;
 
+/// A value behind an emval handle. What only JavaScript can make is made when it is used.
 #[derive(Clone, Debug, Default)]
 pub enum Value {
     #[default]

@@ -6,6 +6,7 @@ use super::node::Ino;
 use super::{FileSystem, now_ms};
 use crate::engine::PIECE;
 
+/// What is behind a device's node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
     Null,

@@ -39,6 +39,7 @@ pub struct Node {
     pub body: Body,
 }
 
+/// What a node is, with its contents.
 #[derive(Clone, Debug)]
 pub enum Body {
     File(Content),

@@ -7,6 +7,7 @@ use super::{FileSystem, flags, now_ms};
 use crate::engine::PIECE;
 use std::collections::VecDeque;
 
+/// A pipe: what was written and not read yet, and which ends are open.
 #[derive(Clone)]
 pub struct Pipe {
     data: VecDeque<u8>,

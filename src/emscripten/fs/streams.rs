@@ -36,6 +36,7 @@ pub struct Open {
     refs: u32,
 }
 
+/// What a descriptor leads to.
 #[derive(Clone)]
 pub enum Target {
     Node(Ino),

@@ -26,6 +26,7 @@ pub struct Steps {
     pub result: Option<Register>,
 }
 
+/// One step of a short function. Registers are its parameters, its locals and what it computes.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     Constant {
@@ -89,6 +90,7 @@ pub enum Step {
     },
 }
 
+/// How many bytes a load reads, and what they become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Load {
     U8,

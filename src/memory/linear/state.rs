@@ -12,6 +12,7 @@ const PATIENCE: u32 = 7;
 /// After so many returns to the same image in a row, the region is mapped from it.
 const RETURNS: u32 = 32;
 
+/// The regions of a linear memory, and what its recycles go by.
 #[derive(Debug)]
 pub struct State {
     pub active: Region,

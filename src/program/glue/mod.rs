@@ -107,6 +107,7 @@ pub struct Layout {
     pub globals: Vec<(String, String, f64)>,
 }
 
+/// Features of Emscripten that glue shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     pub asyncify: bool,

@@ -25,6 +25,7 @@ struct Edit {
 #[derive(Clone, Copy, Debug)]
 pub struct Slot(Option<usize>);
 
+/// The insertions into a text, in any order.
 #[derive(Debug, Default)]
 pub struct Edits {
     list: Vec<Edit>,

@@ -1,5 +1,6 @@
 //! What a reader of the instrumented text should know: constructs that hide state from the image, and others of note.
 
+/// The kind of construct that a fact is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// A parameter that closures among the parameters refer to, behind a variable of the body with its name.
@@ -55,6 +56,7 @@ impl What {
     }
 }
 
+/// A construct of note, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     pub what: What,

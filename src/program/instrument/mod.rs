@@ -125,6 +125,7 @@ impl Kind {
     }
 }
 
+/// What is to be instrumented, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub kind: Kind,
@@ -143,6 +144,7 @@ pub struct Site {
     pub names: String,
 }
 
+/// The instrumented text, and what a reader of it should know.
 #[derive(Clone, Debug, Default)]
 pub struct Instrumented {
     pub code: String,

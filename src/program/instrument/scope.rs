@@ -80,6 +80,7 @@ impl How {
     }
 }
 
+/// A name that a scope declares.
 #[derive(Debug)]
 pub struct Binding<'a> {
     pub name: &'a str,
@@ -107,6 +108,7 @@ pub enum Phase {
     Test,
 }
 
+/// A scope that is being walked.
 #[derive(Debug)]
 pub struct Scope<'a> {
     pub boundary: Boundary,

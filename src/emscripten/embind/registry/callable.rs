@@ -2,6 +2,7 @@
 
 use super::{FuncId, Registry, TypeIdx, TypeKind};
 
+/// A function that JavaScript can call.
 #[derive(Clone, Debug)]
 pub struct Callable {
     /// `Class.method`, as error messages say it.
@@ -12,6 +13,7 @@ pub struct Callable {
     pub state: State,
 }
 
+/// What JavaScript calls it as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Function,
@@ -23,6 +25,7 @@ pub enum Role {
     StaticSetter,
 }
 
+/// Whether a callable can be called.
 #[derive(Clone, Debug)]
 pub enum State {
     /// Some type is not registered (yet): calling throws `UnboundTypeError`.
@@ -53,6 +56,7 @@ pub struct Plan {
     pub plain: bool,
 }
 
+/// What a callable takes as `this`.
 #[derive(Clone, Copy, Debug)]
 pub enum This {
     None,
@@ -62,6 +66,7 @@ pub enum This {
     Class(u32),
 }
 
+/// A parameter: its type, in C++ and in wasm, and how it is passed.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
     pub ty: TypeIdx,

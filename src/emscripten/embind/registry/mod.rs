@@ -18,6 +18,7 @@ pub type CallableId = u32;
 
 pub const NO_TYPE: TypeIdx = u32::MAX;
 
+/// A registered type.
 #[derive(Clone, Debug)]
 pub struct TypeInfo {
     /// The address of the `std::type_info`.
@@ -26,6 +27,7 @@ pub struct TypeInfo {
     pub kind: TypeKind,
 }
 
+/// How values of a type are converted.
 #[derive(Clone, Debug)]
 pub enum TypeKind {
     Void,
@@ -64,6 +66,7 @@ pub enum TypeKind {
     Pointer(u32),
 }
 
+/// A pointer or reference to a class.
 #[derive(Clone, Debug)]
 pub struct Pointer {
     pub name: String,
@@ -73,6 +76,7 @@ pub struct Pointer {
     pub smart: Option<Smart>,
 }
 
+/// A smart pointer, and the functions that work on it.
 #[derive(Clone, Debug)]
 pub struct Smart {
     /// The plain pointer to the same class.
@@ -84,6 +88,7 @@ pub struct Smart {
     pub destroy: FuncId,
 }
 
+/// A class, and what belongs to it.
 #[derive(Clone, Debug)]
 pub struct Class {
     pub name: String,
@@ -125,6 +130,7 @@ impl Members {
     }
 }
 
+/// What a name of a class leads to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Member {
     /// One function; `class` registered it (`u32::MAX`: not a method).
@@ -144,6 +150,7 @@ pub struct OverloadTable {
     pub by_argc: BTreeMap<u32, CallableId>,
 }
 
+/// A property, by its accessors.
 #[derive(Clone, Debug)]
 pub struct Property {
     pub name: String,
@@ -153,6 +160,7 @@ pub struct Property {
     pub human: String,
 }
 
+/// A value object or value array.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub name: String,
@@ -167,6 +175,7 @@ pub struct Record {
     pub depth: u32,
 }
 
+/// A field or element of a record, by its accessors.
 #[derive(Clone, Debug)]
 pub struct Field {
     /// Empty for the elements of a value array.
@@ -180,6 +189,7 @@ pub struct Field {
     pub set_type: TypeIdx,
 }
 
+/// What the values of an enum are in JavaScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnumStyle {
     Object,
@@ -187,6 +197,7 @@ pub enum EnumStyle {
     String,
 }
 
+/// An enum and its values.
 #[derive(Clone, Debug)]
 pub struct Enum {
     pub name: String,
@@ -211,6 +222,7 @@ pub enum Public {
     Constant(u32),
 }
 
+/// The value of a constant.
 #[derive(Clone, Debug)]
 pub enum Constant {
     Undefined,
@@ -226,6 +238,7 @@ pub enum Constant {
     Js(super::super::js::JsRef),
 }
 
+/// All that was registered, each kind in a list of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     pub types: Vec<TypeInfo>,

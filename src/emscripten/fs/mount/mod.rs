@@ -36,6 +36,7 @@ pub struct Mount {
     used: Cell<bool>,
 }
 
+/// What a name on the real disk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RealKind {
     File,

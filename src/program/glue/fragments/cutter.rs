@@ -23,6 +23,7 @@ pub enum Piece {
     Expression,
 }
 
+/// Cuts functions out of the glue, with all that they use.
 pub struct Cutter<'a, 'b> {
     pub ast: &'b Ast<'a>,
     pub factory: Factory<'a>,

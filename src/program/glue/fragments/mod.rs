@@ -47,6 +47,7 @@ pub struct Fragment {
     pub keeps_state: bool,
 }
 
+/// A name that a fragment uses and does not declare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FreeName {
     pub name: String,
