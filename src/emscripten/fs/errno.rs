@@ -6,6 +6,7 @@ macro_rules! errnos {
     ($($name:ident $wasi:literal $linux:literal $text:literal;)*) => {
         /// A POSIX error. The name is stable; the number depends on the ABI generation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(clippy::upper_case_acronyms)]
         pub enum Errno { $($name,)* }
 
         impl Errno {
