@@ -6,7 +6,7 @@ const path = require('node:path')
 const { once } = require('node:events')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { pathToFileURL } = require('node:url')
-const { open, Pool } = require('../..')
+const { CppException, open, Pool } = require('../..')
 const { MACHINE } = require('../support/wasm')
 const { runScript } = require('../support/child')
 
@@ -342,4 +342,19 @@ test('a task that asks for no view of the memory has none made for it', async (t
   await sleep(100)
   const after = await pool.run(() => globalThis.collections)
   assert.ok(after - collections < 5, `${after - collections} major collections in 60 tasks`)
+})
+
+test('a C++ exception keeps its class, type and text on the way from a thread', async () => {
+  const source = path.join(__dirname, '..', 'fixtures', 'exceptions-O2.js')
+  const pool = new Pool(source, { maxThreads: 1 })
+  try {
+    await assert.rejects(pool.run((module) => module._escape(1)), (error) => {
+      assert.ok(error instanceof CppException)
+      const { name, code, type, message } = error
+      assert.deepStrictEqual({ name, code, type, message }, { name: 'CppException', code: 'EMVM_ERR_CPP_EXCEPTION', type: 'std::runtime_error', message: 'runtime error text' })
+      return true
+    })
+  } finally {
+    await pool.destroy()
+  }
 })

@@ -181,6 +181,34 @@ test('a time-out ends a call that goes on, and waiting does not count', async ()
   vm.dispose()
 })
 
+// From another thread: this one is busy, or waits.
+function interruptLater (vm, ms) {
+  new Worker("const { workerData: [emvm, handle, ms] } = require('worker_threads'); setTimeout(() => require(emvm).interrupt(handle), ms)", { eval: true, workerData: [path.join(__dirname, '../..'), vm.interruptHandle, ms] })
+}
+
+for (const rewind of [undefined, true]) {
+  test(`interrupt() stops a call in the middle, after it waited, and no other, rewind: ${rewind}`, async () => {
+    const vm = await openGlue({ ...(rewind && { rewind }) })
+    for (let round = 0; round < 2; round++) {
+      // It spins at once, while another call waits; that one goes on as if nothing had been.
+      const waits = vm.exports._once(-1)
+      interruptLater(vm, 150)
+      assert.strictEqual(await codeOf(vm.exports._spin(1)), 'EMVM_ERR_TIMEOUT')
+      vm.exports.waiting[0](1)
+      assert.strictEqual(await waits.then((value) => value, (error) => error.code), 2)
+      const module = await vm.isReady()
+      assert.strictEqual(await module._once(1), 3)
+    }
+    // What is asked while a call waits, and nothing runs, stops nothing later.
+    const waits = vm.exports._once(-1)
+    interruptLater(vm, 1)
+    await later(0, 300)
+    vm.exports.waiting[0](1)
+    assert.strictEqual(await waits.then((value) => value, (error) => error.code), 2)
+    vm.dispose()
+  })
+}
+
 test('a policy sees the trap of a call that went on', async () => {
   const vm = await openGlue({ recycle: { onTrap: true } })
   const module = vm.exports
