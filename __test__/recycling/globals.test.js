@@ -130,3 +130,19 @@ for (const rewind of [false, true]) {
     }
   })
 }
+
+test('strict code defines no global by assigning it, sloppy code does', async (t) => {
+  for (const rewind of [false, true]) {
+    const { vm, close } = await openFile(`
+      exports.strict = () => { 'use strict'; try { undeclared = 1 } catch (error) { return [error.name, typeof undeclared] } }
+      exports.late = () => { 'use strict'; globalThis.defined = 1; defined += 1; return defined }
+      exports.sloppy = () => { undeclared = 1; return typeof undeclared }
+      exports.evaluated = (text) => { const shown = typeof undeclared; eval(text); return [shown, typeof undeclared] }`, { rewind })
+    t.after(close)
+    for (let generation = 1; generation <= 2; generation++) {
+      const { strict, late, sloppy, evaluated } = vm.exports
+      assert.deepEqual([strict(), late(), sloppy(), evaluated('0')], [['ReferenceError', 'undefined'], 2, 'number', ['number', 'number']])
+      await vm.isReady()
+    }
+  }
+})

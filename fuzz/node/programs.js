@@ -107,14 +107,14 @@ class Writer {
       () => this.arrow(), () => this.arrow(), () => this.func(), () => this.klass(),
       () => `new (${this.klass()})(${v()})`, () => `new ${this.name()}(${v()})`,
       () => `${this.name()}(${v()})`, () => `${this.member()}(${v()})`, () => `${this.name()}?.(${v()})`, () => `(${this.arrow()})(${v()})`, () => `(${this.func()}).call(${v()}, ${v()})`,
-      () => `${this.name()}.bind(${v()}, ${v()})`, () => `[...(${this.generator()})()]`, () => `(${this.generator()})()`,
+      () => `${this.func()}.bind(${v()}, ${v()})`, () => `[...(${this.generator()})()]`, () => `(${this.generator()})()`,
       () => `(${this.place()} = ${v()})`, () => `(${this.place()} ${this.one('+=', '??=', '||=', '&&=', '-=')} ${v()})`, () => `${this.place()}++`, () => `--${this.place()}`,
       () => `(${v()} ${this.one('+', '===', '&&', '||', '??', ',', '<', 'instanceof', 'in')} ${v()})`.replace(/-0 \?\?/, '0 ??'),
       () => `(${v()} ? ${v()} : ${v()})`, () => `\`<\${${v()}}>\``, () => `((s, ...x) => { tick(); return s })\`t\${${v()}}\``,
       () => `Object.keys(${v()})`, () => `[${v()}, ${v()}].map(${this.arrow()})`, () => `[3, 1, 2].sort(${this.arrow()})`,
-      () => `Object.assign(${this.name()}, { r: ${v()} })`, () => `Object.defineProperty(${this.name()}, '${this.key()}', { ${this.one(() => `value: ${v()}, `, () => `get: ${this.arrow()}, `, () => `value: ${v()}, writable: true, `)()}configurable: ${this.one('true', 'true', 'false')} })`,
+      () => `Object.assign(${this.name()}, { r: ${v()} })`, () => `Object.defineProperty(${this.name()}, '${this.key()}', { ${this.one(() => `value: ${v()}, `, () => `get: ${this.arrow()}, `, () => `value: ${v()}, writable: true, `)()}configurable: true })`,
       () => `(delete ${this.member()})`, () => `Reflect.${this.one('get', 'has', 'deleteProperty')}(${this.name()}, '${this.key()}')`,
-      () => `new Proxy(${this.name()}, { get: ${this.arrow()} })`, () => `new Proxy(${this.name()}, {})`, () => `Promise.resolve(${v()})`, () => 'this', () => `Symbol.for('${this.key()}')`,
+      () => `new Proxy(${this.name()}, { get: ${this.arrow()} })`, () => `new Proxy(${this.name()}, {})`, () => `Promise.resolve(${v()})`, () => 'typeof this', () => `Symbol.for('${this.key()}')`,
       () => `eval('${this.name()}')`, () => `structuredClone(${this.name()})`, () => `JSON.parse('{"p":[1,{"q":2}]}')`
     ]
     return this.rng.pick(more)()

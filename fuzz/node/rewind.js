@@ -44,7 +44,7 @@ async function evaluate (file, text, isModule, fresh) {
 
 // What the text has defined there is not the next one's.
 function clean () {
-  for (const key of Object.keys(globalThis)) if (!globals.has(key)) delete globalThis[key]
+  for (const key of Object.keys(globalThis)) if (!globals.has(key)) Reflect.deleteProperty(globalThis, key)
 }
 
 async function one (rng, { emvm, bytes }) {
@@ -73,6 +73,7 @@ async function one (rng, { emvm, bytes }) {
         const seen = step(list)
         await settle()
         const all = `${seen} | ${step(list)}`
+        await settle()
         if (lost > 0 || (round === 1 && all !== wanted[i])) return 'refused'
         wanted[i] = all
       }

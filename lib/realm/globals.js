@@ -19,7 +19,7 @@ function globalsClass () {
       for (const name of names) {
         if (known.has(name)) continue
         known.add(name)
-        Object.defineProperties(Named.prototype, { [name]: { get: reader(name), set: writer(name) }, [`${name}?`]: { get: seeker(name) } })
+        Object.defineProperties(Named.prototype, { [name]: { get: reader(name), set: writer(name) }, [`${name}?`]: { get: seeker(name) }, [`${name}!`]: { get: reader(name), set: changer(name) } })
       }
     }
   }
@@ -41,6 +41,14 @@ function seeker (name) {
 
 function writer (name) {
   return function (value) { this.own[name] = value }
+}
+
+// For strict code.
+function changer (name) {
+  return function (value) {
+    if (!(name in this.own || name in this.outer)) throw new ReferenceError(`${name} is not defined`)
+    this.own[name] = value
+  }
 }
 
 module.exports = { globalsClass }

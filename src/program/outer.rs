@@ -82,7 +82,14 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
                 out.edits.extend(read(ast, node, name));
                 continue;
             }
-            out.edits.extend(edit(ast, node, &value, Some(name)));
+            let reference = scoping.get_reference(*reference);
+            // Strict code defines nothing by assigning it.
+            if reference.is_write() && is_strict(ast, node) {
+                let value = format!("{GLOBALS}[\"{name}!\"]");
+                out.edits.extend(edit(ast, node, &value, Some(name)));
+            } else {
+                out.edits.extend(edit(ast, node, &value, Some(name)));
+            }
         }
         if out.edits.len() > before {
             out.globals.push(name.to_owned());
@@ -90,6 +97,17 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
     }
     out.globals.sort();
     out
+}
+
+fn is_strict(ast: &Ast<'_>, node: NodeId) -> bool {
+    let scope = ast.ancestors(node).find_map(|around| match around {
+        AstKind::Function(function) => Some(function.scope_id()),
+        AstKind::ArrowFunctionExpression(arrow) => Some(arrow.scope_id()),
+        AstKind::Class(class) => Some(class.scope_id()),
+        _ => None,
+    });
+    let scope = scope.unwrap_or_else(|| ast.scoping.root_scope_id());
+    ast.scoping.scope_flags(scope).is_strict_mode()
 }
 
 /// Each `this` that is the global object where its function is called as one: of plain functions of sloppy code, and of
@@ -187,22 +205,22 @@ fn maker(ast: &Ast<'_>, node: NodeId) -> Option<(Span, String)> {
     (callee == id.span).then(|| (id.span, "__emvm.Function".into()))
 }
 
-/// Where direct `eval` may declare names.
+/// Where direct `eval` may declare names: the function around it, arrow functions included. In strict code it has variables of its
+/// own.
 fn evil(ast: &Ast<'_>) -> Vec<Span> {
     let calls = ast.nodes.iter().filter(|node| {
         matches!(node.kind(), AstKind::CallExpression(call)
             if matches!(&call.callee, Expression::Identifier(id) if id.name == "eval"))
     });
     calls
-        .map(|node| {
-            let function = ast
-                .nodes
-                .ancestors(node.id())
-                .find_map(|around| match around.kind() {
-                    AstKind::Function(function) => Some(function.span),
-                    _ => None,
-                });
-            function.unwrap_or(ast.program.span)
+        .filter_map(|node| {
+            let around = ast.enclosing_function(node.id());
+            let (span, scope) = match around {
+                Some(AstKind::Function(function)) => (function.span, function.scope_id()),
+                Some(AstKind::ArrowFunctionExpression(arrow)) => (arrow.span, arrow.scope_id()),
+                _ => (ast.program.span, ast.scoping.root_scope_id()),
+            };
+            (!ast.scoping.scope_flags(scope).is_strict_mode()).then_some(span)
         })
         .collect()
 }
@@ -392,6 +410,14 @@ mod tests {
                 "typeof __emvm_global[\"a?\"]; typeof (__emvm_global[\"b?\"])",
             ),
             ("delete a", "__emvm.forget(\"a\")"),
+            (
+                "function f () { 'use strict'; a = 1; b++; ({ c } = d) }",
+                "function f () { 'use strict'; __emvm_global[\"a!\"] = 1; __emvm_global[\"b!\"]++; ({ c: __emvm_global[\"c!\"] } = __emvm_global.d) }",
+            ),
+            (
+                "class A { b () { c = 1 } }",
+                "class A { b () { __emvm_global[\"c!\"] = 1 } }",
+            ),
             ("class A extends B {}", "class A extends __emvm_global.B {}"),
             ("with (o) { a }", "with (__emvm_global.o) { a }"),
             (
@@ -429,6 +455,10 @@ mod tests {
             (
                 "function f (t) { eval(t); return a + typeof a }; a",
                 "function f (t) { __emvm.ran(eval(__emvm.text(t))); return (typeof a!==\"undefined\"?a:__emvm_global.a) + (typeof a!==\"undefined\"?typeof a:typeof __emvm_global[\"a?\"]) }; __emvm_global.a",
+            ),
+            (
+                "var f = (t) => eval(t); a; function g (t) { 'use strict'; eval(t); a }",
+                "var f = (t) => __emvm.ran(eval(__emvm.text(t))); __emvm_global.a; function g (t) { 'use strict'; __emvm.ran(eval(__emvm.text(t))); __emvm_global.a }",
             ),
             (
                 "(0, eval)(eval); new Function(Function)",
