@@ -94,6 +94,28 @@ test('emvm/preload: the namespace of the program and of its workers is emvm\'s',
   assert.strictEqual(stdout, '[[5,"function"],[5,"function"],"text"]\n', stderr)
 })
 
+test('emvm/preload: Python in a worker of the program, and its end in an endless loop', async (t) => {
+  const { scratch } = require('../support/files')
+  const { write } = scratch(t)
+  const pyodide = require.resolve('pyodide')
+  write('worker.js', `const { parentPort } = require('worker_threads')
+    require(${JSON.stringify(pyodide)}).loadPyodide().then(async (python) => {
+      parentPort.postMessage([python.runPython('sum(range(100))'), await python.runPythonAsync('import asyncio\\nawait asyncio.sleep(0.01)\\n"slept"'), typeof WebAssembly.Memory.prototype.dispose])
+      python.runPython('while True: pass')
+    })`)
+  const file = write('main.js', `const { Worker } = require('worker_threads')
+    const worker = new Worker(__dirname + '/worker.js')
+    worker.once('error', (error) => { throw error })
+    worker.once('message', (given) => setTimeout(async () => {
+      const started = performance.now()
+      await worker.terminate()
+      console.log(JSON.stringify([...given, performance.now() - started < 5000]))
+    }, 300))`)
+  const { spawnSync } = require('node:child_process')
+  const { stdout, stderr } = spawnSync(process.execPath, ['--require', path.join(ROOT, 'preload.js'), file], { encoding: 'utf8', timeout: 120_000 })
+  assert.strictEqual(stdout, '[4950,"slept","function",true]\n', stderr)
+})
+
 for (const host of ['native', 'glue']) {
   test(`memory from 2 to 4 GB: ${host} host`, async (t) => {
     const wasm = assemble({
