@@ -97,7 +97,7 @@ test('emvm/preload: the namespace of the program and of its workers is emvm\'s',
 test('emvm/preload: Python in a worker of the program, and its end in an endless loop', async (t) => {
   const { scratch } = require('../support/files')
   const { write } = scratch(t)
-  const pyodide = require.resolve('pyodide')
+  const pyodide = path.join(ROOT, 'node_modules', 'pyodide', 'pyodide.js')
   write('worker.js', `const { parentPort } = require('worker_threads')
     require(${JSON.stringify(pyodide)}).loadPyodide().then(async (python) => {
       parentPort.postMessage([python.runPython('sum(range(100))'), await python.runPythonAsync('import asyncio\\nawait asyncio.sleep(0.01)\\n"slept"'), typeof WebAssembly.Memory.prototype.dispose])
