@@ -80,7 +80,7 @@ function segments () {
 function unnamed () {
   /** @type {Array<() => any>} */
   const makers = [
-    () => new URLSearchParams().keys(), () => new Headers().keys(), () => new FormData().keys(),
+    () => new URLSearchParams().entries(), () => new Headers()[Symbol.iterator](), () => new FormData()[Symbol.iterator](),
     () => require('node:perf_hooks').createHistogram(), () => require('node:perf_hooks').monitorEventLoopDelay(), () => require('node:async_hooks').createHook({})
   ]
   return makers.flatMap((make) => {

@@ -6,9 +6,11 @@
 const { types } = require('node:util')
 const { hostObjects, kindOf, isStandardStream } = require('./hosted')
 const { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, BufferRecord, ExtrasRecord, afterElements } = require('./records')
-const { Refusal, Unrestorable } = require('./steps')
+const { Refusal } = require('./steps')
 const { isPending, promiseValue } = require('./promises')
 const { Scan } = require('./scan')
+const { cellOf, dateCell, expressionCell } = require('./cells')
+const { isClassPrototype, isShared, isTimer, targetOf } = require('./kinds')
 const { isExported } = require('../webassembly')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, ownKeys } = Reflect
@@ -18,7 +20,6 @@ const FUNCTION_KEYS = new Set(['length', 'name', 'arguments', 'caller', 'prototy
 const MAX_BINDINGS = 5000
 const MAX_LISTED = 512
 const NODE_POOL = 8192
-const MOST_SHARED = 65536
 const NONE = Object.freeze([])
 // Of data where V8 is older.
 const STACK = describe(new Error('of a stack'), 'stack') ?? {}
@@ -223,9 +224,9 @@ class Walk {
     } else if (types.isExternal?.(object)) { // Deno has no such function.
       return this.refuse('host-object', 'a value of an addon\'s', object)
     } else if (types.isDate(object)) {
-      this.records.push(new CellRecord(object, (date) => dateTime.call(date), (date, time) => dateSet.call(date, time)))
+      this.records.push(dateCell(object))
     } else if (types.isRegExp(object)) {
-      this.records.push(new CellRecord(object, expressionOf, compileAgain))
+      this.records.push(expressionCell(object))
     } else if (types.isMap(object)) {
       const record = new MapRecord(object)
       record.keys.forEach((key) => this.add(key, object, '<key>'))
@@ -262,7 +263,8 @@ class Walk {
       if (kind === 'open') return false
       if (isStandardStream(object)) return true
       if (kind === 'constant') return this.#constant(object)
-      const cell = this.#cellOf(object, kind)
+      const cell = cellOf(object, kind, this.realm.decoders)
+      if (kind === 'AbortController') this.add(object.signal, object, 'signal')
       if (cell !== undefined) this.records.push(cell)
       else this.refuse(/Iterator|Generator/.test(kind) ? 'suspended' : 'host-object', `a ${kind}`, object)
       return cell === undefined
@@ -276,24 +278,6 @@ class Walk {
     // Functions that it makes at the first look, and keeps.
     if (tagOf.call(object).startsWith('[object Intl.')) for (const key of ['format', 'compare']) this.add(object[key], object, key)
     return true
-  }
-
-  // Node's objects whose state one function reads and one writes.
-  #cellOf (object, kind) {
-    const { decoders } = this.realm
-    switch (kind) {
-      case 'URL': return new CellRecord(object, (url) => url.href, (url, href) => { url.href = href })
-      case 'URLSearchParams': return new CellRecord(object, (list) => list.toString(), fillAgain)
-      case 'TextDecoder':
-        if (decoders.owns(object) && !decoders.isFull(object)) return new CellRecord(object, () => 0, () => {})
-        return undefined
-      case 'AbortSignal': return new CellRecord(object, (signal) => signal.aborted, cannot)
-      case 'AbortController':
-        this.add(object.signal, object, 'signal')
-        return new CellRecord(object, () => 0, () => {})
-      case 'Headers': return new CellRecord(object, (headers) => JSON.stringify([...headers]), fillHeaders)
-      default: return undefined
-    }
   }
 
   #proxy (proxy) {
@@ -416,56 +400,6 @@ class Walk {
     }
     if (!record.fixed) this.records.push(record)
   }
-}
-
-const { getTime: dateTime, setTime: dateSet } = Date.prototype
-const cannot = () => { throw new Unrestorable('an AbortSignal was aborted') }
-const expressionOf = (expression) => `/${expression.source}/${expression.flags}`
-
-function compileAgain (expression, text) {
-  const end = text.lastIndexOf('/')
-  const { lastIndex } = expression
-  RegExp.prototype.compile.call(expression, text.slice(1, end), text.slice(end + 1))
-  expression.lastIndex = lastIndex
-}
-
-function fillAgain (list, text) {
-  for (const key of [...list.keys()]) list.delete(key)
-  for (const [key, value] of new URLSearchParams(text)) list.append(key, value)
-}
-
-function fillHeaders (headers, text) {
-  for (const [key] of [...headers]) headers.delete(key)
-  for (const [key, value] of JSON.parse(text)) headers.append(key, value)
-}
-
-// Of the realm's own functions, which know them: see lib/surroundings/loop.js.
-const timeout = setTimeout(() => {}, 0)
-const immediate = setImmediate(() => {})
-const timerPrototypes = new Set([getPrototypeOf(timeout), getPrototypeOf(immediate)])
-clearTimeout(timeout)
-clearImmediate(immediate)
-const isTimer = (object) => timerPrototypes.has(getPrototypeOf(object))
-// What inherits from WeakRef need not be one.
-function targetOf (ref) {
-  try {
-    return WeakRef.prototype.deref.call(ref)
-  } catch {
-    return undefined
-  }
-}
-
-// What is as small as a flag or a place to wait at is put back as any buffer: a package that gave it to a thread has that thread.
-const isShared = (buffer) => types.isSharedArrayBuffer(buffer) && buffer.byteLength > MOST_SHARED
-
-// What was made for the objects of a class: it is no object of the class that it extends.
-function isClassPrototype (object) {
-  const made = describe(object, 'constructor')
-  if (made === undefined || typeof made.value !== 'function') return false
-  const own = describe(made.value, 'prototype')
-  if (own === undefined || own.value !== object) return false
-  // By `class`; or by a function, where nothing shows that it was constructed itself.
-  return own.writable === false || ownKeys(object).every((key) => typeof key === 'string' && typeof (describe(object, key)?.value ?? isObject) === 'function')
 }
 
 const tagOf = Object.prototype.toString

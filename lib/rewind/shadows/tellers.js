@@ -63,7 +63,7 @@ function tellers (registry) {
     for (const key of Reflect.ownKeys(proto)) {
       const { value, get, set } = Reflect.getOwnPropertyDescriptor(proto, key)
       if (key === 'constructor' || Object.hasOwn(own, key)) continue
-      if (typeof value === 'function') Object.defineProperty(own, key, { value: { [key]: (...args) => Reflect.apply(value, performance, args) }[key], writable: true, configurable: true })
+      if (typeof value === 'function') Object.defineProperty(own, key, { value: Object.defineProperty((...args) => Reflect.apply(value, performance, args), 'name', { value: value.name }), writable: true, configurable: true })
       else if (get !== undefined) Object.defineProperty(own, key, { get: () => Reflect.apply(get, performance, []), set: set && ((to) => Reflect.apply(set, performance, [to])), configurable: true })
     }
   }
