@@ -58,8 +58,8 @@ impl<'a> Matter<'a> {
             restored: 0,
             settable: 0,
             lexical: also.contains(&THIS),
-            head: false,
-            test: false,
+            head: scope.evil_head,
+            test: scope.evil_test,
         };
         let mut settable = Vec::new();
         let mut roots = Vec::new();

@@ -117,6 +117,9 @@ pub struct Scope<'a> {
     pub phase: Phase,
     /// Direct `eval` runs inside: it may do anything to any binding.
     pub evil: bool,
+    /// It runs in the scope's head, or in the test of a loop, and may make functions there.
+    pub evil_head: bool,
+    pub evil_test: bool,
     pub bindings: Vec<Binding<'a>>,
     index: FxHashMap<&'a str, u32>,
     uses: FxHashMap<&'a str, Use>,
@@ -141,6 +144,8 @@ impl<'a> Scope<'a> {
             holds_vars,
             phase: Phase::Body,
             evil: false,
+            evil_head: false,
+            evil_test: false,
             bindings: Vec::new(),
             index: FxHashMap::default(),
             uses: FxHashMap::default(),
@@ -246,7 +251,7 @@ impl<'a> Scope<'a> {
         if self.evil
             && let Some(outer) = outer.as_deref_mut()
         {
-            outer.evil = true;
+            outer.set_evil();
         }
         for (name, uses) in std::mem::take(&mut self.uses) {
             if let Some(binding) = self.find(name).and_then(|at| self.bindings.get_mut(at)) {
@@ -271,6 +276,13 @@ impl<'a> Scope<'a> {
             outer.note(name, uses);
         }
         unknown
+    }
+
+    /// Direct `eval` runs here, or in a scope inside.
+    pub fn set_evil(&mut self) {
+        self.evil = true;
+        self.evil_head |= self.phase == Phase::Head;
+        self.evil_test |= self.phase == Phase::Test;
     }
 
     /// Whether a name means something that each function has of its own.

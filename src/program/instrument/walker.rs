@@ -234,7 +234,7 @@ impl<'t, 'a> Walker<'t, 'a> {
     /// `eval` may do anything to any binding in sight.
     pub fn evil(&mut self) {
         let top = self.top();
-        top.evil = true;
+        top.set_evil();
         let uses = Use {
             captured: true,
             read: true,
