@@ -20,6 +20,9 @@ const TEXT = `
   class A { #hidden; static s; set hidden (v) { this.#hidden = v } }
   const a = new A()
   function * generator (value) { yield value; yield value }
+  class Bytes extends Uint8Array { #hidden; set hidden (v) { this.#hidden = v } }
+  const viewed = new Bytes(8), format = new Intl.NumberFormat('en'), registry = new FinalizationRegistry(() => {}), token = {}, fs = require('fs'), inspect = require('util').inspect
+  const whole = new ArrayBuffer(3 * 2 ** 20), holder = { whole }, settled = Promise.resolve()
   exports.kept = {}
   exports.write = (n, theirs) => {
     const secret = ['CANARY', n, 'secret'].join('-')
@@ -35,10 +38,15 @@ const TEXT = `
     ;(async () => { await pending; return secret })(); lazily ??= generator(secret); lazily.next()
     decoder.decode(ascii, { stream: true }); /CANARY-(\\d+)/.exec(secret)
     new FinalizationRegistry(() => {}).register({}, secret); key.ref = new WeakRef({ secret }); Object.setPrototypeOf(target, { secret })
+    
+    whole.property = secret; settled.property = secret; viewed.hidden = secret; Object.setPrototypeOf(viewed, { secret, __proto__: Bytes.prototype })
+    new Uint8Array(whole).set(ascii, 2 ** 20); new Uint8Array(holder.whole, 64).set(ascii); format.property = secret; format.format.property = secret
+    registry.register(holder, secret, token); inspect.defaultOptions.own = secret; inspect.styles[secret] = secret;
+    fs.watch(__dirname, () => secret).unref()
     eval('var evil = secret'); dictionary.made = new Function('s', 'return () => s')(secret)
     return [new Uint8Array(memory.buffer).indexOf(ascii[0], 1024), n]
   }
-  exports.read = () => [Buffer.from(memory.buffer).includes('CANARY'), Buffer.from(large.buffer, large.byteOffset, large.length).includes('CANARY'), Buffer.from(bytes).includes('CANARY'), memory.buffer.byteLength, decoder.decode(new Uint8Array([65]))]`
+  exports.read = () => [Buffer.from(memory.buffer).includes('CANARY'), Buffer.from(whole).includes('CANARY'), Buffer.from(large.buffer, large.byteOffset, large.length).includes('CANARY'), Buffer.from(bytes).includes('CANARY'), memory.buffer.byteLength, decoder.decode(new Uint8Array([65]))]`
 
 const SECRET = /CANARY-\d+-secret/
 

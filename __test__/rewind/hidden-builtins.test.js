@@ -7,6 +7,7 @@ const { runCases } = require('./hidden')
 
 runCases([
   ['a property on a view of more than 512 bytes', 'const a = new Uint8Array(5000); exports.step = () => { const r = a.x; a.x = 1; return r }'],
+  ['a property on a view of a million elements', 'const a = new Uint8Array(1e6); exports.step = () => { const r = a.x; a.x = 1; return r }', 'restore'],
   ['another prototype of a long view', 'const a = new Uint8Array(5000); exports.step = () => { const r = a.q; Object.setPrototypeOf(a, { q: 1, __proto__: Uint8Array.prototype }); return r }'],
   ['a property on an ArrayBuffer', 'const b = new ArrayBuffer(16); exports.step = () => { const r = b.x; b.x = 1; return r }'],
   ['another prototype of an ArrayBuffer', 'const b = new ArrayBuffer(16); exports.step = () => { const r = b.q; Object.setPrototypeOf(b, { q: 1, __proto__: ArrayBuffer.prototype }); return r }'],

@@ -86,7 +86,7 @@ class GlueSource {
     try {
       const made = instrument(text, 'function', ['__emvm', ...this.names], 1 - LINES_BEFORE)
       this.uncovered = made.uncovered.map((what) => `${what} of ${this.file}`)
-      keepColumns(this.file, made, LINES_BEFORE)
+      keepColumns(this.file, made, this.body.columns, LINES_BEFORE)
       return made
     } catch (error) {
       this.uncovered = [`${this.file}: ${error.message}`]

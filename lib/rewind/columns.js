@@ -29,10 +29,10 @@ function originalColumn (columns, line, column) {
   return low > 0 && columns[at] === line - 1 ? columns[at + 2] + (column - columns[at + 1]) : column
 }
 
-// A file is evaluated as `text`, which has `before` lines before the file's first.
-function keepColumns (file, { columns, text }, before) {
+// A file is evaluated as `text`, which has `before` lines before the file's first. `first`: where columns moved when the file became a function.
+function keepColumns (file, { columns, text }, first, before) {
   if (files.size >= MOST_FILES && !files.has(file)) files.clear()
-  files.set(file, { columns, before, text, hash: undefined })
+  files.set(file, { columns, first, before, text, hash: undefined })
   const { prepareStackTrace } = Error
   if (!canPrepare() || !(prepareStackTrace === undefined || isNodes(prepareStackTrace))) return
   nodes = prepareStackTrace
@@ -84,8 +84,8 @@ function isInstrumented (site, known) {
 
 // `more`: lines that are counted in it before the file's first.
 function withColumns (text, file, more = 0) {
-  const { columns, before } = files.get(file)
-  const placeOf = (line, column) => `${line}:${originalColumn(columns, line + before, column)}`
+  const { columns, first: earlier, before } = files.get(file)
+  const placeOf = (line, column) => `${line}:${originalColumn(earlier, line, originalColumn(columns, line + before, column))}`
   const [first, ...rest] = text.split(`${file}:`)
   return rest.reduce((found, part) => `${found}${file}:${part.replace(/^(\d+):(\d+)/, (_, line, column) => placeOf(Number(line) - more, Number(column)))}`, first)
 }

@@ -81,7 +81,7 @@ function unnamed () {
   /** @type {Array<() => any>} */
   const makers = [
     () => new URLSearchParams().entries(), () => new Headers()[Symbol.iterator](), () => new FormData()[Symbol.iterator](),
-    () => require('node:perf_hooks').createHistogram(), () => require('node:perf_hooks').monitorEventLoopDelay(), () => require('node:async_hooks').createHook({})
+    () => require('node:perf_hooks').createHistogram(), () => require('node:async_hooks').createHook({})
   ]
   return makers.flatMap((make) => {
     try {

@@ -6,7 +6,7 @@
 const { types } = require('node:util')
 const { hostObjects, kindOf, isStandardStream } = require('./hosted')
 const { ObjectRecord, BareRecord, ArrayRecord, MapRecord, SetRecord, CellRecord, BufferRecord, ExtrasRecord, afterElements } = require('./records')
-const { Refusal } = require('./steps')
+const { Refusal, Unrestorable } = require('./steps')
 const { isPending, promiseValue } = require('./promises')
 const { Scan } = require('./scan')
 const { cellOf, dateCell, expressionCell } = require('./cells')
@@ -19,6 +19,7 @@ const textOf = Function.prototype.toString
 const FUNCTION_KEYS = new Set(['length', 'name', 'arguments', 'caller', 'prototype'])
 const MAX_BINDINGS = 5000
 const MAX_LISTED = 512
+const HUGE = 65536
 const NODE_POOL = 8192
 const NONE = Object.freeze([])
 // Of data where V8 is older.
@@ -405,7 +406,12 @@ class Walk {
 const tagOf = Object.prototype.toString
 // Of a long view the addon tells that it has none.
 const longKeys = (view) => Scan.hasNothing(view) ? NONE : afterElements(view)
-const keysOf = (view) => view.byteLength > MAX_LISTED ? longKeys : afterElements
+// To list those of a huge one takes seconds: what is put on it stays.
+const hugeKeys = (view) => {
+  if (Scan.hasNothing(view)) return NONE
+  throw new Unrestorable('a property was put on a view of more than 65,536 elements')
+}
+const keysOf = (view) => view.byteLength <= MAX_LISTED ? afterElements : view.length > HUGE && Scan.hasNothing(view) ? hugeKeys : longKeys
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 const nameOfKey = (key) => typeof key === 'string' || typeof key === 'number' ? key : '<value>'
 

@@ -13,6 +13,8 @@ class Era {
   timers = new Map()
   // Promises that the module's code waits for.
   waits = 0
+  // By registration of a FinalizationRegistry, what it holds.
+  held = new WeakMap()
 
   // `enter(work)`: how a callback is run.
   constructor (failures, enter) {
@@ -33,6 +35,7 @@ class Era {
     this.isAlive = false
     for (const { stop } of this.timers.values()) stop()
     this.timers.clear()
+    this.held = new WeakMap()
     this.failures.end()
   }
 }
@@ -170,17 +173,19 @@ class Loop {
     return class FinalizationRegistry extends globalThis.FinalizationRegistry {
       constructor (cleanup) {
         const call = (known) => {
-          const { era, held, goneIn } = known
+          const { era, goneIn } = known
           known.done = true
-          if (goneIn === undefined || goneIn !== eraNow()) era.call(cleanup, [held])
+          if (era.isAlive && (goneIn === undefined || goneIn !== eraNow())) era.call(cleanup, [era.held.get(known)])
         }
         super(typeof cleanup === 'function' ? call : cleanup)
       }
 
       register (target, held, token) {
         if (held === target) super.register(target, held)
-        const known = { registry: this, era: eraNow(), held, done: false, goneIn: undefined }
+        const era = eraNow()
+        const known = { registry: this, era, done: false, goneIn: undefined }
         super.register(target, known, token)
+        era.held.set(known, held)
         if (token === undefined) return
         if (tokens.has(token)) tokens.get(token).push(known)
         else tokens.set(token, [known])

@@ -1,6 +1,7 @@
 //! The instrumentation of a package's JavaScript, for `lib/rewind`. The contract is `src/program/instrument`.
 
 use crate::program::ReadError;
+use crate::program::columns::flat;
 use crate::program::instrument::{self, Kept, Kind, Options};
 use napi::JsString;
 use napi::bindgen_prelude::*;
@@ -71,17 +72,12 @@ impl From<Arc<Kept>> for InstrumentedText {
             .iter()
             .map(|site| json!([site.id, site.line, site.names]))
             .collect();
-        let columns = made
-            .columns
-            .iter()
-            .flat_map(|c| [c.line, c.new, c.old])
-            .collect::<Vec<_>>();
         Self {
             code: made.code.clone(),
             facts: json!(facts).to_string(),
             count: sites.len() as u32,
             sites: json!(sites).to_string(),
-            columns: columns.into(),
+            columns: flat(&made.columns).into(),
             key: kept.key.to_vec().into(),
             v8: kept.code().map(|code| code.to_vec().into()),
         }

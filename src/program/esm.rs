@@ -4,6 +4,7 @@
 //! The glue decodes and passes it on as it would the real one, and the `WebAssembly` it finds knows what is meant.
 
 use super::ReadError;
+use super::columns::{Column, Cursor};
 use super::glue::parse::{Ast, contains, text, with_ast};
 use super::glue::wasm_literal;
 use super::outer;
@@ -37,6 +38,8 @@ pub struct Body {
     pub declares: Vec<String>,
     /// How many embedded modules were cut out.
     pub cut: usize,
+    /// Where columns moved, in order.
+    pub columns: Vec<Column>,
 }
 
 /// The module that stands for the program of this key.
@@ -246,6 +249,9 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             source.push_str(&format!("__emvm.exports({{ {} }}); ", getters.join(", ")));
         }
         source.push_str(&self.header);
+        let mut cursor = Cursor::default();
+        cursor.pass_new(&source);
+        let mut columns = vec![cursor.column()];
         let mut at = 0;
         for (span, replacement) in &self.edits {
             let (start, end) = (span.start as usize, span.end as usize);
@@ -253,15 +259,26 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             if start < at {
                 continue;
             }
-            source.push_str(text.get(at..start).unwrap_or_default());
+            let kept = text.get(at..start).unwrap_or_default();
+            source.push_str(kept);
+            cursor.pass(kept);
+            let mut past = cursor;
+            columns.push(cursor.column());
+            let from = source.len();
+            let gone = text.get(start..end).unwrap_or_default();
             source.push_str(replacement);
             if replacement.is_empty() {
-                source.extend(text.get(start..end).unwrap_or_default().matches('\n'));
+                source.extend(gone.matches('\n'));
             }
+            cursor.pass_new(source.get(from..).unwrap_or_default());
+            past.pass(gone);
+            cursor.old = past.old;
+            columns.push(cursor.column());
             at = end;
         }
         source.push_str(text.get(at..).unwrap_or_default());
         self.out.source = source;
+        self.out.columns = columns;
         self.out
     }
 }

@@ -7,6 +7,7 @@
 
 mod abi;
 pub mod allocators;
+pub mod columns;
 pub mod esm;
 pub mod glue;
 pub mod instrument;

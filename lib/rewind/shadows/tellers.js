@@ -18,7 +18,9 @@ function tellers (registry) {
   let depth = 0
   // Names of marks and of measures, in order, that nobody else had.
   const [marks, measures] = [[], []]
-  const save = () => ({ counts: new Map(counts), timers: new Map(timers), depth, marks: marks.length, measures: measures.length })
+  // Node holds those that observe.
+  const observing = new Set()
+  const save = () => ({ counts: new Map(counts), timers: new Map(timers), depth, marks: marks.length, measures: measures.length, observing: new Set(observing) })
   let image = save()
 
   const told = Object.assign(Object.create(console), {
@@ -79,6 +81,16 @@ function tellers (registry) {
 
   class PerformanceObserver extends perfHooks.PerformanceObserver {
     constructor (callback) { super(typeof callback === 'function' ? registry.quiet(callback) : callback) }
+
+    observe (options) {
+      super.observe(options)
+      observing.add(this)
+    }
+
+    disconnect () {
+      observing.delete(this)
+      super.disconnect()
+    }
   }
 
   const modules = { console: told, perf_hooks: { ...perfHooks, performance: own, PerformanceObserver } }
@@ -88,6 +100,7 @@ function tellers (registry) {
     save,
     seal () { image = save() },
     rewind (then = image) {
+      for (const observer of observing) if (!then.observing.has(observer)) observer.disconnect()
       counts = new Map(then.counts)
       timers = new Map(then.timers)
       for (; depth > then.depth; depth--) console.groupEnd()

@@ -48,6 +48,8 @@ pub struct GlueBody {
     pub declares: Vec<String>,
     pub globals: Vec<String>,
     pub cut: u32,
+    /// Where columns moved: see `lib/rewind/columns.js`.
+    pub columns: Uint32Array,
 }
 
 /// Parses the glue of a program as the body of a function, on another thread.
@@ -86,6 +88,7 @@ impl From<esm::Body> for GlueBody {
             declares: body.declares,
             globals: body.globals,
             cut: body.cut as u32,
+            columns: crate::program::columns::flat(&body.columns).into(),
         }
     }
 }

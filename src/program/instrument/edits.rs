@@ -1,6 +1,6 @@
 //! Splices into a text. None adds or takes away a line; columns are kept in a table.
 
-use memchr::memchr_iter;
+use crate::program::columns::{Column, Cursor};
 
 /// In which order splices of one place stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +33,6 @@ pub struct Edits {
     closed: u32,
     /// How many splices were held back.
     pub held_back: u32,
-}
-
-/// From a column of the new text on, columns are those of the old one from another on; until the next entry of the line.
-/// Lines and columns count from 0, columns in UTF-16 units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub line: u32,
-    pub new: u32,
-    pub old: u32,
 }
 
 impl Edits {
@@ -130,16 +121,8 @@ impl Edits {
             let mut past = before;
             past.pass(gone);
             cursor.old = past.old;
-            columns.push(Column {
-                line: before.line,
-                new: before.new,
-                old: before.old,
-            });
-            columns.push(Column {
-                line: cursor.line,
-                new: cursor.new,
-                old: cursor.old,
-            });
+            columns.push(before.column());
+            columns.push(cursor.column());
             at = edit.to;
         }
         out.push_str(slice(text, at, to));
@@ -161,57 +144,4 @@ fn glued(before: &str, after: &str) -> bool {
 fn breaks(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars()
         .filter(|c| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}'))
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Cursor {
-    line: u32,
-    new: u32,
-    old: u32,
-}
-
-impl Cursor {
-    /// A text that is in both.
-    fn pass(&mut self, text: &str) {
-        let (lines, units) = extent(text);
-        if lines > 0 {
-            self.line += lines;
-            self.new = units;
-            self.old = units;
-        } else {
-            self.new += units;
-            self.old += units;
-        }
-    }
-    fn pass_new(&mut self, text: &str) {
-        let (lines, units) = extent(text);
-        self.line += lines;
-        self.new = if lines > 0 { units } else { self.new + units };
-    }
-}
-
-/// The line breaks in a text, and the UTF-16 units after the last.
-fn extent(text: &str) -> (u32, u32) {
-    if text.is_ascii() && !text.contains('\r') {
-        let mut lines = 0;
-        let mut from = 0;
-        for at in memchr_iter(b'\n', text.as_bytes()) {
-            lines += 1;
-            from = at + 1;
-        }
-        return (lines, (text.len() - from) as u32);
-    }
-    let (mut lines, mut units) = (0, 0);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\r' if chars.peek() == Some(&'\n') => {}
-            '\n' | '\r' | '\u{2028}' | '\u{2029}' => {
-                lines += 1;
-                units = 0;
-            }
-            c => units += c.len_utf16() as u32,
-        }
-    }
-    (lines, units)
 }

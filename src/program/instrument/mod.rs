@@ -83,7 +83,7 @@ mod visit;
 mod walker;
 mod world;
 
-pub use edits::Column;
+pub use super::columns::Column;
 pub use facts::{Fact, What};
 pub use kept::{Kept, keep_code, kept};
 
