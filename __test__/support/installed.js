@@ -33,17 +33,22 @@ const link = (from, to) => {
   }
 }
 
-function publish (folder) {
+const copy = (from, to) => {
+  fs.mkdirSync(path.dirname(to), { recursive: true })
+  fs.copyFileSync(from, to)
+}
+
+function publish (folder, put = link) {
   for (const name of PUBLISHED) {
     const from = path.join(ROOT, name)
     if (fs.statSync(from).isDirectory()) fs.cpSync(from, path.join(folder, name), { recursive: true })
-    else link(from, path.join(folder, name))
+    else put(from, path.join(folder, name))
   }
 }
 
-function publishBinary (folder) {
-  link(path.join(ROOT, 'npm', PLATFORM, 'package.json'), path.join(folder, 'package.json'))
-  link(path.join(ROOT, `emvm.${PLATFORM}.node`), path.join(folder, `emvm.${PLATFORM}.node`))
+function publishBinary (folder, put = link) {
+  put(path.join(ROOT, 'npm', PLATFORM, 'package.json'), path.join(folder, 'package.json'))
+  put(path.join(ROOT, `emvm.${PLATFORM}.node`), path.join(folder, `emvm.${PLATFORM}.node`))
 }
 
 // Puts emvm and what it depends on into `folder/node_modules`. `binary`: whether the platform's package is there.
@@ -54,17 +59,18 @@ function install (folder, { binary = true } = {}) {
   for (const name of Object.keys(manifest.dependencies)) fs.cpSync(fs.realpathSync(path.join(ROOT, 'node_modules', name)), path.join(modules, name), { recursive: true })
 }
 
-// The two packages as npm publishes them: the paths of their archives.
+// The two packages as npm publishes them: the paths of their archives. Copies: tar refuses a file that another test makes or removes
+// a link of meanwhile.
 function pack (folder) {
   const archive = (name, fill) => {
-    fill(path.join(folder, name, 'package'))
+    fill(path.join(folder, name, 'package'), copy)
     const file = path.join(folder, `${name}.tgz`)
     const { status, stderr } = spawnSync('tar', ['-cf', file, '-I', 'gzip -1', '-C', path.join(folder, name), 'package'], { encoding: 'utf8' })
     if (status !== 0) throw new Error(stderr)
     return file
   }
   const main = archive('emvm', (to) => {
-    publish(to)
+    publish(to, copy)
     fs.rmSync(path.join(to, 'package.json'))
     // As scripts/prepublish.js writes it, for the one platform that is here.
     const { scripts, devDependencies, ...published } = manifest
