@@ -18,7 +18,7 @@ const compiledCode = (module) => codes.get(module)
 
 // The class of one namespace, and its asynchronous way in. `cache`: folder of compiled code; undefined: the user's
 // own; empty: none. `made(bytes, compiled)` is told of each.
-function defineModule (cache, made = () => {}) {
+function defineModule (cache, made = (_bytes, _compiled) => {}) {
   const compiling = { running: 0, since: 0, ms: 0 }
   class Module {
     constructor (bytes, compiled) {
