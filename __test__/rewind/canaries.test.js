@@ -43,6 +43,8 @@ const TEXT = `
     new Uint8Array(whole).set(ascii, 2 ** 20); new Uint8Array(holder.whole, 64).set(ascii); format.property = secret; format.format.property = secret
     registry.register(holder, secret, token); inspect.defaultOptions.own = secret; inspect.styles[secret] = secret;
     fs.watch(__dirname, () => secret).unref()
+    console.time(secret); performance.mark(secret, { detail: secret }); performance.measure(secret, { start: 0, detail: secret }); process.stdout.own = secret
+    new PerformanceObserver(() => secret).observe({ entryTypes: ['mark'] })
     eval('var evil = secret'); dictionary.made = new Function('s', 'return () => s')(secret)
     return [new Uint8Array(memory.buffer).indexOf(ascii[0], 1024), n]
   }

@@ -14,6 +14,7 @@ runCases([
   ['a frozen ArrayBuffer', 'const b = new ArrayBuffer(16); exports.step = () => { const r = Object.isFrozen(b); Object.preventExtensions(b); return r }', 'restore'],
   ['a view that prevents extensions', 'const b = new Uint8Array(16); exports.step = () => { const r = Object.isExtensible(b); Object.preventExtensions(b); return r }', 'restore'],
   ['performance.mark', 'exports.step = () => { const r = performance.getEntriesByName("emvm-m").length; performance.mark("emvm-m"); return r }'],
+  ['performance and console where direct eval runs', 'exports.step = () => { const r = [performance.getEntriesByName("emvm-ev").length, process.stdout.emvmEv]; performance.mark("emvm-ev"); process.stdout.emvmEv = 1; (0 || process.stdout).emvmEv++; eval("1"); return r }'],
   ['performance.measure', 'exports.step = () => { const r = performance.getEntriesByName("emvm-me").length; performance.measure("emvm-me"); return r }'],
   ['performance of perf_hooks', 'const { performance: p } = require("perf_hooks"); exports.step = () => { const r = p.getEntriesByName("emvm-p").length; p.mark("emvm-p"); return r }'],
   ['performance by globalThis', 'exports.step = () => { const r = globalThis.performance.getEntriesByName("emvm-g").length; globalThis.performance.mark("emvm-g"); return r }'],

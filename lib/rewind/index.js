@@ -29,7 +29,7 @@ const { decoders } = require('./shadows/decoders')
 const { tellers } = require('./shadows/tellers')
 
 // Names that files of a rewound realm see beside those of any realm of the glue host.
-const SHADOWED = ['$rw', '$rwImport', 'WeakMap', 'WeakSet', 'Proxy', 'Function', 'TextDecoder']
+const SHADOWED = ['$rw', '$rwImport', 'WeakMap', 'WeakSet', 'Proxy', 'Function', 'TextDecoder', 'console', 'performance', 'PerformanceObserver']
 // Turns of the event loop that a start's last continuations get.
 const TURNS = 3
 // How long what a start left under way is waited for.

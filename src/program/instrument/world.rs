@@ -56,6 +56,12 @@ impl<'a> Walker<'_, 'a> {
             }
             Expression::ComputedMemberExpression(member) => self.is_outside(&member.object),
             Expression::ParenthesizedExpression(inner) => self.is_outside(&inner.expression),
+            Expression::ConditionalExpression(choice) => {
+                self.is_outside(&choice.consequent) || self.is_outside(&choice.alternate)
+            }
+            Expression::LogicalExpression(choice) => {
+                self.is_outside(&choice.left) || self.is_outside(&choice.right)
+            }
             Expression::CallExpression(call) => match &call.callee {
                 Expression::Identifier(id) => id.name == "require",
                 Expression::StaticMemberExpression(member) => {
