@@ -1,6 +1,6 @@
 'use strict'
 
-// The global names that a generation's files use, as properties of one object (see `src/program/outer.rs`): what the
+// The global names that a generation's files use, as properties of one object (see `src/program/outer`): what the
 // package defined comes first, whichever way it did, then the caller's.
 
 class Globals {

@@ -1,0 +1,127 @@
+//! Ways to the global object that no name shows: `this`, and text that is run (`lib/surroundings/global-object.js`).
+
+use super::{GLOBALS, edit};
+use crate::program::glue::parse::Ast;
+use oxc_ast::AstKind;
+use oxc_ast::ast::Expression;
+use oxc_semantic::NodeId;
+use oxc_span::{GetSpan, Span};
+use oxc_syntax::operator::UnaryOperator;
+
+/// The function that gives the realm's global object in place of the caller's, and anything else as it is.
+const SELF: &str = "__emvm_this";
+
+/// Each `this` that is the global object where its function is called as one: of plain functions of sloppy code, and of
+/// arrow functions in them.
+pub fn receivers(ast: &Ast<'_>) -> Vec<(Span, String)> {
+    let is_sloppy = |node| {
+        ast.ancestors(node).find_map(|around| match around {
+            AstKind::Function(function) => Some(
+                !ast.scoping
+                    .scope_flags(function.scope_id())
+                    .is_strict_mode(),
+            ),
+            AstKind::Class(_) => Some(false),
+            _ => None,
+        })
+    };
+    let these = ast.nodes.iter().filter_map(|node| match node.kind() {
+        AstKind::ThisExpression(this) => Some((node.id(), this.span)),
+        _ => None,
+    });
+    these
+        .filter(|(node, _)| is_sloppy(*node) == Some(true))
+        .map(|(_, span)| (span, format!("{SELF}(this)")))
+        .collect()
+}
+
+/// A name that direct `eval` may have declared, where it is read.
+pub(super) fn read(ast: &Ast<'_>, node: NodeId, name: &str) -> Option<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return None;
+    };
+    let reference = ast.scoping.get_reference(id.reference_id.get()?);
+    if reference.is_write() {
+        return None;
+    }
+    let or = |kind: &str, global: &str| {
+        format!("typeof {name}!==\"undefined\"?{kind}{name}:{kind}{GLOBALS}{global}")
+    };
+    match ast.ancestors(node).next()? {
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Typeof => {
+            let text = or("typeof ", &format!("[\"{name}?\"]"));
+            Some((unary.span, format!("({text})")))
+        }
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Delete => None,
+        AstKind::ObjectProperty(property) if property.shorthand => None,
+        _ => {
+            // Elsewhere a parenthesis might belong to the line before.
+            let before = ast.text.get(..id.span.start as usize)?.trim_end();
+            let apart = before.ends_with(
+                &[
+                    '(', ',', '=', '+', '<', '>', '&', '|', '?', ':', '[', '!', ';', '{',
+                ][..],
+            ) || before.ends_with("return");
+            apart.then(|| (id.span, format!("({})", or("", &format!(".{name}")))))
+        }
+    }
+}
+
+/// `eval`: what it runs directly is told before and after, since it may define globals. Elsewhere it is the realm's own.
+pub(super) fn evals(ast: &Ast<'_>, node: NodeId) -> Vec<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return Vec::new();
+    };
+    match ast.ancestors(node).next() {
+        Some(AstKind::CallExpression(call)) if call.callee.span() == id.span && !call.optional => {
+            let text = ast.slice(Span::new(id.span.end, call.span.end));
+            let Some(open) = text.find('(') else {
+                return Vec::new();
+            };
+            // A comment may stand before it.
+            if !text[..open].trim().is_empty() {
+                return Vec::new();
+            }
+            let open = id.span.end + open as u32 + 1;
+            vec![
+                (Span::empty(call.span.start), "__emvm.ran(".into()),
+                (Span::empty(open), "__emvm.text(".into()),
+                (Span::empty(call.span.end), "))".into()),
+            ]
+        }
+        _ => edit(ast, node, "__emvm.eval", None).into_iter().collect(),
+    }
+}
+
+/// `Function(...)`, `new Function(...)`: the text may have the global object as its `this`.
+pub(super) fn maker(ast: &Ast<'_>, node: NodeId) -> Option<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return None;
+    };
+    let callee = match ast.ancestors(node).next()? {
+        AstKind::CallExpression(call) => call.callee.span(),
+        AstKind::NewExpression(new) => new.callee.span(),
+        _ => return None,
+    };
+    (callee == id.span).then(|| (id.span, "__emvm.Function".into()))
+}
+
+/// Where direct `eval` may declare names: the function around it, arrow functions included. In strict code it has variables of its
+/// own.
+pub(super) fn evil(ast: &Ast<'_>) -> Vec<Span> {
+    let calls = ast.nodes.iter().filter(|node| {
+        matches!(node.kind(), AstKind::CallExpression(call)
+            if matches!(&call.callee, Expression::Identifier(id) if id.name == "eval"))
+    });
+    calls
+        .filter_map(|node| {
+            let around = ast.enclosing_function(node.id());
+            let (span, scope) = match around {
+                Some(AstKind::Function(function)) => (function.span, function.scope_id()),
+                Some(AstKind::ArrowFunctionExpression(arrow)) => (arrow.span, arrow.scope_id()),
+                _ => (ast.program.span, ast.scoping.root_scope_id()),
+            };
+            (!ast.scoping.scope_flags(scope).is_strict_mode()).then_some(span)
+        })
+        .collect()
+}
