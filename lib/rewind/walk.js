@@ -132,7 +132,7 @@ class Walk {
   // What is put on a view or a buffer from now on goes at a rewind.
   watch (object) {
     if (!ArrayBuffer.isView(object)) this.records.push(new ExtrasRecord(object, ownKeys))
-    else if (object.byteLength <= MAX_LISTED || Scan.works) this.records.push(new ExtrasRecord(object, keysOf(object)))
+    else if (canList(object)) this.records.push(new ExtrasRecord(object, keysOf(object)))
   }
 
   // Objects that others have taken the place of.
@@ -297,7 +297,7 @@ class Walk {
   // Elements are properties too: where only they tell what else there is, long views are not looked at.
   #view (view) {
     const { buffer } = view
-    const look = () => { if (view.byteLength <= MAX_LISTED || Scan.works) this.#extras(view, keysOf(view)) }
+    const look = () => { if (canList(view)) this.#extras(view, keysOf(view)) }
     if (this.memories.has(buffer)) return look()
     if (isShared(buffer)) return this.refuse('shared-memory', 'a view of a SharedArrayBuffer', view)
     this.#buffer(buffer, view)
@@ -411,7 +411,9 @@ const hugeKeys = (view) => {
   if (Scan.hasNothing(view)) return NONE
   throw new Unrestorable('a property was put on a view of more than 65,536 elements')
 }
-const keysOf = (view) => view.byteLength <= MAX_LISTED ? afterElements : view.length > HUGE && Scan.hasNothing(view) ? hugeKeys : longKeys
+const isHuge = (view) => view.length > HUGE
+const canList = (view) => view.byteLength <= MAX_LISTED || (Scan.works && (!isHuge(view) || Scan.hasNothing(view)))
+const keysOf = (view) => view.byteLength <= MAX_LISTED ? afterElements : isHuge(view) ? hugeKeys : longKeys
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 const nameOfKey = (key) => typeof key === 'string' || typeof key === 'number' ? key : '<value>'
 
