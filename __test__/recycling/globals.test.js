@@ -131,6 +131,35 @@ for (const rewind of [false, true]) {
   })
 }
 
+test('functions make objects of what `this` has, and those of text are as JavaScript makes them', async () => {
+  const text = `exports.seen = () => {
+    function A (n) { this.n = n }
+    A.prototype.twice = function () { return new this.constructor(this.n * 2).n }
+    A.make = function () { return [new this(1).n, (new this).n] }
+    const space = { A, list: [A], b () { return [new this.A(2).n, new this.list[0](3).n, new /* of */ this['A'](4).n, (() => new this.A(5).n)(), new (this.list.at(0))(6).n] } }
+    const F = Function('a', 'this.a = a; this.made = new.target !== undefined')
+    const one = new F(1)
+    F.prototype = { get () { return this.a } }
+    const two = new F(2)
+    class G extends F { more () { return this.a + 1 } }
+    const strict = Function("'use strict'; return this")
+    return JSON.stringify([new A(2).twice(), A.make(), space.b(), one.made, one.constructor === F, one instanceof F, two.get(), two instanceof F, new G(3).more(), strict() === undefined, strict.call(5)])
+  }`
+  const module = { exports: {} }
+  require('node:vm').compileFunction(text, ['exports'])(module.exports)
+  for (const rewind of [false, true]) {
+    const { vm, close } = await openFile(text, { rewind })
+    try {
+      for (let generation = 1; generation <= 2; generation++) {
+        assert.equal(vm.exports.seen(), module.exports.seen())
+        await vm.isReady()
+      }
+    } finally {
+      close()
+    }
+  }
+})
+
 test('strict code defines no global by assigning it, sloppy code does', async (t) => {
   for (const rewind of [false, true]) {
     const { vm, close } = await openFile(`

@@ -116,14 +116,18 @@ function descriptors (object) {
 const same = (now, then) => now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get && now.set === then.set &&
   now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable
 
+// In V8 functions of strict code have no `caller` of their own.
+const isSloppy = (made) => describe(made, 'caller') !== undefined
+
 // A function of text, made of `args`, whose `this` is the global object where it is called as a function.
 function withReceiver (made, args, receiver) {
-  if (args.length === 0 || !PLAIN_THIS.test(args.at(-1)) || args.some((text) => HAS_FUNCTIONS.test(text))) return made
+  if (args.length === 0 || !PLAIN_THIS.test(args.at(-1)) || args.some((text) => HAS_FUNCTIONS.test(text)) || !isSloppy(made)) return made
   function anonymous (...values) {
-    return new.target === undefined ? apply(made, receiver(this ?? outer), values) : construct(made, values, new.target === anonymous ? made : new.target)
+    return new.target === undefined ? apply(made, receiver(this ?? outer), values) : construct(made, values, new.target)
   }
   defineProperty(anonymous, 'length', { value: made.length, configurable: true })
   defineProperty(anonymous, 'prototype', { value: made.prototype, writable: true })
+  defineProperty(made.prototype, 'constructor', { value: anonymous, writable: true, configurable: true })
   return anonymous
 }
 

@@ -132,6 +132,10 @@ fn the_global_object_is_the_realm_s() {
             "({ get a () { return __emvm_this(this) }, b () { __emvm_this(this).c = 1 } })",
         ),
         ("var a = () => this", "var a = () => this"),
+        (
+            "function f () { new this; new this.a(this.b); new this[0].c; new (this.d()).e; new this.g`h`(1) }",
+            "function f () { new (__emvm_this(this)); new (__emvm_this(this)).a(__emvm_this(this).b); new (__emvm_this(this))[0].c; new (__emvm_this(this).d()).e; new (__emvm_this(this)).g`h`(1) }",
+        ),
     ] {
         assert_eq!(rewrite(text), expected);
     }

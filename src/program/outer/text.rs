@@ -31,8 +31,32 @@ pub fn receivers(ast: &Ast<'_>) -> Vec<(Span, String)> {
     });
     these
         .filter(|(node, _)| is_sloppy(*node) == Some(true))
-        .map(|(_, span)| (span, format!("{SELF}(this)")))
+        .map(|(node, span)| match is_made(ast, node, span) {
+            // `new` takes the first arguments that come.
+            true => (span, format!("({SELF}(this))")),
+            false => (span, format!("{SELF}(this)")),
+        })
         .collect()
+}
+
+/// Whether what is at `span` begins what `new` makes, such as `new this.constructor(1)`.
+fn is_made(ast: &Ast<'_>, node: NodeId, span: Span) -> bool {
+    let mut inner = span;
+    for around in ast.ancestors(node) {
+        let object = match around {
+            AstKind::StaticMemberExpression(member) => member.object.span(),
+            AstKind::ComputedMemberExpression(member) => member.object.span(),
+            AstKind::PrivateFieldExpression(member) => member.object.span(),
+            AstKind::TaggedTemplateExpression(tagged) => tagged.tag.span(),
+            AstKind::NewExpression(new) => return new.callee.span() == inner,
+            _ => return false,
+        };
+        if object != inner {
+            return false;
+        }
+        inner = around.span();
+    }
+    false
 }
 
 /// A name that direct `eval` may have declared, where it is read.
