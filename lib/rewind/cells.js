@@ -7,7 +7,13 @@ const { Unrestorable } = require('./steps')
 
 const { getTime: dateTime, setTime: dateSet } = Date.prototype
 const cannot = () => { throw new Unrestorable('an AbortSignal was aborted') }
-const expressionOf = (expression) => `/${expression.source}/${expression.flags}`
+const getter = (Class, key) => Reflect.getOwnPropertyDescriptor(Class.prototype, key).get
+const sourceOf = getter(RegExp, 'source')
+const flagsOf = getter(RegExp, 'flags')
+const hrefOf = getter(URL, 'href')
+const isAborted = getter(AbortSignal, 'aborted')
+const { toString: listText, keys: listKeys, delete: listDelete, append: listAppend } = URLSearchParams.prototype
+const expressionOf = (expression) => `/${sourceOf.call(expression)}/${flagsOf.call(expression)}`
 
 function compileAgain (expression, text) {
   const end = text.lastIndexOf('/')
@@ -17,8 +23,8 @@ function compileAgain (expression, text) {
 }
 
 function fillAgain (list, text) {
-  for (const key of [...list.keys()]) list.delete(key)
-  for (const [key, value] of new URLSearchParams(text)) list.append(key, value)
+  for (const key of [...listKeys.call(list)]) listDelete.call(list, key)
+  for (const [key, value] of new URLSearchParams(text)) listAppend.call(list, key, value)
 }
 
 function fillHeaders (headers, text) {
@@ -32,10 +38,10 @@ const expressionCell = (expression) => new CellRecord(expression, expressionOf, 
 // Of an instance of one of Node's classes, `kind`; undefined where it has no such state. `decoders`: those that files see.
 function cellOf (object, kind, decoders) {
   switch (kind) {
-    case 'URL': return new CellRecord(object, (url) => url.href, (url, href) => { url.href = href })
-    case 'URLSearchParams': return new CellRecord(object, (list) => list.toString(), fillAgain)
+    case 'URL': return new CellRecord(object, (url) => hrefOf.call(url), (url, href) => { url.href = href })
+    case 'URLSearchParams': return new CellRecord(object, (list) => listText.call(list), fillAgain)
     case 'TextDecoder': return decoders.owns(object) && !decoders.isFull(object) ? new CellRecord(object, () => 0, () => {}) : undefined
-    case 'AbortSignal': return new CellRecord(object, (signal) => signal.aborted, cannot)
+    case 'AbortSignal': return new CellRecord(object, (signal) => isAborted.call(signal), cannot)
     case 'AbortController': return new CellRecord(object, () => 0, () => {})
     case 'Headers': return new CellRecord(object, (headers) => JSON.stringify([...headers]), fillHeaders)
     default: return undefined

@@ -2,6 +2,7 @@
 
 // What an object is, where the language does not say it.
 
+const { sizeOf } = require('./intrinsics')
 const { types } = require('node:util')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, ownKeys } = Reflect
@@ -25,7 +26,7 @@ function targetOf (ref) {
 }
 
 // What is as small as a flag or a place to wait at is put back as any buffer: a package that gave it to a thread has that thread.
-const isShared = (buffer) => types.isSharedArrayBuffer(buffer) && buffer.byteLength > MOST_SHARED
+const isShared = (buffer) => types.isSharedArrayBuffer(buffer) && sizeOf(buffer) > MOST_SHARED
 
 // What was made for the objects of a class: it is no object of the class that it extends.
 function isClassPrototype (object) {

@@ -6,6 +6,7 @@
 // itself gets one of the same length.
 
 const { types } = require('node:util')
+const { bufferOf, offsetOf } = require('./intrinsics')
 const { placesOf, maker } = require('./views')
 const { PagedRecord, ExtrasRecord } = require('./records')
 const { load } = require('../base/binding')
@@ -30,7 +31,7 @@ function moveLarge (walk, store) {
   const whole = new Set()
   for (const [value, count] of walk.references) {
     const isView = ArrayBuffer.isView(value)
-    const buffer = isView ? value.buffer : value
+    const buffer = isView ? bufferOf(value) : value
     if ((places.get(value) ?? []).length < count) fixed.add(buffer)
     else if (!isView) whole.add(buffer)
     else if (byBuffer.has(buffer)) byBuffer.get(buffer).push(value)
@@ -49,7 +50,7 @@ function moveLarge (walk, store) {
       if (paged === undefined && byBuffer.get(record.buffer).some((view) => places.get(view).some(({ map }) => map !== undefined))) continue
       if (paged === undefined) new Uint8Array(target, at, record.saved.length).set(record.saved)
       for (const view of byBuffer.get(record.buffer)) {
-        const now = replace(walk, places, view, maker(view, target, at + view.byteOffset)(target), replaced)
+        const now = replace(walk, places, view, maker(view, target, at + offsetOf(view))(target), replaced)
         if (paged !== undefined) walk.watch(now)
       }
       replaced.add(record.buffer)
@@ -81,7 +82,7 @@ function moveWhole (walk, places, record, views, replaced) {
 function decorated ({ records }) {
   const found = new Set()
   for (const record of records) {
-    if (record instanceof ExtrasRecord && record.extras.length > 0) found.add(ArrayBuffer.isView(record.object) ? record.object.buffer : record.object)
+    if (record instanceof ExtrasRecord && record.extras.length > 0) found.add(ArrayBuffer.isView(record.object) ? bufferOf(record.object) : record.object)
   }
   return found
 }

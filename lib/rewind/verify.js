@@ -3,14 +3,17 @@
 // The whole walk once more: what is reachable, and what it holds, must be what the image has. Slow: for the self-test and for
 // EMVM_REWIND_VERIFY=1.
 
+const { types } = require('node:util')
+const { bytesOf, sizeOf } = require('./intrinsics')
 const { Walk } = require('./walk')
 const { ObjectRecord, ArrayRecord, BareRecord, MapRecord, SetRecord } = require('./records')
 
 const { is } = Object
 const MOST = 40
-const isBytes = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+const isBytes = (value) => ArrayBuffer.isView(value) || types.isArrayBuffer(value)
+const lengthIn = (value) => ArrayBuffer.isView(value) ? bytesOf(value) : sizeOf(value)
 // Views of wasm memory are made anew at each rewind.
-const alike = (a, b) => is(a, b) || (isBytes(a) && isBytes(b) && a.byteLength === b.byteLength)
+const alike = (a, b) => is(a, b) || (isBytes(a) && isBytes(b) && lengthIn(a) === lengthIn(b))
 
 function verify (image) {
   const { realm, values, point } = image

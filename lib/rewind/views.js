@@ -3,6 +3,9 @@
 // Where the package keeps views of its wasm memories. A rewind detaches them, so that no view of a past generation sees the
 // next one's memory; the package's own are made anew, each once, and put into every place that had it.
 
+const { types } = require('node:util')
+const { bufferOf, bytesOf, lengthOf, offsetOf, sizeOf } = require('./intrinsics')
+
 // By value, the places that have it: of what the walk counted references to. `list[at]` is what a restoration puts there. `once`:
 // those too that can be set now, and not again: the values of weak maps, `map.get(at)`.
 function placesOf ({ records, scopes, references, weakly }, once = false) {
@@ -46,7 +49,7 @@ class Views {
     const places = placesOf(walk)
     for (const [value, count] of walk.references) {
       const isView = ArrayBuffer.isView(value)
-      const memory = byBuffer.get(isView ? value.buffer : value)
+      const memory = byBuffer.get(isView ? bufferOf(value) : value)
       if (memory === undefined) continue
       const slots = places.get(value) ?? []
       if (slots.length < count) this.unset ??= value
@@ -70,11 +73,11 @@ class Views {
 }
 
 // `offset`: where its bytes are in the new buffer, where not at the same place.
-function maker (view, buffer, offset = view.byteOffset) {
-  const isData = view.length === undefined
+function maker (view, buffer, offset = offsetOf(view)) {
+  const isData = types.isDataView(view)
   const Class = isData ? DataView : globalThis[tagOf.call(view)]
-  const whole = view.byteLength === buffer.byteLength
-  const length = isData ? view.byteLength : view.length
+  const whole = bytesOf(view) === sizeOf(buffer)
+  const length = isData ? bytesOf(view) : lengthOf(view)
   const proto = Object.getPrototypeOf(view)
   return (now) => {
     const made = whole ? new Class(now) : new Class(now, offset, length)

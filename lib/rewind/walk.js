@@ -10,6 +10,7 @@ const { Refusal, Unrestorable } = require('./steps')
 const { isPending, promiseValue } = require('./promises')
 const { Scan } = require('./scan')
 const { cellOf, dateCell, expressionCell } = require('./cells')
+const { bufferOf, offsetOf, bytesOf, lengthOf, sizeOf } = require('./intrinsics')
 const { isClassPrototype, isShared, isTimer, targetOf } = require('./kinds')
 const { isExported } = require('../webassembly')
 
@@ -194,8 +195,8 @@ class Walk {
   }
 
   #isCounted (value) {
-    const buffer = ArrayBuffer.isView(value) ? value.buffer : value
-    return this.memories.has(buffer) || (types.isArrayBuffer(buffer) && buffer.byteLength >= LARGE)
+    const buffer = ArrayBuffer.isView(value) ? bufferOf(value) : value
+    return this.memories.has(buffer) || (types.isArrayBuffer(buffer) && sizeOf(buffer) >= LARGE)
   }
 
   #visit (object) {
@@ -296,7 +297,7 @@ class Walk {
 
   // Elements are properties too: where only they tell what else there is, long views are not looked at.
   #view (view) {
-    const { buffer } = view
+    const buffer = bufferOf(view)
     const look = () => { if (canList(view)) this.#extras(view, keysOf(view)) }
     if (this.memories.has(buffer)) return look()
     if (isShared(buffer)) return this.refuse('shared-memory', 'a view of a SharedArrayBuffer', view)
@@ -319,8 +320,9 @@ class Walk {
       return
     }
     // A Buffer, or what was made of one, may be a part of Node's pool: only what is seen of it is the package's.
-    const pooled = buffer.byteLength === Buffer.poolSize || buffer.byteLength === NODE_POOL
-    const part = ArrayBuffer.isView(holder) && holder.byteLength < buffer.byteLength && (pooled || Buffer.isBuffer(holder))
+    const size = sizeOf(buffer)
+    const pooled = size === Buffer.poolSize || size === NODE_POOL
+    const part = ArrayBuffer.isView(holder) && bytesOf(holder) < size && (pooled || Buffer.isBuffer(holder))
     const key = part ? holder : buffer
     if (!part) {
       this.seen.add(buffer)
@@ -333,7 +335,7 @@ class Walk {
       return
     }
     const known = part ? undefined : this.image?.bufferOf(buffer)
-    this.buffers.set(key, known ?? new BufferRecord(buffer, part ? bytesOf(holder) : undefined))
+    this.buffers.set(key, known ?? new BufferRecord(buffer, part ? partOf(holder) : undefined))
     if (!part) this.#extras(buffer, ownKeys)
   }
 
@@ -411,10 +413,10 @@ const hugeKeys = (view) => {
   if (Scan.hasNothing(view)) return NONE
   throw new Unrestorable('a property was put on a view of more than 65,536 elements')
 }
-const isHuge = (view) => view.length > HUGE
-const canList = (view) => view.byteLength <= MAX_LISTED || (Scan.works && (!isHuge(view) || Scan.hasNothing(view)))
-const keysOf = (view) => view.byteLength <= MAX_LISTED ? afterElements : isHuge(view) ? hugeKeys : longKeys
-const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+const isHuge = (view) => lengthOf(view) > HUGE
+const canList = (view) => bytesOf(view) <= MAX_LISTED || (Scan.works && (!isHuge(view) || Scan.hasNothing(view)))
+const keysOf = (view) => bytesOf(view) <= MAX_LISTED ? afterElements : isHuge(view) ? hugeKeys : longKeys
+const partOf = (view) => new Uint8Array(bufferOf(view), offsetOf(view), bytesOf(view))
 const nameOfKey = (key) => typeof key === 'string' || typeof key === 'number' ? key : '<value>'
 
 module.exports = { Walk }

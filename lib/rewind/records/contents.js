@@ -3,12 +3,13 @@
 // What has its state elsewhere than in properties, but for bytes: entries, what one function reads and one writes; and what was put on such
 // objects.
 
+const { lengthOf } = require('../intrinsics')
 const { Unrestorable } = require('../steps')
 const { define, remove, nameOf } = require('./properties')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownKeys } = Reflect
 const { isExtensible, is } = Object
-const { forEach: mapEach, clear: mapClear, set: mapSet } = Map.prototype
+const { forEach: mapEach, clear: mapClear, set: mapSet, keys: mapKeys, values: mapValues } = Map.prototype
 const { forEach: setEach, clear: setClear, add: setAdd, values: setValues } = Set.prototype
 const mapSize = describe(Map.prototype, 'size').get
 const setSize = describe(Set.prototype, 'size').get
@@ -16,8 +17,8 @@ const setSize = describe(Set.prototype, 'size').get
 class MapRecord {
   constructor (map) {
     this.object = map
-    this.keys = [...map.keys()]
-    this.values = [...map.values()]
+    this.keys = [...mapKeys.call(map)]
+    this.values = [...mapValues.call(map)]
   }
 
   get same () {
@@ -132,6 +133,6 @@ class ExtrasRecord {
   }
 }
 
-const afterElements = (view) => view.length === undefined ? ownKeys(view) : ownKeys(view).slice(view.length)
+const afterElements = (view) => ownKeys(view).slice(lengthOf(view))
 
 module.exports = { MapRecord, SetRecord, CellRecord, ExtrasRecord, afterElements }
