@@ -115,7 +115,7 @@ class Writer {
       () => `Object.assign(${this.name()}, { r: ${v()} })`, () => `Object.defineProperty(${this.name()}, '${this.key()}', { ${this.one(() => `value: ${v()}, `, () => `get: ${this.arrow()}, `, () => `value: ${v()}, writable: true, `)()}configurable: true })`,
       () => `(delete ${this.member()})`, () => `Reflect.${this.one('get', 'has', 'deleteProperty')}(${this.name()}, '${this.key()}')`,
       () => `new Proxy(${this.name()}, { get: ${this.arrow()} })`, () => `new Proxy(${this.name()}, {})`, () => `Promise.resolve(${v()})`, () => 'typeof this', () => `Symbol.for('${this.key()}')`,
-      () => `eval('${this.name()}')`, () => `structuredClone(${this.name()})`, () => `JSON.parse('{"p":[1,{"q":2}]}')`
+      () => `((n) => eval('n'))(${this.name()})`, () => `structuredClone(${this.name()})`, () => `JSON.parse('{"p":[1,{"q":2}]}')`
     ]
     return this.rng.pick(more)()
   }
