@@ -318,7 +318,7 @@ impl Watched {
         unsafe {
             let list = object.field(ELEMENTS);
             let same = (list == layout.empty) == self.is_bare
-                && (self.is_bare || list.object()?.field(1) == small(self.elements));
+                && (self.is_bare || self.has_no_elements(list.object()?, layout));
             if !same {
                 return Some(false);
             }
@@ -351,6 +351,27 @@ impl Watched {
                 }
                 _ => has_prototype(layout, object, map, tail),
             })
+        }
+    }
+
+    /// Whether a list of elements, which an object keeps when they are deleted, has none. Those of a view are its bytes.
+    ///
+    /// # Safety
+    /// As for [`Watched::look`].
+    unsafe fn has_no_elements(&self, list: Object, layout: &Layout) -> bool {
+        // SAFETY: by the caller's promise; lists are as long as they say.
+        unsafe {
+            let (map, length) = (list.field(0), list.field(1));
+            if map == layout.doubles || map == layout.sparse {
+                return false;
+            }
+            let is_list = layout.lists.contains(&map);
+            length == small(self.elements)
+                && (!is_list
+                    || list
+                        .fields(ITEMS, self.elements as usize)
+                        .iter()
+                        .all(|item| *item == layout.hole.0))
         }
     }
 
