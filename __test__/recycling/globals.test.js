@@ -131,6 +131,63 @@ for (const rewind of [false, true]) {
   })
 }
 
+test('beside a direct eval, names are what its text declares, else globals of the package, wherever they stand', async () => {
+  globalThis.sharedName = 'the program\'s'
+  const { vm, close } = await openFile(`
+    kinds = { Thing: function () { this.x = 5 } }
+    list = [1, 2]; seven = 7; counter = 0; tag = (strings) => strings[0]
+    exports.read = () => {
+      eval('')
+      let n = 1
+      tag([])
+      const made = new kinds.Thing().x + new kinds['Thing']().x
+      for (const x of list) n += x
+      try { throw seven } catch (error) { n -= error }
+      if (n > 100) n = 0; else kinds.also = 1
+      return [n, made, 10 - seven, 2 * seven, -seven, [...list].length, tag\`q\`, { seven }.seven, typeof seven, typeof missing, list instanceof Array, (() => seven)()].join()
+    }
+    exports.write = () => {
+      eval('')
+      counter += 1; counter++; late = 1; [late] = [late + 1]; ({ late } = { late: late * 4 }); sharedName = 'changed'
+      for (key in { k: 1 });
+      const seen = [counter, late, key, sharedName].join()
+      delete late
+      return [seen, typeof late].join()
+    }
+    exports.declared = (text) => { (eval)(text); own += 1; own++; seven = own; return [own, seven, (function () { return own })(), typeof nothing, (function () { 'use strict'; try { none = 1 } catch (error) { return error.name } })()].join() }
+    exports.local = (a) => { (eval)('a = a + 1'); return a }`)
+  try {
+    for (let generation = 1; generation <= 2; generation++) {
+      assert.equal(vm.exports.read(), '-3,10,3,14,-7,2,q,7,number,undefined,true,7')
+      assert.equal(vm.exports.write(), '2,8,k,changed,undefined')
+      assert.equal(vm.exports.declared('var own = 1, seven, nothing'), '3,3,3,undefined,ReferenceError')
+      assert.equal(vm.exports.local(1), 2)
+      assert.equal(vm.exports.read().split(',').at(-1), '7', 'the global was not assigned')
+      assert.equal(globalThis.sharedName, 'the program\'s')
+      assert.deepEqual(['counter', 'late', 'key', 'own', 'none'].filter((name) => name in globalThis), [])
+      await vm.isReady()
+    }
+  } finally {
+    close()
+    delete globalThis.sharedName
+  }
+})
+
+test('a global may have any name', async () => {
+  const { vm, close } = await openFile(`
+    own = 1; outer = 2; add = 3; constructor = 4; declared = 5; variable = 6; value = 7
+    exports.seen = () => [own++, outer, add, constructor, declared, variable, value, typeof own, typeof outer].join()`)
+  try {
+    for (let generation = 1; generation <= 2; generation++) {
+      assert.equal(vm.exports.seen(), '1,2,3,4,5,6,7,number,number')
+      assert.equal(vm.exports.seen(), '2,2,3,4,5,6,7,number,number')
+      await vm.isReady()
+    }
+  } finally {
+    close()
+  }
+})
+
 test('functions make objects of what `this` has, and those of text are as JavaScript makes them', async () => {
   const text = `exports.seen = () => {
     function A (n) { this.n = n }

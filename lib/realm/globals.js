@@ -3,11 +3,73 @@
 // The global names that a generation's files use, as properties of one object (see `src/program/outer`): what the
 // package defined comes first, whichever way it did, then the caller's.
 
+// Nothing of its own has a public name: each is a name that a package may use.
 class Globals {
-  // `own`: where what the package defines is kept; `outer`: the caller's global object.
+  #own
+  #outer
+
+  // `own`: where what the package defined is kept; `outer`: the caller's global object.
   constructor (own, outer) {
-    this.own = own
-    this.outer = outer
+    this.#own = own
+    this.#outer = outer
+  }
+
+  static reader (name) {
+    return function () {
+      if (name in this.#own) return this.#own[name]
+      if (name in this.#outer) return this.#outer[name]
+      throw new ReferenceError(`${name} is not defined`)
+    }
+  }
+
+  // For `typeof`.
+  static seeker (name) {
+    return function () { return name in this.#own ? this.#own[name] : this.#outer[name] }
+  }
+
+  static writer (name) {
+    return function (value) { this.#own[name] = value }
+  }
+
+  // For strict code.
+  static changer (name) {
+    return function (value) {
+      if (!(name in this.#own || name in this.#outer)) throw new ReferenceError(`${name} is not defined`)
+      this.#own[name] = value
+    }
+  }
+
+  static forget (globals, name) { return delete globals.#own[name] }
+
+  // Names that text of a direct `eval` may have declared beside it; `read` reads that variable, or else the caller's global.
+
+  // Whether it has.
+  static isDeclared (globals, name, read) {
+    try {
+      const value = read()
+      return !(name in globals.#outer && globals.#outer[name] === value)
+    } catch {
+      return false
+    }
+  }
+
+  // The variable's value, or the global's. `isAsked`: for `typeof`, undefined where there is none.
+  static declared (globals, name, read, isAsked) {
+    const isDeclared = Globals.isDeclared(globals, name, read)
+    if (!isDeclared && name in globals.#own) return globals.#own[name]
+    return isDeclared || name in globals.#outer || !isAsked ? read() : undefined
+  }
+
+  // What is assigned: the variable, or the property `key`.
+  static variable (globals, name, read, write, key) {
+    const isDeclared = Globals.isDeclared(globals, name, read)
+    return {
+      get value () { return isDeclared ? read() : globals[name] },
+      set value (value) {
+        if (isDeclared) write(value)
+        else globals[key] = value
+      }
+    }
   }
 }
 
@@ -19,36 +81,15 @@ function globalsClass () {
       for (const name of names) {
         if (known.has(name)) continue
         known.add(name)
-        Object.defineProperties(Named.prototype, { [name]: { get: reader(name), set: writer(name) }, [`${name}?`]: { get: seeker(name) }, [`${name}!`]: { get: reader(name), set: changer(name) } })
+        Object.defineProperties(Named.prototype, {
+          [name]: { get: Globals.reader(name), set: Globals.writer(name) },
+          [`${name}?`]: { get: Globals.seeker(name) },
+          [`${name}!`]: { get: Globals.reader(name), set: Globals.changer(name) }
+        })
       }
     }
   }
   return Named
 }
 
-function reader (name) {
-  return function () {
-    if (name in this.own) return this.own[name]
-    if (name in this.outer) return this.outer[name]
-    throw new ReferenceError(`${name} is not defined`)
-  }
-}
-
-// For `typeof`.
-function seeker (name) {
-  return function () { return name in this.own ? this.own[name] : this.outer[name] }
-}
-
-function writer (name) {
-  return function (value) { this.own[name] = value }
-}
-
-// For strict code.
-function changer (name) {
-  return function (value) {
-    if (!(name in this.own || name in this.outer)) throw new ReferenceError(`${name} is not defined`)
-    this.own[name] = value
-  }
-}
-
-module.exports = { globalsClass }
+module.exports = { Globals, globalsClass }

@@ -13,6 +13,7 @@ const util = require('node:util')
 const vm = require('node:vm')
 const { ownTimers } = require('../surroundings/loop')
 const { dataOf } = require('./files')
+const { Globals } = require('./globals')
 const { GlobalObject, ownVm } = require('../surroundings/global-object')
 const { hide } = require('../webassembly/promising')
 const { Callbacks } = require('../rewind/callbacks')
@@ -139,9 +140,12 @@ class Loader {
       modules: source.links.map((link) => this.#linked(link)),
       meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => resolved(source, `${id}`) },
       import: (specifier) => this.#dynamic(source, `${specifier}`),
-      forget: (name) => delete this.globals.own[name],
+      forget: (name) => Globals.forget(this.globals, name),
       text: (...args) => this.globalObject.text(...args),
       ran: (value) => this.globalObject.ran(value),
+      declared: (name, read, isAsked) => Globals.declared(this.globals, name, read, isAsked),
+      variable: (name, read, write, key) => Globals.variable(this.globals, name, read, write, key),
+      undeclare: (name, read, remove) => Globals.isDeclared(this.globals, name, read) ? remove() : Globals.forget(this.globals, name),
       eval: (text) => this.globalObject.eval(text, this.rewinder?.registry.$rw.eval),
       // Also called by `new`.
       Function: function (...args) { return loader.globalObject.functionOf(args, loader.overrides.Function) },

@@ -64,8 +64,10 @@ impl<'a> Walker<'_, 'a> {
             }
             Expression::CallExpression(call) => match &call.callee {
                 Expression::Identifier(id) => id.name == "require",
+                // The second gives a name's value where direct `eval` runs (see `src/program/outer`).
                 Expression::StaticMemberExpression(member) => {
-                    member.property.name == "getPrototypeOf" && self.is_outside(&member.object)
+                    matches!(member.property.name.as_str(), "getPrototypeOf" | "declared")
+                        && self.is_outside(&member.object)
                 }
                 _ => false,
             },

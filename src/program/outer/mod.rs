@@ -18,7 +18,7 @@ use oxc_span::{GetSpan, Span};
 use oxc_syntax::operator::UnaryOperator;
 use rustc_hash::FxHashSet;
 use std::collections::HashMap;
-use text::{evals, evil, maker, read};
+use text::{declared, evals, evil, maker};
 
 /// The object whose properties are the globals as the realm has them.
 const GLOBALS: &str = "__emvm_global";
@@ -82,13 +82,12 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
         for reference in references {
             let node = scoping.get_reference(*reference).node_id();
             let span = ast.nodes.kind(node).span();
+            let is_write = scoping.get_reference(*reference).is_write();
+            let is_strict = is_write && is_strict(ast, node);
             if evil.iter().any(|around| contains(*around, span)) {
-                out.edits.extend(read(ast, node, name));
-                continue;
-            }
-            let reference = scoping.get_reference(*reference);
-            // Strict code defines nothing by assigning it.
-            if reference.is_write() && is_strict(ast, node) {
+                out.edits.extend(declared(ast, node, name, is_strict));
+            } else if is_strict {
+                // Strict code defines nothing by assigning it.
                 let value = format!("{GLOBALS}[\"{name}!\"]");
                 out.edits.extend(edit(ast, node, &value, Some(name)));
             } else {
@@ -173,10 +172,7 @@ fn edit(ast: &Ast<'_>, node: NodeId, value: &str, global: Option<&str>) -> Optio
     let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
         return None;
     };
-    // There, a name may be a property of the object.
-    let within =
-        |kind| matches!(kind, AstKind::WithStatement(with) if contains(with.body.span(), id.span));
-    if ast.ancestors(node).any(within) {
+    if is_in_with(ast, node, id.span) {
         return None;
     }
     let mut around = ast.ancestors(node);
@@ -212,6 +208,33 @@ fn edit(ast: &Ast<'_>, node: NodeId, value: &str, global: Option<&str>) -> Optio
             detached(ast, node, id.span, value)
         }
         _ => value.to_owned(),
+    };
+    Some((id.span, text))
+}
+
+/// Inside `with`, a name may be a property of the object.
+fn is_in_with(ast: &Ast<'_>, node: NodeId, span: Span) -> bool {
+    let within =
+        |kind| matches!(kind, AstKind::WithStatement(with) if contains(with.body.span(), span));
+    ast.ancestors(node).any(within)
+}
+
+/// `value` in place of a name, whatever is done with it there.
+fn place(ast: &Ast<'_>, node: NodeId, value: &str) -> Option<(Span, String)> {
+    let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
+        return None;
+    };
+    if is_in_with(ast, node, id.span) {
+        return None;
+    }
+    let is_short = match ast.ancestors(node).next()? {
+        AstKind::ObjectProperty(property) => property.shorthand,
+        AstKind::AssignmentTargetPropertyIdentifier(target) => same(&target.binding, id),
+        _ => false,
+    };
+    let text = match is_short {
+        true => format!("{}: {value}", id.name),
+        false => value.to_owned(),
     };
     Some((id.span, text))
 }

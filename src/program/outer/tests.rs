@@ -93,11 +93,15 @@ fn text_that_runs_is_told() {
     for (text, expected) in [
         (
             "function f (t) { eval(t); return a + typeof a }; a",
-            "function f (t) { __emvm.ran(eval(__emvm.text(t))); return (typeof a!==\"undefined\"?a:__emvm_global.a) + (typeof a!==\"undefined\"?typeof a:typeof __emvm_global[\"a?\"]) }; __emvm_global.a",
+            "function f (t) { __emvm.ran(eval(__emvm.text(t))); return __emvm.declared(\"a\",()=>a) + typeof __emvm.declared(\"a\",()=>a,true) }; __emvm_global.a",
         ),
         (
             "var f = (t) => eval(t); a; function g (t) { 'use strict'; eval(t); a }",
             "var f = (t) => __emvm.ran(eval(__emvm.text(t))); __emvm_global.a; function g (t) { 'use strict'; __emvm.ran(eval(__emvm.text(t))); __emvm_global.a }",
+        ),
+        (
+            "function f (t) { (eval)(t); a = 1; a++; new a.b(); a(); ({ a } = { a }); delete a }",
+            "function f (t) { __emvm.ran((eval)(__emvm.text(t))); __emvm.variable(\"a\",()=>a,__emvm_value=>a=__emvm_value,\"a\").value = 1; __emvm.variable(\"a\",()=>a,__emvm_value=>a=__emvm_value,\"a\").value++; new (__emvm.declared(\"a\",()=>a)).b(); __emvm.declared(\"a\",()=>a)(); ({ a: __emvm.variable(\"a\",()=>a,__emvm_value=>a=__emvm_value,\"a\").value } = { a: __emvm.declared(\"a\",()=>a) }); __emvm.undeclare(\"a\",()=>a,()=>delete a) }",
         ),
         (
             "(0, eval)(eval); new Function(Function)",

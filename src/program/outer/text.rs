@@ -1,6 +1,6 @@
 //! Ways to the global object that no name shows: `this`, and text that is run (`lib/surroundings/global-object.js`).
 
-use super::{GLOBALS, edit};
+use super::{edit, place};
 use crate::program::glue::parse::Ast;
 use oxc_ast::AstKind;
 use oxc_ast::ast::Expression;
@@ -59,36 +59,52 @@ fn is_made(ast: &Ast<'_>, node: NodeId, span: Span) -> bool {
     false
 }
 
-/// A name that direct `eval` may have declared, where it is read.
-pub(super) fn read(ast: &Ast<'_>, node: NodeId, name: &str) -> Option<(Span, String)> {
+/// A name that direct `eval` may have declared: what looks it up first asks for the variable, then for the global.
+/// `is_strict`: assigning it defines nothing.
+pub(super) fn declared(
+    ast: &Ast<'_>,
+    node: NodeId,
+    name: &str,
+    is_strict: bool,
+) -> Option<(Span, String)> {
     let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
         return None;
     };
     let reference = ast.scoping.get_reference(id.reference_id.get()?);
-    if reference.is_write() {
-        return None;
-    }
-    let or = |kind: &str, global: &str| {
-        format!("typeof {name}!==\"undefined\"?{kind}{name}:{kind}{GLOBALS}{global}")
-    };
-    match ast.ancestors(node).next()? {
+    let read = format!("\"{name}\",()=>{name}");
+    let parent = ast
+        .ancestors(node)
+        .find(|around| !matches!(around, AstKind::ParenthesizedExpression(_)))?;
+    let value = match parent {
         AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Typeof => {
-            let text = or("typeof ", &format!("[\"{name}?\"]"));
-            Some((unary.span, format!("({text})")))
+            format!("__emvm.declared({read},true)")
         }
-        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Delete => None,
-        AstKind::ObjectProperty(property) if property.shorthand => None,
-        _ => {
-            // Elsewhere a parenthesis might belong to the line before.
-            let before = ast.text.get(..id.span.start as usize)?.trim_end();
-            let apart = before.ends_with(
-                &[
-                    '(', ',', '=', '+', '<', '>', '&', '|', '?', ':', '[', '!', ';', '{',
-                ][..],
-            ) || before.ends_with("return");
-            apart.then(|| (id.span, format!("({})", or("", &format!(".{name}")))))
+        AstKind::UnaryExpression(unary) if unary.operator == UnaryOperator::Delete => {
+            let text = format!("__emvm.undeclare({read},()=>delete {name})");
+            return Some((unary.span, text));
+        }
+        _ if reference.is_write() => {
+            let global = if is_strict { "!" } else { "" };
+            format!(
+                "__emvm.variable({read},__emvm_value=>{name}=__emvm_value,\"{name}{global}\").value"
+            )
+        }
+        _ if is_made(ast, node, id.span) => format!("(__emvm.declared({read}))"),
+        _ => format!("__emvm.declared({read})"),
+    };
+    place(ast, node, &value)
+}
+
+/// The parentheses around a name, and what they stand in.
+fn unwrapped<'a>(ast: &Ast<'a>, node: NodeId, span: Span) -> (Span, Option<AstKind<'a>>) {
+    let mut inner = span;
+    for around in ast.ancestors(node) {
+        match around {
+            AstKind::ParenthesizedExpression(parenthesized) => inner = parenthesized.span,
+            _ => return (inner, Some(around)),
         }
     }
+    (inner, None)
 }
 
 /// `eval`: what it runs directly is told before and after, since it may define globals. Elsewhere it is the realm's own.
@@ -96,9 +112,10 @@ pub(super) fn evals(ast: &Ast<'_>, node: NodeId) -> Vec<(Span, String)> {
     let AstKind::IdentifierReference(id) = ast.nodes.kind(node) else {
         return Vec::new();
     };
-    match ast.ancestors(node).next() {
-        Some(AstKind::CallExpression(call)) if call.callee.span() == id.span && !call.optional => {
-            let text = ast.slice(Span::new(id.span.end, call.span.end));
+    let (inner, parent) = unwrapped(ast, node, id.span);
+    match parent {
+        Some(AstKind::CallExpression(call)) if call.callee.span() == inner && !call.optional => {
+            let text = ast.slice(Span::new(inner.end, call.span.end));
             let Some(open) = text.find('(') else {
                 return Vec::new();
             };
@@ -106,7 +123,7 @@ pub(super) fn evals(ast: &Ast<'_>, node: NodeId) -> Vec<(Span, String)> {
             if !text[..open].trim().is_empty() {
                 return Vec::new();
             }
-            let open = id.span.end + open as u32 + 1;
+            let open = inner.end + open as u32 + 1;
             vec![
                 (Span::empty(call.span.start), "__emvm.ran(".into()),
                 (Span::empty(open), "__emvm.text(".into()),
@@ -135,7 +152,7 @@ pub(super) fn maker(ast: &Ast<'_>, node: NodeId) -> Option<(Span, String)> {
 pub(super) fn evil(ast: &Ast<'_>) -> Vec<Span> {
     let calls = ast.nodes.iter().filter(|node| {
         matches!(node.kind(), AstKind::CallExpression(call)
-            if matches!(&call.callee, Expression::Identifier(id) if id.name == "eval"))
+            if matches!(call.callee.without_parentheses(), Expression::Identifier(id) if id.name == "eval"))
     });
     calls
         .filter_map(|node| {
