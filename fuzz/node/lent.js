@@ -77,7 +77,7 @@ const requests = {
   },
   socket: {
     steps: true,
-    begin: async (view, value, { server, port, rng, length }) => {
+    begin: async (view, value, { server, port, rng, length, sending }) => {
       const client = net.connect(port, '127.0.0.1').pause()
       const [socket] = await once(server, 'connection')
       socket.on('error', () => {})
@@ -86,13 +86,21 @@ const requests = {
       const middle = rng.below(length)
       socket.write(view.subarray(0, middle))
       socket.end(view.subarray(middle))
+      const self = { view, socket, client, over: false }
+      sending.add(self)
       await wait(rng.below(20))
       let count = 0
-      for await (const chunk of client) {
-        assert.ok(all(chunk, value), 'socket: bytes of another generation')
-        count += chunk.length
+      try {
+        for await (const chunk of client) {
+          assert.ok(all(chunk, value), 'socket: bytes of another generation')
+          count += chunk.length
+        }
+      } catch (error) {
+        if (!self.over) throw error
+      } finally {
+        sending.delete(self)
       }
-      assert.strictEqual(count, length, 'socket')
+      if (!self.over) assert.strictEqual(count, length, 'socket')
     }
   }
 }
@@ -107,17 +115,32 @@ async function one (rng) {
   let sockets = Promise.resolve()
   let value = 0
 
+  const sending = new Set()
+  // What waits in a socket is empty when memory grows, as in V8: it would wait for ever.
+  function take (vm, size) {
+    const { buffer } = vm.exports.HEAPU8
+    const at = vm.exports._malloc(size)
+    if (vm.exports.HEAPU8.buffer === buffer) return at
+    for (const each of sending) {
+      if (each.view.length > 0) continue
+      each.over = true
+      each.socket.destroy()
+      each.client.destroy()
+    }
+    return at
+  }
+
   // Fills memory of the current generation, and lends it to a request.
   function lend (vm, growing) {
     const size = (1 + rng.below(rng.below(4) ? 256 : 4096)) * KB
-    const at = vm.exports._malloc(size)
+    const at = take(vm, size)
     if (at === 0) return
     const view = Buffer.from(vm.exports.HEAPU8.buffer, at, size)
     const mine = value = value % 250 + 1
     view.fill(mine)
     const names = Object.keys(requests).filter((name) => !growing || !requests[name].steps)
     const { begin } = requests[rng.pick(names)]
-    const run = () => begin(view, mine, { server, port, rng, length: size })
+    const run = () => begin(view, mine, { server, port, rng, sending, length: size })
     // The server knows its connections by their order.
     const over = begin === requests.socket.begin ? (sockets = sockets.then(run)) : run()
     over.catch(() => {})
@@ -128,7 +151,7 @@ async function one (rng) {
   const kept = new Map()
   function keep (vm) {
     const size = (1 + rng.below(64)) * KB
-    const at = vm.exports._malloc(size)
+    const at = take(vm, size)
     if (at === 0) return
     const mine = value = value % 250 + 1
     vm.exports.HEAPU8.fill(mine, at, at + size)
