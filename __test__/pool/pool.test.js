@@ -142,6 +142,28 @@ test('errors come out as what they were', async (t) => {
   assert.strictEqual(await pool.run((m) => m._add(1, 2)), 3)
 })
 
+test('whatever a task throws rejects it, and its thread goes on', async (t) => {
+  const pool = made(t, MACHINE, { threads: 1 })
+  const { threadId } = await pool.run(() => ({ threadId: require('node:worker_threads').threadId }))
+  const odd = [
+    () => { throw Object.defineProperty(new Error('e'), 'message', { get () { throw new Error('no') } }) },
+    () => { throw Object.defineProperty(new Error('e'), 'stack', { get () { throw new Error('no') } }) },
+    () => { throw Object.defineProperty(new Error('e'), 'code', { get () { throw new Error('no') }, enumerable: true }) },
+    () => { throw Object.defineProperty(new Error('e'), 'name', { value: Symbol('s') }) },
+    () => { throw Object.assign(new Error('e'), { cause: new Proxy({}, { get () { throw new Error('no') } }) }) },
+    () => { throw new Proxy(new Error('e'), { get () { throw new Error('no') }, getPrototypeOf () { throw new Error('no') }, ownKeys () { throw new Error('no') } }) },
+    () => { throw new Proxy(() => {}, { get () { throw new Error('no') } }) },
+    () => { throw Object.create(null) },
+    () => { throw { message: Symbol('s') } }, // eslint-disable-line no-throw-literal
+    () => { throw Symbol('s') }
+  ]
+  for (const task of odd) {
+    const thrown = await pool.run(task).then(() => assert.fail('it did not reject'), (error) => error)
+    assert.notEqual(thrown?.code, 'EMVM_ERR_WORKER', String(task))
+  }
+  assert.deepEqual(await pool.run(() => ({ threadId: require('node:worker_threads').threadId })), { threadId })
+})
+
 test('a source that cannot be opened rejects tasks, and does so without threads dying', async (t) => {
   const pool = made(t, path.join(__dirname, '..', 'nothing-here.js'), { threads: 1 })
   await rejects(pool.ready(), { code: 'EMVM_ERR_SOURCE' })

@@ -97,14 +97,29 @@ function uncloneable (value, why = 'functions and symbols cannot leave their thr
 
 // What was thrown that is no error, in words.
 function textOf (thrown) {
-  if (thrown !== null && typeof thrown === 'object') return typeof thrown.message === 'string' ? thrown.message : inspect(thrown, { depth: 1, breakLength: Infinity })
-  return typeof thrown === 'function' ? `function ${thrown.name}` : String(thrown)
+  if (thrown !== null && typeof thrown === 'object') {
+    const message = read(thrown, 'message')
+    return typeof message === 'string' ? message : attempt(() => inspect(thrown, { depth: 1, breakLength: Infinity }), 'an object that cannot be looked at')
+  }
+  return typeof thrown === 'function' ? `function ${text(read(thrown, 'name'))}` : String(thrown)
 }
+
+// What is thrown may be anything: a getter of it may throw, a Proxy refuse.
+function attempt (work, otherwise) {
+  try {
+    return work()
+  } catch {
+    return otherwise
+  }
+}
+
+const read = (object, key) => attempt(() => object[key], undefined)
+const text = (value) => attempt(() => String(value), '')
 
 const INHERITED = ['name', 'message', 'stack', 'cause', 'code']
 
 /** @type {(value: any) => boolean} */
-const isError = (value) => value instanceof Error
+const isError = (value) => attempt(() => value instanceof Error, false)
 
 // An error as plain data.
 /** @param {any} error */
@@ -117,21 +132,22 @@ function packError (error, depth = 0) {
     }
   }
   const fields = {}
-  for (const [key, value] of Object.entries(error)) {
+  for (const key of attempt(() => Object.keys(error), [])) {
     if (INHERITED.includes(key)) continue
     try {
-      fields[key] = structuredClone(value)
+      fields[key] = structuredClone(error[key])
     } catch {
       // What cannot cross stays behind.
     }
   }
+  const [code, cause, stack] = ['code', 'cause', 'stack'].map((key) => read(error, key))
   return {
-    name: String(error.name),
-    message: String(error.message),
-    stack: String(error.stack),
+    name: text(read(error, 'name')),
+    message: text(read(error, 'message')),
+    ...(typeof stack === 'string' && { stack }),
     fields,
-    ...(typeof error.code === 'string' && { code: error.code }),
-    ...(error.cause !== undefined && depth < 8 && { cause: packError(error.cause, depth + 1) })
+    ...(typeof code === 'string' && { code }),
+    ...(cause !== undefined && depth < 8 && { cause: packError(cause, depth + 1) })
   }
 }
 
