@@ -82,7 +82,8 @@ const WAYS = {
   'an indirect eval': '() => (0, eval)("this")',
   'eval by another name': '() => { const run = eval; return run("this") }',
   'Function': '() => Function("return this")()',
-  'new Function': '() => new Function("return this;")()'
+  'new Function': '() => new Function("return this;")()',
+  'a text that names it': '() => Function("return globalThis")()'
 }
 
 for (const rewind of [false, true]) {
@@ -230,5 +231,31 @@ test('strict code defines no global by assigning it, sloppy code does', async (t
       assert.deepEqual([strict(), late(), sloppy(), evaluated('0')], [['ReferenceError', 'undefined'], 2, 'number', ['number', 'number']])
       await vm.isReady()
     }
+  }
+})
+
+test('names in functions of text are those of the files', async (t) => {
+  globalThis.programs = 1
+  t.after(() => { delete globalThis.programs })
+  for (const rewind of [false, true]) {
+    const { vm, close } = await openFile(`
+      exports.step = () => {
+        const late = typeof madeByText
+        Function('r', 'madeByText = r')(7)
+        packages = 4
+        const seen = [late, madeByText, Function('return packages')(), Function('a', 'b = 2', 'return a + b + packages')(1), new Function('programs = 5; return programs')(), typeof programs]
+        const strict = Function('"use strict"; try { undeclaredName = 1 } catch (e) { return e.name }')()
+        const F = Function('x', 'this.x = x'), f = new F(3)
+        return [...seen, strict, f.x, f instanceof F, f.constructor === F, F.length, F.name, Function()(), typeof Function('return eval("packages")')]
+      }
+      exports.fails = () => Function('}, {')`, { rewind })
+    t.after(close)
+    for (let generation = 1; generation <= 3; generation++) {
+      assert.deepEqual(vm.exports.step(), ['undefined', 7, 4, 7, 5, 'number', 'ReferenceError', 3, true, true, 1, 'anonymous', undefined, 'function'])
+      assert.throws(() => vm.exports.fails(), SyntaxError)
+      assert.deepEqual([globalThis.programs, 'madeByText' in globalThis, 'packages' in globalThis], [1, false, false])
+      await vm.isReady()
+    }
+    assert.equal(vm.stats().rewindReason, undefined)
   }
 })

@@ -14,6 +14,7 @@ const vm = require('node:vm')
 const { ownTimers } = require('../surroundings/loop')
 const { dataOf } = require('./files')
 const { Globals } = require('./globals')
+const { functionOf } = require('../base/evaluate')
 const { GlobalObject, ownVm } = require('../surroundings/global-object')
 const { hide } = require('../webassembly/promising')
 const { Callbacks } = require('../rewind/callbacks')
@@ -37,8 +38,9 @@ class Loader {
     this.context = context
     // In a context, the global object is the realm's own.
     this.globals = context ? new files.Globals(overrides.globalThis, overrides.globalThis) : new files.Globals(overrides, globalThis)
-    this.globalObject = new GlobalObject(overrides, overrides.globalThis, context)
-    if (rewinder !== undefined) rewinder.registry.receiver = this.globalObject.receiver
+    this.globalObject = new GlobalObject(overrides, overrides.globalThis, context, (body) => this.#text(body))
+    this.reach = this.#reach()
+    if (rewinder !== undefined) rewinder.registry.plain = (made, args) => this.globalObject.plain(made, args)
     this.records = new Map()
     this.module = undefined
     this.timers = undefined
@@ -122,7 +124,6 @@ class Loader {
   }
 
   #run (record) {
-    const loader = this
     const { source, module, initial, namespace } = record
     const require = this.#require(source)
     module.require = require
@@ -140,15 +141,7 @@ class Loader {
       modules: source.links.map((link) => this.#linked(link)),
       meta: { url: source.url, filename: source.file, dirname: source.folder, resolve: (id) => resolved(source, `${id}`) },
       import: (specifier) => this.#dynamic(source, `${specifier}`),
-      forget: (name) => Globals.forget(this.globals, name),
-      text: (...args) => this.globalObject.text(...args),
-      ran: (value) => this.globalObject.ran(value),
-      declared: (name, read, isAsked) => Globals.declared(this.globals, name, read, isAsked),
-      variable: (name, read, write, key) => Globals.variable(this.globals, name, read, write, key),
-      undeclare: (name, read, remove) => Globals.isDeclared(this.globals, name, read) ? remove() : Globals.forget(this.globals, name),
-      eval: (text) => this.globalObject.eval(text, this.rewinder?.registry.$rw.eval),
-      // Also called by `new`.
-      Function: function (...args) { return loader.globalObject.functionOf(args, loader.overrides.Function) },
+      ...this.reach,
       exports: (getters) => {
         record.exports = true
         Object.defineProperties(namespace, Object.getOwnPropertyDescriptors(getters))
@@ -166,6 +159,31 @@ class Loader {
     const given = source.compile(this.context).call(source.body.module ? undefined : initial, emvm, this.globals, this.globalObject.receiver, ...source.names.map((name) => own[name]))
     if (!source.body.awaits) module.loaded = true
     return given
+  }
+
+  // How files reach the global object where its properties are not enough.
+  #reach () {
+    const { globals, globalObject, overrides } = this
+    const own = this.rewinder === undefined ? undefined : overrides.Function
+    return {
+      forget: (name) => Globals.forget(globals, name),
+      text: (...args) => globalObject.text(...args),
+      ran: (value) => globalObject.ran(value),
+      declared: (name, read, isAsked) => Globals.declared(globals, name, read, isAsked),
+      variable: (name, read, write, key) => Globals.variable(globals, name, read, write, key),
+      undeclare: (name, read, remove) => Globals.isDeclared(globals, name, read) ? remove() : Globals.forget(globals, name),
+      eval: (text) => globalObject.eval(text, this.rewinder?.registry.$rw.eval),
+      // Also called by `new`.
+      Function: function (...args) { return globalObject.functionOf(args, own) }
+    }
+  }
+
+  // A function of text, whose names mean what they mean in the files.
+  #text ({ source, globals }) {
+    this.files.Globals.add(globals)
+    const { names, receiver } = this.globalObject
+    const make = functionOf(['__emvm', '__emvm_global', '__emvm_this', ...names], `return ${source}`)
+    return make(this.reach, this.globals, receiver, ...names.map((name) => this.overrides[name]))
   }
 
   // What of the files an image leads to, by name; which files there are.

@@ -22,8 +22,8 @@ class Registry {
     this.over = over
     this.world = world
     this.isOld = isOld
-    // Gives the global object as files see it in place of the caller's.
-    this.receiver = (value) => value
+    // Gives what a function of text is that hides nothing: its names are those of the files.
+    this.plain = (made) => made
     // By the language's own: what makes functions from text for files.
     this.makers = new Map()
     // What this generation did that cannot be undone.

@@ -3,26 +3,32 @@
 // Code that reaches the global object in ways that the text of a file does not show: as the `this` of a plain function, and from text
 // that it runs (`eval`, `Function`, `node:vm`). What such code defines is the generation's own, as what files define.
 
+const { load } = require('../base/binding')
 const { functionOf } = require('../base/evaluate')
 
-const { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor: describe, ownKeys } = Reflect
+const { defineProperty, deleteProperty, getOwnPropertyDescriptor: describe, ownKeys } = Reflect
 
 // The global object of functions that are made here, whatever the name means.
 const outer = functionOf([], 'return this')()
 const indirect = eval
-// A text whose only function is the one that is made of it.
-const PLAIN_THIS = /\bthis\b/
+// A text that has functions of its own is as V8 makes it: embind's are thousands.
 const HAS_FUNCTIONS = /=>|\bfunction\b|\bclass\b/
+const LONGEST = 4096
+// Texts, and what files would be in their place; of the process.
+const MOST_TEXTS = 1000
+const texts = new Map()
 
 class GlobalObject {
   // `own`: where what the package defines is kept; `world`: the object that it sees. In a context of its own, or where that is the
-  // caller's, there is nothing to do.
-  constructor (own, world, context) {
+  // caller's, there is nothing to do. `evaluate(body)`: of a function of text, as of a file.
+  constructor (own, world, context, evaluate) {
+    this.evaluate = evaluate
     this.own = own
     this.world = world
     this.isShared = context === undefined && world !== outer
     // What is not defined by the package.
     this.given = new Set(ownKeys(own))
+    this.names = Object.keys(own).filter((name) => /^\w+$/.test(name))
     // While text runs: the caller's global object as it was, and as it was handed over.
     this.before = undefined
     this.handed = undefined
@@ -101,10 +107,33 @@ class GlobalObject {
     for (const [key, then] of before) if (!same(describe(outer, key), then)) defineProperty(outer, key, then)
   }
 
-  // `Function(...)` and `new Function(...)`; `make`: what makes it.
-  functionOf (args, make = Function) {
-    return this.isShared ? withReceiver(make(...args), args, this.receiver) : this.world.Function(...args)
+  // `Function(...)` and `new Function(...)`; `make`: what makes it in place of the language's.
+  functionOf (args, make) {
+    if (!this.isShared) return this.world.Function(...args)
+    const given = args.map((arg) => `${arg}`)
+    return make === undefined ? this.plain(Function(...given), given) : make(...given)
   }
+
+  // `made` of the texts `args`, or a function whose names mean what they mean in the files.
+  plain (made, args) {
+    if (!this.isShared || args.length === 0 || args.some((text) => HAS_FUNCTIONS.test(text) || text.length > LONGEST)) return made
+    const text = `(function anonymous(${args.slice(0, -1).join(',')}\n) {\n${args.at(-1)}\n})`
+    const body = bodyOf(text)
+    const isSame = body === undefined || (body.source === text && !this.names.some((name) => text.includes(name)))
+    return isSame ? made : this.evaluate(body)
+  }
+}
+
+// What takes the place of a text; undefined where it cannot be read.
+function bodyOf (text) {
+  if (texts.has(text)) return texts.get(text)
+  let body
+  try {
+    body = load().scriptBody(Buffer.from(text))
+  } catch { /* V8 understands more */ }
+  if (texts.size >= MOST_TEXTS) texts.clear()
+  texts.set(text, body)
+  return body
 }
 
 function descriptors (object) {
@@ -115,21 +144,6 @@ function descriptors (object) {
 
 const same = (now, then) => now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get && now.set === then.set &&
   now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable
-
-// In V8 functions of strict code have no `caller` of their own.
-const isSloppy = (made) => describe(made, 'caller') !== undefined
-
-// A function of text, made of `args`, whose `this` is the global object where it is called as a function.
-function withReceiver (made, args, receiver) {
-  if (args.length === 0 || !PLAIN_THIS.test(args.at(-1)) || args.some((text) => HAS_FUNCTIONS.test(text)) || !isSloppy(made)) return made
-  function anonymous (...values) {
-    return new.target === undefined ? apply(made, receiver(this ?? outer), values) : construct(made, values, new.target)
-  }
-  defineProperty(anonymous, 'length', { value: made.length, configurable: true })
-  defineProperty(anonymous, 'prototype', { value: made.prototype, writable: true })
-  defineProperty(made.prototype, 'constructor', { value: anonymous, writable: true, configurable: true })
-  return anonymous
-}
 
 // `node:vm`, whose texts run in the global scope.
 function ownVm (vm, globals) {
@@ -143,4 +157,4 @@ function ownVm (vm, globals) {
   }
 }
 
-module.exports = { GlobalObject, ownVm, withReceiver }
+module.exports = { GlobalObject, ownVm }

@@ -2,8 +2,6 @@
 
 // `Function(...)` and its kin: their text is instrumented as a file's is. It sees global names only, and `$rw`.
 
-const { withReceiver } = require('../../surroundings/global-object')
-
 const KINDS = [
   ['function', Function],
   ['async function', (async () => {}).constructor],
@@ -25,7 +23,7 @@ function functions (registry) {
       const parameters = args.slice(0, -1).map(String).join(',')
       // What has no function in it hides nothing, and what V8 refuses it refuses in its own words.
       const plain = Real(...args)
-      if (head === 'function' && !HIDES.test(body) && !/=>|\bfunction\b|\bclass\b/.test(parameters)) return withReceiver(plain, args, (value) => registry.receiver(value))
+      if (head === 'function' && !HIDES.test(body) && !/=>|\bfunction\b|\bclass\b/.test(parameters)) return registry.plain(plain, args.map(String))
       const text = registry.instrument(`return ${head} anonymous(${parameters}\n) {\n${body}\n}`, 'function')
       return Function('$rw', text)(registry.$rw)
     }
