@@ -23,7 +23,10 @@ function functionOf (parameters, body) {
   return isAllowed() ? new Function(...parameters, body) : vm.compileFunction(body, parameters)
 }
 
+// The global object of code that is made here, whatever the name means.
+const globalObject = functionOf([], 'return this')()
+
 // V8's words for `eval` and `new Function` in such a process.
 const isForbidden = (error) => error instanceof EvalError && /^Code generation from strings disallowed/.test(error.message)
 
-module.exports = { functionOf, isForbidden }
+module.exports = { functionOf, globalObject, isForbidden }

@@ -7,10 +7,8 @@
 
 const { types } = require('node:util')
 const { isForeign, isShared } = require('./foreign')
-const { functionOf } = require('../base/evaluate')
-
-// The global object, whatever the name means.
-const GLOBAL = functionOf([], 'return this')()
+const { descriptorsOf, sameProperty } = require('../base/descriptors')
+const { globalObject } = require('../base/evaluate')
 
 const ALL = Symbol('all')
 
@@ -106,11 +104,16 @@ class Changes {
 
   #noteKey (object, key) {
     if (key === '__proto__') return this.#noteWhole(object)
+    this.#noteDescriptor(object, key, Reflect.getOwnPropertyDescriptor(object, key))
+  }
+
+  // `descriptor`: what the property was, where it is not noted yet.
+  #noteDescriptor (object, key, descriptor) {
     const keys = this.#known.get(object)
     if (keys === ALL || keys?.has(key)) return
     if (keys === undefined) this.#known.set(object, new Set([key]))
     else keys.add(key)
-    this.#log.push({ object, key, descriptor: Reflect.getOwnPropertyDescriptor(object, key) })
+    this.#log.push({ object, key, descriptor })
   }
 
   #noteWhole (object) {
@@ -121,12 +124,12 @@ class Changes {
 
   // A variable that nobody declared is about to be assigned.
   global (name) {
-    if (this.#isOn) this.#noteKey(GLOBAL, name)
+    if (this.#isOn) this.#noteKey(globalObject, name)
   }
 
   // Text is about to run that may define globals.
   text () {
-    if (this.#isOn) this.#before ??= ownDescriptors(GLOBAL)
+    if (this.#isOn) this.#before ??= descriptorsOf(globalObject)
   }
 
   // It has run.
@@ -134,14 +137,9 @@ class Changes {
     const before = this.#before
     if (before === undefined) return
     this.#before = undefined
-    for (const key of Reflect.ownKeys(GLOBAL)) {
-      const descriptor = before.get(key)
-      if (same(Reflect.getOwnPropertyDescriptor(GLOBAL, key), descriptor)) continue
-      const keys = this.#known.get(GLOBAL)
-      if (keys === ALL || keys?.has(key)) continue
-      if (keys === undefined) this.#known.set(GLOBAL, new Set([key]))
-      else keys.add(key)
-      this.#log.push({ object: GLOBAL, key, descriptor })
+    for (const [key, now] of descriptorsOf(globalObject)) {
+      const then = before.get(key)
+      if (!sameProperty(now, then)) this.#noteDescriptor(globalObject, key, then)
     }
   }
 
@@ -276,17 +274,12 @@ function putBackShared (object, key, descriptor, image) {
   }
   const { keys, descriptors } = image
   keys.forEach((key, i) => {
-    if (!same(Reflect.getOwnPropertyDescriptor(object, key), descriptors[i])) Reflect.defineProperty(object, key, descriptors[i])
+    if (!sameProperty(Reflect.getOwnPropertyDescriptor(object, key), descriptors[i])) Reflect.defineProperty(object, key, descriptors[i])
   })
-  if (object === GLOBAL) return
+  if (object === globalObject) return
   const then = new Set(keys)
   for (const key of keysOf(object)) if (!then.has(key)) Reflect.deleteProperty(object, key)
 }
-
-const ownDescriptors = (object) => new Map(Reflect.ownKeys(object).map((key) => [key, Reflect.getOwnPropertyDescriptor(object, key)]))
-
-const same = (now, then) => now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get && now.set === then.set &&
-  now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable
 
 function restore (object, { prototype, isExtensible, keys, descriptors, entries }) {
   let done = Reflect.isExtensible(object) || !isExtensible

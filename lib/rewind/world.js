@@ -5,6 +5,7 @@
 
 const { EventEmitter } = require('node:events')
 const { Channel } = require('node:diagnostics_channel')
+const { sameProperty } = require('../base/descriptors')
 const { hostObjects, isStandardStream } = require('./hosted')
 
 const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, ownKeys } = Reflect
@@ -105,7 +106,7 @@ class World {
       if (isWhole) for (const key of ownKeys(object)) if (!properties.has(key)) properties.set(key, undefined)
       for (const [key, then] of properties) {
         const now = describe(object, key)
-        if (same(now, then)) continue
+        if (sameProperty(now, then)) continue
         // A constant stays, and is the program's to see.
         if (then === undefined) deleteProperty(object, key)
         else defineProperty(object, key, then)
@@ -145,8 +146,5 @@ function once (object, method, always, args) {
   wrapper.listener = listener
   return object[always](type, wrapper)
 }
-
-const same = (now, then) => now === then || (now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get &&
-  now.set === then.set && now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable)
 
 module.exports = { World }

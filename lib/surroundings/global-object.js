@@ -4,12 +4,11 @@
 // that it runs (`eval`, `Function`, `node:vm`). What such code defines is the generation's own, as what files define.
 
 const { load } = require('../base/binding')
-const { functionOf } = require('../base/evaluate')
+const { descriptorsOf, sameProperty } = require('../base/descriptors')
+const { globalObject: outer } = require('../base/evaluate')
 
 const { defineProperty, deleteProperty, getOwnPropertyDescriptor: describe, ownKeys } = Reflect
 
-// The global object of functions that are made here, whatever the name means.
-const outer = functionOf([], 'return this')()
 const indirect = eval
 // A text that has functions of its own is as V8 makes it: embind's are thousands.
 const HAS_FUNCTIONS = /=>|\bfunction\b|\bclass\b/
@@ -28,7 +27,6 @@ class GlobalObject {
     this.isShared = context === undefined && world !== outer
     // What is not defined by the package.
     this.given = new Set(ownKeys(own))
-    this.names = Object.keys(own).filter((name) => /^\w+$/.test(name))
     // While text runs: the caller's global object as it was, and as it was handed over.
     this.before = undefined
     this.handed = undefined
@@ -36,6 +34,9 @@ class GlobalObject {
     // Gives the generation's global object in place of the caller's.
     this.receiver = (value) => value === outer ? world : value
   }
+
+  // Names that mean something of the generation's own in every text.
+  get names () { return [...this.given].map(String).filter((name) => /^\w+$/.test(name)) }
 
   // The argument of a direct `eval`, which is about to run.
   text (...args) {
@@ -86,25 +87,25 @@ class GlobalObject {
 
   // What the package has defined is the caller's global object's for as long as text runs, which nothing else sees.
   #hand () {
-    this.before = descriptors(outer)
+    this.before = descriptorsOf(outer)
     for (const key of ownKeys(this.own)) {
       if (!this.given.has(key)) defineProperty(outer, key, { ...describe(this.own, key), configurable: true })
     }
-    this.handed = descriptors(outer)
+    this.handed = descriptorsOf(outer)
   }
 
   #leave () {
     const { before, handed, own } = this
-    const after = descriptors(outer)
+    const after = descriptorsOf(outer)
     this.before = this.handed = undefined
     for (const [key, now] of after) {
-      if (same(now, handed.get(key))) continue
+      if (sameProperty(now, handed.get(key))) continue
       if (now.configurable || !before.has(key)) defineProperty(own, key, { ...now, configurable: true })
     }
     for (const key of handed.keys()) if (!after.has(key) && !this.given.has(key)) deleteProperty(own, key)
     // As it was for the caller.
     for (const key of after.keys()) if (!before.has(key)) deleteProperty(outer, key)
-    for (const [key, then] of before) if (!same(describe(outer, key), then)) defineProperty(outer, key, then)
+    for (const [key, then] of before) if (!sameProperty(describe(outer, key), then)) defineProperty(outer, key, then)
   }
 
   // `Function(...)` and `new Function(...)`; `make`: what makes it in place of the language's.
@@ -135,15 +136,6 @@ function bodyOf (text) {
   texts.set(text, body)
   return body
 }
-
-function descriptors (object) {
-  const all = new Map()
-  for (const key of ownKeys(object)) all.set(key, describe(object, key))
-  return all
-}
-
-const same = (now, then) => now !== undefined && then !== undefined && Object.is(now.value, then.value) && now.get === then.get && now.set === then.set &&
-  now.enumerable === then.enumerable && now.configurable === then.configurable && now.writable === then.writable
 
 // `node:vm`, whose texts run in the global scope.
 function ownVm (vm, globals) {

@@ -1,7 +1,8 @@
 'use strict'
 
 const { Unrestorable } = require('../steps')
-const { PLAIN, sameDescriptor, write, define, remove } = require('./properties')
+const { sameDescriptor } = require('../../base/descriptors')
+const { PLAIN, write, define, remove } = require('./properties')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownKeys } = Reflect
 const { getOwnPropertyNames: namesOf, getOwnPropertySymbols: symbolsOf, isExtensible, is, hasOwn } = Object

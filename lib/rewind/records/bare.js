@@ -3,7 +3,8 @@
 // Functions that have no state.
 
 const { Unrestorable } = require('../steps')
-const { sameDescriptor, write, define, remove, nameOf } = require('./properties')
+const { sameDescriptor } = require('../../base/descriptors')
+const { write, define, remove, nameOf } = require('./properties')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownKeys } = Reflect
 const { getOwnPropertyNames: namesOf, getOwnPropertySymbols: symbolsOf, isExtensible, is } = Object

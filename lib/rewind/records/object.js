@@ -4,7 +4,8 @@
 
 const { functionOf } = require('../../base/evaluate')
 const { Unrestorable } = require('../steps')
-const { PLAIN, sameDescriptor, write, define, remove, nameOf } = require('./properties')
+const { sameDescriptor } = require('../../base/descriptors')
+const { PLAIN, write, define, remove, nameOf } = require('./properties')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, setPrototypeOf, ownKeys } = Reflect
 const { getOwnPropertyNames: namesOf, getOwnPropertySymbols: symbolsOf, isExtensible, is } = Object

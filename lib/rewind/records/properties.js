@@ -9,9 +9,6 @@ const { getOwnPropertyDescriptor: describe, defineProperty } = Reflect
 /** @type {PropertyDescriptor} */
 const PLAIN = { writable: true, enumerable: true, configurable: true }
 
-const sameDescriptor = (now, then) => now !== undefined && now.enumerable === then.enumerable && now.configurable === then.configurable &&
-  now.writable === then.writable && now.get === then.get && now.set === then.set
-
 function write (object, key, value) {
   if (!Reflect.set(object, key, value)) throw new Unrestorable(`${String(key)} of ${nameOf(object)} cannot be written`)
 }
@@ -33,4 +30,4 @@ function nameOf (object) {
   return Array.isArray(object) ? 'an array' : 'an object'
 }
 
-module.exports = { PLAIN, sameDescriptor, write, define, remove, nameOf }
+module.exports = { PLAIN, write, define, remove, nameOf }
