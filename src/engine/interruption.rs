@@ -6,7 +6,7 @@
 //! writes to a global that nobody reads before it begins. Globals are a class of memory of their own to the compiler:
 //! loads from linear memory are optimised as before.
 
-use super::checks::{Checks, FunctionChecks, LoopCheck};
+use super::checks::{Checks, FunctionChecks, LoopCheck, is_bulk};
 use parking_lot::Mutex;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -264,16 +264,7 @@ impl<'a> FunctionMiddleware<'a> for Writer {
                 self.check(state);
                 state.push_operator(operator);
             }
-            // One of these takes long by itself.
-            Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. }
-            | Operator::MemoryInit { .. }
-            | Operator::TableFill { .. }
-            | Operator::TableCopy { .. }
-            | Operator::TableInit { .. }
-            | Operator::TableGrow { .. }
-                if self.before_stretches() =>
-            {
+            ref bulk if self.before_stretches() && is_bulk(bulk) => {
                 self.check(state);
                 state.push_operator(operator);
             }

@@ -301,13 +301,7 @@ impl Scan {
                 Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. } => {
                     scan.indirect += 1;
                 }
-                Operator::MemoryFill { .. }
-                | Operator::MemoryCopy { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::TableFill { .. }
-                | Operator::TableCopy { .. }
-                | Operator::TableInit { .. }
-                | Operator::TableGrow { .. } => calls(&mut frames),
+                ref bulk if is_bulk(bulk) => calls(&mut frames),
                 Operator::LocalGet { local_index } => now = LastOperator::Get(local_index),
                 Operator::I32Const { value } => now = LastOperator::Const(value as u32),
                 Operator::I32Add => {
@@ -419,6 +413,20 @@ impl Open {
             _ => LoopCheck::Header,
         }
     }
+}
+
+/// Whether one of these takes long by itself.
+pub fn is_bulk(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::MemoryFill { .. }
+            | Operator::MemoryCopy { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableGrow { .. }
+    )
 }
 
 #[cfg(test)]

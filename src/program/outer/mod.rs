@@ -55,18 +55,17 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
             }
         }
     }
-    if let Some(references) = scoping.root_unresolved_references().get("eval") {
-        for reference in references {
-            let node = scoping.get_reference(*reference).node_id();
-            out.edits.extend(evals(ast, node));
-        }
-    }
-    if let Some(references) = scoping.root_unresolved_references().get("Function") {
-        for reference in references {
-            let node = scoping.get_reference(*reference).node_id();
-            out.edits.extend(maker(ast, node));
-        }
-    }
+    let nodes_of = |name: &str| {
+        let references = scoping.root_unresolved_references().get(name);
+        references
+            .into_iter()
+            .flatten()
+            .map(|reference| scoping.get_reference(*reference).node_id())
+    };
+    out.edits
+        .extend(nodes_of("eval").flat_map(|node| evals(ast, node)));
+    out.edits
+        .extend(nodes_of("Function").filter_map(|node| maker(ast, node)));
     let assigned = assigned(ast);
     let evil = evil(ast);
     // Taken as they are, unless the file assigns them.
@@ -79,6 +78,7 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
         }
         let before = out.edits.len();
         let value = format!("{GLOBALS}.{name}");
+        let checked = format!("{GLOBALS}[\"{name}!\"]");
         for reference in references {
             let node = scoping.get_reference(*reference).node_id();
             let span = ast.nodes.kind(node).span();
@@ -86,12 +86,10 @@ pub fn find(ast: &Ast<'_>, imports: &HashMap<String, String>) -> Outer {
             let is_strict = is_write && is_strict(ast, node);
             if evil.iter().any(|around| contains(*around, span)) {
                 out.edits.extend(declared(ast, node, name, is_strict));
-            } else if is_strict {
-                // Strict code defines nothing by assigning it.
-                let value = format!("{GLOBALS}[\"{name}!\"]");
-                out.edits.extend(edit(ast, node, &value, Some(name)));
             } else {
-                out.edits.extend(edit(ast, node, &value, Some(name)));
+                // Strict code defines nothing by assigning it.
+                let value = if is_strict { &checked } else { &value };
+                out.edits.extend(edit(ast, node, value, Some(name)));
             }
         }
         if out.edits.len() > before {

@@ -6,6 +6,8 @@ use super::{Mount, os, stat_of};
 use crate::engine::{PIECE, Pace};
 use crate::memory::descriptor_limit;
 use cap_std::fs::File;
+use std::io;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An open file or folder of the real disk.
@@ -22,36 +24,16 @@ impl RealFile {
         open.ok_or(Errno::EISDIR)
     }
     pub fn read_at(&self, buf: &mut [u8], at: u64, pace: &Pace) -> Result<usize> {
-        let (file, mut done) = (self.file()?, 0);
-        for piece in buf.chunks_mut(PIECE) {
-            pace.go_on()?;
-            let count = match os::read_at(file, piece, at.saturating_add(done as u64)) {
-                Ok(count) => count,
-                Err(_) if done > 0 => break,
-                Err(error) => return Err(error.into()),
-            };
-            done += count;
-            if count < piece.len() {
-                break;
-            }
-        }
-        Ok(done)
+        let file = self.file()?;
+        in_pieces(buf.chunks_mut(PIECE), at, pace, |piece, at| {
+            os::read_at(file, piece, at)
+        })
     }
     pub fn write_at(&self, data: &[u8], at: u64, pace: &Pace) -> Result<usize> {
-        let (file, mut done) = (self.file()?, 0);
-        for piece in data.chunks(PIECE) {
-            pace.go_on()?;
-            let count = match os::write_at(file, piece, at.saturating_add(done as u64)) {
-                Ok(count) => count,
-                Err(_) if done > 0 => break,
-                Err(error) => return Err(error.into()),
-            };
-            done += count;
-            if count < piece.len() {
-                break;
-            }
-        }
-        Ok(done)
+        let file = self.file()?;
+        in_pieces(data.chunks(PIECE), at, pace, |piece, at| {
+            os::write_at(file, piece, at)
+        })
     }
     pub fn stat(&self, mounts: &[Mount]) -> Result<Stat> {
         match &self.file {
@@ -77,6 +59,31 @@ impl RealFile {
             None => Ok(()),
         }
     }
+}
+
+/// Moves one piece after the other, from `at` in the file on; gives how many bytes. A failure after the first piece ends it, as a
+/// short piece does.
+fn in_pieces<P: Deref<Target = [u8]>>(
+    pieces: impl Iterator<Item = P>,
+    at: u64,
+    pace: &Pace,
+    mut step: impl FnMut(P, u64) -> io::Result<usize>,
+) -> Result<usize> {
+    let mut done = 0;
+    for piece in pieces {
+        pace.go_on()?;
+        let whole = piece.len();
+        let count = match step(piece, at.saturating_add(done as u64)) {
+            Ok(count) => count,
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error.into()),
+        };
+        done += count;
+        if count < whole {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 /// A place among the descriptors that modules may have of the process, which needs some itself.
