@@ -69,16 +69,6 @@ impl TableFunctions {
         self.slots[at].function.is_some().then_some(at)
     }
 
-    /// The slot of a function of the table.
-    pub fn slot(&self, func: Func) -> Option<u32> {
-        self.by_func.get(&func).copied()
-    }
-
-    /// The function of a slot.
-    pub fn func(&self, slot: u32) -> Option<Func> {
-        Some(self.slots.get(slot as usize)?.func)
-    }
-
     pub fn snapshot(&mut self, js: &dyn Js) -> Image {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.base = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -286,7 +276,7 @@ impl Runtime {
     }
 
     /// The same functions for another wasm instance of the program.
-    pub(super) fn remake_functions(&mut self) -> Result<(), String> {
+    pub fn remake_functions(&mut self) -> Result<(), String> {
         self.functions.by_func.clear();
         let count = self.functions.slots.len();
         for first in (0..count).step_by(engine::BATCH as usize) {

@@ -57,7 +57,6 @@ use super::js::Js;
 use super::{
     Process, Runtime, embind, emval, exceptions::Exceptions, fs, functions, timers::Timers,
 };
-use crate::engine::TableImage;
 use crate::saved::Saved;
 use std::sync::Arc;
 
@@ -202,14 +201,10 @@ impl Runtime {
     }
 
     /// Another wasm instance of the program has taken the place of the one that the state was made with: what refers to its
-    /// functions refers to those of the new one.
-    pub fn rebind(&mut self, table: &TableImage) -> Result<(), String> {
-        self.remake_functions()?;
-        if !self.restore_table(table) {
-            return Err("the function table could not grow to what it was".into());
-        }
+    /// functions refers to those of the new one. To be said when its table is what it was; before that,
+    /// [`Runtime::remake_functions`].
+    pub fn rebind(&mut self) {
         self.embind.rebind(&self.wasm, self.abi.calls_by_dyncall);
-        Ok(())
     }
 
     /// Continues on the state of another sandbox.
@@ -228,22 +223,5 @@ impl Runtime {
         if !self.timers.is_untouched() || !image.timers.is_untouched() {
             self.restore_timers(&image.timers);
         }
-    }
-
-    /// What the function table is now.
-    pub fn table_image(&mut self) -> TableImage {
-        let functions = &self.functions;
-        self.wasm.table_image(|func| functions.slot(func))
-    }
-
-    /// False when the table could not grow.
-    pub fn restore_table(&mut self, image: &TableImage) -> bool {
-        let functions = &self.functions;
-        self.wasm.restore_table(image, |slot| functions.func(slot))
-    }
-
-    pub fn table_differences(&self, image: &TableImage) -> Vec<u32> {
-        let func = |slot| self.functions.func(slot);
-        self.wasm.table_differences(image, func)
     }
 }

@@ -4,10 +4,10 @@ use super::exceptions::Thrower;
 use super::host_function::{HostFn, Hosts, host_function};
 use super::interruption::START;
 use super::store::{self, Store, shown};
+use super::tables::{HostTable, Names, Tables};
 use super::vm::CallConfig;
-use super::wasm::{FuncTable, TableImage, Wasm};
+use super::wasm::Wasm;
 use super::{Code, Func, Pace, Unwind, ValRaw, allocations};
-use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer_types::{ExternType, MemoryType, RawValue, TableType, Type};
 use wasmer_vm::VMExtern;
@@ -93,7 +93,7 @@ unsafe fn instantiate<T: Owner>(
     };
     let config = CallConfig::with_stack(setup.stack.unwrap_or(super::STACK_BYTES));
     let (mut imports, mut thunked, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut linears, mut growable) = (Vec::new(), false);
+    let mut growable = false;
     for import in module.imports() {
         let (from, name) = (import.module(), import.name());
         let external = match ((setup.answer)(from, name, import.ty()), import.ty()) {
@@ -108,10 +108,9 @@ unsafe fn instantiate<T: Owner>(
             (Some(Answer::Memory { min_pages }), ExternType::Memory(ty)) => {
                 let minimum = min_pages.unwrap_or(0).max(ty.minimum.0);
                 let ty = MemoryType::new(minimum, ty.maximum.map(|max| max.0), ty.shared);
-                let (memory, linear) = store
+                let memory = store
                     .new_memory(ty, setup.memory_cap)
                     .map_err(|e| InstantiateError::Memory(e.to_string()))?;
-                linears.extend(linear);
                 VMExtern::Memory(memory)
             }
             (Some(Answer::Table { min }), ExternType::Table(ty)) => {
@@ -157,15 +156,14 @@ unsafe fn instantiate<T: Owner>(
         interrupt: made.flags,
         ..Wasm::default()
     };
-    linears.extend(made.linears);
-    if let Some(linear) = linears.into_iter().next() {
+    if let Some(linear) = store.linears().first() {
         wasm.memory = linear.definition();
-        wasm.linear = Some(linear);
+        wasm.linear = Some(linear.clone());
     }
     for ty in info.signatures.values() {
         wasm.widen(ty);
     }
-    for (export, external) in shown(info).zip(&made.exports) {
+    for ((export, _), external) in shown(info).zip(&made.exports) {
         match external {
             VMExtern::Function(function) => {
                 let func = store.func(*function);
@@ -184,29 +182,30 @@ unsafe fn instantiate<T: Owner>(
     let tables = made.tables.len() - usize::from(hosts.watched);
     let mut tables = made.tables[..tables].iter();
     let table = tables.find(|table| table.get(store.objects()).ty().ty == Type::FuncRef);
-    wasm.table = table.map(|table| FuncTable {
-        definition: table.get(store.objects()).vmtable(),
-        table: growable.then_some(*table),
-        born: 0,
-        moved: FxHashMap::default(),
-        image: TableImage::default(),
-        touched: Vec::new(),
+    let table = table.map(|table| {
+        let definition = table.get(store.objects()).vmtable();
+        wasm.table = Some(definition);
+        let own = store.own_function(info, &made.exports);
+        let mut names = Names::new(own.map(|(one, at, count)| (store.func(one), at, count)));
+        names.extend(imports.iter().filter_map(|import| match import {
+            VMExtern::Function(function) => Some(store.func(*function)),
+            _ => None,
+        }));
+        if own.is_none() {
+            names.extend((0..wasm.table_len()).filter_map(|at| wasm.table_get(at)));
+        }
+        HostTable::new(definition, growable.then_some(*table), names)
     });
-    let born = wasm.table_len();
-    if let Some(table) = &mut wasm.table {
-        table.born = born;
-    }
-    let globals = made
+    // Programs that write to tables by themselves are started anew, and need no image.
+    store.tables = Tables::Host(table);
+    let mut globals = made
         .globals
         .iter()
         .map(|global| global.get(store.objects()));
-    let mutable = globals.filter(|global| global.ty().mutability.is_mutable());
-    let mutable: Vec<_> = mutable.collect();
-    wasm.stack_pointer = mutable
-        .first()
+    wasm.stack_pointer = globals
+        .find(|global| global.ty().mutability.is_mutable())
         .filter(|global| global.ty().ty == Type::I32)
         .map(|global| global.vmglobal());
-    wasm.globals = mutable.iter().map(|global| global.vmglobal()).collect();
     static EPOCH: AtomicU32 = AtomicU32::new(1);
     wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
     wasm.store = Some(store);

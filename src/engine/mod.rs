@@ -13,6 +13,7 @@ mod exceptions;
 mod far;
 pub mod fiber;
 mod host_function;
+mod image;
 mod instantiate;
 mod interruption;
 mod own_shared;
@@ -21,8 +22,8 @@ mod raw;
 pub mod refused;
 mod short;
 mod stack;
-pub mod state;
 pub mod store;
+mod tables;
 pub mod thunks;
 mod tiers;
 mod trampolines;
@@ -40,6 +41,7 @@ pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint
 pub use compiled::Compiled;
 #[cfg(any(test, fuzzing))]
 pub use host_function::HostFn;
+pub use image::{ImageError, Made, StoreImage};
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
 pub use pace::{PIECE, Pace, Stopped};
@@ -49,7 +51,7 @@ pub use tiers::{Choice, Tier, Tiers};
 pub use trampolines::{BATCH, table_functions};
 pub use trapped::Trapped;
 pub use unwind::{Frame, TrapKind, Unwind};
-pub use wasm::{Func, TableImage, Wasm, enter};
+pub use wasm::{Func, Wasm, enter};
 pub use workers::NoThread;
 
 /// Bytes of native stack for wasm where nobody asks for another size.

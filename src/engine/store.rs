@@ -5,7 +5,9 @@
 
 use super::bulk::{self, Paced};
 use super::compiled::{Compiled, compile, host_engine};
+use super::image::Globals;
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
+use super::tables::Tables;
 use super::tunables::bounded;
 use super::vm::{self, CallConfig, HostBody, Place};
 use super::{Code, Func, Heap, Recorder, Site, Tier, allocations, thunks};
@@ -35,10 +37,14 @@ pub type Handle<T> = InternalStoreHandle<T>;
 pub struct Store {
     /// Its instances, as far as they can be stopped.
     paced: Vec<Paced>,
-    objects: Box<StoreObjects>,
+    pub(super) objects: Box<StoreObjects>,
     codes: Vec<Kept>,
     /// Flags that stop its instances, which other threads write: by the address of the global.
-    flags: FxHashSet<usize>,
+    pub(super) flags: FxHashSet<usize>,
+    /// Memories of its own, in the order in which they were made.
+    pub(super) linears: Vec<LinearHandle>,
+    pub(super) globals: Globals,
+    pub(super) tables: Tables,
     /// Of instances whose code tells of allocations; the books are one for all.
     sites: Vec<Site>,
 }
@@ -87,8 +93,6 @@ pub struct Instantiated {
     pub tables: Vec<Handle<VMTable>>,
     pub globals: Vec<Handle<VMGlobal>>,
     pub tags: Vec<Handle<VMTag>>,
-    /// The memories that were made for it.
-    pub linears: Vec<LinearHandle>,
     /// What stops it, for [`InterruptFlag`], which is to be forgotten before the store goes.
     pub flags: Vec<NonNull<VMGlobalDefinition>>,
     /// What is to be run once host functions can reach the instance.
@@ -115,6 +119,9 @@ impl Default for Store {
             objects: Box::default(),
             codes: Vec::new(),
             flags: FxHashSet::default(),
+            linears: Vec::new(),
+            globals: Globals::default(),
+            tables: Tables::default(),
             sites: Vec::new(),
             paced: Vec::new(),
         }
@@ -158,9 +165,13 @@ impl Store {
         self.codes.iter().map(|kept| kept.code().module())
     }
 
-    /// The globals that stop an instance.
-    pub fn flags(&self) -> &FxHashSet<usize> {
-        &self.flags
+    /// The memories that were made in it, but for those that are shared between threads.
+    pub fn linears(&self) -> &[LinearHandle] {
+        &self.linears
+    }
+    /// The memories themselves, which outlive the store for as long as somebody holds them.
+    pub fn take_linears(&mut self) -> Vec<LinearHandle> {
+        std::mem::take(&mut self.linears)
     }
     /// The books of what its instances allocate; `None` when none was compiled for that.
     pub fn recorder(&self) -> Option<&Rc<Recorder>> {
@@ -186,18 +197,24 @@ impl Store {
         &mut self,
         ty: MemoryType,
         cap: Option<u64>,
-    ) -> Result<(Handle<VMMemory>, Option<LinearHandle>), MemoryError> {
+    ) -> Result<Handle<VMMemory>, MemoryError> {
         let tunables = host_engine().tunables();
         let (memory, linears) = collect_created(cap, || {
             tunables.create_host_memory(&ty, &tunables.memory_style(&ty))
         });
         let handle = Handle::new(&mut self.objects, memory?);
-        Ok((handle, linears.into_iter().next()))
+        self.linears.extend(linears);
+        Ok(handle)
     }
     pub fn new_table(&mut self, ty: TableType) -> Result<Handle<VMTable>, String> {
         let tunables = host_engine().tunables();
         let table = tunables.create_host_table(&ty, &tunables.table_style(&ty))?;
+        self.tables.add_own(&table);
         Ok(Handle::new(&mut self.objects, table))
+    }
+    /// See [`HostTable::grow`](super::tables::HostTable::grow): by one.
+    pub(super) fn grow_host_table(&mut self) -> Option<u32> {
+        self.tables.host()?.grow(&mut self.objects, 1)
     }
     pub fn new_global(&mut self, ty: GlobalType, value: RawValue) -> Handle<VMGlobal> {
         let global = VMGlobal::new(ty);
@@ -207,6 +224,24 @@ impl Store {
     pub fn new_tag(&mut self, params: impl Into<Box<[Type]>>) -> Handle<VMTag> {
         let tag = VMTag::new(TagKind::Exception, FunctionType::new(params.into(), []));
         Handle::new(&mut self.objects, tag)
+    }
+
+    /// Of a module whose exports these are: one of its own functions, its number among them, and how many there are. Their
+    /// records follow one another.
+    pub fn own_function(
+        &self,
+        info: &ModuleInfo,
+        exports: &[VMExtern],
+    ) -> Option<(Handle<VMFunction>, usize, usize)> {
+        let count = info.functions.len() - info.num_imported_functions;
+        shown(info).zip(exports).find_map(|((_, index), export)| {
+            let (ExportIndex::Function(index), VMExtern::Function(function)) = (index, export)
+            else {
+                return None;
+            };
+            let at = info.local_func_index(*index)?;
+            Some((*function, at.as_u32() as usize, count))
+        })
     }
 
     /// The type of a function by the hash that it carries.
@@ -261,6 +296,7 @@ impl Store {
             artifact.instantiate(tunables, imports, &mut self.objects)
         });
         let mut instance = made?;
+        self.linears.extend(linears);
         let mut find = |index| instance.lookup_by_declaration(index);
         let (mut exports, mut start, mut flag, mut hooks) =
             (Vec::with_capacity(info.exports.len()), None, None, None);
@@ -322,7 +358,6 @@ impl Store {
             tables,
             globals,
             tags,
-            linears,
             flags,
             start,
         })
@@ -389,10 +424,11 @@ impl Store {
     }
 }
 
-/// The names of a module's own exports, in order.
-pub fn shown(info: &ModuleInfo) -> impl Iterator<Item = &str> {
-    let names = info.exports.keys().map(String::as_str);
-    names.filter(|name| !is_internal(name))
+/// A module's own exports, in order.
+pub fn shown(info: &ModuleInfo) -> impl Iterator<Item = (&str, &ExportIndex)> {
+    let all = info.exports.iter();
+    let named = all.map(|(name, index)| (name.as_str(), index));
+    named.filter(|(name, _)| !is_internal(name))
 }
 
 /// The same object once more.

@@ -5,13 +5,13 @@
 
 use super::compiled::compile;
 use super::host_function::{HostFn, Hosts, host_function};
-use super::store::Store;
+use super::store::{Handle, Store};
 use super::{Code, Compiled, Func, Owner, Tier, thunks};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, LazyLock};
 use wasmer_types::{FunctionType, Type};
-use wasmer_vm::VMExtern;
+use wasmer_vm::{VMExtern, VMFunction};
 
 /// How many functions one module carries.
 pub const BATCH: u32 = 8;
@@ -41,13 +41,27 @@ pub fn table_functions<T: Owner>(
         // SAFETY: by the promise of `Owner`: the owner stays in place longer than its store.
         .map(|index| unsafe { host_function(store, ty, function, index, &hosts) })
         .collect();
+    let made = for_table(store, ty, functions, hosts.throws.is_some())?;
+    if let Some(table) = store.tables.host() {
+        table.know(&made);
+    }
+    Ok(made)
+}
+
+/// What stands for these host functions in the table.
+fn for_table(
+    store: &mut Store,
+    ty: &FunctionType,
+    functions: Vec<Handle<VMFunction>>,
+    throws: bool,
+) -> Result<Vec<Func>, String> {
     let imports: Vec<_> = functions.iter().copied().map(VMExtern::Function).collect();
     let types = vec![ty.clone(); BATCH as usize];
     if store.tier() == Tier::Baseline && passes_floats(ty) {
         let forwarders = store.small_instance(&forwarders(&types)?, &imports)?;
         return Ok(functions_of(store, forwarders));
     }
-    if hosts.throws.is_none() {
+    if !throws {
         store.small_instance(&compile(&thunks::importer(&types))?, &imports)?;
         return Ok(functions
             .into_iter()

@@ -2,7 +2,8 @@
 
 use super::StartError;
 use crate::emscripten::{Eras, Lineage, Runtime, StateImage};
-use crate::engine::TableImage;
+use crate::engine::store::Store;
+use crate::engine::{ImageError, StoreImage};
 use crate::memory::{self, RecycleOutcome, Writers};
 use crate::saved::Saved;
 use parking_lot::Mutex;
@@ -12,10 +13,7 @@ use std::sync::{Arc, Weak};
 /// Everything a generation starts with. Taken once per program and way of starting it, shared by its sandboxes.
 #[derive(Debug)]
 pub struct Image {
-    memory: Option<Arc<memory::Image>>,
-    /// Every mutable global, exported or not, in index order.
-    globals: Vec<u128>,
-    table: TableImage,
+    store: StoreImage,
     state: StateImage,
     /// What was made before it.
     lineage: Lineage,
@@ -74,34 +72,21 @@ impl ImageSlot {
 impl Image {
     /// Takes the image of what `runtime` is after start-up, and lets it continue on it.
     pub fn take(runtime: &mut Runtime, origin: Origin) -> Result<Self, StartError> {
-        let memory = match runtime.wasm.linear().cloned() {
-            Some(linear) => Some(linear.take_image().map_err(StartError::System)?),
-            None => None,
-        };
+        let store = store_of(runtime)?.take_image()?;
         let state = runtime.snapshot_state();
-        Ok(Self::of(runtime, memory, state, origin))
+        Ok(Self::of(runtime, store, state, origin))
     }
 
     /// Takes the image of what `runtime` is now, which goes on as it is.
     pub fn checkpoint(runtime: &mut Runtime, origin: Origin) -> Result<Self, StartError> {
-        let memory = match runtime.wasm.linear().cloned() {
-            Some(linear) => Some(linear.checkpoint().map_err(StartError::System)?),
-            None => None,
-        };
+        let store = store_of(runtime)?.take_changes()?;
         let state = runtime.checkpoint_state();
-        Ok(Self::of(runtime, memory, state, origin))
+        Ok(Self::of(runtime, store, state, origin))
     }
 
-    fn of(
-        runtime: &mut Runtime,
-        memory: Option<Arc<memory::Image>>,
-        state: StateImage,
-        origin: Origin,
-    ) -> Self {
+    fn of(runtime: &mut Runtime, store: StoreImage, state: StateImage, origin: Origin) -> Self {
         Self {
-            memory,
-            globals: runtime.wasm.globals(),
-            table: runtime.table_image(),
+            store,
             state,
             lineage: runtime.eras.checkpoint(),
             origin,
@@ -110,13 +95,12 @@ impl Image {
 
     /// The pages of its memory.
     pub(super) fn memory(&self) -> Option<&memory::Image> {
-        self.memory.as_deref()
+        self.store.memory()
     }
 
     /// All but the memory, as bytes.
     pub(super) fn save_state(&self, out: &mut Vec<u8>) {
-        self.globals.save(out);
-        self.table.save(out);
+        self.store.save(out);
         self.state.save(out);
         self.origin.save(out);
     }
@@ -124,9 +108,7 @@ impl Image {
     /// An image from a file.
     pub(super) fn load_state(memory: Option<memory::Image>, from: &mut &[u8]) -> Option<Self> {
         Some(Self {
-            memory: memory.map(Arc::new),
-            globals: Saved::load(from)?,
-            table: Saved::load(from)?,
+            store: StoreImage::load(memory, from)?,
             state: Saved::load(from)?,
             lineage: Lineage::start(),
             origin: Saved::load(from)?,
@@ -153,9 +135,7 @@ impl Image {
 
     /// Bytes that are kept for it alone.
     pub fn own_bytes(&self) -> usize {
-        self.memory.as_ref().map_or(0, |m| m.own_bytes())
-            + self.state.bytes()
-            + self.globals.len() * size_of::<u128>()
+        self.store.own_bytes() + self.state.bytes()
     }
 
     /// What was made before it, in the sandbox that it was taken of.
@@ -170,13 +150,7 @@ impl Image {
 
     /// Puts a freshly instantiated runtime into this state: no constructor runs.
     pub fn apply(&self, runtime: &mut Runtime) -> Result<(), StartError> {
-        if let (Some(image), Some(linear)) = (&self.memory, runtime.wasm.linear()) {
-            linear.adopt(image).map_err(StartError::System)?;
-        }
-        if !runtime.restore_table(&self.table) {
-            return Err(table_refused());
-        }
-        runtime.wasm.set_globals(&self.globals);
+        store_of(runtime)?.adopt(&self.store)?;
         runtime.adopt_state(&self.state);
         runtime.eras = Eras::default();
         Ok(())
@@ -190,15 +164,7 @@ impl Image {
     ) -> Result<RecycleOutcome, StartError> {
         // The host's state first: releasing what C++ held does not touch wasm.
         runtime.restore_state(&self.state);
-        let outcome = match (runtime.wasm.linear(), &self.memory) {
-            (Some(linear), Some(image)) => linear.go_back(image, by).map_err(StartError::System)?,
-            _ => RecycleOutcome::Flipped,
-        };
-        if !runtime.restore_table(&self.table) {
-            return Err(table_refused());
-        }
-        runtime.wasm.set_globals(&self.globals);
-        Ok(outcome)
+        Ok(store_of(runtime)?.restore(&self.store, by)?)
     }
 
     /// The part of [`Image::restore`] that is the host's.
@@ -208,53 +174,34 @@ impl Image {
 
     /// Puts another wasm instance of the program, freshly made, into this state, for a runtime that had it before.
     pub fn move_to(&self, runtime: &mut Runtime) -> Result<(), StartError> {
-        if let (Some(image), Some(linear)) = (&self.memory, runtime.wasm.linear()) {
-            linear.adopt(image).map_err(StartError::System)?;
-        }
-        runtime.rebind(&self.table).map_err(StartError::Link)?;
-        runtime.wasm.set_globals(&self.globals);
+        runtime.remake_functions().map_err(StartError::Link)?;
+        store_of(runtime)?.adopt(&self.store)?;
+        runtime.rebind();
         Ok(())
     }
 
     /// What differs from this state, in words: for tests, and slow.
     pub fn differences(&self, runtime: &Runtime) -> Vec<String> {
-        let mut found = Vec::new();
-        let wasm = &runtime.wasm;
-        if let Some(image) = &self.memory {
-            match image.difference(wasm.memory()) {
-                Ok(None) => {}
-                Ok(Some(text)) => found.push(text),
-                Err(error) => found.push(error.to_string()),
-            }
-        }
-        let globals = wasm.globals();
-        for (i, (is, was)) in globals.iter().zip(&self.globals).enumerate() {
-            if is != was {
-                found.push(format!("mutable global {i} is {is:#x}, was {was:#x}"));
-            }
-        }
-        if globals.len() != self.globals.len() {
-            found.push(format!(
-                "{} mutable globals, were {}",
-                globals.len(),
-                self.globals.len()
-            ));
-        }
-        if wasm.table_len() != self.table.table_len() {
-            found.push(format!(
-                "the table has {} entries, had {}",
-                wasm.table_len(),
-                self.table.table_len()
-            ));
-        }
-        let differing = runtime.table_differences(&self.table).into_iter();
-        found.extend(differing.map(|i| format!("entry {i} of the table differs")));
-        found
+        let store = runtime.wasm.store();
+        let found = store.map(|store| store.differences(&self.store));
+        found.map_or_else(Vec::new, |found| {
+            found.unwrap_or_else(|error| vec![error.to_string()])
+        })
     }
 }
 
-fn table_refused() -> StartError {
-    StartError::Link("the function table could not grow to what it was".into())
+fn store_of(runtime: &mut Runtime) -> Result<&mut Store, StartError> {
+    let store = runtime.wasm.store_mut();
+    store.ok_or_else(|| StartError::Link("there is no module".into()))
+}
+
+impl From<ImageError> for StartError {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::System(error) => Self::System(error),
+            other => Self::Link(other.to_string()),
+        }
+    }
 }
 
 crate::saved::saved_struct!(Origin {

@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-mod image;
 pub mod sent;
 mod store;
 mod trap;
@@ -10,7 +9,7 @@ mod types;
 
 pub use crate::engine::compiled::{CompileFailure, Compiled, compile_kept, known, share, validate};
 pub use crate::engine::thunks::host_type;
-pub use image::{ImageError, Made, StoreImage};
+pub use crate::engine::{ImageError, Made, StoreImage};
 pub use store::{FuncRef, MemoryLimits, Store, StoreError};
 pub use trap::{line, message};
 pub use types::{ExternKind, ValueKind};

@@ -2,17 +2,17 @@
 
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{Recorder, compiled::Compiled, state, store};
+use crate::engine::{ImageError, Recorder, compiled::Compiled, store};
 use crate::memory::{Leftover, LinearHandle, Shared};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use wasmer_types::{
     FunctionType, GlobalType, MemoryType, Mutability, Pages, RawValue, TableType, Type,
 };
 use wasmer_vm::{
-    InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObject, StoreObjects, TableElement,
-    VMExtern, VMFuncRef, VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable, VMTag,
+    InternalStoreHandle, LinearMemory, MaybeInstanceOwned, TableElement, VMExtern, VMFuncRef,
+    VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable, VMTag,
 };
 
 /// A wasm function by identity.
@@ -44,13 +44,10 @@ pub struct Store {
     tables: FxHashMap<usize, InternalStoreHandle<VMTable>>,
     globals: FxHashMap<usize, InternalStoreHandle<VMGlobal>>,
     tags: Vec<InternalStoreHandle<VMTag>>,
-    linears: FxHashMap<usize, LinearHandle>,
     /// Memories of V8's that other threads may have, and whether this realm has made them.
     shared: FxHashMap<usize, (Arc<Shared>, bool)>,
     /// Bytes that each memory may reach.
     pub memory_cap: Option<u64>,
-    /// Tables whose definition is their own, by its address.
-    own_tables: FxHashSet<usize>,
     /// The tag under which JavaScript exceptions travel through wasm that can catch.
     js_tag: Option<usize>,
     /// Whether some module of the realm can catch exceptions.
@@ -62,9 +59,6 @@ impl Store {
     pub fn engine(&mut self) -> &mut store::Store {
         &mut self.engine
     }
-    pub fn objects(&self) -> &StoreObjects {
-        self.engine.objects()
-    }
     /// The modules whose code may run.
     pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {
         self.engine.modules()
@@ -75,14 +69,18 @@ impl Store {
         self.engine.keep_compiled(module);
     }
 
-    /// Whether the code of one of its modules can drop segments.
-    pub fn drops_segments(&self) -> bool {
-        let mut modules = self.engine.compiled();
-        modules.any(|module| module.drops_segments)
-    }
-    /// Which globals are flags of an instance.
-    pub fn flags(&self) -> &FxHashSet<usize> {
-        self.engine.flags()
+    /// Whether there can be an image of it.
+    pub fn check_image(&self) -> Result<(), ImageError> {
+        if self.recorder().is_some() {
+            return Err(ImageError::Recorded);
+        }
+        if !self.shared.is_empty() {
+            return Err(ImageError::Shared);
+        }
+        if self.engine.compiled().any(|module| module.drops_segments) {
+            return Err(ImageError::Segments);
+        }
+        Ok(())
     }
     /// The books of what its instances allocate; `None` when none was compiled for that.
     pub fn recorder(&self) -> Option<&Rc<Recorder>> {
@@ -143,10 +141,11 @@ impl Store {
 
     /// Refuses one more memory where there are as many as may be.
     pub fn check_memories(&self, what: &str) -> Result<(), StoreError> {
-        if self.linears.len() < MEMORIES {
+        let linears = self.linears();
+        if linears.len() < MEMORIES {
             return Ok(());
         }
-        let live = self.linears.values().filter(|linear| !linear.is_released());
+        let live = linears.iter().filter(|linear| !linear.is_released());
         if live.count() < MEMORIES {
             return Ok(());
         }
@@ -160,12 +159,11 @@ impl Store {
         self.check_memories("WebAssembly.Memory()")?;
         let ty = MemoryType::new(Pages(limits.min), limits.max.map(Pages), false);
         let made = self.engine.new_memory(ty, self.memory_cap);
-        let (handle, linear) = made.map_err(|error| {
+        let handle = made.map_err(|error| {
             StoreError::Range(format!(
                 "WebAssembly.Memory(): could not allocate memory ({error})"
             ))
         })?;
-        self.keep_linears(linear);
         Ok(self.name_memory(handle).key())
     }
     pub fn name_memory(&mut self, handle: InternalStoreHandle<VMMemory>) -> MemoryPlace {
@@ -195,9 +193,6 @@ impl Store {
     pub fn shared(&self, key: usize) -> Option<Arc<Shared>> {
         self.shared.get(&key).map(|(shared, _)| shared.clone())
     }
-    pub fn has_shared(&self) -> bool {
-        !self.shared.is_empty()
-    }
     /// The store is about to go, and what it has made is of no use to other threads either.
     pub fn end_shared(&self) {
         for (shared, is_ours) in self.shared.values() {
@@ -225,14 +220,15 @@ impl Store {
     }
     /// The store is about to be dropped: what takes long of it is left to another thread.
     pub fn retire_memories(&self) {
-        for linear in self.linears.values() {
+        for linear in self.linears() {
             linear.retire();
         }
     }
     /// Gives the pages of a memory back. Instances that use it see a memory of length 0. With `held`, others may still have
     /// its bytes, which are given back here instead.
     pub fn dispose_memory(&mut self, key: usize, held: bool) -> Vec<Leftover> {
-        let Some(linear) = self.linears.get(&key) else {
+        let is_it = |linear: &&LinearHandle| linear.definition().as_ptr() as usize == key;
+        let Some(linear) = self.linears().iter().find(is_it) else {
             return Vec::new();
         };
         if held {
@@ -242,36 +238,30 @@ impl Store {
         let _ = linear.release();
         linear.take_left()
     }
-    pub fn keep_linears(&mut self, linears: impl IntoIterator<Item = LinearHandle>) {
-        for linear in linears {
-            self.linears
-                .insert(linear.definition().as_ptr() as usize, linear);
-        }
-    }
     /// The growth that a memory was last refused, and what it may have, in bytes.
     pub fn refused_growth(&self) -> Option<(u64, u64)> {
         let refused = |linear: &LinearHandle| Some((linear.refused()?, linear.max() as u64));
         let shared =
             |(shared, _): &(Arc<Shared>, bool)| Some((shared.refused()?, shared.cap() as u64));
-        let own = self.linears.values().find_map(refused);
+        let own = self.linears().iter().find_map(refused);
         own.or_else(|| self.shared.values().find_map(shared))
     }
     pub fn forget_refusals(&self) {
-        for linear in self.linears.values() {
+        for linear in self.linears() {
             linear.forget_refusal();
         }
         for (shared, _) in self.shared.values() {
             shared.forget_refusal();
         }
     }
-    pub fn linears(&self) -> impl Iterator<Item = &LinearHandle> {
-        self.linears.values()
+    pub fn linears(&self) -> &[LinearHandle] {
+        self.engine.linears()
     }
     /// Resident and dirty bytes of all memories.
     pub fn residency(&self) -> (usize, usize) {
         let known = self
-            .linears
-            .values()
+            .linears()
+            .iter()
             .filter_map(|linear| linear.residency())
             .map(|one| (one.resident, one.dirty));
         let shared = self
@@ -281,10 +271,6 @@ impl Store {
         known
             .chain(shared)
             .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
-    }
-    /// The memories themselves, which outlive the store for as long as somebody holds them.
-    pub fn take_linears(&mut self) -> Vec<LinearHandle> {
-        self.linears.drain().map(|(_, linear)| linear).collect()
     }
     /// Bytes of the memories that V8 knows nothing of.
     pub fn unshared_bytes(&self) -> usize {
@@ -310,25 +296,7 @@ impl Store {
         let made = self.engine.new_table(ty);
         let handle =
             made.map_err(|error| StoreError::Range(format!("WebAssembly.Table(): {error}")))?;
-        let key = self.name_table(handle);
-        self.own_tables.insert(key);
-        Ok(key)
-    }
-    /// Brings the first tables back to these entries.
-    pub fn restore_tables(&mut self, saved: &[Box<[usize]>]) -> Result<(), String> {
-        for (table, saved) in VMTable::list_mut(self.engine.objects_mut())
-            .iter_mut()
-            .zip(saved)
-        {
-            let key = table.vmtable().as_ptr() as usize;
-            let shrinks = table.size() as usize != saved.len();
-            state::set_entries(table, saved, self.own_tables.contains(&key))?;
-            if shrinks {
-                // Its definition stays, and is nobody's to free.
-                self.own_tables.remove(&key);
-            }
-        }
-        Ok(())
+        Ok(self.name_table(handle))
     }
     pub fn name_table(&mut self, handle: InternalStoreHandle<VMTable>) -> usize {
         let key = handle.get(self.engine.objects()).vmtable().as_ptr() as usize;

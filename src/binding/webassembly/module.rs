@@ -11,7 +11,7 @@ use crate::webassembly::{
     CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, host_type, known, validate,
 };
 use std::sync::Arc;
-use wasmer_types::{ExportIndex, ExternType, FunctionType, ModuleInfo, RawValue};
+use wasmer_types::{ExternType, FunctionType, RawValue};
 use wasmer_vm::VMExtern;
 
 pub fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<Compiled>> {
@@ -250,7 +250,6 @@ fn start(
             engine.instantiate(&module.code, imports, &realm.calls_with, cap)
         }?;
         realm.interrupter.add(made.flag());
-        store.keep_linears(made.linears);
         Ok((made.exports, made.start))
     })?;
     let (exports, start) = match made {
@@ -352,32 +351,15 @@ fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> F
     )
 }
 
-/// The module's own exports.
-fn shown(info: &ModuleInfo) -> impl Iterator<Item = &ExportIndex> {
-    info.exports
-        .iter()
-        .filter(|(name, _)| !store::is_internal(name))
-        .map(|(_, index)| index)
-}
-
 fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Value> {
     let env = realm.env;
     let info = module.info();
-    // One local function tells where all of them lie.
-    for (export, index) in exports.iter().zip(shown(info)) {
-        if let (VMExtern::Function(handle), ExportIndex::Function(index)) = (export, index)
-            && let Some(local) = info.local_func_index(*index)
-        {
-            let function = realm.with(|store| store.name_function(*handle))?;
-            let count = info.functions.len() - info.num_imported_functions;
-            realm.note_functions(
-                function,
-                local.as_u32() as usize,
-                info.num_imported_functions,
-                count,
-            );
-            break;
-        }
+    let own = realm.with(|store| {
+        let (handle, at, count) = store.engine().own_function(info, exports)?;
+        Some((store.name_function(handle), at, count))
+    })?;
+    if let Some((function, at, count)) = own {
+        realm.note_functions(function, at, info.num_imported_functions, count);
     }
     let array = env.array(exports.len());
     for (at, export) in exports.iter().enumerate() {

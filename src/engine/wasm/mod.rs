@@ -3,10 +3,6 @@
 mod access;
 mod table;
 
-pub use table::TableImage;
-
-pub(super) use table::FuncTable;
-
 use super::exceptions::Thrower;
 use super::pace::{Pace, Paced};
 use super::short::{self, Bodies, Known, Steps};
@@ -21,7 +17,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wasmer_types::FunctionType;
-use wasmer_vm::{VMCallerCheckedAnyfunc, VMFuncRef, VMGlobalDefinition, VMMemoryDefinition};
+use wasmer_vm::{
+    VMCallerCheckedAnyfunc, VMFuncRef, VMGlobalDefinition, VMMemoryDefinition, VMTableDefinition,
+};
 
 /// A function that can be called: an export or a table entry. Valid as long as the wasm instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,10 +38,9 @@ pub struct Wasm {
     pub(super) exports: FxHashMap<String, Func>,
     pub(super) memory: NonNull<VMMemoryDefinition>,
     pub(super) linear: Option<LinearHandle>,
-    pub(super) table: Option<FuncTable>,
-    /// Every mutable global of the module, in index order.
-    pub(super) globals: Vec<NonNull<VMGlobalDefinition>>,
-    /// The first of them, when it is an i32: wasm-ld and fastcomp put the stack pointer there. A trap does not give
+    /// The function table that indirect calls go through.
+    pub(super) table: Option<NonNull<VMTableDefinition>>,
+    /// The first mutable global, when it is an i32: wasm-ld and fastcomp put the stack pointer there. A trap does not give
     /// it back, so a call restores it.
     pub(super) stack_pointer: Option<NonNull<VMGlobalDefinition>>,
     pub(super) interrupt: Vec<NonNull<VMGlobalDefinition>>,
@@ -81,7 +78,6 @@ impl Default for Wasm {
             memory: unsafe { NonNull::new_unchecked(&raw mut NO_MEMORY) },
             linear: None,
             table: None,
-            globals: Vec::new(),
             stack_pointer: None,
             interrupt: Vec::new(),
             pace: Pace::default(),
@@ -147,11 +143,6 @@ impl Wasm {
     pub fn export(&self, name: &str) -> Option<Func> {
         self.exports.get(name).copied()
     }
-    pub fn exports(&self) -> impl Iterator<Item = (&str, Func)> {
-        self.exports
-            .iter()
-            .map(|(name, func)| (name.as_str(), *func))
-    }
     /// With that many slots any function of the module can be entered, whatever its type is.
     pub fn widest(&self) -> usize {
         self.widest
@@ -184,7 +175,7 @@ impl Wasm {
         // pointers to records that live as long as it. Nothing else runs meanwhile.
         let (memory, table) = unsafe {
             let memory = self.memory.read();
-            let table = self.table.as_ref().map(|table| table.definition.read());
+            let table = self.table.map(|table| table.read());
             (
                 std::slice::from_raw_parts_mut(memory.base, memory.current_length),
                 table.map_or(&[][..], |table| {
@@ -302,19 +293,12 @@ impl Wasm {
         }
     }
 
-    /// The values of all mutable globals.
-    pub(crate) fn globals(&self) -> Vec<u128> {
-        // SAFETY: globals live as long as the store.
-        self.globals
-            .iter()
-            .map(|g| unsafe { g.as_ref().val.u128 })
-            .collect()
+    /// What images are taken of; `None` without a module.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
     }
-    pub(crate) fn set_globals(&mut self, values: &[u128]) {
-        for (global, value) in self.globals.iter_mut().zip(values) {
-            // SAFETY: as above; the value was read from this very global, or that of another instance of the program.
-            unsafe { global.as_mut().val.u128 = *value };
-        }
+    pub(crate) fn store_mut(&mut self) -> Option<&mut Store> {
+        self.store.as_mut()
     }
 
     /// The interruption flag, for other threads to set while this sandbox lives.

@@ -81,7 +81,10 @@ impl Realm {
     }
     /// Whether the realm's memories can be left to those who claim them, if somebody does.
     pub fn can_leave(&self) -> bool {
-        let sum = |store: &mut Store| store.linears().map(|linear| linear.private_bytes()).sum();
+        let sum = |store: &mut Store| {
+            let linears = store.linears().iter();
+            linears.map(|linear| linear.private_bytes()).sum()
+        };
         let bytes = || self.store.look(sum).unwrap_or(0);
         self.claim(|_| true).is_none() || in_flight::has_room(bytes())
     }

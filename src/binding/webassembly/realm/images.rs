@@ -4,7 +4,7 @@ use super::{ErrorKind, Point, Realm};
 use crate::binding::in_flight;
 use crate::binding::lent::Claim;
 use crate::binding::node_api::{Failed, Res, Value};
-use crate::memory::RecycleOutcome;
+use crate::memory::{RecycleOutcome, Writers};
 use crate::webassembly::{ImageError, Made, Store, StoreImage};
 
 impl Realm {
@@ -13,7 +13,10 @@ impl Realm {
         self.at_rest("take its image")?;
         self.none_suspended()?;
         self.forget_exceptions();
-        let image = self.leave_memories(self.claim(|_| true), StoreImage::take)?;
+        let image = self.leave_memories(self.claim(|_| true), |store| {
+            store.check_image()?;
+            store.engine().take_image()
+        })?;
         // What is shown of a memory that moved is shown no more.
         self.sync_buffers();
         let image = image.map_err(|error| self.no_image(&error))?;
@@ -31,16 +34,16 @@ impl Realm {
     pub fn take_point(&self) -> Res<(usize, usize)> {
         self.at_rest("take an image of it")?;
         self.none_suspended()?;
-        let taken = match self.claim(|_| true) {
-            None => self.with(StoreImage::take_changes)?,
-            Some(_) => self.with(|store| {
-                let linears: Vec<_> = store.linears().cloned().collect();
-                linears.iter().for_each(|linear| linear.hold());
-                let taken = StoreImage::take_changes(store);
-                linears.iter().for_each(|linear| linear.let_go());
-                taken
-            })?,
-        };
+        let is_claimed = self.claim(|_| true).is_some();
+        let taken = self.with(|store| {
+            store.check_image()?;
+            let held = store.linears().iter().filter(|_| is_claimed);
+            held.for_each(|linear| linear.hold());
+            let taken = store.engine().take_changes();
+            let held = store.linears().iter().filter(|_| is_claimed);
+            held.for_each(|linear| linear.let_go());
+            taken
+        })?;
         let image = taken.map_err(|error| self.no_image(&error))?;
         let generation = self.generation.get();
         let lineage = self.lineage.borrow().and(generation, generation);
@@ -80,7 +83,11 @@ impl Realm {
                 self.env.forget(reference);
             }
         }
-        let outcome = self.leave_memories(claim, |store| image.restore(store))?;
+        let outcome = self.leave_memories(claim, |store| {
+            let store = store.engine();
+            let made = store.made_since(image);
+            Ok((store.restore(image, Writers::Anybody)?, made))
+        })?;
         let outcome = outcome.map_err(|error| self.no_image(&error))?;
         self.report();
         Ok(outcome)
@@ -91,7 +98,7 @@ impl Realm {
         let Some(Point { image, .. }) = images.get(number).and_then(Option::as_ref) else {
             return Err(self.stale());
         };
-        let found = self.with(|store| image.differences(store))?;
+        let found = self.with(|store| store.engine().differences(image))?;
         found.map_err(|error| self.no_image(&error))
     }
     /// Runs what may put other regions in place of those that the memories have, which are left to whoever claims them.
@@ -104,9 +111,9 @@ impl Realm {
             return self.with(work);
         };
         let (done, left) = self.with(|store| {
-            let linears: Vec<_> = store.linears().cloned().collect();
-            linears.iter().for_each(|linear| linear.hold());
+            store.linears().iter().for_each(|linear| linear.hold());
             let done = work(store);
+            let linears = store.linears();
             let left = linears.iter().flat_map(|linear| {
                 let left = linear.take_left();
                 linear.let_go();

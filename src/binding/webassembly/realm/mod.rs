@@ -350,7 +350,7 @@ impl Realm {
         if let Some(mut store) = store {
             match claim {
                 Some(claim) => {
-                    let memories = store.take_linears();
+                    let memories = store.engine().take_linears();
                     let left: Vec<_> = memories.into_iter().map(Leftover::memory).collect();
                     drop(store);
                     in_flight::park(self.env, left, claim);
