@@ -42,7 +42,7 @@ class Sandbox {
   #openTwin
   #twin
 
-  // `allocations`: the books, where the code was compiled to tell of allocations; `twin()` opens the same with such code;
+  // `allocations`: the allocation tracker, where the code was compiled to tell of allocations; `twin()` opens the same with such code;
   // `unwatched`: why it is not, where it was to be.
   /**
    * @param {any} host

@@ -1,6 +1,6 @@
 'use strict'
 
-// What a module has allocated and not freed, in the present generation: the addon keeps the books (addresses, sizes, wasm
+// What a module has allocated and not freed, in the present generation: the addon tracks them (addresses, sizes, wasm
 // stacks), JavaScript its own stacks, by the numbers of blocks.
 
 // Deeper than Node's 10: what is wanted is the program's own frames, below those of the module's facade.

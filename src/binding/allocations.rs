@@ -1,7 +1,7 @@
-//! The books of allocations, as JavaScript sees them.
+//! The allocation tracker, as JavaScript sees them.
 
 use super::node_api::{Env, Reference, Scope, Value as JsValue};
-use crate::engine::{Capture, Recorder};
+use crate::engine::{AllocationTracker, Capture};
 use crate::program::{allocators, allocators::Allocators};
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ pub fn capture(env: Env, function: JsValue) -> Option<Capture> {
 
 /// What is allocated, as JSON: `functions` by index, wasm `stacks` of these, innermost first, and `blocks` of address,
 /// bytes, stack and number.
-pub fn report(recorder: &Recorder) -> String {
-    let report = recorder.report();
+pub fn report(tracker: &AllocationTracker) -> String {
+    let report = tracker.report();
     let names: serde_json::Map<String, Value> = report
         .names
         .iter()

@@ -50,7 +50,7 @@ pub enum ImageError {
     /// Other threads change its bytes.
     #[error("its memory is shared between threads")]
     Shared,
-    /// The books of allocations know blocks that a rewind takes away.
+    /// The allocation tracker knows blocks that a rewind takes away.
     #[error("its allocations are being recorded")]
     Recorded,
     #[error("a table could not be brought back: {0}")]

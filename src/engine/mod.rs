@@ -34,7 +34,7 @@ pub mod vm;
 mod wasm;
 pub mod workers;
 
-pub use allocations::{AllocatorKind, Capture, Exit, Heap, Recorder, Site, Watched};
+pub use allocations::{AllocationTracker, AllocatorKind, Attachment, Capture, Exit, Heap, Watched};
 pub use args::Args;
 pub use cache::{Cache, CacheEntry, WritableFolder, is_writable};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};

@@ -10,7 +10,7 @@ use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use super::tables::Tables;
 use super::tunables::bounded;
 use super::vm::{self, CallConfig, HostBody, Place};
-use super::{Code, Func, Heap, Recorder, Site, Tier, allocations, thunks};
+use super::{AllocationTracker, Attachment, Code, Func, Heap, Tier, allocations, thunks};
 use crate::memory::{LinearHandle, collect_created};
 use rustc_hash::FxHashSet;
 use std::ptr::NonNull;
@@ -45,8 +45,8 @@ pub struct Store {
     pub(super) linears: Vec<LinearHandle>,
     pub(super) globals: Globals,
     pub(super) tables: Tables,
-    /// Of instances whose code tells of allocations; the books are one for all.
-    sites: Vec<Site>,
+    /// Of instances whose code tells of allocations, and of which one tracker is told.
+    attachments: Vec<Attachment>,
 }
 
 enum Kept {
@@ -122,7 +122,7 @@ impl Default for Store {
             linears: Vec::new(),
             globals: Globals::default(),
             tables: Tables::default(),
-            sites: Vec::new(),
+            attachments: Vec::new(),
             paced: Vec::new(),
         }
     }
@@ -173,9 +173,9 @@ impl Store {
     pub fn take_linears(&mut self) -> Vec<LinearHandle> {
         std::mem::take(&mut self.linears)
     }
-    /// The books of what its instances allocate; `None` when none was compiled for that.
-    pub fn recorder(&self) -> Option<&Rc<Recorder>> {
-        self.sites.first().map(Site::recorder)
+    /// The tracker of what its instances allocate; `None` when none was compiled for that.
+    pub fn tracker(&self) -> Option<&Rc<AllocationTracker>> {
+        self.attachments.first().map(Attachment::tracker)
     }
 
     // What imports can be.
@@ -366,15 +366,15 @@ impl Store {
     /// Gives the table of hooks of a new instance what it names.
     fn attach(&mut self, code: &Code, table: Handle<VMTable>, memory: Option<Handle<VMMemory>>) {
         let table = table.get(&self.objects).vmtable();
-        let books = self.recorder().cloned().unwrap_or_else(|| {
+        let tracker = self.tracker().cloned().unwrap_or_else(|| {
             let memory = memory.map(|memory| memory.get(&self.objects).vmmemory());
-            // SAFETY: the memory is of this store, as are the books.
+            // SAFETY: the memory is of this store, as is the tracker.
             let heap = unsafe { Heap::new(memory) };
-            Rc::new(Recorder::new(code, heap))
+            Rc::new(AllocationTracker::new(code, heap))
         });
-        // SAFETY: the table is the instance's own, and the site goes with the store.
-        let site = unsafe { allocations::attach(code.engine(), table, books) };
-        self.sites.push(site);
+        // SAFETY: the table is the instance's own, and the attachment goes with the store.
+        let attachment = unsafe { allocations::attach(code.engine(), table, tracker) };
+        self.attachments.push(attachment);
     }
 
     /// Puts wasm between `code` and the host functions that it imports, so that it can catch what they throw. `which`: where

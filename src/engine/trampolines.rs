@@ -34,7 +34,7 @@ pub fn table_functions<T: Owner>(
         data,
         throws: wasm.throws.clone(),
         pace: wasm.pace.clone(),
-        watched: wasm.recorder().is_some(),
+        watched: wasm.tracker().is_some(),
     };
     let store = wasm.store.as_mut().ok_or("there is no module")?;
     let functions: Vec<_> = (first..first + BATCH)

@@ -91,7 +91,7 @@ impl Instance {
     fn origin(&self) -> Origin {
         Origin {
             program: self.program.reading().key,
-            watched: self.runtime.wasm.recorder().is_some(),
+            watched: self.runtime.wasm.tracker().is_some(),
             seen: self.settings.seen(),
         }
     }

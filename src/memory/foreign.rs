@@ -196,7 +196,7 @@ impl OwnPages {
         };
         // SAFETY: the range was just reserved, and is as long as the bytes at least.
         unsafe {
-            os::show(pages.base, len)?;
+            os::make_accessible(pages.base, len)?;
             ptr::copy_nonoverlapping(bytes.as_ptr(), pages.base, bytes.len());
         }
         Ok(pages)

@@ -1,6 +1,6 @@
 //! A region that its memory left as it is, because somebody outside may still read and write it.
 
-use super::cleaner::{self, Spare};
+use super::decommit::{self, Spare};
 use super::{LinearHandle, Region};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl Leftover {
         Self(self.0.take())
     }
 
-    /// Nobody has the bytes any more: they are given back by the cleaner.
+    /// Nobody has the bytes any more: they are given back by the decommit thread.
     pub fn free(mut self) {
         let (region, home) = match self.0.take() {
             Some(Left::Region(region, home)) => (region, home),
@@ -56,8 +56,8 @@ impl Leftover {
             }
             None => return,
         };
-        // Without the cleaner, or with its queue full, it is dropped here.
-        drop(cleaner::clean(region, &home));
+        // Without the decommit thread, or with its queue full, it is dropped here.
+        drop(decommit::enqueue(region, &home));
     }
 }
 

@@ -5,7 +5,7 @@ mod state;
 
 use self::adapter::Adapter;
 pub(super) use self::state::State;
-use super::cleaner::{self, Spare};
+use super::decommit::{self, Spare};
 use super::leftover::Leftover;
 use super::{Error, Image, Region, WASM_PAGE, Writers, os};
 use parking_lot::Mutex;
@@ -26,7 +26,7 @@ pub enum RecycleOutcome {
     CopiedBack,
     /// The spare was clean: constant cost.
     Flipped,
-    /// The spare was still with the cleaner, so the caller cleaned the active region itself.
+    /// The spare was still with the decommit thread, so the caller cleaned the active region itself.
     CleanedInPlace,
 }
 
@@ -405,7 +405,7 @@ impl Linear {
         Ok(())
     }
 
-    /// The memory is about to go with its store: its pages are given back by the cleaner, which takes as long as there
+    /// The memory is about to go with its store: its pages are given back by the decommit thread, which takes as long as there
     /// are dirty ones. No wasm frame may be live, and nothing may refer to the bytes.
     pub fn retire(&self) {
         let mut state = self.state.lock();
@@ -417,8 +417,8 @@ impl Linear {
             let dirty = std::mem::replace(&mut state.active, empty);
             state.len = 0;
             self.write(&state);
-            // Nobody waits for it: the cleaner, or this, drops it.
-            let _ = cleaner::clean(dirty, &Spare::default());
+            // Nobody waits for it: the decommit thread, or this, drops it.
+            let _ = decommit::enqueue(dirty, &Spare::default());
         }
     }
 

@@ -3,10 +3,10 @@
 //! ```text
 //!  Linear ──────────── what wasmer and emvm see as "the memory"; owns the definition that compiled code reads
 //!    │ active ─▶ Region    8 GiB + guard of address space; [0, accessible) may be touched
-//!    │ spare  ─▶ Region    a second one over the same image, clean, or on its way from the cleaner; made when needed
+//!    │ spare  ─▶ Region    a second one over the same image, clean, or on its way from the decommit thread; made when needed
 //!    └ image  ─▶ Image     the bytes right after start-up or at a checkpoint, shared by all sandboxes of the process
 //!                  ▲
-//!  Cleaner ────────┘       one background thread per process: gives dirty pages back to the system
+//!  decommit ───────┘       one background thread per process: gives dirty pages back to the system
 //! ```
 //!
 //! * [`Image`]: immutable bytes; a sealed memfd where the system maps it copy-on-write, else the non-zero pages. That of a
@@ -14,13 +14,13 @@
 //! * [`Region`]: address space. `restore` brings it back to its image and returns every other page.
 //! * [`Linear`]: a recycle (no wasm frame may be live) copies the image's bytes over the pages that were written. Where these
 //!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
-//!   dirty region to the cleaner: constant cost, whatever was leaked.
+//!   dirty region to the decommit thread: constant cost, whatever was leaked.
 //! * [`Shared`]: a memory that threads share, over bytes of V8's.
 //! * [`Foreign`]: large buffers of JavaScript's, brought back by the same means.
 //! * [`Leftover`]: a region that was left as it is, because requests of the system may still read and write it.
 //! * `os`: the same functions per platform; the portable backend is compiled everywhere.
 
-mod cleaner;
+mod decommit;
 mod foreign;
 mod heap;
 mod image;

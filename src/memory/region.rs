@@ -89,11 +89,13 @@ impl Region {
         if len > self.accessible {
             let more = len - self.accessible;
             // SAFETY: the range lies in this reservation.
-            unsafe { os::show(self.base.add(self.accessible), more) }.map_err(|source| Error {
-                what: "memory for growth",
-                bytes: more,
-                source,
-            })?;
+            unsafe { os::make_accessible(self.base.add(self.accessible), more) }.map_err(
+                |source| Error {
+                    what: "memory for growth",
+                    bytes: more,
+                    source,
+                },
+            )?;
             self.accessible = len;
         }
         Ok(())
@@ -106,7 +108,8 @@ impl Region {
         self.written.forget();
         if self.accessible > 0 {
             // SAFETY: the range lies in this reservation and, by the caller's promise, nothing refers to it.
-            unsafe { os::hide(self.base, self.accessible) }.map_err(|e| refused(image, e))?;
+            unsafe { os::make_inaccessible(self.base, self.accessible) }
+                .map_err(|e| refused(image, e))?;
             self.accessible = 0;
         }
         self.image = None;

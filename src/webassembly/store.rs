@@ -2,7 +2,7 @@
 
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{ImageError, Recorder, compiled::Compiled, store};
+use crate::engine::{AllocationTracker, ImageError, compiled::Compiled, store};
 use crate::memory::{Leftover, LinearHandle, Shared};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -71,7 +71,7 @@ impl Store {
 
     /// Whether there can be an image of it.
     pub fn check_image(&self) -> Result<(), ImageError> {
-        if self.recorder().is_some() {
+        if self.tracker().is_some() {
             return Err(ImageError::Recorded);
         }
         if !self.shared.is_empty() {
@@ -82,9 +82,9 @@ impl Store {
         }
         Ok(())
     }
-    /// The books of what its instances allocate; `None` when none was compiled for that.
-    pub fn recorder(&self) -> Option<&Rc<Recorder>> {
-        self.engine.recorder()
+    /// The tracker of what its instances allocate; `None` when none was compiled for that.
+    pub fn tracker(&self) -> Option<&Rc<AllocationTracker>> {
+        self.engine.tracker()
     }
 
     // Functions, named by the address of their `VMCallerCheckedAnyfunc`: the identity that `call_indirect` sees.

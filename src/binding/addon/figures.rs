@@ -98,17 +98,17 @@ impl SandboxObject {
         since.unwrap_or_default()
     }
 
-    /// The books of allocations begin anew, empty; `capture` is called with the number of each block that is made. Without it
+    /// The allocation tracker begins anew, empty; `capture` is called with the number of each block that is made. Without it
     /// they end. False where the code does not tell of allocations.
     #[napi(catch_unwind)]
     pub fn record(&self, capture: Option<Function<u32, ()>>) -> Result<bool> {
-        let books = self.look(|instance| instance.runtime.wasm.recorder().cloned())?;
-        let Some(books) = books else {
+        let tracker = self.look(|instance| instance.runtime.wasm.tracker().cloned())?;
+        let Some(tracker) = tracker else {
             return Ok(false);
         };
         match capture.and_then(|capture| Value::from_raw(capture.raw())) {
-            Some(capture) => books.start(allocations::capture(self.cell.env, capture)),
-            None => books.stop(),
+            Some(capture) => tracker.start(allocations::capture(self.cell.env, capture)),
+            None => tracker.stop(),
         }
         Ok(true)
     }
@@ -116,8 +116,8 @@ impl SandboxObject {
     /// What is allocated since, as JSON.
     #[napi(catch_unwind)]
     pub fn recorded(&self) -> Result<Option<String>> {
-        let books = self.look(|instance| instance.runtime.wasm.recorder().cloned())?;
-        Ok(books.map(|books| allocations::report(&books)))
+        let tracker = self.look(|instance| instance.runtime.wasm.tracker().cloned())?;
+        Ok(tracker.map(|tracker| allocations::report(&tracker)))
     }
 
     #[napi(catch_unwind)]

@@ -19,15 +19,15 @@ const INLINE: usize = 16;
 
 /// A JavaScript exception is crossing wasm frames; the realm holds it.
 #[derive(Debug)]
-struct Crossing;
+struct FromJavaScript;
 
-impl fmt::Display for Crossing {
+impl fmt::Display for FromJavaScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JavaScript exception")
     }
 }
 
-impl std::error::Error for Crossing {}
+impl std::error::Error for FromJavaScript {}
 
 /// The callback of every exported function; its data is a `FunctionCell`.
 pub unsafe extern "C" fn exported(
@@ -127,7 +127,7 @@ pub fn surface(realm: &Realm, trap: &Trap) -> Failed {
 
 fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
     let env = realm.env;
-    if trap.is::<Crossing>() {
+    if trap.is::<FromJavaScript>() {
         return Ok(env.throw(realm.take_in_flight()?));
     }
     if trap.is::<Unwind>() {
@@ -337,7 +337,7 @@ fn catch(realm: &Realm, failed: Failed) -> Result<u32, HostTrap> {
 fn leave(realm: &Realm, value: Value) -> HostTrap {
     // It fails only where JavaScript may not run any more.
     let _ = realm.set_in_flight(value);
-    Box::new(Crossing)
+    Box::new(FromJavaScript)
 }
 
 /// A wasm exception that stands for `value`, unless wasm may not catch it (a trap).

@@ -110,25 +110,25 @@ pub fn realm_interrupt_id(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.number(Realm::of(env, a[0])?.interrupter.id() as f64))
 }
 
-/// `(realm, capture)`: the books of allocations begin anew; false where nothing tells of them. Without a function they end.
+/// `(realm, capture)`: the allocation tracker begins anew; false where nothing tells of allocations. Without a function it ends.
 pub fn realm_record(env: Env, a: &Arguments) -> Res<Value> {
-    let books = Realm::of(env, a[0])?.with(|store| store.recorder().cloned())?;
-    let Some(books) = books else {
+    let tracker = Realm::of(env, a[0])?.with(|store| store.tracker().cloned())?;
+    let Some(tracker) = tracker else {
         return Ok(env.boolean(false));
     };
     if env.is(a[1], Kind::Function) {
-        books.start(super::allocations::capture(env, a[1]));
+        tracker.start(super::allocations::capture(env, a[1]));
     } else {
-        books.stop();
+        tracker.stop();
     }
     Ok(env.boolean(true))
 }
 
 /// What is allocated since, as JSON; undefined where nothing tells of it.
 pub fn realm_recorded(env: Env, a: &Arguments) -> Res<Value> {
-    let books = Realm::of(env, a[0])?.with(|store| store.recorder().cloned())?;
-    match books {
-        Some(books) => env.string(&super::allocations::report(&books)),
+    let tracker = Realm::of(env, a[0])?.with(|store| store.tracker().cloned())?;
+    match tracker {
+        Some(tracker) => env.string(&super::allocations::report(&tracker)),
         None => Ok(env.undefined()),
     }
 }

@@ -270,7 +270,7 @@ fn start(
 fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     // Emscripten's `addFunction` wraps functions in small modules, through which watched code calls out as well.
-    let beside = realm.with(|store| store.recorder().is_some())?;
+    let beside = realm.with(|store| store.tracker().is_some())?;
     let watched = beside || store::is_watched(module.info());
     let mut imports = Vec::new();
     let mut thunked = Vec::new();

@@ -3,6 +3,7 @@
 //! [`FileSystem`] is one sandbox's: `State` is what a recycle restores (nodes, descriptors, working folder, half-written
 //! lines), the rest is what the user set up and stays (host, mounts, standard input, limit).
 
+mod attributes;
 #[cfg(any(test, fuzzing))]
 mod check;
 mod content;

@@ -1,4 +1,4 @@
-//! The module's memory, as far as the books need to look into it.
+//! The module's memory, as far as the allocation tracker needs to look into it.
 
 use std::ptr::NonNull;
 use wasmer_vm::VMMemoryDefinition;

@@ -4,19 +4,19 @@
 //! The host function is reached through a table that is added for it: an added import would give every function of
 //! the module another index.
 
+mod attach;
 mod exits;
 mod heap;
 mod hooks;
-mod recorder;
-mod site;
 mod table;
+mod tracker;
 
 pub use exits::Exit;
 pub use heap::Heap;
 pub(super) use hooks::AllocationHooks;
-pub use recorder::{Capture, Recorder};
+pub use tracker::{AllocationTracker, Capture};
 
-pub use site::{Site, attach, is_watched};
+pub use attach::{Attachment, attach, is_watched};
 pub(super) use table::with_table;
 
 /// What a function of the allocator does.

@@ -5,6 +5,7 @@
 //! times, and what only computes, loads, stores at its end and calls such functions through the table (embind's invokers do)
 //! is done here. Whatever would trap is left to the compiled code, which then does all of it: see [`read`].
 
+mod compute;
 mod read;
 mod steps;
 #[cfg(test)]

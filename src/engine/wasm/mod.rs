@@ -8,7 +8,7 @@ use super::pace::{Pace, Paced};
 use super::short::{self, Bodies, Known, Steps};
 use super::store::Store;
 use super::vm::{self, CallConfig};
-use super::{Owner, Recorder, Unwind, ValRaw};
+use super::{AllocationTracker, Owner, Unwind, ValRaw};
 use crate::memory::{self, LinearHandle};
 use rustc_hash::FxHashMap;
 use std::marker::PhantomPinned;
@@ -134,9 +134,9 @@ impl Wasm {
         self.depth
     }
 
-    /// The books of what it allocates; `None` when it was not compiled for that.
-    pub fn recorder(&self) -> Option<&Rc<Recorder>> {
-        self.store.as_ref()?.recorder()
+    /// The tracker of what it allocates; `None` when it was not compiled for that.
+    pub fn tracker(&self) -> Option<&Rc<AllocationTracker>> {
+        self.store.as_ref()?.tracker()
     }
 
     /// An exported function by its canonical name (no leading underscore of fastcomp, minification undone).

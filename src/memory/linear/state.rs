@@ -1,11 +1,11 @@
 //! The regions of a linear memory, and how one is brought back.
 
-use super::super::cleaner::{self, Spare};
+use super::super::decommit::{self, Spare};
 use super::super::leftover::Leftover;
 use super::super::{Image, Region, Writers};
 use std::sync::Arc;
 
-/// At most so many written pages are copied back by a recycle; beyond that, giving the region to the cleaner is quicker.
+/// At most so many written pages are copied back by a recycle; beyond that, giving the region to the decommit thread is quicker.
 const COPIED_PAGES: usize = 64;
 /// After a generation that wrote more, so many recycles do not ask again.
 const PATIENCE: u32 = 7;
@@ -23,7 +23,7 @@ pub struct State {
     pub released: bool,
     /// Held regions that were left, until somebody takes them.
     pub left: Vec<Leftover>,
-    /// Where a clean region over `image` waits; `None` until the first recycle that needs one, empty while the cleaner has it.
+    /// Where a clean region over `image` waits; `None` until the first recycle that needs one, empty while the decommit thread has it.
     pub spare: Option<Spare>,
     /// What the generation began with, and the next one does unless another image is asked for. The active region may be mapped
     /// from another one: where they differ, its pages have been written.
@@ -86,7 +86,7 @@ impl State {
         let dirty = std::mem::replace(&mut self.active, clean);
         // One that cannot be cleaned is dropped: the next recycle cleans in place.
         let home = self.spare.get_or_insert_default();
-        if let Err(mut dirty) = cleaner::clean(dirty, home)
+        if let Err(mut dirty) = decommit::enqueue(dirty, home)
             && dirty.restore().is_ok()
         {
             *home.lock() = Some(dirty);

@@ -21,11 +21,13 @@ pub use linux::{
 pub use page_scan::{tells_written_pages, thread_faults, written_pages};
 #[cfg(unix)]
 pub use unix::{
-    decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show, user,
+    decommit, descriptor_limit, drop_pages, make_accessible, make_inaccessible, page_size, release,
+    reserve, user,
 };
 #[cfg(windows)]
 pub use windows::{
-    decommit, descriptor_limit, drop_pages, hide, page_size, release, reserve, show,
+    decommit, descriptor_limit, drop_pages, make_accessible, make_inaccessible, page_size, release,
+    reserve,
 };
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{

@@ -188,7 +188,7 @@ mod tests {
         let pages = 512;
         let base = os::reserve(pages * page).unwrap();
         // SAFETY: the reservation is ours.
-        unsafe { os::show(base, pages * page).unwrap() };
+        unsafe { os::make_accessible(base, pages * page).unwrap() };
         let written = [0, 1, 7, 300, 511];
         for at in 0..pages {
             // SAFETY: in bounds.
@@ -219,7 +219,7 @@ mod tests {
         let base = os::reserve(pages * page).unwrap();
         // SAFETY: the reservation is ours; every second page of it is written.
         unsafe {
-            os::show(base, pages * page).unwrap();
+            os::make_accessible(base, pages * page).unwrap();
             for at in (0..pages).step_by(2) {
                 base.add(at * page).write_volatile(1);
             }

@@ -56,7 +56,7 @@ pub unsafe fn release(base: *mut u8, len: usize) {
 ///
 /// # Safety
 /// The range lies in a reservation of the caller's.
-pub unsafe fn show(base: *mut u8, len: usize) -> Result<()> {
+pub unsafe fn make_accessible(base: *mut u8, len: usize) -> Result<()> {
     // SAFETY: by the caller's promise.
     check(unsafe { libc::mprotect(base.cast(), len, libc::PROT_READ | libc::PROT_WRITE) })
 }
@@ -65,7 +65,7 @@ pub unsafe fn show(base: *mut u8, len: usize) -> Result<()> {
 ///
 /// # Safety
 /// The range lies in a reservation of the caller's, is not a file mapping that must survive, and nothing refers to it.
-pub unsafe fn hide(base: *mut u8, len: usize) -> Result<()> {
+pub unsafe fn make_inaccessible(base: *mut u8, len: usize) -> Result<()> {
     // SAFETY: by the caller's promise. Mapping anew drops pages and protection in one call on every Unix.
     let mapped = unsafe {
         libc::mmap(
@@ -88,7 +88,7 @@ pub unsafe fn hide(base: *mut u8, len: usize) -> Result<()> {
 /// image of a private file mapping, or zeroes.
 ///
 /// # Safety
-/// As for [`hide`].
+/// As for [`make_inaccessible`].
 pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
     #[cfg(target_os = "linux")]
     // SAFETY: by the caller's promise. On Linux MADV_DONTNEED drops private pages at once.

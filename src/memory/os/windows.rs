@@ -37,7 +37,7 @@ pub unsafe fn release(base: *mut u8, _len: usize) {
 ///
 /// # Safety
 /// The range lies in a reservation of the caller's.
-pub unsafe fn show(base: *mut u8, len: usize) -> Result<()> {
+pub unsafe fn make_accessible(base: *mut u8, len: usize) -> Result<()> {
     if len == 0 {
         return Ok(());
     }
@@ -54,7 +54,7 @@ pub unsafe fn show(base: *mut u8, len: usize) -> Result<()> {
 ///
 /// # Safety
 /// The range lies in a reservation of the caller's and nothing refers to it.
-pub unsafe fn hide(base: *mut u8, len: usize) -> Result<()> {
+pub unsafe fn make_inaccessible(base: *mut u8, len: usize) -> Result<()> {
     if len == 0 {
         return Ok(());
     }
@@ -70,12 +70,12 @@ pub unsafe fn hide(base: *mut u8, len: usize) -> Result<()> {
 /// Gives the pages of a range back; it reads as zero afterwards.
 ///
 /// # Safety
-/// As for [`hide`].
+/// As for [`make_inaccessible`].
 pub unsafe fn decommit(base: *mut u8, len: usize) -> Result<()> {
     // SAFETY: by the caller's promise.
     unsafe {
-        hide(base, len)?;
-        show(base, len)
+        make_inaccessible(base, len)?;
+        make_accessible(base, len)
     }
 }
 

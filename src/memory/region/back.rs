@@ -60,7 +60,8 @@ impl Region {
         let more = self.accessible - image.len();
         self.written.forget();
         // SAFETY: the range lies in this reservation and, by the promise of whoever calls this, nothing refers to it.
-        unsafe { os::hide(self.base.add(image.len()), more) }.map_err(|e| refused(image, e))?;
+        unsafe { os::make_inaccessible(self.base.add(image.len()), more) }
+            .map_err(|e| refused(image, e))?;
         self.accessible = image.len();
         self.choose_page_size(image.filled() + SMALL_PAGES);
         Ok(())
@@ -73,8 +74,8 @@ impl Region {
             // SAFETY: the range lies in this reservation. What it shows is either not needed any more, or zeroes.
             unsafe {
                 let place = self.base.add(*at);
-                os::hide(place, *len)
-                    .and_then(|()| os::show(place, *len))
+                os::make_inaccessible(place, *len)
+                    .and_then(|()| os::make_accessible(place, *len))
                     .map_err(|e| refused(image, e))?;
             }
         }

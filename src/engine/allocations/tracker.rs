@@ -1,4 +1,4 @@
-//! The books: which blocks are allocated, and by which calls.
+//! The allocation tracker: which blocks are allocated, and by which calls.
 
 use super::exits::{self, Caller};
 use super::{Event, Heap};
@@ -15,13 +15,13 @@ pub type Capture = Box<dyn Fn(u32)>;
 /// Frames of one wasm stack that are kept: the innermost.
 const DEPTH: usize = 256;
 
-/// What is allocated since [`Recorder::start`], by wasm stack.
-pub struct Recorder {
+/// What is allocated since [`AllocationTracker::start`], by wasm stack.
+pub struct AllocationTracker {
     code: Range,
     heap: Heap,
     capture: RefCell<Option<Capture>>,
     recording: Cell<bool>,
-    books: RefCell<Books>,
+    allocations: RefCell<Allocations>,
 }
 
 /// Where the functions of a module lie: other modules' on the stack have indices of their own.
@@ -58,7 +58,7 @@ impl Range {
 }
 
 #[derive(Default)]
-struct Books {
+struct Allocations {
     /// By address.
     live: BTreeMap<u32, Block>,
     stacks: Vec<Box<[u32]>>,
@@ -101,7 +101,7 @@ pub struct Report {
     pub freed: u64,
 }
 
-impl Recorder {
+impl AllocationTracker {
     /// For instances of `code`, which outlives it.
     pub fn new(code: &Code, heap: Heap) -> Self {
         Self {
@@ -109,13 +109,13 @@ impl Recorder {
             heap,
             capture: RefCell::default(),
             recording: Cell::default(),
-            books: RefCell::default(),
+            allocations: RefCell::default(),
         }
     }
 
-    /// Begins with empty books: what is allocated already is not watched.
+    /// Begins with none: what is allocated already is not watched.
     pub fn start(&self, capture: Option<Capture>) {
-        *self.books.borrow_mut() = Books::default();
+        *self.allocations.borrow_mut() = Allocations::default();
         *self.capture.borrow_mut() = capture;
         self.recording.set(true);
     }
@@ -126,17 +126,17 @@ impl Recorder {
     }
 
     pub fn report(&self) -> Report {
-        let books = self.books.borrow();
-        let blocks = books
+        let allocations = self.allocations.borrow();
+        let blocks = allocations
             .live
             .iter()
             .map(|(at, block)| (*at, block.bytes, block.stack, block.number));
         Report {
             blocks: blocks.collect(),
-            stacks: books.stacks.clone(),
-            names: books.names.clone(),
-            made: books.made,
-            freed: books.freed,
+            stacks: allocations.stacks.clone(),
+            names: allocations.names.clone(),
+            made: allocations.made,
+            freed: allocations.freed,
         }
     }
 
@@ -160,10 +160,10 @@ impl Recorder {
             }
             // A block that is not known was there before: its successor is left out as well.
             Some(Event::ReallocBegins) => {
-                return u32::from(a == 0 || self.books.borrow().live.contains_key(&a));
+                return u32::from(a == 0 || self.allocations.borrow().live.contains_key(&a));
             }
             Some(Event::Realloc) => self.moved(a, b, c != 0, result, caller),
-            Some(Event::Free) => self.books.borrow_mut().freed(&self.heap, a),
+            Some(Event::Free) => self.allocations.borrow_mut().freed(&self.heap, a),
             Some(Event::PosixMemalign) | None => {}
         }
         result
@@ -174,17 +174,17 @@ impl Recorder {
             return;
         }
         let number = {
-            let mut books = self.books.borrow_mut();
-            books.overwritten(&self.heap, at, bytes);
-            let stack = books.stack(&self.code, caller);
-            let number = books.number();
+            let mut allocations = self.allocations.borrow_mut();
+            allocations.overwritten(&self.heap, at, bytes);
+            let stack = allocations.stack(&self.code, caller);
+            let number = allocations.number();
             let block = Block {
                 bytes,
                 stack,
                 number,
             };
-            books.live.insert(at, block);
-            books.made += 1;
+            allocations.live.insert(at, block);
+            allocations.made += 1;
             number
         };
         // Taken out meanwhile: it may run anything, even another allocation.
@@ -204,15 +204,17 @@ impl Recorder {
             return;
         }
         {
-            let mut books = self.books.borrow_mut();
-            if let Some(block) = books.live.remove(&old) {
-                books.forget(block, true);
+            let mut allocations = self.allocations.borrow_mut();
+            if let Some(block) = allocations.live.remove(&old) {
+                allocations.forget(block, true);
             }
         }
         if known {
             self.made(new, bytes, caller);
         } else {
-            self.books.borrow_mut().overwritten(&self.heap, new, bytes);
+            self.allocations
+                .borrow_mut()
+                .overwritten(&self.heap, new, bytes);
         }
     }
 }
@@ -221,7 +223,7 @@ fn end_of(start: u32, block: Block) -> u32 {
     start.saturating_add(block.bytes)
 }
 
-impl Books {
+impl Allocations {
     /// What begins at an address is given back. Functions that align give an address inside of what `malloc` gave them, and give back
     /// what they did not need of it, before and after.
     fn freed(&mut self, heap: &Heap, at: u32) {

@@ -1,6 +1,6 @@
 //! The background thread that brings dirty regions back to their image.
 //!
-//! Waking a thread costs its waker tens of microseconds, more than all the rest of a recycle. So the cleaner looks at its
+//! Waking a thread costs its waker tens of microseconds, more than all the rest of a recycle. So the decommit thread looks at its
 //! queue by itself, less and less often, as long as there was work lately, and only sleeps for good when there was none.
 
 use super::Region;
@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Where a region comes back to once it is clean. Dropped by its sandbox, the region is released by the cleaner.
+/// Where a region comes back to once it is clean. Dropped by its sandbox, the region is released by the decommit thread.
 pub(super) type Spare = Arc<Mutex<Option<Region>>>;
 
 struct Job {
@@ -19,7 +19,7 @@ struct Job {
     home: Spare,
 }
 
-struct Cleaner {
+struct Worker {
     jobs: Sender<Job>,
     thread: Thread,
 }
@@ -30,21 +30,21 @@ const QUEUE: usize = 256;
 const SPIN: Duration = Duration::from_micros(50);
 /// Between two looks at the queue, at most. A recycle within it finds its spare not clean, and cleans in place.
 const LONGEST_NAP: Duration = Duration::from_millis(2);
-/// Without a job for so long, the cleaner sleeps until it is woken.
+/// Without a job for so long, the decommit thread sleeps until it is woken.
 const IDLE: Duration = Duration::from_millis(50);
 
-/// The cleaner sleeps until it is woken. Written and read sequentially consistent with the queue's length.
+/// The decommit thread sleeps until it is woken. Written and read sequentially consistent with the queue's length.
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
-fn cleaner() -> Option<&'static Cleaner> {
-    static CLEANER: OnceLock<Option<Cleaner>> = OnceLock::new();
-    CLEANER
+fn worker() -> Option<&'static Worker> {
+    static WORKER: OnceLock<Option<Worker>> = OnceLock::new();
+    WORKER
         .get_or_init(|| {
             let (sender, jobs) = bounded::<Job>(QUEUE);
             let spawned = thread::Builder::new()
-                .name("emvm-cleaner".into())
+                .name("emvm-decommit".into())
                 .spawn(move || run(&jobs));
-            spawned.ok().map(|handle| Cleaner {
+            spawned.ok().map(|handle| Worker {
                 jobs: sender,
                 thread: handle.thread().clone(),
             })
@@ -57,7 +57,7 @@ fn run(jobs: &Receiver<Job>) {
     loop {
         match jobs.try_recv() {
             Ok(job) => {
-                clean_one(job);
+                bring_back(job);
                 last = Instant::now();
             }
             Err(TryRecvError::Disconnected) => return,
@@ -66,7 +66,7 @@ fn run(jobs: &Receiver<Job>) {
     }
 }
 
-fn clean_one(Job { mut dirty, home }: Job) {
+fn bring_back(Job { mut dirty, home }: Job) {
     // A sandbox that has gone meanwhile, or has a spare, needs none: dropping the region gives all back.
     if Arc::strong_count(&home) > 1 && home.lock().is_none() && dirty.restore().is_ok() {
         *home.lock() = Some(dirty);
@@ -80,7 +80,7 @@ fn rest(jobs: &Receiver<Job>, idle: Duration) {
         thread::sleep((idle / 4).clamp(SPIN, LONGEST_NAP));
     } else {
         ASLEEP.store(true, Ordering::SeqCst);
-        // Either this sees a job that came before, or its sender sees that the cleaner is asleep.
+        // Either this sees a job that came before, or its sender sees that the decommit thread is asleep.
         if jobs.is_empty() {
             thread::park();
         }
@@ -89,19 +89,19 @@ fn rest(jobs: &Receiver<Job>, idle: Duration) {
 }
 
 /// Hands a dirty region over; gives it back when the queue is full or there is no thread.
-pub(super) fn clean(dirty: Region, home: &Spare) -> Result<(), Region> {
-    let Some(cleaner) = cleaner() else {
+pub(super) fn enqueue(dirty: Region, home: &Spare) -> Result<(), Region> {
+    let Some(worker) = worker() else {
         return Err(dirty);
     };
     let job = Job {
         dirty,
         home: home.clone(),
     };
-    cleaner.jobs.try_send(job).map_err(|error| match error {
+    worker.jobs.try_send(job).map_err(|error| match error {
         TrySendError::Full(job) | TrySendError::Disconnected(job) => job.dirty,
     })?;
     if ASLEEP.load(Ordering::SeqCst) {
-        cleaner.thread.unpark();
+        worker.thread.unpark();
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_come_back_clean_also_after_the_cleaner_slept() {
+    fn regions_come_back_clean_also_after_the_thread_slept() {
         let image = Arc::new(Image::take(&[7u8; WASM_PAGE], Backend::Portable).unwrap());
         for pause in [Duration::ZERO, Duration::from_millis(5), IDLE * 3] {
             thread::sleep(pause);
@@ -120,7 +120,7 @@ mod tests {
             // SAFETY: in bounds of the region, which nobody else has.
             unsafe { region.base().write(1) };
             let home = Spare::default();
-            assert!(clean(region, &home).is_ok());
+            assert!(enqueue(region, &home).is_ok());
             let started = Instant::now();
             let region = loop {
                 if let Some(region) = home.lock().take() {

@@ -2,7 +2,7 @@
 
 use super::exits::Caller;
 use super::hooks::signature;
-use super::{HOOK, Recorder};
+use super::{AllocationTracker, HOOK};
 use crate::engine::fiber;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -14,14 +14,14 @@ use wasmer_vm::{
 };
 
 /// What the table of an instance names. To be kept in place as long as the instance runs.
-pub struct Site {
+pub struct Attachment {
     anyfunc: Box<VMCallerCheckedAnyfunc>,
-    recorder: Rc<Recorder>,
+    tracker: Rc<AllocationTracker>,
 }
 
-impl Site {
-    pub fn recorder(&self) -> &Rc<Recorder> {
-        &self.recorder
+impl Attachment {
+    pub fn tracker(&self) -> &Rc<AllocationTracker> {
+        &self.tracker
     }
 }
 
@@ -38,13 +38,13 @@ pub fn is_watched(info: &ModuleInfo) -> bool {
 pub unsafe fn attach(
     engine: &wasmer::Engine,
     table: NonNull<VMTableDefinition>,
-    recorder: Rc<Recorder>,
-) -> Site {
+    tracker: Rc<AllocationTracker>,
+) -> Attachment {
     let anyfunc = Box::new(VMCallerCheckedAnyfunc {
         func_ptr: called as *const VMFunctionBody,
         type_signature_hash: engine.as_sys().register_signature(&signature()),
         vmctx: VMFunctionContext {
-            host_env: Rc::as_ptr(&recorder).cast_mut().cast(),
+            host_env: Rc::as_ptr(&tracker).cast_mut().cast(),
         },
         call_trampoline: never,
     });
@@ -53,10 +53,10 @@ pub unsafe fn attach(
         let entry = table.as_ref().base.cast::<*const VMCallerCheckedAnyfunc>();
         entry.write(&raw const *anyfunc);
     }
-    Site { anyfunc, recorder }
+    Attachment { anyfunc, tracker }
 }
 
-impl Drop for Site {
+impl Drop for Attachment {
     fn drop(&mut self) {
         // Whoever calls it now broke the promise: better a null than a dangling pointer.
         self.anyfunc.func_ptr = std::ptr::null();
@@ -68,7 +68,7 @@ impl Drop for Site {
 #[cfg(all(target_arch = "x86_64", unix))]
 #[unsafe(naked)]
 unsafe extern "C" fn called(
-    recorder: *const Recorder,
+    tracker: *const AllocationTracker,
     event: i32,
     a: u32,
     b: u32,
@@ -91,7 +91,7 @@ unsafe extern "C" fn called(
 #[cfg(all(target_arch = "aarch64", unix))]
 #[unsafe(naked)]
 unsafe extern "C" fn called(
-    recorder: *const Recorder,
+    tracker: *const AllocationTracker,
     event: i32,
     a: u32,
     b: u32,
@@ -108,7 +108,7 @@ unsafe extern "C" fn called(
 
 #[cfg(not(all(unix, any(target_arch = "x86_64", target_arch = "aarch64"))))]
 unsafe extern "C" fn called(
-    recorder: *const Recorder,
+    tracker: *const AllocationTracker,
     event: i32,
     a: u32,
     b: u32,
@@ -116,12 +116,12 @@ unsafe extern "C" fn called(
     result: u32,
 ) -> u32 {
     // SAFETY: handed on.
-    unsafe { called_from(recorder, event, a, b, c, result, 0, 0) }
+    unsafe { called_from(tracker, event, a, b, c, result, 0, 0) }
 }
 
 /// `frame` and `pc` are 0 where they are not known: the unwinder has to find them.
 unsafe extern "C" fn called_from(
-    recorder: *const Recorder,
+    tracker: *const AllocationTracker,
     event: i32,
     a: u32,
     b: u32,
@@ -130,15 +130,15 @@ unsafe extern "C" fn called_from(
     frame: usize,
     pc: usize,
 ) -> u32 {
-    // SAFETY: the context set in `attach`, which the site keeps.
-    let recorder = unsafe { &*recorder };
+    // SAFETY: the context set in `attach`, which the attachment keeps.
+    let tracker = unsafe { &*tracker };
     // SAFETY: the allocator's function waits for this one; it calls others, so it has a frame.
     let caller = (pc != 0).then(|| unsafe { Caller::new(frame, pc) });
-    // Keeping books needs more stack than wasm may have left.
+    // The tracker needs more stack than wasm may have left.
     let given = on_host_stack(|| {
         catch_unwind(AssertUnwindSafe(|| {
             // Places are named by JavaScript.
-            fiber::on_thread(|| recorder.event(event, [a, b, c], result, caller))
+            fiber::on_thread(|| tracker.event(event, [a, b, c], result, caller))
         }))
     });
     given.unwrap_or(result)
