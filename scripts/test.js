@@ -51,15 +51,17 @@ function javascriptTests (wanted, env) {
     console.error(`emvm: no test file has ${wanted.join(' or ')} in its path.`)
     return 1
   }
-  const tap = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-test-')), 'tap')
+  // The temporary folder of all that the tests start, killed processes too: it goes as a whole.
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-test-'))
+  const tap = path.join(folder, 'tap')
   const status = run(process.execPath, [
     '--expose-gc', '--test', `--test-concurrency=${CONCURRENCY}`,
     '--test-reporter=spec', '--test-reporter-destination=stdout',
     '--test-reporter=tap', `--test-reporter-destination=${tap}`,
     ...files
-  ], env)
+  ], { ...env, TMPDIR: folder, TEMP: folder, TMP: folder })
   const text = fs.existsSync(tap) ? fs.readFileSync(tap, 'utf8') : ''
-  fs.rmSync(path.dirname(tap), { recursive: true, force: true })
+  fs.rmSync(folder, { recursive: true, force: true })
   console.log(`\n${count(text, 'pass')} passed, ${count(text, 'fail') + count(text, 'cancelled')} failed, ${count(text, 'skipped')} skipped`)
   return status
 }

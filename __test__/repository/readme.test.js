@@ -2,7 +2,7 @@
 
 // The README's programs are run as a user would paste them: in a folder of its own, with emvm and opencv.js installed.
 
-const { test, describe } = require('node:test')
+const { after, test, describe } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const os = require('node:os')
@@ -15,6 +15,7 @@ const OUTPUT = ['0 480 640 114\n1 480 640 114\n2 480 640 114\n', '[ 100, 400, 90
 
 describe('README', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'emvm-readme-'))
+  after(() => fs.rmSync(folder, { recursive: true, force: true }))
   fs.mkdirSync(path.join(folder, 'node_modules', '@techstark'), { recursive: true })
   fs.symlinkSync(root, path.join(folder, 'node_modules', 'emvm'), 'junction')
   fs.symlinkSync(fs.realpathSync(path.join(root, 'node_modules', 'opencv-4.12')), path.join(folder, 'node_modules', '@techstark', 'opencv-js'), 'junction')
