@@ -6,7 +6,7 @@
 // Node's: objects of the caller's, and those that were made later, are left alone.
 
 const { types } = require('node:util')
-const { isForeign, isShared } = require('./foreign')
+const { isForeign, isMethodOfLanguage, isShared } = require('./foreign')
 const { descriptorsOf, sameProperty } = require('../base/descriptors')
 const { globalObject } = require('../base/evaluate')
 
@@ -78,6 +78,12 @@ class Changes {
     if (!this.#isOn || this.#isComplete) return
     this.#isComplete = true
     for (const object of reachable(this.#roots())) this.#noteWhole(object)
+  }
+
+  // A method is called whose name was not known beforehand.
+  called (object, key) {
+    if (!this.#isOn || this.#isComplete || typeof key === 'number' || typeof key === 'symbol') return
+    if (typeof key === 'object' || typeof key === 'function' || isMethodOfLanguage(String(key))) this.all()
   }
 
   // C++ has got hold of a value of the module object, and may do with it what it likes; the value.
@@ -291,7 +297,10 @@ function restore (object, { prototype, isExtensible, keys, descriptors, entries 
     const wanted = new Set(keys)
     for (const key of now) if (!Reflect.deleteProperty(object, key) && !wanted.has(key)) done = false
   }
-  keys.forEach((key, i) => { done = Reflect.defineProperty(object, key, descriptors[i]) && done })
+  keys.forEach((key, i) => {
+    // Few are others. To define all anew would take long, and make V8 forget how the object is laid out.
+    if (isReordered || !sameProperty(Reflect.getOwnPropertyDescriptor(object, key), descriptors[i])) done = Reflect.defineProperty(object, key, descriptors[i]) && done
+  })
   if (types.isMap(object)) {
     Map.prototype.clear.call(object)
     for (let i = 0; i < entries.length; i += 2) Map.prototype.set.call(object, entries[i], entries[i + 1])

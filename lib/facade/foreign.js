@@ -43,6 +43,15 @@ const LANGUAGE = Object.fromEntries([
   'BigInt', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'FinalizationRegistry', 'Proxy', 'Reflect', 'SharedArrayBuffer', 'WebAssembly', 'Iterator'
 ].map((name) => [name, true]))
 
+let methods
+
+// Whether the language has a function of that name, which may change what it is called on.
+function isMethodOfLanguage (name) {
+  methods ??= new Set([Object, Reflect, Function, Array, Map, Set, WeakMap, WeakSet, Date, RegExp, Promise, Object.getPrototypeOf(Uint8Array), DataView]
+    .flatMap((value) => [value, value.prototype ?? value]).flatMap(Reflect.ownKeys))
+  return methods.has(name)
+}
+
 const brought = new WeakSet()
 
 // The program's, or a module of Node's: not looked into.
@@ -64,4 +73,4 @@ function isShared (value) {
 
 const isOfNode = (id) => typeof id === 'string' && (id.startsWith('node:') || builtinModules.includes(id))
 
-module.exports = { bring, isForeign, isShared, isOfNode }
+module.exports = { bring, isForeign, isMethodOfLanguage, isShared, isOfNode }

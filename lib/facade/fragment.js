@@ -106,6 +106,7 @@ function tellerOf (changes, loop, names) {
     key: (object, key) => changes.key(object, key),
     whole: (object) => changes.whole(object),
     all: () => changes.all(),
+    called: (object, key) => changes.called(object, key),
     // A variable that the fragment does not declare: one that it is given, or a global.
     name: (name) => { if (!names.has(name)) changes.global(name) },
     then: (_told, value) => value,

@@ -1,9 +1,9 @@
 //! Calls that may write, and names through which something may be written unseen.
 
 use super::names::{HARMLESS, MUTATORS, OPAQUE, READERS, WRITERS};
-use super::{Teller, is_global, member};
+use super::{Teller, Wrap, is_global, member};
 use oxc_ast::AstKind;
-use oxc_ast::ast::{Argument, CallExpression, Expression};
+use oxc_ast::ast::{Argument, BinaryOperator, CallExpression, Expression};
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
 
@@ -47,6 +47,16 @@ impl<'a> Teller<'a, '_> {
             Expression::ComputedMemberExpression(m)
                 if !matches!(m.expression, Expression::NumericLiteral(_)) =>
             {
+                if is_name(&m.object) && is_plain_key(&m.expression) {
+                    let tell = format!(
+                        "$emvm.called({},{})",
+                        self.ast.slice(m.object.span()),
+                        self.ast.slice(m.expression.span())
+                    );
+                    if self.among_arguments(call, &tell) {
+                        return;
+                    }
+                }
                 self.unknown(id);
             }
             Expression::Identifier(callee)
@@ -73,6 +83,37 @@ impl<'a> Teller<'a, '_> {
         self.wrap(call.span, "$emvm.ran(", ")".into());
         let all = Span::new(first.span().start, last.span().end);
         self.wrap(all, "$emvm.text(", ")".into());
+    }
+
+    /// Has `tell` evaluated before the arguments of a call. False: there is no place for it.
+    pub(super) fn among_arguments(&mut self, call: &CallExpression<'a>, tell: &str) -> bool {
+        let after = call.callee.span().end;
+        let gap = self.ast.slice(Span::new(after, call.span.end));
+        let spaces = gap.len() - gap.trim_start().len();
+        if !gap[spaces..].starts_with('(') {
+            return false;
+        }
+        let first = call.arguments.first().map(|first| match first {
+            Argument::SpreadElement(spread) => spread.argument.span(),
+            other => other.span(),
+        });
+        let (span, before, after) = match first {
+            Some(first) => (first, format!("({tell},"), ")".into()),
+            None => {
+                let at = after + spaces as u32 + 1;
+                (
+                    Span::new(at, at),
+                    String::new(),
+                    format!("...$emvm.none({tell})"),
+                )
+            }
+        };
+        self.wraps.push(Wrap {
+            span,
+            before,
+            after,
+        });
+        true
     }
 
     fn argument(&mut self, id: NodeId, call: &CallExpression<'a>) {
@@ -169,5 +210,27 @@ impl<'a> Teller<'a, '_> {
                 )
             })
             .any(|kind| matches!(kind, AstKind::ChainExpression(_)))
+    }
+}
+
+/// It can be read twice.
+pub(super) fn is_name(expression: &Expression<'_>) -> bool {
+    matches!(
+        expression,
+        Expression::ThisExpression(_) | Expression::Identifier(_)
+    )
+}
+
+/// A name, or texts and names in a row: it can be read twice, where the names hold no objects.
+fn is_plain_key(expression: &Expression<'_>) -> bool {
+    match expression {
+        Expression::BinaryExpression(sum) => {
+            sum.operator == BinaryOperator::Addition
+                && is_plain_key(&sum.left)
+                && is_plain_key(&sum.right)
+        }
+        Expression::TemplateLiteral(text) => text.expressions.iter().all(is_plain_key),
+        Expression::StringLiteral(_) | Expression::NumericLiteral(_) => true,
+        other => matches!(other, Expression::Identifier(_)),
     }
 }

@@ -2,7 +2,8 @@
 //! (`lib/facade/changes.js`).
 //!
 //! `a.b = c` becomes `$emvm.key(a,"b").b = c`; where the key is not known, and before a method that changes what it is called
-//! on, `a[b] = c` becomes `$emvm.whole(a)[b] = c`. A function in which something may be written in another way (a mutator that
+//! on, `a[b] = c` becomes `$emvm.whole(a)[b] = c`. `a[b](c)` becomes `a[b](($emvm.called(a,b),c))`: what `b` is tells whether
+//! that method changes `a`. A function in which something may be written in another way (a mutator that
 //! is passed on, `eval`, a proxy) begins with `$emvm.all()`. A name that nobody declared is told by `$emvm.name("a")`, text that
 //! runs by `$emvm.ran(eval($emvm.text(a)))`. Nothing but insertions: lines and their numbers stay.
 
@@ -13,9 +14,13 @@ mod placed;
 mod tests;
 
 use crate::program::glue::parse::{Ast, with_ast};
+use calls::is_name;
 use names::BUILT_IN;
 use oxc_ast::AstKind;
-use oxc_ast::ast::{Argument, CallExpression, Expression, SimpleAssignmentTarget};
+use oxc_ast::ast::{
+    AssignmentTarget, AssignmentTargetMaybeDefault, AssignmentTargetProperty, CallExpression,
+    Expression, IdentifierReference, SimpleAssignmentTarget,
+};
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
 use std::collections::BTreeSet;
@@ -60,13 +65,18 @@ impl<'a, 'b> Teller<'a, 'b> {
 
     fn look(&mut self, id: NodeId, kind: AstKind<'a>) {
         match kind {
-            AstKind::AssignmentExpression(a) => match a.left.as_simple_assignment_target() {
-                Some(target) => self.target(id, target),
-                None => self.pattern(id, a.left.span()),
-            },
-            AstKind::UpdateExpression(u) => self.target(id, &u.argument),
-            AstKind::ForInStatement(f) => self.pattern(id, f.left.span()),
-            AstKind::ForOfStatement(f) => self.pattern(id, f.left.span()),
+            AstKind::AssignmentExpression(a) => self.assigned(id, &a.left, a.span),
+            AstKind::UpdateExpression(u) => self.target(id, &u.argument, u.span),
+            AstKind::ForInStatement(f) => {
+                if let Some(target) = f.left.as_assignment_target() {
+                    self.assigned(id, target, f.right.span());
+                }
+            }
+            AstKind::ForOfStatement(f) => {
+                if let Some(target) = f.left.as_assignment_target() {
+                    self.assigned(id, target, f.right.span());
+                }
+            }
             AstKind::UnaryExpression(u) if u.operator.as_str() == "delete" => {
                 match u.argument.without_parentheses() {
                     Expression::StaticMemberExpression(m) => self.whole(m.object.span()),
@@ -98,7 +108,8 @@ impl<'a, 'b> Teller<'a, 'b> {
         }
     }
 
-    fn target(&mut self, id: NodeId, target: &SimpleAssignmentTarget<'a>) {
+    /// `first`: what is evaluated before anything is assigned.
+    fn target(&mut self, id: NodeId, target: &SimpleAssignmentTarget<'a>, first: Span) {
         match target {
             SimpleAssignmentTarget::StaticMemberExpression(m) => {
                 self.write(id, &m.object, Some(m.property.name.as_str()));
@@ -111,29 +122,66 @@ impl<'a, 'b> Teller<'a, 'b> {
                 self.write(id, &m.object, key);
             }
             SimpleAssignmentTarget::AssignmentTargetIdentifier(reference) => {
-                if self.ast.symbol(reference).is_none() {
-                    self.undeclared(id, reference.name.as_str());
-                }
+                self.assigned_name(reference, first);
             }
             SimpleAssignmentTarget::PrivateFieldExpression(_) => {}
             _ => self.unknown(id),
         }
     }
 
-    /// A name that the fragment does not declare: one that it is given, or a global.
-    fn undeclared(&mut self, id: NodeId, name: &str) {
-        self.wraps.push(Wrap {
-            span: self.ast.nodes.kind(id).span(),
-            before: format!("$emvm.then($emvm.name({name:?}),"),
-            after: ")".into(),
-        });
+    /// A name that the fragment does not declare is one that it is given, or a global.
+    fn assigned_name(&mut self, reference: &IdentifierReference<'a>, first: Span) {
+        if self.ast.symbol(reference).is_none() {
+            self.wraps.push(Wrap {
+                span: first,
+                before: format!("$emvm.then($emvm.name({:?}),", reference.name.as_str()),
+                after: ")".into(),
+            });
+        }
     }
 
-    /// Patterns may hold members.
-    fn pattern(&mut self, id: NodeId, span: Span) {
-        let text = self.ast.slice(span);
-        if text.contains('.') || text.contains('[') {
-            self.unknown(id);
+    fn assigned(&mut self, id: NodeId, target: &AssignmentTarget<'a>, first: Span) {
+        match target {
+            AssignmentTarget::ArrayAssignmentTarget(array) => {
+                for element in array.elements.iter().flatten() {
+                    self.element(id, element, first);
+                }
+                if let Some(rest) = &array.rest {
+                    self.assigned(id, &rest.target, first);
+                }
+            }
+            AssignmentTarget::ObjectAssignmentTarget(object) => {
+                for property in &object.properties {
+                    match property {
+                        AssignmentTargetProperty::AssignmentTargetPropertyIdentifier(p) => {
+                            self.assigned_name(&p.binding, first);
+                        }
+                        AssignmentTargetProperty::AssignmentTargetPropertyProperty(p) => {
+                            self.element(id, &p.binding, first);
+                        }
+                    }
+                }
+                if let Some(rest) = &object.rest {
+                    self.assigned(id, &rest.target, first);
+                }
+            }
+            _ => match target.as_simple_assignment_target() {
+                Some(target) => self.target(id, target, first),
+                None => self.unknown(id),
+            },
+        }
+    }
+
+    /// Of a pattern.
+    fn element(&mut self, id: NodeId, element: &AssignmentTargetMaybeDefault<'a>, first: Span) {
+        match element {
+            AssignmentTargetMaybeDefault::AssignmentTargetWithDefault(with) => {
+                self.assigned(id, &with.binding, first);
+            }
+            _ => match element.as_assignment_target() {
+                Some(target) => self.assigned(id, target, first),
+                None => self.unknown(id),
+            },
         }
     }
 
@@ -160,41 +208,16 @@ impl<'a, 'b> Teller<'a, 'b> {
     /// A call of a method that changes its object. Where the object can be named twice it is told of among the arguments,
     /// so that V8's message for a method that is not there names it as the source does.
     fn mutation(&mut self, id: NodeId, object: &Expression<'a>, call: &CallExpression<'a>) {
-        let after = call.callee.span().end;
-        let gap = self.ast.slice(Span::new(after, call.span.end));
-        let is_plain = matches!(
-            object,
-            Expression::ThisExpression(_) | Expression::Identifier(_)
-        ) && !matches!(call.callee, Expression::ParenthesizedExpression(_));
-        let spaces = gap.len() - gap.trim_start().len();
-        if !is_plain || !gap[spaces..].starts_with('(') || self.is_new(id, object) {
-            return self.write(id, object, None);
-        }
-        let tell = format!(
-            "{}{})",
-            self.telling(id, object, true),
-            self.ast.slice(object.span())
-        );
-        let first = call.arguments.first().map(|first| match first {
-            Argument::SpreadElement(spread) => spread.argument.span(),
-            other => other.span(),
-        });
-        let (span, before, after) = match first {
-            Some(first) => (first, format!("({tell},"), ")".into()),
-            None => {
-                let at = after + spaces as u32 + 1;
-                (
-                    Span::new(at, at),
-                    String::new(),
-                    format!("...$emvm.none({tell})"),
-                )
+        let is_plain =
+            is_name(object) && !matches!(call.callee, Expression::ParenthesizedExpression(_));
+        if is_plain && !self.is_new(id, object) {
+            let name = self.ast.slice(object.span());
+            let tell = format!("{}{name})", self.telling(id, object, true));
+            if self.among_arguments(call, &tell) {
+                return;
             }
-        };
-        self.wraps.push(Wrap {
-            span,
-            before,
-            after,
-        });
+        }
+        self.write(id, object, None);
     }
 
     /// `this` of a plain function: where that is called by `new`, it is new. In a class it may be what a base class gave.

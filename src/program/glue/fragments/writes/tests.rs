@@ -37,6 +37,30 @@ fn writes_tell_of_the_object_and_the_key() {
 }
 
 #[test]
+fn patterns_tell_of_each_place() {
+    check(
+        "function f(){[Module.x,b=c.d,[...e[0]]]=g}",
+        "function f(){$emvm.then($emvm.name(\"b\"),[$emvm.key(Module,\"x\").x,b=c.d,[...$emvm.whole(e)[0]]]=g)}",
+    );
+    check(
+        "function f(a){var b,c;({b,x:a.y,z:c=1}=a)}",
+        "function f(a){var b,c;({b,x:$emvm.key(a,\"y\").y,z:c=1}=a)}",
+    );
+    check(
+        "function f(a){for(a.b in a);for(x of a);for(var[k,v]of a.b);for(let{k}of a.b);}",
+        "function f(a){for($emvm.key(a,\"b\").b in a);for(x of $emvm.then($emvm.name(\"x\"),a));for(var[k,v]of a.b);for(let{k}of a.b);}",
+    );
+}
+
+#[test]
+fn methods_whose_name_is_known_later_tell_their_name() {
+    check(
+        "function f(k){a[k](1);this['x'+k+`${k}`]()}",
+        "function f(k){a[k](($emvm.called(a,k),1));this['x'+k+`${k}`](...$emvm.none($emvm.called(this,'x'+k+`${k}`)))}",
+    );
+}
+
+#[test]
 fn globals_are_told_by_name() {
     check(
         "function f(){x=1;y++;var z;z=2}",
@@ -74,12 +98,12 @@ fn what_cannot_be_told_begins_with_all() {
         "eval('x')",
         "Module.constructor.assign(Module,a)",
         "[1].forEach(a.push,a)",
-        "[Module.x]=[1]",
-        "a[k](1)",
+        "a.b[k](1)",
+        "a[k()](1)",
+        "a[k]?.(1)",
         "var O=Object",
         "new Proxy(Module,{})",
         "require('util').inherits(a,b)",
-        "for(Module.x in a);",
         "globalThis.Object.assign(Module,a)",
         "a?.b.push(1)",
     ] {
@@ -90,7 +114,10 @@ fn what_cannot_be_told_begins_with_all() {
             "{told}"
         );
     }
-    check("var f=k=>a[k](1)", "var f=k=>($emvm.all(),a[k](1))");
+    check(
+        "var f=k=>new Proxy(k,k)",
+        "var f=k=>($emvm.all(),new Proxy(k,k))",
+    );
 }
 
 #[test]
