@@ -2,6 +2,7 @@
 
 const { readFileSync, statSync } = require('node:fs')
 const { join } = require('node:path')
+const { setImmediate } = require('node:timers')
 const { load } = require('./base/binding')
 const errors = require('./base/errors')
 const { openOptions, sourceOf } = require('./options')
@@ -9,6 +10,7 @@ const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
 const { room } = require('./base/in-flight')
+const { keep } = require('./base/scripts')
 const { evaluateWith, translate } = require('./webassembly/translator')
 
 // Loaded when it is needed.
@@ -201,6 +203,7 @@ async function start (source, given, unwatched) {
   checkPolicy(host, options)
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
   const twin = () => start(source, { ...given, from: undefined, image: undefined, trackLeaks: 'allocations' })
+  setImmediate(keep, options.cache === undefined)
   return new Sandbox(host, options, opened, { allocations, twin, unwatched })
 }
 

@@ -2,7 +2,8 @@
 
 // Runs when emvm is installed: a binary that loads is all it wants; without one it builds from source.
 
-const { candidates, load } = require('../lib/base/binding')
+const { candidates } = require('../lib/base/binary')
+const { load } = require('../lib/base/binding')
 const { platformName } = require('../lib/base/platform')
 const { build, cargoVersion } = require('./build')
 

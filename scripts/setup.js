@@ -6,7 +6,7 @@
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { candidates } = require('../lib/base/binding')
+const { candidates } = require('../lib/base/binary')
 const { build, cargoVersion, root } = require('./build')
 
 function installedVersion (folder) {

@@ -24,6 +24,7 @@ mod program;
 mod quiet;
 pub mod sandbox;
 mod scan;
+mod scripts;
 mod table;
 mod v8;
 pub mod webassembly;

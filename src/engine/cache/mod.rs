@@ -8,6 +8,7 @@ mod ahead;
 mod entry;
 mod files;
 mod guard;
+mod kept;
 mod room;
 
 pub use entry::CacheEntry;

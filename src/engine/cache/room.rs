@@ -57,7 +57,7 @@ pub(super) fn make_room(folder: &Path, keep: &str, limit: u64) {
                     let _ = fs::remove_file(&path);
                 }
             }
-            "code" | "seal" | "hint" if hex(64) => {
+            "code" | "seal" | "hint" | "kept" if hex(64) => {
                 let entry = entries.entry(stem.to_owned()).or_default();
                 entry.bytes += metadata.len();
                 entry.used = entry.used.max(changed);
