@@ -42,7 +42,7 @@ function obstacles (facts, options) {
   const api = (facts.shape && facts.shape.api) || []
   if (api.length > 0) reasons.push(`the file is an API of the package's own, with the glue inside: it exports ${api.slice(0, 4).join(', ')}${api.length > 4 ? ', ...' : ''}`)
   if (facts.shape && facts.shape.wrapped) reasons.push('JavaScript of the package\'s own wraps the factory, so that what it gives need not be the module')
-  const uses = facts.uses || {}
+  const uses = facts.uses || { __proto__: null }
   if (hasWasmFS(facts)) reasons.push('its files are in its own wasm (WasmFS), which only its own JavaScript reaches')
   if (uses.jspi) reasons.push('it uses JSPI, and its own JavaScript says which imports suspend it')
   if (uses.pthreads || (facts.memory && facts.memory.shared)) reasons.push(THREADS)
@@ -50,7 +50,7 @@ function obstacles (facts, options) {
   if (uses.nodeFiles) reasons.push("its files are the real disk's (NODERAWFS), which only its own JavaScript reads")
   if (uses.dynamicLinking) reasons.push('it uses dynamic linking')
   if (facts.fragment && facts.fragment.isAsync) reasons.push('the JavaScript it adds to its module awaits at its top level')
-  const { keepsState, hasPre, extrasAsync, replacesModule } = facts.fragment || {}
+  const { keepsState, hasPre, extrasAsync, replacesModule } = facts.fragment || { __proto__: null }
   if (replacesModule) reasons.push('the JavaScript it adds puts another object in the place of its module')
   if (keepsState && (hasPre || extrasAsync)) reasons.push('the JavaScript it adds to its module keeps state from before start-up')
   if (keepsState && DEFINES.test(facts.fragment.source)) reasons.push('the JavaScript it adds to its module keeps state and defines properties that cannot be defined again')

@@ -177,6 +177,7 @@ async function startNative ({ program, facts, path }, options) {
   const native = load()
   const users = [...userImports(options).values()]
   const settings = {
+    __proto__: null,
     ...(options.memory.max !== undefined && { memoryMax: options.memory.max }),
     ...(options.timeout !== undefined && { timeout: options.timeout }),
     stack: options.stack,

@@ -24,6 +24,7 @@ async function openProgram (source, options, runs = false) {
   const { path, bytes } = sourceOf(source)
   const wasm = options.wasm
   const spec = {
+    __proto__: null,
     ...(path !== undefined && { path }),
     ...(bytes !== undefined && { bytes }),
     ...(typeof wasm === 'string' && { wasmPath: wasm }),
@@ -99,9 +100,17 @@ function factsOf (program) {
   const facts = known.get(program.key)?.deref()
   if (facts !== undefined) return facts
   for (const [key, ref] of known) if (ref.deref() === undefined) known.delete(key)
-  const read = withExports(JSON.parse(program.facts()), program)
+  const read = withExports(bare(JSON.parse(program.facts())), program)
   known.set(program.key, new WeakRef(read))
   return read
+}
+
+// What is not told of a module is told by nobody else either.
+function bare (facts) {
+  for (const part of [facts, ...Object.values(facts)]) {
+    if (part !== null && typeof part === 'object' && !Array.isArray(part)) Object.setPrototypeOf(part, null)
+  }
+  return facts
 }
 
 // Exports are for the native host and for who asks: of a large module they are told in megabytes.
@@ -120,23 +129,26 @@ function withExports (facts, program) {
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.
 // `maker`: what made its JavaScript, where that is known.
 function withoutProgram (failure, path, bytes, maker) {
-  const facts = { hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, maker, wasmOrigin: { kind: 'hidden' } }
+  const facts = { __proto__: null, hasGlue: true, imports: [], exports: [], moduleKeys: [], emAsm: {}, minified: failure.message, uses: {}, maker, wasmOrigin: { kind: 'hidden' } }
   return { program: { compileMs: 0, fromCache: false, hidden: failure }, facts, path, bytes }
 }
 
 // What the source of a failure lacks: 'file', 'glue' or 'wasm'.
 const lackOf = new WeakMap()
 
+const isFailure = (program) => Object.hasOwn(program, 'code')
+const lackIn = (program) => Object.hasOwn(program, 'lacks') ? program.lacks : undefined
+
 async function compiled (given, report) {
   const native = load()
   let spec = given
   let program = await native.openProgram(spec, report)
-  if (program.lacks === 'file') {
+  if (lackIn(program) === 'file') {
     spec = require('./nearby').readThroughNode(spec) ?? spec
     if (spec !== given) program = await native.openProgram(spec, report)
   }
-  if (program.code === undefined) return program
-  const { feature, lacks, ...failure } = program
+  if (!isFailure(program)) return program
+  const { feature, lacks, ...failure } = { __proto__: null, ...program }
   if (feature === undefined || !feature.includes('legacy_exceptions')) {
     const error = errors.fromNative(failure)
     lackOf.set(error, lacks)
@@ -148,8 +160,8 @@ async function compiled (given, report) {
     failure.message += ' (the first encoding of WebAssembly exceptions): install the `binaryen` package beside emvm, which translates it, or build with -sWASM_LEGACY_EXCEPTIONS=0'
     throw errors.fromNative(failure)
   }
-  const again = await native.openProgram({ ...spec, translated }, report)
-  if (again.code === undefined) return again
+  const again = await native.openProgram({ __proto__: null, ...spec, translated }, report)
+  if (!isFailure(again)) return again
   throw errors.fromNative({ code: again.code, message: again.message })
 }
 
@@ -180,7 +192,7 @@ async function open (source, given) {
 
 // `unwatched`: why allocations are not seen, where they were to be.
 async function start (source, given, unwatched) {
-  const options = given.image === undefined ? given : { ...given, opensImage: imageOf(given.image) }
+  const options = { ...given, opensImage: given.image === undefined ? undefined : imageOf(given.image) }
   const opened = await openProgram(source, options, true)
   await room()
   const choice = chooseHost(opened.facts, options)

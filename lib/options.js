@@ -4,9 +4,10 @@
 
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
-const { types, inspect } = require('node:util')
+const { types } = require('node:util')
 const { isCheckpoint } = require('./base/checkpoint')
 const { OptionError } = require('./base/errors')
+const { bytesIn, entriesOf, itemsOf, show, taken } = require('./base/given')
 
 const MAX_MEMORY = 2 ** 32
 const UNITS = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 }
@@ -15,8 +16,7 @@ const MAX_STACK = 1024 * 1024 * 1024
 
 /** @returns {never} */
 function refuse (option, value, accepted) {
-  const shown = inspect(value, { depth: 0, maxStringLength: 60, breakLength: Infinity })
-  throw new OptionError(`Option '${option}' is ${shown}: expected ${accepted}.`, { option, value, accepted })
+  throw new OptionError(`Option '${option}' is ${show(value)}: expected ${accepted}.`, { option, value, accepted })
 }
 
 function distance (a, b) {
@@ -50,7 +50,7 @@ function checkKeys (object, known, prefix = '') {
 }
 
 function isPlainObject (value) {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) && !types.isProxy(value) &&
+  return value !== null && typeof value === 'object' && !types.isProxy(value) && !Array.isArray(value) &&
     !ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value)
 }
 
@@ -88,41 +88,45 @@ function count (value, name) {
 }
 
 function strings (value, name) {
-  const good = Array.isArray(value) && value.every((item) => typeof item === 'string' && !item.includes('\0'))
-  return good ? [...value] : refuse(name, value, 'an array of strings without NUL characters')
+  const items = itemsOf(value)
+  const good = items !== undefined && items.every((item) => typeof item === 'string' && !item.includes('\0'))
+  return good ? items : refuse(name, value, 'an array of strings without NUL characters')
 }
 
 // Of packages, not of files in them.
 function packages (value, name) {
   const one = /^(@[^/@\s\\]+\/)?[^/@\s\\.][^/@\s\\]*$/
-  const good = Array.isArray(value) && value.every((item) => typeof item === 'string' && one.test(item))
-  return good ? [...new Set(value)] : refuse(name, value, "an array of names of packages, like ['libsodium', '@scope/name']")
+  const items = itemsOf(value)
+  const good = items !== undefined && items.every((item) => typeof item === 'string' && one.test(item))
+  return good ? [...new Set(items)] : refuse(name, value, "an array of names of packages, like ['libsodium', '@scope/name']")
 }
 
 function environment (value, name) {
   const accepted = 'an object of strings, whose names are not empty and hold no "=" or NUL'
   if (!isPlainObject(value)) refuse(name, value, accepted)
-  for (const [key, item] of Object.entries(value)) {
+  const entries = entriesOf(value)
+  for (const [key, item] of entries) {
     if (key === '' || /[=\0]/.test(key)) refuse(`${name}.${key}`, item, accepted)
     if (typeof item !== 'string' || item.includes('\0')) refuse(`${name}.${key}`, item, 'a string without NUL characters')
   }
-  return { ...value }
+  return Object.fromEntries(entries)
 }
 
 function input (value, name) {
   if (typeof value === 'string') return Buffer.from(value)
-  return value instanceof Uint8Array || types.isUint8Array(value) ? value : refuse(name, value, 'a string or a Uint8Array')
+  return (types.isUint8Array(value) && bytesIn(value)) || refuse(name, value, 'a string or a Uint8Array')
 }
 
 function mounts (value, name) {
   if (!isPlainObject(value)) refuse(name, value, "an object like { '/data': { path: './data', readonly: true } }")
-  return Object.entries(value).map(([at, mount]) => {
+  return entriesOf(value).map(([at, given]) => {
     const where = `${name}['${at}']`
     if (!at.startsWith('/') || at.endsWith('/') || at.includes('\0') || path.posix.normalize(at) !== at) {
       refuse(where, at, "an absolute path inside the module, without '..' or a trailing slash, such as '/data'")
     }
-    if (!isPlainObject(mount)) refuse(where, mount, "an object like { path: './data', readonly: true }")
-    checkKeys(mount, ['path', 'readonly'], `${where}.`)
+    if (!isPlainObject(given)) refuse(where, given, "an object like { path: './data', readonly: true }")
+    checkKeys(given, ['path', 'readonly'], `${where}.`)
+    const mount = taken(given, ['path', 'readonly'])
     if (typeof mount.path !== 'string' || mount.path === '' || mount.path.includes('\0')) {
       refuse(`${where}.path`, mount.path, 'the path of a folder on this machine')
     }
@@ -133,47 +137,40 @@ function mounts (value, name) {
 
 function imports (value, name) {
   if (!isPlainObject(value)) refuse(name, value, 'an object like { env: { name: function } }')
-  for (const [module, functions] of Object.entries(value)) {
+  return Object.fromEntries(entriesOf(value).map(([module, functions]) => {
     if (!isPlainObject(functions)) refuse(`${name}.${module}`, functions, 'an object of functions')
-    for (const [key, fn] of Object.entries(functions)) {
-      if (typeof fn !== 'function') refuse(`${name}.${module}.${key}`, fn, 'a function')
-    }
-  }
-  return value
+    const entries = entriesOf(functions)
+    for (const [key, fn] of entries) if (typeof fn !== 'function') refuse(`${name}.${module}.${key}`, fn, 'a function')
+    return [module, Object.fromEntries(entries)]
+  }))
+}
+
+const POLICY = {
+  calls: count,
+  heapBytes: bytes(1, MAX_MEMORY, "a number of bytes above 0, or a size like '512mb'"),
+  ageMs: positive('a number of milliseconds above 0'),
+  onTrap: boolean
 }
 
 function recycle (value, name) {
   const accepted = "'always', 'never' or an object of calls, heapBytes, ageMs, onTrap"
-  if (value === 'always' || value === 'never') return { mode: value }
+  if (value === 'always' || value === 'never') return { __proto__: null, mode: value }
   if (!isPlainObject(value)) refuse(name, value, accepted)
-  checkKeys(value, ['calls', 'heapBytes', 'ageMs', 'onTrap'], `${name}.`)
-  const has = (key) => value[key] !== undefined
-  return {
-    mode: 'policy',
-    ...(has('calls') && { calls: count(value.calls, `${name}.calls`) }),
-    ...(has('heapBytes') && { heapBytes: bytes(1, MAX_MEMORY, "a number of bytes above 0, or a size like '512mb'")(value.heapBytes, `${name}.heapBytes`) }),
-    ...(has('ageMs') && { ageMs: positive('a number of milliseconds above 0')(value.ageMs, `${name}.ageMs`) }),
-    onTrap: has('onTrap') ? boolean(value.onTrap, `${name}.onTrap`) : true
-  }
+  return { __proto__: null, mode: 'policy', ...ruled(value, POLICY, `${name}.`, { onTrap: true }) }
 }
 
 function memory (value, name) {
   if (!isPlainObject(value)) refuse(name, value, "an object like { max: '512mb' }")
-  checkKeys(value, ['max'], `${name}.`)
-  if (value.max === undefined) return {}
-  return { max: bytes(65536, MAX_MEMORY, "a number of bytes from 65536 (one page) to 4 GiB, or a size like '512mb'")(value.max, `${name}.max`) }
+  return ruled(value, { max: bytes(65536, MAX_MEMORY, "a number of bytes from 65536 (one page) to 4 GiB, or a size like '512mb'") }, `${name}.`)
 }
 
 function wasm (value, name) {
-  if (value instanceof URL || (typeof value === 'string' && value.startsWith('file:'))) return fileUrl(value, name)
+  if (isUrl(value) || (typeof value === 'string' && value.startsWith('file:'))) return fileUrl(value, name)
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return path.resolve(value)
-  return bytesOf(value) || refuse(name, value, 'the path, file: URL or bytes (Uint8Array) of a .wasm')
+  return bytesIn(value) || refuse(name, value, 'the path, file: URL or bytes (Uint8Array) of a .wasm')
 }
 
-function bytesOf (value) {
-  if (types.isUint8Array(value)) return value
-  return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : null
-}
+const isUrl = (value) => !types.isProxy(value) && value instanceof URL
 
 function fileUrl (value, name) {
   try {
@@ -216,7 +213,7 @@ const RULES = {
   warmUp: func('a function that takes the module'),
   from: (value, name) => isCheckpoint(value) || (Number.isSafeInteger(value) && value > 0) ? value : refuse(name, value, 'a Checkpoint, or the handle of one'),
   image: (value, name) => {
-    if (value instanceof URL || (typeof value === 'string' && value.startsWith('file:'))) return fileUrl(value, name)
+    if (isUrl(value) || (typeof value === 'string' && value.startsWith('file:'))) return fileUrl(value, name)
     return typeof value === 'string' && value !== '' && !value.includes('\0') ? path.resolve(value) : refuse(name, value, 'the path or file: URL of a file that Checkpoint.save wrote')
   },
   rewind: (value, name) => typeof value === 'boolean' || value === 'auto' ? value : refuse(name, value, "true, false or 'auto'"),
@@ -228,8 +225,8 @@ const RULES = {
 
 const DEFAULTS = {
   host: 'auto',
-  recycle: { mode: 'always' },
-  memory: {},
+  recycle: { __proto__: null, mode: 'always' },
+  memory: { __proto__: null },
   stack: 1024 * 1024,
   mounts: [],
   env: {},
@@ -240,16 +237,23 @@ const DEFAULTS = {
   trackLeaks: false
 }
 
-function apply (options, rules, defaults) {
-  if (options === undefined) return { ...defaults }
-  if (!isPlainObject(options)) refuse('options', options, 'an object')
-  checkKeys(options, Object.keys(rules))
-  const result = { ...defaults }
-  for (const [name, rule] of Object.entries(rules)) {
-    // `undefined` is an option left out, as everywhere in Node; null is a wrong value.
-    if (options[name] !== undefined) result[name] = rule(options[name], name)
-  }
+// What is given under the names of `rules`, checked. `undefined` is an option left out, as everywhere in Node; null is a wrong value.
+function ruled (given, rules, prefix, defaults) {
+  const names = Object.keys(rules)
+  checkKeys(given, names, prefix)
+  const values = taken(given, names)
+  const result = { __proto__: null, ...defaults }
+  for (const name of names) if (values[name] !== undefined) result[name] = rules[name](values[name], prefix + name)
   return result
+}
+
+// Every option is there, also those that were left out, so that a copy of them inherits none.
+function apply (options, rules, defaults) {
+  const all = { __proto__: null }
+  for (const name of Object.keys(rules)) all[name] = undefined
+  if (options === undefined) return Object.assign(all, defaults)
+  if (!isPlainObject(options)) refuse('options', options, 'an object')
+  return Object.assign(all, ruled(options, rules, '', defaults))
 }
 
 function openOptions (given) {
@@ -265,18 +269,20 @@ const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imp
  * @returns {{ path?: string, bytes?: Uint8Array }}
  */
 function sourceOf (source) {
-  const named = typeof source === 'string' || source instanceof URL
+  const named = typeof source === 'string' || isUrl(source)
   if (named && /^https?:/.test(String(source))) refuse('source', String(source), 'the path or file: URL of a file on this machine (download it first), or its bytes (Uint8Array)')
-  if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) return { path: fileUrl(source, 'source') }
-  if (typeof source === 'string' && source !== '' && !source.includes('\0')) return { path: path.resolve(source) }
-  const given = bytesOf(source)
-  return given ? { bytes: given } : refuse('source', source, 'the path or file: URL of a .js or .wasm file, or its bytes (Uint8Array)')
+  if (isUrl(source) || (typeof source === 'string' && source.startsWith('file:'))) return { __proto__: null, path: fileUrl(source, 'source') }
+  if (typeof source === 'string' && source !== '' && !source.includes('\0')) return { __proto__: null, path: path.resolve(source) }
+  const given = bytesIn(source)
+  return given ? { __proto__: null, bytes: given } : refuse('source', source, 'the path or file: URL of a .js or .wasm file, or its bytes (Uint8Array)')
 }
 
-// Of `isReady`, `run` and `recycle`.
-function checkCallOptions (options, known = ['signal', 'from']) {
-  if (typeof options !== 'object') refuse('options', options, 'an object')
+// Of `isReady`, `run` and `recycle`: what is given under these names.
+function callOptions (options, known = ['signal', 'from']) {
+  if (options === undefined || options === null) return { __proto__: null }
+  if (typeof options !== 'object' || types.isProxy(options)) refuse('options', options, 'an object')
   checkKeys(options, known)
+  return taken(options, known)
 }
 
-module.exports = { checkCallOptions, openOptions, inspectOptions, sourceOf, parseSize }
+module.exports = { OPEN_OPTIONS: Object.keys(RULES), callOptions, checkKeys, openOptions, inspectOptions, isUrl, sourceOf, parseSize }

@@ -3,9 +3,10 @@
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')
-const { checkCallOptions } = require('./options')
+const { callOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./base/errors')
 const { nextTick } = require('./base/clock')
+const { isSignal } = require('./base/given')
 const { makeCheckpoint, pointOf } = require('./base/checkpoint')
 const { regionsInFlight, withRoom } = require('./base/in-flight')
 const { Leases } = require('./leases')
@@ -83,8 +84,7 @@ class Sandbox {
   isReady (options) {
     try {
       this.#check()
-      const signal = signalOf(options)
-      const from = fromOf(options)
+      const { signal, from } = optionsOf(options)
       this.#point(from)
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: use the module that the run was given, which is a fresh instance')
@@ -102,8 +102,7 @@ class Sandbox {
   // The same, now.
   recycle (options) {
     this.#check()
-    if (options !== undefined && options !== null) checkCallOptions(options, ['from'])
-    const point = this.#point(fromOf(options))
+    const point = this.#point(callOptions(options, ['from']).from)
     if (this.#lease !== null) throw new BusyError('recycle() while a run() holds the sandbox: the instance is replaced when the run ends')
     watch()?.ends(this)
     const module = this.#host.recycle(point)
@@ -130,8 +129,7 @@ class Sandbox {
     if (typeof fn !== 'function') return Promise.reject(new TypeError('run(fn): fn must be a function that takes the module'))
     let signal, from
     try {
-      signal = signalOf(options)
-      from = fromOf(options)
+      ({ signal, from } = optionsOf(options))
       this.#point(from)
     } catch (error) {
       return Promise.reject(error)
@@ -370,14 +368,12 @@ class Sandbox {
   }
 }
 
-function signalOf (options) {
-  if (options !== undefined && options !== null) checkCallOptions(options)
-  const signal = options === undefined || options === null ? undefined : options.signal
-  if (signal === undefined || signal instanceof AbortSignal) return signal
+function optionsOf (given) {
+  const options = callOptions(given)
+  const { signal } = options
+  if (signal === undefined || isSignal(signal)) return options
   throw new OptionError('signal: expected an AbortSignal', { option: 'signal', value: signal, accepted: 'an AbortSignal' })
 }
-
-function fromOf (options) { return options === undefined || options === null ? undefined : options.from }
 
 function abortable (signal, host) {
   const stop = () => host.interrupt()

@@ -7,8 +7,9 @@
 
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
-const { inspect } = require('node:util')
+const { inspect, types } = require('node:util')
 const { DisposedError, OptionError, UnsupportedError } = require('./errors')
+const { show } = require('./given')
 
 const KEY = Symbol('made by Sandbox.checkpoint()')
 
@@ -75,7 +76,7 @@ class Checkpoint {
     const point = this.#live()
     const accepted = 'the path or file: URL of the file to write'
     const target = pathOf(file)
-    if (target === undefined) throw new OptionError(`save(file): file is ${inspect(file, { depth: 0 })}: expected ${accepted}.`, { option: 'file', value: file, accepted })
+    if (target === undefined) throw new OptionError(`save(file): file is ${show(file)}: expected ${accepted}.`, { option: 'file', value: file, accepted })
     if (point.save === undefined) throw new UnsupportedError('save(): only checkpoints of the native host can be saved')
     await point.save(target)
   }
@@ -94,7 +95,7 @@ class Checkpoint {
 }
 
 function pathOf (file) {
-  if (file instanceof URL || (typeof file === 'string' && file.startsWith('file:'))) {
+  if ((!types.isProxy(file) && file instanceof URL) || (typeof file === 'string' && file.startsWith('file:'))) {
     try {
       return fileURLToPath(file)
     } catch {

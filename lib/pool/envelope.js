@@ -72,8 +72,13 @@ function pack (value, isMemory, isLive) {
     if (types.isMap(item)) return into(new Map(), (map) => { for (const [k, v] of item) map.set(rebuild(k, made), rebuild(v, made)) })
     if (types.isSet(item)) return into(new Set(), (set) => { for (const inner of item) set.add(rebuild(inner, made)) })
     if (!isPlain(item) && !opened.has(item)) return item
-    return into({}, (object) => { for (const [key, inner] of Object.entries(item)) object[key] = rebuild(inner, made) })
+    return into({}, (object) => { for (const [key, inner] of Object.entries(item)) put(object, key, rebuild(inner, made)) })
   }
+}
+
+// As structured cloning does, also under the name `__proto__`.
+function put (object, key, value) {
+  Object.defineProperty(object, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true })
 }
 
 function copyOf (view) {
@@ -151,7 +156,7 @@ function packError (error, depth = 0) {
   }
 }
 
-const BUILTIN = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError }
+const BUILTIN = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError }
 
 // The error again, of its own class where there is one on this side.
 function unpackError (packed) {

@@ -6,15 +6,16 @@ const path = require('node:path')
 const { EventEmitter } = require('node:events')
 const { performance } = require('node:perf_hooks')
 const { load } = require('../base/binding')
+const { nextTick } = require('../base/clock')
 const { openOptions } = require('../options')
 const { openProgram } = require('../open')
-const { DisposedError, OptionError, QueueFullError, TimeoutError, UnsupportedError, WorkerError } = require('../base/errors')
+const { DisposedError, QueueFullError, TimeoutError, UnsupportedError, WorkerError } = require('../base/errors')
 const { Control } = require('./control')
 const { noThread } = require('../base/binding')
 const { threadFile } = require('../base/thread-file')
 const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
-const { poolOptions, sourceFor } = require('./options')
+const { poolOptions, sourceFor, taskOptions } = require('./options')
 const { PoolStats } = require('./stats')
 const { Warm } = require('./warm')
 
@@ -118,15 +119,13 @@ class Pool extends EventEmitter {
    * @param {any} [payload]
    * @param {any} [options]
    */
-  run (work, payload, { signal, transferList = [], timeout = this.#options.timeout, name } = {}) {
+  run (work, payload, options) {
     let task
+    let signal
     try {
       this.#check()
-      if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0)) {
-        throw new OptionError(`Option 'timeout' is ${String(timeout)}: expected a number of milliseconds above 0.`, {
-          option: 'timeout', value: timeout, accepted: 'a number of milliseconds above 0'
-        })
-      }
+      const { transferList, timeout, name, ...rest } = taskOptions(options, { timeout: this.#options.timeout })
+      signal = rest.signal
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#queue.length > 0 || this.#running.size >= this.maxThreads) this.#admit()
       task = new Task({ task: describe(work, name), payload }, { transferList, signal, timeout })
@@ -140,6 +139,15 @@ class Pool extends EventEmitter {
     this.#queue.push(task)
     this.#next()
     return task.promise
+  }
+
+  // What a listener throws is the process's, and not the end of the task that happened to be on its way.
+  #tell (event) {
+    try {
+      this.emit(event)
+    } catch (error) {
+      nextTick(() => { throw error })
+    }
   }
 
   #admit () {
@@ -168,10 +176,10 @@ class Pool extends EventEmitter {
     const full = this.#running.size >= this.maxThreads
     if (full && !this.#needsDrain) {
       this.#needsDrain = true
-      this.emit('needsDrain')
+      this.#tell('needsDrain')
     } else if (!full && this.#needsDrain && this.#queue.length === 0) {
       this.#needsDrain = false
-      this.emit('drain')
+      this.#tell('drain')
     }
   }
 

@@ -3,11 +3,12 @@
 const os = require('node:os')
 const { isCheckpoint } = require('../base/checkpoint')
 const { OptionError } = require('../base/errors')
-const { openOptions, sourceOf } = require('../options')
+const { isSignal, itemsOf, show, taken } = require('../base/given')
+const { checkKeys, isUrl, openOptions, sourceOf, OPEN_OPTIONS } = require('../options')
 const { describe } = require('./work')
 
 const refuse = (option, value, accepted) => {
-  throw new OptionError(`Option '${option}' is ${typeof value === 'object' ? JSON.stringify(value) : String(value)}: expected ${accepted}.`, { option, value, accepted })
+  throw new OptionError(`Option '${option}' is ${show(value)}: expected ${accepted}.`, { option, value, accepted })
 }
 
 const count = (least) => (value, name) => Number.isSafeInteger(value) && value >= least ? value : refuse(name, value, `a whole number from ${least} on`)
@@ -24,32 +25,50 @@ const RULES = {
   grace: milliseconds,
   resourceLimits: object,
   open: object,
-  setup: (value, name) => typeof value === 'string' || value instanceof URL ? value : refuse(name, value, 'the path or file: URL of a module')
+  setup: (value, name) => typeof value === 'string' || isUrl(value) ? value : refuse(name, value, 'the path or file: URL of a module')
 }
 
 const THREADLESS = ['print', 'printErr', 'warmUp', 'imports', 'onProgress', 'onUncaught', 'module']
 
+// What is given under the names of `rules`, checked.
+function ruled (given, rules, what, more, defaults) {
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(rules, name)) continue
+    const accepted = Object.keys(rules).join(', ')
+    throw new OptionError(`Unknown option '${name}' of ${what}. Accepted: ${accepted}.${more}`, { option: name, value: given[name], accepted })
+  }
+  const values = taken(given, Object.keys(rules))
+  const options = { __proto__: null, ...defaults }
+  for (const [name, rule] of Object.entries(rules)) if (values[name] !== undefined) options[name] = rule(values[name], name)
+  return options
+}
+
+const TASK = {
+  signal: (value, name) => isSignal(value) ? value : refuse(name, value, 'an AbortSignal'),
+  transferList: (value, name) => itemsOf(value) ?? refuse(name, value, 'an array of what is to be transferred'),
+  timeout: milliseconds,
+  name: (value, name) => typeof value === 'string' ? value : refuse(name, value, 'the name of an export')
+}
+
+// Of one call of `run`.
+const taskOptions = (given = {}, defaults = {}) => ruled(object(given, 'options'), TASK, 'run()', '', { transferList: [], ...defaults })
+
 function poolOptions (given = {}) {
   object(given, 'options')
-  for (const name of Object.keys(given)) {
-    if (!(name in RULES)) {
-      throw new OptionError(`Unknown option '${name}' of Pool. Accepted: ${Object.keys(RULES).join(', ')}. Options of open() go into \`open\`.`, {
-        option: name, value: given[name], accepted: Object.keys(RULES).join(', ')
-      })
-    }
-  }
-  const options = { idleTimeout: 60_000, maxQueue: Infinity, grace: 1000 }
-  for (const [name, rule] of Object.entries(RULES)) if (given[name] !== undefined) options[name] = rule(given[name], name)
+  const defaults = { idleTimeout: 60_000, maxQueue: Infinity, grace: 1000 }
+  const options = ruled(given, RULES, 'Pool', ' Options of open() go into `open`.', defaults)
   const all = options.threads ?? options.maxThreads ?? Math.max(options.minThreads ?? 1, os.availableParallelism())
   options.maxThreads = all
   options.minThreads = Math.min(options.threads ?? options.minThreads ?? 1, all)
-  options.open = sandboxOptions(given.open)
-  if (given.setup !== undefined) options.setup = describe(given.setup)
+  options.open = sandboxOptions(options.open)
+  if (options.setup !== undefined) options.setup = describe(options.setup)
   return options
 }
 
 // Options of `open` as they are sent to the workers.
-function sandboxOptions (given = {}) {
+function sandboxOptions (all = {}) {
+  checkKeys(all, OPEN_OPTIONS)
+  const given = taken(all, OPEN_OPTIONS)
   for (const name of THREADLESS) {
     if (given[name] !== undefined) {
       refuse(`open.${name}`, given[name],
@@ -67,4 +86,4 @@ function sourceFor (source) {
   return path ?? bytes
 }
 
-module.exports = { poolOptions, sourceFor }
+module.exports = { poolOptions, sourceFor, taskOptions }

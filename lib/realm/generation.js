@@ -27,6 +27,8 @@ const TOOLS = path.join(__dirname, 'tools.js')
 const LEAST = 1000
 const LEAST_THREADED = 10_000
 const LOOK_MS = 50
+// Node's timers can do no more.
+const MOST_MS = 2 ** 31 - 1
 const UNWANTED = /`Module\.(\w+)` was supplied but/
 const OWN_OPTIONS = ['onRuntimeInitialized', 'wasmBinary']
 
@@ -248,10 +250,10 @@ class Generation {
       // Compiling is the machine's time and not the module's; it ends by itself.
       const left = () => limit + this.namespace.compileMs - (now() - started)
       const look = () => {
-        if (left() > 0) timer = setTimeout(look, Math.max(left(), LOOK_MS))
+        if (left() > 0) timer = setTimeout(look, Math.min(Math.max(left(), LOOK_MS), MOST_MS))
         else reject(new StartError(`the module was not ready after ${limit} ms: still waiting for ${waiting}`))
       }
-      timer = setTimeout(look, limit)
+      timer = setTimeout(look, Math.min(limit, MOST_MS))
     })
     try {
       return await this.#unlessFailed(Promise.race([work((what) => { waiting = what }), late]))

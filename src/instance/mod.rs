@@ -15,7 +15,7 @@ mod watchdog;
 
 pub use image::{Image, ImageKey, ImageSlot, Origin};
 pub use image_file::{open as open_image, save as save_image};
-pub use limits::Interrupter;
+pub use limits::{Interrupter, duration};
 pub use program::{Compiling, OpenError, Program};
 pub use startup::{Host, MountPoint, Settings, StartError};
 pub use stats::Stats;

@@ -21,7 +21,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The factory that makes errors: `lib/base/errors.js` gives it once per thread.
 #[napi(catch_unwind)]
@@ -118,7 +117,7 @@ impl SandboxObject {
         environment.sort();
         let settings = Settings {
             memory_max: settings.memory_max.map(|bytes| bytes as u64),
-            timeout: settings.timeout.map(|ms| Duration::from_secs_f64(ms / 1e3)),
+            timeout: settings.timeout.map(crate::instance::duration),
             stack: settings.stack.map(|bytes| bytes as usize),
             env: environment,
             args: settings.args.unwrap_or_default(),

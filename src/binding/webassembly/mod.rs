@@ -18,7 +18,6 @@ use napi::Error;
 use napi::bindgen_prelude::{Object, Result, Status};
 use napi_derive::napi;
 use realm::{Helpers, Realm};
-use std::time::Duration;
 
 /// `(helpers, memoryMax, timeout, interruptId, stack, isReplaced)`: a new realm, its limits in bytes and milliseconds; see
 /// `Helpers`. JavaScript keeps these, and whatever functions and buffers the realm has: a realm that nobody has is collected.
@@ -44,7 +43,7 @@ pub fn realm_create(env: Env, a: &Arguments) -> Res<Value> {
         _ => Ok(None),
     };
     let cap = limit(a[1])?.map(|bytes| bytes as u64);
-    let timeout = limit(a[2])?.map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
+    let timeout = limit(a[2])?.map(crate::instance::duration);
     let id = limit(a[3])?.map(|id| id as u64);
     let stack = limit(a[4])?.map_or(STACK_BYTES, |bytes| bytes as usize);
     let is_replaced = env.is(a[5], Kind::Boolean) && env.to_bool(a[5])?;

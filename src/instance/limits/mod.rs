@@ -69,6 +69,11 @@ fn now() -> u64 {
     EPOCH.elapsed().as_nanos() as u64 + 1
 }
 
+/// JavaScript gives milliseconds as any number; what is no time is none, and what no clock reaches is for ever.
+pub fn duration(ms: f64) -> Duration {
+    Duration::try_from_secs_f64(ms.max(0.0) / 1e3).unwrap_or(Duration::MAX)
+}
+
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
