@@ -15,7 +15,7 @@ use expect::{Entry, Plan};
 use layout::Layout;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use raw::{Object, PROPERTIES, Word};
+use raw::{ITEMS, Object, PROPERTIES, Word};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use watched::{Book, Difference, Kept, Kind, List, Slots, Watched};
@@ -43,8 +43,11 @@ struct State {
 const MOST_SLOTS: usize = 1 << 24;
 /// As many words are read before they are written down.
 const AT_ONCE: usize = 64;
-/// Words that the processor loads at once.
-const LINE: usize = 8;
+/// So many objects ahead they are loaded, and what they point to.
+const FAR: usize = 20;
+const NEAR: usize = 8;
+/// So many items of a list. The processor goes on by itself.
+const MOST_FETCHED: usize = 16;
 /// Beside the kind of an object.
 const HAS_VIEWS: u8 = 0x80;
 
@@ -201,6 +204,7 @@ impl ObjectScan {
         slots.set(from, &plan.slots, &plan.bits);
         *watched = Watched {
             at: u32::try_from(from).ok()?,
+            last: plan.watched.last_word(),
             ..plan.watched
         };
         let len = if is_fresh { book.room as usize } else { len };
@@ -325,24 +329,19 @@ impl ObjectScan {
 /// As for [`Lists::read`].
 #[inline]
 unsafe fn fetch(objects: &[usize], watched: &[Watched], at: usize) {
-    if let Some(object) = objects.get(at + 16).and_then(|word| Word(*word).object()) {
-        object.fetch();
-        let inside = watched.get(at + 16).map_or(0, |watched| {
-            usize::from(watched.first) + usize::from(watched.inside)
-        });
-        for word in (LINE..=inside).step_by(LINE) {
-            object.fetch_word(word);
-        }
+    let object = |at: usize| objects.get(at).and_then(|word| Word(*word).object());
+    if let (Some(object), Some(watched)) = (object(at + FAR), watched.get(at + FAR)) {
+        object.fetch_words(usize::from(watched.last));
     }
-    if watched
-        .get(at + 6)
-        .is_some_and(watched::Watched::reaches_out)
-        && let Some(object) = objects.get(at + 6).and_then(|word| Word(*word).object())
-    {
+    let Some(near) = watched.get(at + NEAR).filter(|near| near.reaches_out()) else {
+        return;
+    };
+    if let Some(object) = object(at + NEAR) {
         // SAFETY: by the caller's promise; each object has so many words.
-        for field in unsafe { object.fields(PROPERTIES, 2) } {
+        let fields = unsafe { object.fields(PROPERTIES, 2) };
+        for (field, len) in fields.iter().zip([near.outside, near.elements]) {
             if let Some(list) = Word(*field).object() {
-                list.fetch();
+                list.fetch_words(ITEMS + (len as usize).min(MOST_FETCHED) - 1);
             }
         }
     }

@@ -15,6 +15,8 @@ pub struct Object(usize);
 const TAG: usize = 1;
 const MARK: usize = 3;
 pub const BYTES: usize = size_of::<usize>();
+/// Words that the processor loads at once.
+const LINE: usize = 8;
 
 pub const fn small(number: u32) -> Word {
     Word((number as usize) << 32)
@@ -62,19 +64,26 @@ impl Object {
     pub fn word(self) -> Word {
         Word(self.0)
     }
-    /// Its first words will be looked at soon.
+    /// Its words up to the one numbered `last` will be looked at soon. An object may begin anywhere in what the processor loads at
+    /// once, so that its last word may be in a line more.
     #[inline]
-    pub fn fetch(self) {
+    pub fn fetch_words(self, last: usize) {
         self.fetch_word(0);
+        let mut word = LINE;
+        while word < last {
+            self.fetch_word(word);
+            word += LINE;
+        }
+        self.fetch_word(last);
     }
     /// One of its words will be looked at soon.
     #[inline]
-    pub fn fetch_word(self, word: usize) {
+    fn fetch_word(self, word: usize) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a hint, which reads nothing.
         unsafe {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.at(word * size_of::<usize>()) as *const i8);
+            _mm_prefetch::<_MM_HINT_T0>(self.at(word * BYTES) as *const i8);
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = word;

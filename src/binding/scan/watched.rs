@@ -115,6 +115,8 @@ pub struct Watched {
     /// Where its fields begin, and how many words it has inside, outside, and as elements.
     pub first: u8,
     pub inside: u8,
+    /// See [`Watched::last_word`].
+    pub last: u8,
     /// Or, of a `prototype`, the field that has the tail.
     pub outside: u32,
     pub elements: u32,
@@ -158,6 +160,8 @@ pub struct List<'a> {
 
 /// Objects with more elements are left to JavaScript.
 const MOST_ELEMENTS: usize = 1 << 16;
+/// The last word of a function.
+const LARGEST: usize = 7;
 /// What could not be told so often is left to JavaScript from then on.
 const MOST_FAILURES: u8 = 3;
 
@@ -271,6 +275,20 @@ impl Watched {
     /// Whether what it has lies elsewhere, too.
     pub fn reaches_out(&self) -> bool {
         self.outside > 0 || self.elements > 0 || self.is_dictionary
+    }
+
+    /// The last word of the object itself that is looked at, or one before it, where that is far away.
+    pub fn last_word(&self) -> u8 {
+        let fields = usize::from(self.first) + usize::from(self.inside);
+        let last = match self.kind {
+            Kind::Array => LENGTH,
+            Kind::Prototype => self.outside as usize,
+            // A function's `prototype` lies behind all that others have.
+            Kind::Unborn => LARGEST,
+            _ if self.has_tail => LARGEST,
+            _ => ELEMENTS,
+        };
+        u8::try_from(last.max(ELEMENTS).max(fields.saturating_sub(1))).unwrap_or(u8::MAX)
     }
 
     /// How many slots it has.
