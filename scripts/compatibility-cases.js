@@ -9,34 +9,16 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { text, pixels, tar } = require('./lib/case-data')
+const { GLUE_CASES } = require('./lib/glue-cases')
 
 const glue = { host: 'glue' }
 const PDF = '%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/MediaBox[0 0 99 99]/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>'
 const SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>'
-const text = (n, length = 4000) => Buffer.from(Array.from({ length }, (_, i) => 32 + (i * n * 31 + (i >> 3)) % 90))
-const pixels = (n, width = 16, height = 16) => ({ data: Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) => i % 4 === 3 ? 255 : (i * 7 * n + (i >> 4)) & 255), width, height })
 const FONT = path.join('dejavu-fonts-ttf', 'ttf', 'DejaVuSansMono-Oblique.ttf')
 const JPEG = '/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA='
 const WAVE = Buffer.from('UklGRiwAAABXQVZFZm10IBAAAAABAAEARKwAAESsAAABAAgAZGF0YQgAAAABAgMEBQYHCA==', 'base64')
 const NETLIST = 'RC\nr1 1 2 1k\nc1 2 0 1u\nv1 1 0 dc 5\n.tran 1u 10u\n.end'
-
-// An archive with one file of `n` bytes.
-function tar (n) {
-  const bytes = Buffer.alloc(2048)
-  const put = (text, at) => bytes.write(text, at)
-  put('hello.txt', 0)
-  put('0000644\0', 100)
-  put('0000000\0', 108)
-  put('0000000\0', 116)
-  put(`${n.toString(8).padStart(11, '0')}\0`, 124)
-  put('00000000000\0', 136)
-  put('        ', 148)
-  put('0', 156)
-  put('ustar\x0000', 257)
-  put(`${bytes.subarray(0, 512).reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148)
-  put('abcdefgh'.slice(0, n), 512)
-  return bytes
-}
 
 async function waSqlite (m, at, n) {
   const { Factory } = await import(at('wa-sqlite/src/sqlite-api.js'))
@@ -283,6 +265,7 @@ const CASES = {
   '@evan/opus': { file: '@evan/opus/wasm/index.js', options: {}, job: (m, at, n) => { const encoder = new m.Encoder({ channels: 1, sample_rate: 48000 }); const packed = encoder.encode(new Uint8Array(Int16Array.from({ length: 960 }, (_, i) => Math.sin(i * n / 9) * 9000).buffer)); return [packed.length > 0, new m.Decoder({ channels: 1 }).decode(packed).length] } },
   '@biomejs/wasm-nodejs': { file: '@biomejs/wasm-nodejs/biome_wasm.js', options: {}, job: (m, at, n) => { const workspace = new m.Workspace(); const given = Object.getOwnPropertyNames(m.Workspace.prototype).sort(); workspace.free(); return given } },
   '@vercel/og': { file: '@vercel/og/dist/index.node.js', options: glue, job: async (m) => Buffer.from(await new m.ImageResponse({ type: 'div', props: { style: { display: 'flex', width: 20, height: 20, background: 'red' } } }, { width: 40, height: 30 }).arrayBuffer()).toString('base64') },
+  ...GLUE_CASES,
   'h3-js': { file: 'h3-js/dist/h3-js.js', options: {}, refused: 'EMVM_ERR_UNSUPPORTED', job: (m, at, n) => m.latLngToCell(37 + n, -122, 7) }
 }
 
