@@ -5,6 +5,7 @@
 
 use super::Runtime;
 use crate::engine::Unwind;
+use serde::{Deserialize, Serialize};
 use std::ptr::NonNull;
 
 /// A JavaScript value, valid until the host function or the call that received it returns. There is no null one.
@@ -72,7 +73,7 @@ pub enum Operator {
 }
 
 /// The element type of a view over linear memory, numbered as embind does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum ViewKind {
     I8 = 0,
@@ -111,14 +112,14 @@ impl ViewKind {
 }
 
 /// A class handle as JavaScript holds it: numbers that name a slot and prove that it is still the same handle.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandleRef {
     pub id: f64,
     pub key: f64,
 }
 
 /// How the event loop gets to a timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u32)]
 pub enum TimerKind {
     Timeout = 0,
@@ -296,18 +297,15 @@ pub fn throw(js: &dyn Js, value: JsValue) -> Unwind {
     Unwind::Js(js.keep_error(value).0)
 }
 
-// How these are kept in an image's file.
-use crate::saved::{saved_enum, saved_struct};
-saved_enum!(ViewKind { 0 I8, 1 U8, 2 I16, 3 U16, 4 I32, 5 U32, 6 F32, 7 F64, 8 I64, 9 U64 ; ; });
-saved_enum!(TimerKind { 0 Timeout, 1 Interval, 2 Immediate, 3 Microtask ; ; });
-saved_struct!(HandleRef { id, key });
-
-impl crate::saved::Saved for JsRef {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.0.save(out);
+/// JavaScript values are of one sandbox: images that have some are not kept in files.
+impl Serialize for JsRef {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("a JavaScript value"))
     }
-    /// JavaScript values are of one sandbox.
-    fn load(_: &mut &[u8]) -> Option<Self> {
-        None
+}
+
+impl<'a> Deserialize<'a> for JsRef {
+    fn deserialize<D: serde::Deserializer<'a>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("a JavaScript value"))
     }
 }

@@ -5,6 +5,7 @@ use super::js::TimerKind;
 use super::time::monotonic_ms;
 use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Unwind, ValRaw};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// `EM_TIMING_SETTIMEOUT`: every so many milliseconds.
@@ -17,7 +18,7 @@ const IMMEDIATE: i32 = 2;
 const LONGEST_NAME: usize = 1000;
 
 /// The main loop of a program.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MainLoop {
     function: Option<Function>,
     mode: i32,
@@ -33,14 +34,14 @@ pub struct MainLoop {
     expected_blockers: i32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Function {
     callback: u32,
     argument: Option<u32>,
 }
 
 /// Work to be done before the next turn.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Blocker {
     callback: u32,
     argument: u32,
@@ -253,23 +254,6 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
         expect_blockers,
     ),
 ];
-
-crate::saved::saved_struct!(MainLoop {
-    function,
-    mode,
-    value,
-    turned,
-    next,
-    revision,
-    blockers,
-    expected_blockers
-});
-crate::saved::saved_struct!(Function { callback, argument });
-crate::saved::saved_struct!(Blocker {
-    callback,
-    argument,
-    name
-});
 
 impl MainLoop {
     pub(super) fn on_another_clock(&mut self) {

@@ -1,12 +1,13 @@
 //! Numbered entries that images can put back; going back to the same one again costs what changed.
 
-use crate::saved::Saved;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The state of a [`Pool`] when the image was taken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PoolImage<T> {
     /// 0 is the empty one.
+    #[serde(skip, default = "new_id")]
     id: u64,
     items: Vec<T>,
     free: Vec<u32>,
@@ -18,20 +19,6 @@ impl<T> PoolImage<T> {
     }
     pub fn id(&self) -> u64 {
         self.id
-    }
-}
-
-impl<T: Saved> Saved for PoolImage<T> {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.items.save(out);
-        self.free.save(out);
-    }
-    fn load(from: &mut &[u8]) -> Option<Self> {
-        Some(Self {
-            id: new_id(),
-            items: Saved::load(from)?,
-            free: Saved::load(from)?,
-        })
     }
 }
 

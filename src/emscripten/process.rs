@@ -2,12 +2,13 @@
 
 use super::Runtime;
 use crate::engine::{TrapKind, Unwind, ValRaw};
+use serde::{Deserialize, Serialize};
 
 /// The name a program finds in `argv[0]`.
 pub const PROGRAM: &str = "./this.program";
 
 /// A mapping made by the host (up to 3.1.4; later the C library keeps the list).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Mapping {
     pub addr: u32,
     pub len: u32,
@@ -18,7 +19,7 @@ pub struct Mapping {
 }
 
 /// Process-like state of one instance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Process {
     pub mappings: Vec<Mapping>,
     /// What the module set; `None` for the generation's default.
@@ -195,24 +196,3 @@ impl Runtime {
         self.fs.reset();
     }
 }
-
-crate::saved::saved_struct!(Mapping {
-    addr,
-    len,
-    flags,
-    fd,
-    offset
-});
-crate::saved::saved_struct!(Process {
-    mappings,
-    umask,
-    variables,
-    getenv_memory,
-    environ_memory,
-    clock_start,
-    zone_set,
-    tm_memory,
-    thread_values,
-    at_exit,
-    refused_growth
-});

@@ -57,23 +57,30 @@ use super::js::Js;
 use super::{
     Process, Runtime, embind, emval, exceptions::Exceptions, fs, functions, timers::Timers,
 };
-use crate::saved::Saved;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The host's own state right after start-up, or at a checkpoint.
+/// The host's own state right after start-up, or at a checkpoint. Only those that nothing ties to their sandbox are kept in files.
+#[derive(Serialize, Deserialize)]
 pub struct StateImage {
     exceptions: Exceptions,
     embind: embind::Image,
     emval: emval::Image,
+    #[serde(skip)]
     functions: functions::Image,
+    #[serde(with = "crate::saved::shared")]
     fs: Arc<fs::Image>,
     /// Its files or devices are JavaScript functions.
+    #[serde(skip)]
     fs_needs_host: bool,
     /// Descriptors of real files are open.
+    #[serde(skip)]
     fs_is_real: bool,
     /// JavaScript of the package's own answered a call of start-up.
+    #[serde(skip)]
     ran_javascript: bool,
     /// Start-up called JavaScript, printed, or looked at real files: another sandbox has to do that too.
+    #[serde(skip)]
     is_seen: bool,
     process: Process,
     timers: Timers,
@@ -86,6 +93,14 @@ impl std::fmt::Debug for StateImage {
 }
 
 impl StateImage {
+    /// It comes from a file: what it counted from something in another process begins anew.
+    pub fn moved_here(mut self) -> Self {
+        self.is_seen = true;
+        self.process.clock_start = None;
+        self.timers.on_another_clock();
+        self
+    }
+
     /// Another sandbox that starts in the same way can start from it and nobody notices.
     pub fn is_shareable(&self) -> bool {
         !self.is_seen && self.bound_by().is_none()
@@ -126,37 +141,6 @@ impl StateImage {
     /// Bytes that it takes, without the contents of files, which it shares.
     pub fn bytes(&self) -> usize {
         self.embind.bytes() + self.emval.bytes()
-    }
-}
-
-/// Only of images that nothing ties to their sandbox.
-impl Saved for StateImage {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.exceptions.save(out);
-        self.embind.save(out);
-        self.emval.save(out);
-        self.fs.save(out);
-        self.process.save(out);
-        self.timers.save(out);
-    }
-    fn load(from: &mut &[u8]) -> Option<Self> {
-        let mut state = StateImage {
-            exceptions: Saved::load(from)?,
-            embind: Saved::load(from)?,
-            emval: Saved::load(from)?,
-            functions: functions::Image::default(),
-            fs: Saved::load(from)?,
-            fs_needs_host: false,
-            fs_is_real: false,
-            ran_javascript: false,
-            is_seen: true,
-            process: Saved::load(from)?,
-            timers: Saved::load(from)?,
-        };
-        // They counted from something in another process.
-        state.process.clock_start = None;
-        state.timers.on_another_clock();
-        Some(state)
     }
 }
 

@@ -8,10 +8,11 @@ use super::main_loop::MainLoop;
 use super::time::{date_now, monotonic_ms};
 use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Unwind, ValRaw};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What an entry does when its time has come.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Task {
     /// `callback(data)`; an interval stays until it is cleared
     Call,
@@ -29,7 +30,7 @@ enum Task {
     Turn,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Timer {
     task: Task,
     kind: TimerKind,
@@ -44,7 +45,7 @@ struct Timer {
 }
 
 /// Pending work of one generation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Timers {
     list: BTreeMap<u32, Timer>,
     last_id: u32,
@@ -373,26 +374,6 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_emscripten_runtime_keepalive_clear", keepalive_clear),
     ("emscripten_sleep", needs_asyncify),
 ];
-
-crate::saved::saved_enum!(Task {
-    0 Call, 1 TimeoutLoop, 2 ImmediateLoop, 3 Alarm, 4 Itimer, 5 Turn ; ; 6 Frame { repeats }
-});
-crate::saved::saved_struct!(Timer {
-    task,
-    kind,
-    ms,
-    every,
-    callback,
-    data,
-    counted
-});
-crate::saved::saved_struct!(Timers {
-    list,
-    last_id,
-    next_frame,
-    main_loop,
-    keepalive
-});
 
 impl Timers {
     /// Of another process, whose clock was another one.

@@ -12,7 +12,7 @@
 use super::store::Store;
 use super::tables::TableImage;
 use crate::memory::{self, LinearHandle, RecycleOutcome, Writers};
-use crate::saved::Saved;
+use crate::saved;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use wasmer_vm::{
@@ -222,17 +222,18 @@ impl StoreImage {
     }
 
     /// All but the memories, as bytes.
-    pub fn save(&self, out: &mut Vec<u8>) {
-        self.globals.save(out);
-        self.tables.save(out);
+    pub fn save(&self, out: &mut Vec<u8>) -> postcard::Result<()> {
+        let tables = self.tables.iter().map(|table| &**table);
+        saved::save(&(&self.globals, tables.collect::<Vec<_>>()), out)
     }
 
     /// What [`StoreImage::save`] has written, of a store with this memory.
     pub fn load(memory: Option<memory::Image>, from: &mut &[u8]) -> Option<Self> {
+        let (globals, tables): (_, Vec<Vec<usize>>) = saved::load(from)?;
         Some(Self {
             memories: memory.map(Arc::new).into_iter().collect(),
-            globals: Saved::load(from)?,
-            tables: Saved::load(from)?,
+            globals,
+            tables: tables.into_iter().map(Arc::new).collect(),
             made: Made::default(),
         })
     }

@@ -5,9 +5,10 @@ use crate::emscripten::{Eras, Lineage, Runtime, StateImage};
 use crate::engine::store::Store;
 use crate::engine::{ImageError, StoreImage};
 use crate::memory::{self, RecycleOutcome, Writers};
-use crate::saved::Saved;
+use crate::saved;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Weak};
 
 /// Everything a generation starts with. Taken once per program and way of starting it, shared by its sandboxes.
@@ -21,7 +22,7 @@ pub struct Image {
 }
 
 /// Where an image can be put: into instances of this very program that were started with these options.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Hash of what was read.
     pub program: [u8; 32],
@@ -99,19 +100,20 @@ impl Image {
     }
 
     /// All but the memory, as bytes.
-    pub(super) fn save_state(&self, out: &mut Vec<u8>) {
-        self.store.save(out);
-        self.state.save(out);
-        self.origin.save(out);
+    pub(super) fn save_state(&self, out: &mut Vec<u8>) -> postcard::Result<()> {
+        self.store.save(out)?;
+        saved::save(&(&self.state, &self.origin), out)
     }
 
     /// An image from a file.
     pub(super) fn load_state(memory: Option<memory::Image>, from: &mut &[u8]) -> Option<Self> {
+        let store = StoreImage::load(memory, from)?;
+        let (state, origin): (StateImage, _) = saved::load(from)?;
         Some(Self {
-            store: StoreImage::load(memory, from)?,
-            state: Saved::load(from)?,
+            store,
+            state: state.moved_here(),
             lineage: Lineage::start(),
-            origin: Saved::load(from)?,
+            origin,
         })
     }
 
@@ -203,9 +205,3 @@ impl From<ImageError> for StartError {
         }
     }
 }
-
-crate::saved::saved_struct!(Origin {
-    program,
-    watched,
-    seen
-});

@@ -3,7 +3,7 @@
 //! ```text
 //!  0        header: magic, version, page size, lengths, checksums of what follows, checksum of all before
 //!  64 KiB   the pages of memory that are not zero, run after run: mapped, not read
-//!  ...      everything else, as `Saved` has it: memory length, runs, globals, table, host state, origin
+//!  ...      everything else, by postcard: memory length, runs, globals, table, host state, origin
 //! ```
 //!
 //! Nothing of a file is used before its checksums match. It is written aside and renamed, and never written to again: what is mapped
@@ -13,15 +13,16 @@
 use super::Image;
 use crate::engine;
 use crate::memory;
-use crate::saved::{Saved, saved_struct};
+use crate::saved;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Weak};
 
-const MAGIC: [u8; 16] = *b"emvm image 1\0\0\0\0";
+const MAGIC: [u8; 16] = *b"emvm image 2\0\0\0\0";
 /// A multiple of every page size.
 const PAGES_AT: usize = 64 * 1024;
 
@@ -44,10 +45,13 @@ pub enum FileError {
     Writable,
     #[error("a module may write to it (`mounts`)")]
     Mounted,
+    #[error("it holds what is of one sandbox: {0}")]
+    Bound(#[from] postcard::Error),
     #[error(transparent)]
     Memory(#[from] memory::Error),
 }
 
+#[derive(Serialize, Deserialize)]
 struct Header {
     magic: [u8; 16],
     version: String,
@@ -57,29 +61,14 @@ struct Header {
     pages_sum: [u8; 32],
     rest_sum: [u8; 32],
 }
-saved_struct!(Header {
-    magic,
-    version,
-    page_size,
-    pages,
-    rest,
-    pages_sum,
-    rest_sum
-});
 
+#[derive(Serialize, Deserialize)]
 struct Rest {
     zone: String,
     /// Bytes of linear memory; `None`: the module has none.
     memory: Option<usize>,
     runs: Vec<(usize, usize)>,
-    state: Vec<u8>,
 }
-saved_struct!(Rest {
-    zone,
-    memory,
-    runs,
-    state
-});
 
 /// The time zone of this process, as far as a module can see it.
 fn zone() -> String {
@@ -120,16 +109,14 @@ fn write(image: &Image, path: &Path) -> Result<(), FileError> {
         }
         pages += run.1;
     }
-    let mut state = Vec::new();
-    image.save_state(&mut state);
     let rest = Rest {
         zone: zone(),
         memory: image.memory().map(memory::Image::len),
         runs,
-        state,
     };
     let mut bytes = Vec::new();
-    rest.save(&mut bytes);
+    saved::save(&rest, &mut bytes)?;
+    image.save_state(&mut bytes)?;
     file.write_all(&bytes)?;
     let header = Header {
         magic: MAGIC,
@@ -141,7 +128,7 @@ fn write(image: &Image, path: &Path) -> Result<(), FileError> {
         rest_sum: *blake3::hash(&bytes).as_bytes(),
     };
     let mut head = Vec::new();
-    header.save(&mut head);
+    saved::save(&header, &mut head)?;
     head.extend_from_slice(blake3::hash(&head).as_bytes());
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&head)?;
@@ -187,7 +174,7 @@ fn read(mut file: File, len: u64) -> Result<Image, FileError> {
         return Err(FileError::Foreign);
     }
     let mut from = &head[..];
-    let header = Header::load(&mut from).ok_or(FileError::Damaged)?;
+    let header = saved::load::<Header>(&mut from).ok_or(FileError::Damaged)?;
     let end = head.len() - from.len();
     if from.get(..32) != Some(blake3::hash(&head[..end]).as_bytes()) {
         return Err(FileError::Damaged);
@@ -210,7 +197,8 @@ fn read(mut file: File, len: u64) -> Result<Image, FileError> {
     if *blake3::hash(&bytes).as_bytes() != header.rest_sum {
         return Err(FileError::Damaged);
     }
-    let rest = Rest::load(&mut &bytes[..]).ok_or(FileError::Damaged)?;
+    let mut from = &bytes[..];
+    let rest: Rest = saved::load(&mut from).ok_or(FileError::Damaged)?;
     if rest.zone != zone() {
         return Err(FileError::Zone(rest.zone));
     }
@@ -225,7 +213,7 @@ fn read(mut file: File, len: u64) -> Result<Image, FileError> {
             Some(image.ok_or(FileError::Damaged)?)
         }
     };
-    Image::load_state(memory, &mut &rest.state[..]).ok_or(FileError::Damaged)
+    Image::load_state(memory, &mut from).ok_or(FileError::Damaged)
 }
 
 /// Whole pages of a memory of `len` bytes, in order, `pages` bytes of them.

@@ -8,6 +8,7 @@ use super::{Out, pointers, strings};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue, Kind};
 use crate::engine::{Unwind, ValRaw};
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -19,13 +20,11 @@ pub enum Arg {
 }
 
 /// What has to be undone after a call.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Destructor {
     Free(u32),
     Call(FuncId, u32),
 }
-
-crate::saved::saved_enum!(Destructor { ; 0 Free(at), 1 Call(func, at) ; });
 
 pub type Destructors = SmallVec<[Destructor; 4]>;
 

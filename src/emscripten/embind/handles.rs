@@ -8,6 +8,7 @@ use super::registry::Registry;
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
 use crate::engine::Unwind;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 const SLOT_BITS: u32 = 24;
@@ -16,7 +17,7 @@ const SERIAL_BITS: u32 = 16;
 pub const NO_SMART: u32 = u32::MAX;
 
 /// A C++ object that JavaScript has: a slot of the list that handles are indices of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Handle {
     /// 0 when the slot is vacant; `serial` then remembers where to go on.
     pub key: u64,
@@ -380,7 +381,7 @@ pub fn peek(rt: &Runtime, handle: HandleRef) -> Option<Peek> {
 }
 
 /// An instance of a JavaScript subclass, by the pointer at the root of its hierarchy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Inherited {
     pub object: crate::emscripten::js::JsRef,
     pub handle: HandleRef,
@@ -472,16 +473,3 @@ pub fn is_neutered(rt: &Runtime, instance: Inherited) -> bool {
         .and_then(|h| rt.embind.counts.get(h.count))
         .is_none_or(|c| *c == 0)
 }
-
-crate::saved::saved_struct!(Handle {
-    key,
-    serial,
-    ptr,
-    pointer,
-    smart_ptr,
-    smart,
-    count,
-    scheduled,
-    preserve,
-});
-crate::saved::saved_struct!(Inherited { object, handle });

@@ -32,6 +32,7 @@ use funcs::Resolved;
 use handles::{Handle, Inherited};
 use registry::{Constant, FuncId, Registry, TypeIdx};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a call gives.
@@ -89,8 +90,9 @@ pub struct Embind {
 }
 
 /// What [`Embind::restore`] goes back to. JavaScript values in it are its own: see [`Image::release`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Image {
+    #[serde(with = "crate::saved::shared")]
     reg: Arc<Registry>,
     handles: PoolImage<Handle>,
     counts: PoolImage<u32>,
@@ -338,13 +340,3 @@ impl Runtime {
         }
     }
 }
-
-crate::saved::saved_struct!(Image {
-    reg,
-    handles,
-    counts,
-    live,
-    queue,
-    delay,
-    inherited
-});

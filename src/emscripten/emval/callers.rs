@@ -8,6 +8,7 @@ use crate::emscripten::embind::{Out, handles, require_type};
 use crate::emscripten::js::{HandleRef, Js, JsValue, Kind as ValueKind};
 use crate::emscripten::{Runtime, bounds};
 use crate::engine::Unwind;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -15,15 +16,16 @@ use std::sync::Arc;
 const SLOT: u32 = 8;
 
 /// The signature of a call that C++ prepared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Caller {
     pub result: TypeIdx,
+    #[serde(with = "crate::saved::shared")]
     pub args: Arc<[TypeIdx]>,
     pub kind: Kind,
 }
 
 /// What a caller does with its receiver and arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     Function,
     Method,
@@ -209,6 +211,3 @@ fn store_destructors(rt: &mut Runtime, destructors: Destructors, at: u32) -> Res
     let handle = rt.emval_insert(Value::Destructors(destructors.into_vec()))?;
     rt.wasm.write_u32(at, handle)
 }
-
-crate::saved::saved_struct!(Caller { result, args, kind });
-crate::saved::saved_enum!(Kind { 0 Function, 1 Method, 2 Constructor, 3 Cast ; ; });

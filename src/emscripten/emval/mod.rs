@@ -17,10 +17,11 @@ use super::pool::{Pool, PoolImage};
 use super::{Runtime, bounds};
 use crate::engine::Unwind;
 use callers::Caller;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 /// A value behind an emval handle. What only JavaScript can make is made when it is used.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub enum Value {
     #[default]
     Vacant,
@@ -49,7 +50,7 @@ impl Value {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Entry {
     refs: u32,
     value: Value,
@@ -86,7 +87,7 @@ pub struct Emval {
 }
 
 /// What [`Emval::restore`] goes back to. JavaScript values in it are its own: see [`Image::release`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Image {
     entries: PoolImage<Entry>,
     callers: Vec<Caller>,
@@ -383,16 +384,3 @@ impl Runtime {
         Ok(list)
     }
 }
-
-crate::saved::saved_enum!(Value {
-    0 Vacant
-    ; 1 Number(value), 2 Text(units), 3 Global(name), 4 ModuleProperty(name), 5 Js(reference), 6 Handle(handle, smart),
-      7 View(kind, at, count), 8 Destructors(list)
-    ;
-});
-crate::saved::saved_struct!(Entry { refs, value });
-crate::saved::saved_struct!(Image {
-    entries,
-    callers,
-    texts
-});

@@ -20,6 +20,7 @@ use super::abi::ExceptionLayout;
 use super::{Runtime, bounds};
 use crate::engine::{Unwind, ValRaw};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// Bytes before a thrown object; the largest header of any generation.
 const HEADER: u32 = 24;
@@ -34,7 +35,7 @@ mod header {
 }
 
 /// What is known of exceptions in flight and being handled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Exceptions {
     /// The module leaves allocation to the host (up to 3.1.27).
     pub host_allocates: bool,
@@ -43,15 +44,17 @@ pub struct Exceptions {
     /// The objects being handled, innermost last.
     caught: Vec<u32>,
     /// Objects the host allocated.
+    #[serde(serialize_with = "crate::saved::sorted")]
     objects: FxHashMap<u32, Object>,
     /// A pointer as a catch clause sees it to the object it belongs to.
+    #[serde(serialize_with = "crate::saved::sorted")]
     adjusted: FxHashMap<u32, u32>,
     /// What `__cxa_throw` was last given, for the error shown to JavaScript: object, type.
     thrown: Option<(u32, u32)>,
     temp_ret0: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Object {
     ty: u32,
     destructor: u32,
@@ -223,21 +226,3 @@ impl Runtime {
         Ok(if adjusted == 0 { at } else { adjusted })
     }
 }
-
-crate::saved::saved_struct!(Exceptions {
-    host_allocates,
-    last,
-    uncaught,
-    caught,
-    objects,
-    adjusted,
-    thrown,
-    temp_ret0
-});
-crate::saved::saved_struct!(Object {
-    ty,
-    destructor,
-    refcount,
-    caught,
-    rethrown
-});

@@ -3,7 +3,8 @@
 use super::errno::{Errno, Result};
 use crate::engine::Pace;
 use crate::memory::zeroed;
-use crate::saved::Saved;
+use crate::saved::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -159,30 +160,25 @@ impl Content {
     }
 }
 
-impl Saved for Content {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.len.save(out);
-        self.chunks.len().save(out);
-        for (at, chunk) in &self.chunks {
-            at.save(out);
-            chunk.len().save(out);
-            out.extend_from_slice(chunk);
-        }
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let chunks = self.chunks.iter();
+        let chunks: BTreeMap<_, _> = chunks.map(|(at, chunk)| (at, Bytes(chunk))).collect();
+        (self.len, chunks).serialize(to)
     }
-    fn load(from: &mut &[u8]) -> Option<Self> {
-        let mut content = Content {
-            len: u64::load(from)?,
-            ..Content::default()
-        };
-        for _ in 0..usize::load(from)? {
-            let at = u64::load(from)?;
-            let len = usize::load(from)?;
-            let (bytes, rest) = from.split_at_checked(len)?;
-            *from = rest;
-            content.stored += len as u64;
-            content.chunks.insert(at, Arc::new(bytes.to_vec()));
-        }
-        Some(content)
+}
+
+impl<'a> Deserialize<'a> for Content {
+    fn deserialize<D: Deserializer<'a>>(from: D) -> std::result::Result<Self, D::Error> {
+        let (len, chunks) = <(u64, BTreeMap<u64, Bytes>)>::deserialize(from)?;
+        Ok(Self {
+            len,
+            stored: chunks.values().map(|chunk| chunk.0.len() as u64).sum(),
+            chunks: chunks
+                .into_iter()
+                .map(|(at, chunk)| (at, Arc::new(chunk.0.to_vec())))
+                .collect(),
+        })
     }
 }
 

@@ -5,9 +5,10 @@ use super::host::{Input, Stdio};
 use super::node::Ino;
 use super::{FileSystem, now_ms};
 use crate::engine::PIECE;
+use serde::{Deserialize, Serialize};
 
 /// What is behind a device's node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Device {
     Null,
     Random,
@@ -154,5 +155,3 @@ impl FileSystem {
         self.end_line(stream)
     }
 }
-
-crate::saved::saved_enum!(Device { 0 Null, 1 Random ; 2 Terminal(which), 3 Custom(id) ; });

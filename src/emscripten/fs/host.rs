@@ -1,9 +1,10 @@
 //! What the file system asks of the outside: where lines go, where input comes from, devices and lazy contents.
 
 use super::errno::{Errno, Result};
+use serde::{Deserialize, Serialize};
 
 /// Which of the two output streams a line belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Stdio {
     Out,
     Err,
@@ -62,5 +63,3 @@ impl Host for Terminal {
         Ok(())
     }
 }
-
-crate::saved::saved_enum!(Stdio { 0 Out, 1 Err ; ; });

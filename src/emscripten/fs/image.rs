@@ -1,13 +1,16 @@
 //! Taking the state's image and going back to it.
 
 use super::{FileSystem, Ino, Rest, node::Node, root_node};
-use crate::saved::Saved;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The state of a file system at one moment. Immutable; shared by every sandbox of a program, on every thread.
+#[derive(Serialize, Deserialize)]
 pub struct Image {
+    #[serde(skip, default = "new_id")]
     id: u64,
+    #[serde(with = "saved_nodes")]
     nodes: Vec<Option<Arc<Node>>>,
     rest: Rest,
 }
@@ -229,17 +232,20 @@ impl FileSystem {
     }
 }
 
-impl Saved for Image {
-    fn save(&self, out: &mut Vec<u8>) {
-        self.nodes.save(out);
-        self.rest.save(out);
+mod saved_nodes {
+    use super::{Arc, Node};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(nodes: &[Option<Arc<Node>>], to: S) -> Result<S::Ok, S::Error> {
+        let nodes: Vec<_> = nodes.iter().map(Option::as_deref).collect();
+        nodes.serialize(to)
     }
-    fn load(from: &mut &[u8]) -> Option<Self> {
-        Some(Image {
-            id: new_id(),
-            nodes: Saved::load(from)?,
-            rest: Saved::load(from)?,
-        })
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Vec<Option<Arc<Node>>>, D::Error> {
+        let nodes = Vec::<Option<Node>>::deserialize(from)?.into_iter();
+        Ok(nodes.map(|node| node.map(Arc::new)).collect())
     }
 }
 

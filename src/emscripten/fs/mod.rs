@@ -21,20 +21,6 @@ mod ops;
 mod path;
 mod pipe;
 mod streams;
-crate::saved::saved_struct!(Rest {
-    free,
-    next_id,
-    streams,
-    cwd,
-    devices,
-    lines,
-    stdin_position,
-    ignore_permissions,
-    next_device,
-    stored,
-    nodes,
-    named
-});
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +37,7 @@ use device::Device;
 use image::State;
 use mount::Mount;
 use node::{Body, Dir, Node, ROOT};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::marker::PhantomPinned;
 use std::rc::Rc;
@@ -104,12 +91,14 @@ pub struct FileSystem {
 }
 
 /// The part of the state that is small enough to be restored as a whole.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Rest {
     free: Vec<Ino>,
     next_id: u32,
     streams: Streams,
+    #[serde(with = "crate::saved::shared")]
     cwd: Arc<str>,
+    #[serde(with = "crate::saved::shared")]
     devices: Arc<BTreeMap<u32, Device>>,
     /// Output not yet ended by a newline, of `/dev/tty` and `/dev/tty1`.
     lines: [Vec<u8>; 2],

@@ -2,6 +2,7 @@
 
 use super::content::Content;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Where a node is kept. Slots of deleted nodes are used again; `Node::id` never is.
@@ -20,12 +21,13 @@ pub const S_IFSOCK: u32 = 0o140000;
 pub const S_IALLUGO: u32 = 0o7777;
 
 /// One inode. As in Emscripten there are no hard links: a node has one parent and one name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Node {
     /// `st_ino`.
     pub id: u32,
     /// The root is its own parent.
     pub parent: Ino,
+    #[serde(with = "crate::saved::shared")]
     pub name: Arc<str>,
     /// Type and permission bits.
     pub mode: u32,
@@ -40,26 +42,27 @@ pub struct Node {
 }
 
 /// What a node is, with its contents.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Body {
     File(Content),
     /// Contents that the host gives at first use, under this key.
     Lazy(u32),
     Dir(Dir),
-    Link(Arc<str>),
+    Link(#[serde(with = "crate::saved::shared")] Arc<str>),
     Device,
     /// `/proc/self/fd`: the open descriptors, as symbolic links.
     Descriptors,
 }
 
 /// A directory. Entries come back in the order in which JavaScript would give an object's keys.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Dir {
+    #[serde(with = "saved_entries")]
     entries: FxHashMap<Arc<str>, Entry>,
     next: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Entry {
     ino: Ino,
     order: u64,
@@ -193,22 +196,6 @@ impl From<&Node> for Stat {
     }
 }
 
-crate::saved::saved_struct!(Node {
-    id,
-    parent,
-    name,
-    mode,
-    rdev,
-    atime,
-    mtime,
-    ctime,
-    linked,
-    body
-});
-crate::saved::saved_enum!(Body { 0 Device, 1 Descriptors ; 2 File(content), 3 Lazy(key), 4 Dir(dir), 5 Link(target) ; });
-crate::saved::saved_struct!(Dir { entries, next });
-crate::saved::saved_struct!(Entry { ino, order });
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,5 +213,26 @@ mod tests {
             ["2", "10", "b", "a", "01", "4294967295"]
         );
         assert_eq!(dir.get("b"), Some(9));
+    }
+}
+
+mod saved_entries {
+    use super::{Arc, Entry, FxHashMap};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    pub fn serialize<S: Serializer>(
+        entries: &FxHashMap<Arc<str>, Entry>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let entries: BTreeMap<&str, _> = entries.iter().map(|(name, at)| (&**name, at)).collect();
+        to.collect_map(entries)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<FxHashMap<Arc<str>, Entry>, D::Error> {
+        let entries = BTreeMap::<Box<str>, Entry>::deserialize(from)?.into_iter();
+        Ok(entries.map(|(name, at)| (name.into(), at)).collect())
     }
 }

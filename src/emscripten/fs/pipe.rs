@@ -5,10 +5,11 @@ use super::node::{S_IFIFO, Stat};
 use super::streams::{Open, Target};
 use super::{FileSystem, flags, now_ms};
 use crate::engine::PIECE;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// A pipe: what was written and not read yet, and which ends are open.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Pipe {
     data: VecDeque<u8>,
     reader: bool,
@@ -186,11 +187,3 @@ impl FileSystem {
         })
     }
 }
-
-crate::saved::saved_struct!(Pipe {
-    data,
-    reader,
-    writer,
-    created,
-    id
-});

@@ -4,7 +4,7 @@ use super::errno::{Errno, Result};
 use super::mount::RealFile;
 use super::node::Ino;
 use super::pipe::Pipe;
-use crate::saved::Saved;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// As Emscripten's `FS.MAX_OPEN_FDS`.
@@ -13,7 +13,7 @@ pub const MAX_FDS: usize = 4096;
 pub const MAX_REAL_FILES: usize = 256;
 
 /// Descriptors point to open files; `dup` makes two point to the same.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Streams {
     fds: Vec<Option<u32>>,
     opens: Vec<Option<Open>>,
@@ -22,24 +22,28 @@ pub struct Streams {
 }
 
 /// An open file.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Open {
     pub target: Target,
     pub flags: u32,
     pub position: u64,
     /// Absolute path at the time of opening.
+    #[serde(with = "crate::saved::shared")]
     pub path: Arc<str>,
     pub seekable: bool,
     /// The listing that `getdents` walks through, once it has begun.
+    #[serde(with = "crate::saved::optional_shared")]
     pub listing: Option<Arc<[String]>>,
     /// How many descriptors share this.
     refs: u32,
 }
 
 /// What a descriptor leads to.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub enum Target {
     Node(Ino),
+    /// Images with real files are not saved.
+    #[serde(skip)]
     Real(Arc<RealFile>),
     PipeRead(u32),
     PipeWrite(u32),
@@ -198,44 +202,5 @@ impl Streams {
             waiting += pipe.as_ref().map_or(0, Pipe::waiting);
         }
         Ok(waiting)
-    }
-}
-
-crate::saved::saved_struct!(Streams {
-    fds,
-    opens,
-    pipes,
-    next_pipe
-});
-crate::saved::saved_struct!(Open {
-    target,
-    flags,
-    position,
-    path,
-    seekable,
-    listing,
-    refs
-});
-
-impl Saved for Target {
-    fn save(&self, out: &mut Vec<u8>) {
-        let (kind, index) = match self {
-            Target::Node(ino) => (0u8, *ino),
-            Target::PipeRead(pipe) => (1, *pipe),
-            Target::PipeWrite(pipe) => (2, *pipe),
-            // Images with real files are not saved.
-            Target::Real(_) => (3, 0),
-        };
-        kind.save(out);
-        index.save(out);
-    }
-    fn load(from: &mut &[u8]) -> Option<Self> {
-        let (kind, index) = (u8::load(from)?, u32::load(from)?);
-        Some(match kind {
-            0 => Target::Node(index),
-            1 => Target::PipeRead(index),
-            2 => Target::PipeWrite(index),
-            _ => return None,
-        })
     }
 }

@@ -1,9 +1,10 @@
 //! What can be called: its place among what is registered, and how to call it.
 
 use super::{FuncId, Registry, TypeIdx, TypeKind};
+use serde::{Deserialize, Serialize};
 
 /// A function that JavaScript can call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Callable {
     /// `Class.method`, as error messages say it.
     pub human: String,
@@ -14,7 +15,7 @@ pub struct Callable {
 }
 
 /// What JavaScript calls it as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     Function,
     Method,
@@ -26,7 +27,7 @@ pub enum Role {
 }
 
 /// Whether a callable can be called.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum State {
     /// Some type is not registered (yet): calling throws `UnboundTypeError`.
     Unbound {
@@ -37,7 +38,7 @@ pub enum State {
 }
 
 /// How to call: everything that can be known beforehand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     pub func: FuncId,
     pub context: u32,
@@ -45,6 +46,7 @@ pub struct Plan {
     pub args: Box<[Param]>,
     pub result: TypeIdx,
     /// The result's wasm type, `None` when the function returns nothing.
+    #[serde(with = "crate::saved::optional_type")]
     pub result_wasm: Option<wasmer_types::Type>,
     /// Destructors run last-in-first-out; otherwise in the order of the arguments.
     pub lifo: bool,
@@ -57,7 +59,7 @@ pub struct Plan {
 }
 
 /// What a callable takes as `this`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum This {
     None,
     /// A method: converted as any argument of that pointer type.
@@ -67,15 +69,16 @@ pub enum This {
 }
 
 /// A parameter: its type, in C++ and in wasm, and how it is passed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Param {
     pub ty: TypeIdx,
+    #[serde(with = "crate::saved::Type")]
     pub wasm: wasmer_types::Type,
     pub passing: Passing,
 }
 
 /// How an argument crosses from JavaScript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Passing {
     Value,
     /// A value that is taken as it is when it is a number: no range is checked.

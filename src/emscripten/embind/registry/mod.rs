@@ -2,11 +2,11 @@
 //! free of pointers into an instance, so that every sandbox of a program can share it.
 
 mod callable;
-mod saved;
 
 pub use callable::{Callable, Param, Passing, Plan, Role, State, This};
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Index into [`Registry::types`].
@@ -19,7 +19,7 @@ pub type CallableId = u32;
 pub const NO_TYPE: TypeIdx = u32::MAX;
 
 /// A registered type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TypeInfo {
     /// The address of the `std::type_info`.
     pub raw: u32,
@@ -28,7 +28,7 @@ pub struct TypeInfo {
 }
 
 /// How values of a type are converted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum TypeKind {
     Void,
     Bool {
@@ -67,7 +67,7 @@ pub enum TypeKind {
 }
 
 /// A pointer or reference to a class.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pointer {
     pub name: String,
     pub class: u32,
@@ -77,7 +77,7 @@ pub struct Pointer {
 }
 
 /// A smart pointer, and the functions that work on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Smart {
     /// The plain pointer to the same class.
     pub pointee: u32,
@@ -89,7 +89,7 @@ pub struct Smart {
 }
 
 /// A class, and what belongs to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Class {
     pub name: String,
     pub legal_name: String,
@@ -109,9 +109,10 @@ pub struct Class {
 }
 
 /// Functions of one object by name, in the order in which they were first registered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Members {
     pub names: Vec<(String, Member)>,
+    #[serde(serialize_with = "crate::saved::sorted")]
     index: FxHashMap<String, usize>,
 }
 
@@ -131,7 +132,7 @@ impl Members {
 }
 
 /// What a name of a class leads to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Member {
     /// One function; `class` registered it (`u32::MAX`: not a method).
     One {
@@ -144,14 +145,14 @@ pub enum Member {
 }
 
 /// Overloads of one name, told apart by the number of arguments.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OverloadTable {
     pub human: String,
     pub by_argc: BTreeMap<u32, CallableId>,
 }
 
 /// A property, by its accessors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Property {
     pub name: String,
     pub getter: CallableId,
@@ -161,7 +162,7 @@ pub struct Property {
 }
 
 /// A value object or value array.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     pub name: String,
     pub construct: FuncId,
@@ -176,7 +177,7 @@ pub struct Record {
 }
 
 /// A field or element of a record, by its accessors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Field {
     /// Empty for the elements of a value array.
     pub name: String,
@@ -190,7 +191,7 @@ pub struct Field {
 }
 
 /// What the values of an enum are in JavaScript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EnumStyle {
     Object,
     Number,
@@ -198,7 +199,7 @@ pub enum EnumStyle {
 }
 
 /// An enum and its values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Enum {
     pub name: String,
     pub style: EnumStyle,
@@ -208,7 +209,7 @@ pub struct Enum {
 }
 
 /// A symbol on the module object.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Public {
     Function {
         callable: CallableId,
@@ -223,7 +224,7 @@ pub enum Public {
 }
 
 /// The value of a constant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Constant {
     Undefined,
     Null,
@@ -239,14 +240,17 @@ pub enum Constant {
 }
 
 /// All that was registered, each kind in a list of its own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Registry {
     pub types: Vec<TypeInfo>,
+    #[serde(serialize_with = "crate::saved::sorted")]
     pub by_raw: FxHashMap<u32, TypeIdx>,
     /// Types announced but not registered, and the type ids that they wait for.
+    #[serde(serialize_with = "crate::saved::sorted")]
     pub dependencies: FxHashMap<u32, Vec<u32>>,
     pub pointers: Vec<Pointer>,
     /// Class type id to its plain and its const pointer: what a downcast may give.
+    #[serde(serialize_with = "crate::saved::sorted")]
     pub actual: FxHashMap<u32, (u32, u32)>,
     pub classes: Vec<Class>,
     pub records: Vec<Record>,
@@ -254,11 +258,13 @@ pub struct Registry {
     pub callables: Vec<Callable>,
     pub tables: Vec<OverloadTable>,
     pub public: Vec<(String, Public)>,
+    #[serde(serialize_with = "crate::saved::sorted")]
     pub public_index: FxHashMap<String, usize>,
     pub constants: Vec<Constant>,
     /// Table indices with the signature text they were registered with.
     pub funcs: Vec<(u32, String)>,
     /// Type ids of `std::optional`s to those of what they may hold.
+    #[serde(serialize_with = "crate::saved::sorted")]
     pub optionals: FxHashMap<u32, u32>,
 }
 
