@@ -1,4 +1,6 @@
+use super::take::{MOST_PARTS, runs};
 use super::*;
+use crate::memory::Backend;
 
 #[test]
 fn runs_cover_every_page_that_is_not_zero() {
