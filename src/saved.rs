@@ -1,7 +1,6 @@
 //! Values as bytes, for images in files, and what serde does not do of itself here.
 
 use rustc_hash::FxHashMap;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::hash::Hash;
 
@@ -12,7 +11,7 @@ pub fn save<T: Serialize>(value: &T, out: &mut Vec<u8>) -> postcard::Result<()> 
 }
 
 /// Takes a value from the beginning. `None`: these are not the bytes of such a value.
-pub fn load<T: DeserializeOwned>(from: &mut &[u8]) -> Option<T> {
+pub fn load<'a, T: Deserialize<'a>>(from: &mut &'a [u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(from).ok()?;
     *from = rest;
     Some(value)

@@ -2,11 +2,12 @@
 //! after its first `open`, is there for all later threads and, in the user's cache folder, for the next process.
 
 use crate::engine::{Cache, fingerprint};
-use crate::saved::{Saved, saved_struct};
+use crate::saved::{self, Bytes};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,12 +24,13 @@ struct Compiled {
 }
 
 /// The same in the cache's file.
-struct Record {
-    file: String,
+#[derive(Serialize, Deserialize)]
+struct Record<'a> {
+    file: &'a str,
     hash: [u8; 32],
-    bytes: Vec<u8>,
+    #[serde(borrow)]
+    bytes: Bytes<'a>,
 }
-saved_struct!(Record { file, hash, bytes });
 
 /// A file of this process.
 struct Script {
@@ -63,9 +65,10 @@ impl Scripts {
     /// What an earlier process kept.
     fn read(&mut self) {
         let kept = Cache::of_user().and_then(|cache| cache.kept(&self.key));
-        let records = kept.and_then(|bytes| Vec::<Record>::load(&mut &bytes[..]));
+        let kept = kept.unwrap_or_default();
+        let records: Option<Vec<Record>> = saved::load(&mut &kept[..]);
         for Record { file, hash, bytes } in records.unwrap_or_default() {
-            let bytes = Arc::new(bytes);
+            let bytes = Arc::new(bytes.0.to_vec());
             let compiled = Compiled { hash, bytes };
             self.compiled.insert(self.root.join(file), compiled);
         }
@@ -77,15 +80,15 @@ impl Scripts {
             .iter()
             .filter_map(|(path, Compiled { hash, bytes })| {
                 Some(Record {
-                    file: path.strip_prefix(&self.root).ok()?.to_str()?.to_owned(),
+                    file: path.strip_prefix(&self.root).ok()?.to_str()?,
                     hash: *hash,
-                    bytes: bytes.to_vec(),
+                    bytes: Bytes(bytes),
                 })
             })
             .collect();
         let mut bytes = Vec::new();
-        records.save(&mut bytes);
-        if let Some(cache) = Cache::of_user() {
+        let is_saved = saved::save(&records, &mut bytes).is_ok();
+        if let Some(cache) = Cache::of_user().filter(|_| is_saved) {
             // Not being able to keep it costs the next process time, nothing else.
             let _ = cache.keep(&self.key, &bytes);
         }
