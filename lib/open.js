@@ -192,7 +192,7 @@ async function open (source, given) {
 
 // `unwatched`: why allocations are not seen, where they were to be.
 async function start (source, given, unwatched) {
-  const options = { ...given, opensImage: given.image === undefined ? undefined : imageOf(given.image) }
+  const options = { ...given, opensImage: given.image === undefined ? undefined : imageOf(given.image, given.cache) }
   const opened = await openProgram(source, options, true)
   await room()
   const choice = chooseHost(opened.facts, options)
@@ -227,8 +227,8 @@ async function startGlue (opened, options) {
 }
 
 // The image in a file. It is looked at beside the source.
-function imageOf (file) {
-  const opened = load().openImageFile(file).then((found) => {
+function imageOf (file, cache) {
+  const opened = load().openImageFile(file, cache === false ? '' : cache).then((found) => {
     if (typeof found !== 'string') return found
     const accepted = 'a file that Checkpoint.save wrote'
     throw new errors.OptionError(`Option 'image' is '${file}', which cannot be used: ${found}.`, { option: 'image', value: file, accepted })

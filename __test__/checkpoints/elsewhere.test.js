@@ -209,6 +209,43 @@ test('a file that is damaged, foreign, or anybody could write to is refused with
   for (const bad of [undefined, 5, '', 'a\0b']) await assert.rejects(vm.checkpoint().save(bad), { code: 'EMVM_ERR_OPTION' })
 })
 
+test('a file that was found right is known again, and refused once it was changed', async (t) => {
+  const { folder } = scratch(t)
+  const [file, cache] = [path.join(folder, 'image'), path.join(folder, 'cache')]
+  const vm = await opened(t, MACHINE, { imports })
+  exportsOf(vm.exports).store(4096, 5)
+  await vm.checkpoint().save(file)
+  const noted = () => fs.existsSync(cache) ? fs.readdirSync(cache).filter((name) => name.endsWith('.kept')).length : 0
+  const options = JSON.stringify({ cache, image: file }).slice(1)
+  const script = `require(${JSON.stringify(ROOT)}).open(Buffer.from('${Buffer.from(MACHINE).toString('base64')}', 'base64'), { imports: { env: { callback: (x) => x } }, ${options}).then((vm) => vm.dispose(), ({ code }) => { process.exitCode = 3; console.log(code) })`
+  const elsewhere = () => spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' })
+  const here = async () => (await open(MACHINE, { imports, cache, image: file })).dispose()
+  // What was written just now might be changed without another time.
+  await here()
+  assert.strictEqual(noted(), 0)
+  await new Promise((resolve) => setTimeout(resolve, 3500))
+  await (await open(MACHINE, { imports, cache: false, image: file })).dispose()
+  assert.strictEqual(noted(), 0)
+  for (let round = 0; round < 3; round++) await here()
+  assert.strictEqual(noted(), 0, 'the process knows it')
+  const first = elsewhere()
+  assert.strictEqual(first.status, 0, first.stderr + first.stdout)
+  assert.strictEqual(noted(), 1)
+  assert.strictEqual(elsewhere().status, 0)
+  // In place, of the same length, and with the old time put back.
+  const before = fs.statSync(file)
+  const whole = fs.readFileSync(file)
+  whole[65536 + 4097] ^= 1
+  fs.writeFileSync(file, whole)
+  fs.utimesSync(file, before.atime, before.mtime)
+  await assert.rejects(here(), { code: 'EMVM_ERR_OPTION', message: /damaged/ })
+  assert.deepStrictEqual([elsewhere().status, elsewhere().stdout], [3, 'EMVM_ERR_OPTION\n'])
+  whole[65536 + 4097] ^= 1
+  fs.writeFileSync(file, whole)
+  await here()
+  assert.strictEqual(elsewhere().status, 0)
+})
+
 test('`emvm compile --image` writes the state after a warm-up', async (t) => {
   const { folder, write } = scratch(t)
   const file = path.join(folder, 'image')

@@ -2,6 +2,7 @@
 
 use super::addon::SandboxObject;
 use super::{errors, node_api};
+use crate::engine::Cache;
 use crate::instance::{Image, Instance, open_image, save_image};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -120,7 +121,7 @@ impl Task for SaveTask {
 }
 
 /// Maps the image in a file, on another thread.
-pub struct OpenTask(PathBuf);
+pub struct OpenTask(PathBuf, Option<Cache>);
 
 impl Task for OpenTask {
     type Output = std::result::Result<Arc<Image>, String>;
@@ -128,7 +129,7 @@ impl Task for OpenTask {
 
     fn compute(&mut self) -> Result<Self::Output> {
         // No file takes the process down.
-        let opened = catch_unwind(AssertUnwindSafe(|| open_image(&self.0)));
+        let opened = catch_unwind(AssertUnwindSafe(|| open_image(&self.0, self.1.as_ref())));
         Ok(match opened {
             Ok(opened) => opened.map_err(|e| e.to_string()),
             Err(_) => Err("it is damaged".into()),
@@ -143,10 +144,10 @@ impl Task for OpenTask {
     }
 }
 
-/// The image in a file, or why there is none.
+/// The image in a file, or why there is none. `cache`: as for programs, where it is noted that the file was looked at; "" for nowhere.
 #[napi(ts_return_type = "Promise<Point | string>", catch_unwind)]
-pub fn open_image_file(path: String) -> AsyncTask<OpenTask> {
-    AsyncTask::new(OpenTask(path.into()))
+pub fn open_image_file(path: String, cache: Option<String>) -> AsyncTask<OpenTask> {
+    AsyncTask::new(OpenTask(path.into(), Cache::chosen(cache.as_deref())))
 }
 
 #[napi]

@@ -6,12 +6,13 @@
 //!  ...      everything else, by postcard: memory length, runs, globals, table, host state, origin
 //! ```
 //!
-//! Nothing of a file is used before its checksums match. It is written aside and renamed, and never written to again: what is mapped
+//! Nothing of a file is used before its checksums match (see `image_check`). It is written aside and renamed, and never written to again: what is mapped
 //! must not change. Whoever can write to it, or to its folder, decides what the module finds in its memory, so it must belong
 //! to this user or to root, and nobody else may write to it.
 
 use super::Image;
-use crate::engine;
+use super::image_check::{Check, Stamp, Summing};
+use crate::engine::{self, Cache};
 use crate::memory;
 use crate::saved;
 use parking_lot::Mutex;
@@ -98,7 +99,7 @@ fn write(image: &Image, path: &Path) -> Result<(), FileError> {
     let mut file = BufWriter::with_capacity(1 << 20, create(path)?);
     file.write_all(&vec![0; PAGES_AT])?;
     let runs = image.memory().map_or_else(Vec::new, memory::Image::runs);
-    let mut sum = blake3::Hasher::new();
+    let mut sum = Summing::default();
     let mut pages = 0;
     for run in &runs {
         if let Some(memory) = image.memory() {
@@ -124,7 +125,7 @@ fn write(image: &Image, path: &Path) -> Result<(), FileError> {
         page_size: memory::page_size(),
         pages,
         rest: bytes.len(),
-        pages_sum: *sum.finalize().as_bytes(),
+        pages_sum: sum.finish(),
         rest_sum: *blake3::hash(&bytes).as_bytes(),
     };
     let mut head = Vec::new();
@@ -136,14 +137,11 @@ fn write(image: &Image, path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// What tells a file from what it was before.
-type Stamp = (u64, u64, u64, i64, i64, i64, i64);
-
 /// Images of files that are open: a file is looked at once, and mapped by all sandboxes of the process.
 static OPEN: LazyLock<Mutex<FxHashMap<Stamp, Weak<Image>>>> = LazyLock::new(Mutex::default);
 
-/// The image in a file.
-pub fn open(path: &Path) -> Result<Arc<Image>, FileError> {
+/// The image in a file. `cache`: where it may be noted that the file is as it should be.
+pub fn open(path: &Path, cache: Option<&Cache>) -> Result<Arc<Image>, FileError> {
     let file = open_regular(path)?;
     let metadata = file.metadata()?;
     if !is_private(&metadata) {
@@ -153,12 +151,12 @@ pub fn open(path: &Path) -> Result<Arc<Image>, FileError> {
     if folder.parent().is_some_and(engine::is_writable) {
         return Err(FileError::Mounted);
     }
-    let stamp = stamp(&metadata);
+    let stamp = Stamp::of(&file);
     let known = stamp.and_then(|stamp| OPEN.lock().get(&stamp)?.upgrade());
     if let Some(image) = known {
         return Ok(image);
     }
-    let image = Arc::new(read(file, metadata.len())?);
+    let image = Arc::new(read(file, metadata.len(), cache)?);
     if let Some(stamp) = stamp {
         let mut open = OPEN.lock();
         open.retain(|_, image| image.strong_count() > 0);
@@ -167,7 +165,9 @@ pub fn open(path: &Path) -> Result<Arc<Image>, FileError> {
     Ok(image)
 }
 
-fn read(mut file: File, len: u64) -> Result<Image, FileError> {
+fn read(mut file: File, len: u64, cache: Option<&Cache>) -> Result<Image, FileError> {
+    let own = file.try_clone()?;
+    let check = Check::begin(&own, cache);
     let mut head = vec![0; PAGES_AT.min(usize::try_from(len).unwrap_or(PAGES_AT))];
     file.read_exact(&mut head)?;
     if !head.starts_with(&MAGIC) {
@@ -208,7 +208,7 @@ fn read(mut file: File, len: u64) -> Result<Image, FileError> {
             if !are_runs(&rest.runs, len, header.pages) {
                 return Err(FileError::Damaged);
             }
-            let is_right = |pages: &[u8]| *blake3::hash(pages).as_bytes() == header.pages_sum;
+            let is_right = |pages: &[u8]| check.are_right(pages, &header.pages_sum);
             let image = memory::Image::in_file(file, PAGES_AT, len, &rest.runs, is_right)?;
             Some(image.ok_or(FileError::Damaged)?)
         }
@@ -232,7 +232,6 @@ fn are_runs(runs: &[(usize, usize)], len: usize, pages: usize) -> bool {
 
 #[cfg(unix)]
 mod system {
-    use super::Stamp;
     use crate::memory;
     use std::fs::{File, Metadata, OpenOptions};
     use std::io;
@@ -259,24 +258,10 @@ mod system {
         let own = owner == 0 || owner == memory::user();
         metadata.is_file() && own && metadata.mode() & 0o022 == 0
     }
-
-    pub fn stamp(m: &Metadata) -> Option<Stamp> {
-        let times = (m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
-        Some((
-            m.dev(),
-            m.ino(),
-            m.size(),
-            times.0,
-            times.1,
-            times.2,
-            times.3,
-        ))
-    }
 }
 
 #[cfg(not(unix))]
 mod system {
-    use super::Stamp;
     use std::fs::{File, Metadata, OpenOptions};
     use std::io;
     use std::path::Path;
@@ -291,9 +276,6 @@ mod system {
     pub fn is_private(metadata: &Metadata) -> bool {
         metadata.is_file()
     }
-    pub fn stamp(_: &Metadata) -> Option<Stamp> {
-        None
-    }
 }
 
-use system::{create, is_private, open_regular, stamp};
+use system::{create, is_private, open_regular};

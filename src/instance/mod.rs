@@ -5,6 +5,7 @@
 pub mod files;
 pub mod groups;
 mod image;
+mod image_check;
 mod image_file;
 mod limits;
 mod program;

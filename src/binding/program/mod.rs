@@ -123,11 +123,7 @@ impl From<SourceSpec> for Request {
                 settled: spec.settled.unwrap_or(false),
             },
             runs: spec.runs.unwrap_or(false),
-            cache: match spec.cache.as_deref() {
-                None => Cache::of_user(),
-                Some("") => None,
-                Some(folder) => Some(Cache::at(folder)),
-            },
+            cache: Cache::chosen(spec.cache.as_deref()),
         }
     }
 }

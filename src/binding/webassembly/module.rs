@@ -61,11 +61,7 @@ impl Source {
             _ => None,
         };
         Ok(Self {
-            cache: match folder.as_deref() {
-                None => Cache::of_user(),
-                Some("") => None,
-                Some(folder) => Some(Cache::at(folder)),
-            },
+            cache: Cache::chosen(folder.as_deref()),
             original,
         })
     }

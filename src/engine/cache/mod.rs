@@ -62,6 +62,15 @@ impl Cache {
         })
     }
 
+    /// What the `cache` option says: nothing is the user's folder, "" none.
+    pub fn chosen(option: Option<&str>) -> Option<Self> {
+        match option {
+            None => Self::of_user(),
+            Some("") => None,
+            Some(folder) => Some(Self::at(folder)),
+        }
+    }
+
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
