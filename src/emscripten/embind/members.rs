@@ -1,7 +1,8 @@
 //! Classes and what belongs to them, in the order and with the overload rules of embind.
 
+use super::plan::bind_accessor;
 use super::registry::*;
-use super::resolve::{Action, bind_when_known, check_bases, class_index, register_type, when};
+use super::resolve::{bind_when_known, check_bases, class_index, register_type, when};
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
 
@@ -254,16 +255,17 @@ pub fn build_static(
             argc,
             class: u32::MAX,
         };
-        return when(
-            rt,
-            &[],
-            &needs,
-            Action::Inherit {
-                class,
-                name,
-                member,
-            },
-        );
+        // It goes to the derived classes that are known by then.
+        return when(rt, &[], &needs, move |rt| {
+            let reg = rt.embind.registry_mut();
+            for derived in reg.class(class).derived.clone() {
+                let derived = &mut reg.classes[derived as usize];
+                if derived.statics.get(&name).is_none() {
+                    derived.statics.set(&name, member);
+                }
+            }
+            Ok(())
+        });
     }
     Ok(())
 }
@@ -309,15 +311,34 @@ pub fn build_property(
         None => list.push(property),
     }
     let getter = (get, getter.0, getter.1, getter.2);
-    when(
-        rt,
-        &[],
-        &types,
-        Action::Accessors {
-            class,
-            getter,
-            setter: set,
-            is_static,
-        },
-    )
+    when(rt, &[], &types, move |rt| {
+        bind_accessor(rt, class, getter, true, is_static)?;
+        set.map_or(Ok(()), |setter| {
+            bind_accessor(rt, class, setter, false, is_static)
+        })
+    })
+}
+
+pub fn build_smart_pointer(
+    rt: &mut Runtime,
+    raw: u32,
+    pointee: u32,
+    mut pointer: Pointer,
+) -> Result<(), Unwind> {
+    let reg = rt.embind.registry_mut();
+    let Some(TypeKind::Pointer(plain)) = reg.type_of_raw(pointee).map(|t| reg.ty(t).kind.clone())
+    else {
+        return Err(Unwind::script(
+            "InternalError",
+            format!("{} does not point to a class", pointer.name),
+        ));
+    };
+    pointer.class = reg.pointer(plain).class;
+    if let Some(smart) = &mut pointer.smart {
+        smart.pointee = plain;
+    }
+    let name = pointer.name.clone();
+    reg.pointers.push(pointer);
+    let index = reg.pointers.len() as u32 - 1;
+    register_type(rt, raw, name, TypeKind::Pointer(index), false)
 }

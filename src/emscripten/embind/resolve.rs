@@ -1,8 +1,7 @@
 //! Types may be used before they are registered: what waits for which type, and what then happens.
 
 use super::convert::from_wire;
-use super::members::*;
-use super::plan::{bind, bind_accessor};
+use super::plan::bind;
 use super::registry::*;
 use super::{Embind, Out};
 use crate::emscripten::Runtime;
@@ -72,80 +71,7 @@ struct Wait {
 }
 
 /// What to do once the types are there.
-pub enum Action {
-    Class {
-        raw: u32,
-        pointer: u32,
-        const_pointer: u32,
-        base: u32,
-        class: Box<Class>,
-    },
-    Constructor {
-        class: u32,
-        types: Vec<u32>,
-        func: FuncId,
-        context: u32,
-    },
-    Method {
-        class: u32,
-        name: String,
-        types: Vec<u32>,
-        func: FuncId,
-        context: u32,
-        pure_virtual: bool,
-    },
-    Static {
-        class: u32,
-        name: String,
-        types: Vec<u32>,
-        func: FuncId,
-        context: u32,
-    },
-    Property {
-        class: u32,
-        name: String,
-        getter: (u32, FuncId, u32),
-        setter: Option<(u32, FuncId, u32)>,
-        is_static: bool,
-    },
-    /// The types of a function are known.
-    Bind {
-        callable: CallableId,
-        types: Vec<u32>,
-        func: FuncId,
-        context: u32,
-    },
-    /// A bound static method goes to the derived classes known by then.
-    Inherit {
-        class: u32,
-        name: String,
-        member: Member,
-    },
-    Accessors {
-        class: u32,
-        getter: (CallableId, u32, FuncId, u32),
-        setter: Option<(CallableId, u32, FuncId, u32)>,
-        is_static: bool,
-    },
-    Record {
-        raw: u32,
-    },
-    SmartPointer {
-        raw: u32,
-        pointee: u32,
-        pointer: Box<Pointer>,
-    },
-    Constant {
-        name: String,
-        raw: u32,
-        value: f64,
-    },
-    Iterable {
-        class: u32,
-        size: String,
-        get: String,
-    },
-}
+type Action = Box<dyn FnOnce(&mut Runtime) -> Result<(), Unwind>>;
 
 /// Binds a callable once all types of its signature are known.
 pub fn bind_when_known(
@@ -156,17 +82,9 @@ pub fn bind_when_known(
     context: u32,
 ) -> Result<(), Unwind> {
     let needs = types.clone();
-    when(
-        rt,
-        &[],
-        &needs,
-        Action::Bind {
-            callable,
-            types,
-            func,
-            context,
-        },
-    )
+    when(rt, &[], &needs, move |rt| {
+        bind(rt, callable, &types, func, context)
+    })
 }
 
 /// Runs `action` as soon as all of `needs` are registered; until then `announces` are known to be on their way.
@@ -174,7 +92,7 @@ pub fn when(
     rt: &mut Runtime,
     announces: &[u32],
     needs: &[u32],
-    action: Action,
+    action: impl FnOnce(&mut Runtime) -> Result<(), Unwind> + 'static,
 ) -> Result<(), Unwind> {
     if !announces.is_empty() {
         let reg = rt.embind.registry_mut();
@@ -189,7 +107,7 @@ pub fn when(
         .filter(|n| reg.type_of_raw(*n).is_none())
         .collect();
     if missing.is_empty() {
-        return run(rt, action);
+        return action(rt);
     }
     let wait = builder.waits.len();
     for raw in &missing {
@@ -197,7 +115,7 @@ pub fn when(
     }
     builder.waits.push(Wait {
         missing: missing.len(),
-        action: Some(action),
+        action: Some(Box::new(action)),
     });
     Ok(())
 }
@@ -253,7 +171,7 @@ fn wake(rt: &mut Runtime, waits: Vec<usize>) -> Result<(), Unwind> {
         if wait.missing == 0
             && let Some(action) = wait.action.take()
         {
-            run(rt, action)?;
+            action(rt)?;
         }
     }
     Ok(())
@@ -280,117 +198,6 @@ pub fn class_index(rt: &Runtime, raw: u32) -> Result<u32, Unwind> {
         .ok_or_else(|| Unwind::script("InternalError", format!("type {raw} is not a class")))
 }
 
-fn run(rt: &mut Runtime, action: Action) -> Result<(), Unwind> {
-    match action {
-        Action::Class {
-            raw,
-            pointer,
-            const_pointer,
-            base,
-            class,
-        } => build_class(rt, raw, pointer, const_pointer, base, *class),
-        Action::Constructor {
-            class,
-            types,
-            func,
-            context,
-        } => build_constructor(rt, class, types, func, context),
-        Action::Method {
-            class,
-            name,
-            types,
-            func,
-            context,
-            pure_virtual,
-        } => {
-            let class = class_index(rt, class)?;
-            build_method(rt, class, name, types, (func, context), pure_virtual)
-        }
-        Action::Static {
-            class,
-            name,
-            types,
-            func,
-            context,
-        } => {
-            let class = class_index(rt, class)?;
-            build_static(rt, class, name, types, (func, context))
-        }
-        Action::Property {
-            class,
-            name,
-            getter,
-            setter,
-            is_static,
-        } => {
-            let class = class_index(rt, class)?;
-            build_property(rt, class, name, getter, setter, is_static)
-        }
-        Action::Bind {
-            callable,
-            types,
-            func,
-            context,
-        } => bind(rt, callable, &types, func, context),
-        Action::Inherit {
-            class,
-            name,
-            member,
-        } => {
-            let reg = rt.embind.registry_mut();
-            for derived in reg.class(class).derived.clone() {
-                let derived = &mut reg.classes[derived as usize];
-                if derived.statics.get(&name).is_none() {
-                    derived.statics.set(&name, member);
-                }
-            }
-            Ok(())
-        }
-        Action::Accessors {
-            class,
-            getter,
-            setter,
-            is_static,
-        } => {
-            bind_accessor(rt, class, getter, true, is_static)?;
-            setter.map_or(Ok(()), |setter| {
-                bind_accessor(rt, class, setter, false, is_static)
-            })
-        }
-        Action::Record { raw } => build_record(rt, raw),
-        Action::SmartPointer {
-            raw,
-            pointee,
-            mut pointer,
-        } => {
-            let reg = rt.embind.registry_mut();
-            let Some(TypeKind::Pointer(plain)) =
-                reg.type_of_raw(pointee).map(|t| reg.ty(t).kind.clone())
-            else {
-                return Err(Unwind::script(
-                    "InternalError",
-                    format!("{} does not point to a class", pointer.name),
-                ));
-            };
-            pointer.class = reg.pointer(plain).class;
-            if let Some(smart) = &mut pointer.smart {
-                smart.pointee = plain;
-            }
-            let name = pointer.name.clone();
-            reg.pointers.push(*pointer);
-            let index = reg.pointers.len() as u32 - 1;
-            register_type(rt, raw, name, TypeKind::Pointer(index), false)
-        }
-        Action::Constant { name, raw, value } => build_constant(rt, name, raw, value),
-        Action::Iterable { class, size, get } => {
-            let class = class_index(rt, class)?;
-            let class = &mut rt.embind.registry_mut().classes[class as usize];
-            class.iterable.get_or_insert((size, get));
-            Ok(())
-        }
-    }
-}
-
 pub fn type_index(rt: &Runtime, raw: u32) -> Result<TypeIdx, Unwind> {
     rt.embind
         .reg
@@ -398,7 +205,7 @@ pub fn type_index(rt: &Runtime, raw: u32) -> Result<TypeIdx, Unwind> {
         .ok_or_else(|| Unwind::script("InternalError", format!("type {raw} is not registered")))
 }
 
-fn build_record(rt: &mut Runtime, raw: u32) -> Result<(), Unwind> {
+pub fn build_record(rt: &mut Runtime, raw: u32) -> Result<(), Unwind> {
     let Some(mut record) = rt.embind.builder.records.remove(&raw) else {
         return Ok(());
     };
@@ -418,7 +225,7 @@ fn build_record(rt: &mut Runtime, raw: u32) -> Result<(), Unwind> {
     register_type(rt, raw, name, TypeKind::Record(index), false)
 }
 
-fn build_constant(rt: &mut Runtime, name: String, raw: u32, value: f64) -> Result<(), Unwind> {
+pub fn build_constant(rt: &mut Runtime, name: String, raw: u32, value: f64) -> Result<(), Unwind> {
     let ty = type_index(rt, raw)?;
     let reg = Arc::clone(&rt.embind.reg);
     let constant = match &reg.ty(ty).kind {

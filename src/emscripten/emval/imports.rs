@@ -13,7 +13,7 @@ use std::sync::Arc;
 use wasmer_types::Type;
 
 macro_rules! scoped {
-    ($($name:literal $function:path;)*) => {
+    ($($name:literal $function:path;)* operators: $($operation:literal $operator:ident;)*) => {
         pub const IMPORTS: &[(&str, ImportFn)] = &[
             ("_emval_incref", incref),
             ("_emval_decref", decref),
@@ -22,6 +22,7 @@ macro_rules! scoped {
             ("_emval_get_method_caller", get_method_caller),
             ("_emval_create_invoker", create_invoker),
             $(($name, |rt, a| in_scope(rt, a, $function)),)*
+            $(($operation, |rt, a| in_scope(rt, a, |rt, a| operate(rt, a, Operator::$operator))),)*
         ];
     };
 }
@@ -49,15 +50,9 @@ scoped! {
     "_emval_invoke" invoke;
     "_emval_invoke_i64" invoke;
     "_emval_typeof" type_of;
-    "_emval_instanceof" instance_of;
     "_emval_is_number" is_number;
     "_emval_is_string" is_string;
-    "_emval_equals" equals;
     "_emval_strictly_equals" strictly_equals;
-    "_emval_greater_than" greater_than;
-    "_emval_less_than" less_than;
-    "_emval_in" in_operator;
-    "_emval_delete" delete_operator;
     "_emval_not" not;
     "_emval_throw" throw_value;
     "_emval_iter_begin" iter_begin;
@@ -67,6 +62,13 @@ scoped! {
     "_emval_coro_make_promise" coroutines::make_promise;
     "_emval_from_current_cxa_exception" coroutines::from_current_exception;
     "_emval_is_catchable_cpp_exception_object" coroutines::is_catchable;
+    operators:
+    "_emval_equals" Equals;
+    "_emval_greater_than" Greater;
+    "_emval_less_than" Less;
+    "_emval_in" In;
+    "_emval_delete" Delete;
+    "_emval_instanceof" InstanceOf;
 }
 
 /// Gives back the JavaScript values that one import made: C++ may call it in a loop.
@@ -378,30 +380,6 @@ fn operate(rt: &mut Runtime, a: &mut Args, operator: Operator) -> Result<(), Unw
     let value = js.operator(rt, operator, left, right)?;
     a.ret_i32(i32::from(js.truthy(value)));
     Ok(())
-}
-
-fn equals(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    operate(rt, a, Operator::Equals)
-}
-
-fn greater_than(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    operate(rt, a, Operator::Greater)
-}
-
-fn less_than(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    operate(rt, a, Operator::Less)
-}
-
-fn in_operator(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    operate(rt, a, Operator::In)
-}
-
-fn delete_operator(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    operate(rt, a, Operator::Delete)
-}
-
-fn instance_of(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    operate(rt, a, Operator::InstanceOf)
 }
 
 fn strictly_equals(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {

@@ -3,7 +3,7 @@
 use super::{function_name, open, optional_function, require_function, text, type_list};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::registry::*;
-use crate::emscripten::embind::resolve::{Action, when};
+use crate::emscripten::embind::resolve::{class_index, when};
 use crate::emscripten::embind::{members, require_type};
 use crate::engine::{Args, Unwind};
 
@@ -43,7 +43,7 @@ pub(super) fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     rt.embind
         .registry_mut()
         .set_public(&legal, Public::UnboundClass(stub));
-    let class = Box::new(Class {
+    let class = Class {
         name,
         legal_name: legal,
         base: None,
@@ -59,36 +59,20 @@ pub(super) fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
         pure_virtual: Vec::new(),
         iterable: None,
         derived: Vec::new(),
-    });
-    when(
-        rt,
-        &[raw, pointer, const_pointer],
-        needs,
-        Action::Class {
-            raw,
-            pointer,
-            const_pointer,
-            base,
-            class,
-        },
-    )
+    };
+    when(rt, &[raw, pointer, const_pointer], needs, move |rt| {
+        members::build_class(rt, raw, pointer, const_pointer, base, class)
+    })
 }
 
 pub(super) fn register_class_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let class = a.u32(0);
     let types = type_list(rt, a.u32(1), a.u32(2))?;
     let func = require_function(rt, a.u32(3), a.u32(4))?;
-    when(
-        rt,
-        &[],
-        &[class],
-        Action::Constructor {
-            class,
-            types,
-            func,
-            context: a.u32(5),
-        },
-    )
+    let context = a.u32(5);
+    when(rt, &[], &[class], move |rt| {
+        members::build_constructor(rt, class, types, func, context)
+    })
 }
 
 pub(super) fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -96,20 +80,11 @@ pub(super) fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<
     let types = type_list(rt, a.u32(2), a.u32(3))?;
     let name = function_name(rt, a.u32(1))?;
     let func = require_function(rt, a.u32(4), a.u32(5))?;
-    let pure_virtual = a.u32(7) != 0;
-    when(
-        rt,
-        &[],
-        &[class],
-        Action::Method {
-            class,
-            name,
-            types,
-            func,
-            context: a.u32(6),
-            pure_virtual,
-        },
-    )
+    let (context, pure_virtual) = (a.u32(6), a.u32(7) != 0);
+    when(rt, &[], &[class], move |rt| {
+        let class = class_index(rt, class)?;
+        members::build_method(rt, class, name, types, (func, context), pure_virtual)
+    })
 }
 
 pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -117,18 +92,11 @@ pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> R
     let types = type_list(rt, a.u32(2), a.u32(3))?;
     let name = function_name(rt, a.u32(1))?;
     let func = require_function(rt, a.u32(4), a.u32(5))?;
-    when(
-        rt,
-        &[],
-        &[class],
-        Action::Static {
-            class,
-            name,
-            types,
-            func,
-            context: a.u32(6),
-        },
-    )
+    let context = a.u32(6);
+    when(rt, &[], &[class], move |rt| {
+        let class = class_index(rt, class)?;
+        members::build_static(rt, class, name, types, (func, context))
+    })
 }
 
 pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -139,36 +107,29 @@ pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<
         a.u32(5),
     );
     let setter = optional_function(rt, a.u32(7), a.u32(8))?.map(|f| (a.u32(6), f, a.u32(9)));
-    when(
-        rt,
-        &[],
-        &[class],
-        Action::Property {
-            class,
-            name,
-            getter,
-            setter,
-            is_static: false,
-        },
-    )
+    property(rt, class, name, getter, setter, false)
 }
 
 pub(super) fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (class, name, ty, field) = (a.u32(0), text(rt, a.u32(1))?, a.u32(2), a.u32(3));
     let getter = (ty, require_function(rt, a.u32(4), a.u32(5))?, field);
     let setter = optional_function(rt, a.u32(6), a.u32(7))?.map(|f| (ty, f, field));
-    when(
-        rt,
-        &[],
-        &[class],
-        Action::Property {
-            class,
-            name,
-            getter,
-            setter,
-            is_static: true,
-        },
-    )
+    property(rt, class, name, getter, setter, true)
+}
+
+/// Each accessor: the type, the function, and its context.
+fn property(
+    rt: &mut Runtime,
+    class: u32,
+    name: String,
+    getter: (u32, FuncId, u32),
+    setter: Option<(u32, FuncId, u32)>,
+    is_static: bool,
+) -> Result<(), Unwind> {
+    when(rt, &[], &[class], move |rt| {
+        let class = class_index(rt, class)?;
+        members::build_property(rt, class, name, getter, setter, is_static)
+    })
 }
 
 pub(super) fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -181,34 +142,27 @@ pub(super) fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), U
         share: require_function(rt, a.u32(8), a.u32(9))?,
         destroy: require_function(rt, a.u32(10), a.u32(11))?,
     };
-    let pointer = Box::new(Pointer {
+    let pointer = Pointer {
         name: text(rt, a.u32(2))?,
         class: 0,
         is_reference: false,
         is_const: false,
         smart: Some(smart),
-    });
-    when(
-        rt,
-        &[raw],
-        &[pointee],
-        Action::SmartPointer {
-            raw,
-            pointee,
-            pointer,
-        },
-    )
+    };
+    when(rt, &[raw], &[pointee], move |rt| {
+        members::build_smart_pointer(rt, raw, pointee, pointer)
+    })
 }
 
 pub(super) fn register_iterable(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
     let (class, size, get) = (a.u32(0), text(rt, a.u32(2))?, text(rt, a.u32(3))?);
-    when(
-        rt,
-        &[],
-        &[class, a.u32(1)],
-        Action::Iterable { class, size, get },
-    )
+    when(rt, &[], &[class, a.u32(1)], move |rt| {
+        let class = class_index(rt, class)?;
+        let class = &mut rt.embind.registry_mut().classes[class as usize];
+        class.iterable.get_or_insert((size, get));
+        Ok(())
+    })
 }
 
 pub(super) fn create_inheriting_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {

@@ -3,7 +3,7 @@
 use super::{open, require_function, text};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::registry::*;
-use crate::emscripten::embind::resolve::{Action, when};
+use crate::emscripten::embind::resolve::{build_record, when};
 use crate::engine::{Args, Unwind};
 
 pub(super) fn register_record(
@@ -90,5 +90,5 @@ pub(super) fn finalize_record(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwi
         .map(|f| f.get_type)
         .chain(record.fields.iter().map(|f| f.set_type))
         .collect();
-    when(rt, &[raw], &needs, Action::Record { raw })
+    when(rt, &[raw], &needs, move |rt| build_record(rt, raw))
 }

@@ -4,7 +4,7 @@ use super::{open, text};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::registry::*;
 use crate::emscripten::embind::require_type;
-use crate::emscripten::embind::resolve::{Action, register_type, when};
+use crate::emscripten::embind::resolve::{build_constant, register_type, when};
 use crate::emscripten::js::ViewKind;
 use crate::engine::{Args, Unwind};
 
@@ -182,5 +182,7 @@ pub(super) fn register_enum_value(rt: &mut Runtime, a: &mut Args) -> Result<(), 
 pub(super) fn register_constant(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     open(rt)?;
     let (name, raw, value) = (text(rt, a.u32(0))?, a.u32(1), a.f64(2));
-    when(rt, &[], &[raw], Action::Constant { name, raw, value })
+    when(rt, &[], &[raw], move |rt| {
+        build_constant(rt, name, raw, value)
+    })
 }
