@@ -32,6 +32,21 @@ test('glue host: in-memory files count', async (t) => {
   vm.dispose()
 })
 
+// What was rewound away counts no more, although V8 has not collected it yet.
+test('glue host, rewind: in-memory files count for their generation alone', async (t) => {
+  const { glue } = glueFolder(t)
+  const vm = await open(glue('memfs.js', 'commonjs', MEMFS), { host: 'glue', rewind: true, recycle: { heapBytes: '48mb' } })
+  const held = []
+  for (let i = 0; i < 40; i++) {
+    const m = await vm.isReady()
+    m.write(8 * MIB)
+    held.push(m.held())
+  }
+  assert.strictEqual(vm.stats().rewind, 'on')
+  assert.ok(Math.max(...held) <= 8 && vm.generation >= 4 && vm.generation <= 8, `${vm.generation}: ${held}`)
+  vm.dispose()
+})
+
 // V8 frees the buffers of past generations, and glibc would keep what lies between others.
 test('glue host: in-memory files of past generations go back to the system', async (t) => {
   const { glue } = glueFolder(t)

@@ -5,6 +5,7 @@
 const test = require('node:test')
 const assert = require('node:assert')
 const { execFile } = require('node:child_process')
+const { PerformanceObserver } = require('node:perf_hooks')
 const path = require('node:path')
 const { open } = require('../..')
 const { glueFolder } = require('../support/glue')
@@ -215,4 +216,24 @@ test('a large memory is given back, and the recycle does not wait for it', async
   const { grown, left } = JSON.parse(out)
   assert.ok(grown > 150, `${grown} MB`)
   assert.ok(left < 60, `${left} MB left of ${grown}`)
+})
+
+// V8 would take each generation's memory for bytes that were allocated now, and collect at the next ArrayBuffer.
+test('generations that are evaluated anew do not keep the collector busy', async (t) => {
+  const { glue } = glueFolder(t)
+  const vm = await open(glue('glue.js', 'commonjs', `
+    Module.wide = new Uint8Array(new WebAssembly.Memory({ initial: 256 }).buffer)
+    Module.list = new Uint8Array(1000)`), { host: 'glue' })
+  let collections = 0
+  const observer = new PerformanceObserver((list) => { collections += list.getEntries().length })
+  observer.observe({ entryTypes: ['gc'] })
+  for (let i = 0; i < 100; i++) {
+    const { wide } = await vm.isReady()
+    assert.strictEqual(wide.length, 256 * 65536)
+    if (i % 20 === 0) await pause(1)
+  }
+  await pause(50)
+  observer.disconnect()
+  assert.ok(collections < 50, `${collections} collections in 100 generations`)
+  vm.dispose()
 })

@@ -96,7 +96,8 @@ class GlueHost {
     this.outside = new Outside(program.source)
     // Told of faults; set by the sandbox.
     this.onFault = undefined
-    this.growth = new BufferGrowth()
+    // Only a policy asks for it, and to look takes as long as a rewind.
+    this.growth = options.recycle?.heapBytes === undefined ? undefined : new BufferGrowth()
     this.#listen()
     if (first.rewinder) this.#follow(first)
     this.#prepareSoon()
@@ -118,7 +119,7 @@ class GlueHost {
   get interruptId () { return this.program.interruptId }
   get heapBytes () { return this.current.heapBytes }
   // With what its JavaScript keeps beside it.
-  get heldBytes () { return this.heapBytes + this.growth.bytes }
+  get heldBytes () { return this.heapBytes + (this.growth?.bytes ?? 0) }
   ownsBuffer (buffer) {
     const { module } = this.current
     const view = module?.HEAPU8 ?? module?.HEAP8
@@ -191,6 +192,7 @@ class GlueHost {
     this.generation++
     this.recycles++
     this.rewinds++
+    this.growth?.begin()
     this.lastWasRewind = true
     this.since = process.hrtime.bigint()
     return true
@@ -231,7 +233,7 @@ class GlueHost {
     if (!this.current.ended && !this.current.namespace.canLeave) throw inFlight()
     this.#retire(this.current)
     this.current = next.use()
-    this.growth.begin()
+    this.growth?.begin()
     this.#listen()
     this.standby = null
     this.counted = { calls: 0, traps: 0 }

@@ -145,7 +145,8 @@ function knownCode (bytes) {
   return known && known.compiled
 }
 
-const keyOf = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+// To ask for `bytes.buffer` would have V8 make one.
+const keyOf = (bytes) => String.fromCharCode.apply(undefined, bytes)
 
 function register (bytes, compiled) {
   const key = keyOf(bytes)

@@ -1,7 +1,7 @@
 //! What V8 can and Node-API cannot: buffers over large memories of which its collector is not told, and what a promise has.
 //!
-//! V8 begins a marking whenever a buffer of more than 64 MB is made, since it counts its bytes as if they had been allocated now. A recycle
-//! makes such buffers over memory that is there already. V8 counts nothing where a buffer's memory is never freed with it, which
+//! V8 counts a buffer's bytes as if they had been allocated now: with more than 32 MB of young ones it collects garbage whenever an
+//! ArrayBuffer is made, and one of more than 64 MB begins a marking. A recycle makes such buffers over memory that is there already. V8 counts nothing where a buffer's memory is never freed with it, which
 //! its public interface can say and Node-API cannot: so this is V8's own. Where V8 does not export it, there is none.
 
 use super::node_api::{Env, Value};
@@ -16,7 +16,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Fewer bytes than that are counted as always.
-pub const LEAST: usize = 64 << 20;
+pub const LEAST: usize = 1 << 20;
+/// So many descriptions of memories are kept. Those of further ones are counted as always.
+const MOST_STORES: usize = 1 << 14;
 
 type Deleter = unsafe extern "C" fn(*mut c_void, usize, *mut c_void);
 
@@ -148,6 +150,9 @@ pub fn buffer(env: Env, base: *mut u8, len: usize) -> Option<(Value, Owners)> {
 
 fn make(env: Env, v8: &V8, base: *mut u8, len: usize) -> Option<(Value, Owners)> {
     let store = STORES.with_borrow_mut(|stores| {
+        if stores.len() >= MOST_STORES && !stores.contains_key(&(base as usize, len)) {
+            return 0;
+        }
         *stores.entry((base as usize, len)).or_insert_with(|| {
             // SAFETY: V8 keeps the address and the length, and calls nothing.
             let made = unsafe { (v8.store)(base.cast(), len, v8.keeps, std::ptr::null_mut()) };
