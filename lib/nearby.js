@@ -3,6 +3,7 @@
 // Sources that only Node.js can read: Yarn Plug'n'Play keeps packages in zip files, and single-file programs carry theirs inside.
 // What the addon would read from the disk is read here in its place.
 
+const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
 const path = require('node:path')
 

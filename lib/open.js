@@ -1,5 +1,6 @@
 'use strict'
 
+const { Buffer } = require('node:buffer')
 const { readFileSync, statSync } = require('node:fs')
 const { join } = require('node:path')
 const { setImmediate } = require('node:timers')
@@ -10,6 +11,7 @@ const { chooseHost } = require('./choose')
 const { startNative } = require('./native-host')
 const { Sandbox } = require('./sandbox')
 const { room } = require('./base/in-flight')
+const { tellUnkept } = require('./unkept')
 const { keep } = require('./base/scripts')
 const { evaluateWith, translate } = require('./webassembly/translator')
 
@@ -42,6 +44,7 @@ async function openProgram (source, options, runs = false) {
   })
   try {
     const program = await compiled(spec, report)
+    tellUnkept(program)
     return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
     const text = failure.code === 'EMVM_ERR_SOURCE' ? textOf(path, bytes) : ''

@@ -2,8 +2,9 @@
 
 // Validates what the user hands to `open` and brings it into one shape. A bad option never gets further than this.
 
+const { Buffer } = require('node:buffer')
 const path = require('node:path')
-const { fileURLToPath } = require('node:url')
+const { fileURLToPath, URL } = require('node:url')
 const { types } = require('node:util')
 const { isCheckpoint } = require('./base/checkpoint')
 const { OptionError } = require('./base/errors')
@@ -266,7 +267,7 @@ const inspectOptions = (options) => apply(options, { wasm, host: RULES.host, imp
 
 /**
  * What is opened.
- * @returns {{ path?: string, bytes?: Uint8Array }}
+ * @returns {{ __proto__: null, path?: string, bytes?: Uint8Array }}
  */
 function sourceOf (source) {
   const named = typeof source === 'string' || isUrl(source)

@@ -1,5 +1,6 @@
 'use strict'
 
+const { performance } = require('node:perf_hooks')
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')

@@ -23,6 +23,16 @@ function folder (t) {
   return made
 }
 
+test('output that cannot be written is an error', { skip: !fs.existsSync('/dev/full') }, () => {
+  for (const args of [['doctor'], ['inspect', '__test__/fixtures/capi-O2.js', '--json'], ['types', '__test__/fixtures/embind.js'], ['--help']]) {
+    const full = fs.openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin', 'emvm.js'), ...args], { cwd: ROOT, encoding: 'utf8', timeout: 120_000, stdio: ['ignore', full, 'pipe'] })
+    fs.closeSync(full)
+    assert.strictEqual(status, 1, args[0])
+    assert.match(stderr, /output cannot be written: ENOSPC/)
+  }
+})
+
 const lineOf = (script, text) => fs.readFileSync(path.join(ROOT, script), 'utf8').split('\n').findIndex((line) => line.includes(text)) + 1
 
 // EMVM_UPDATE_GOLDEN=1 writes what is printed now.

@@ -11,14 +11,20 @@ const { MACHINE, OP, assemble } = require('../support/wasm')
 // The process keeps its programs, so each open has a process of its own.
 async function openOnce (file, cache, env = {}) {
   const { code, stdout, stderr } = await runScript(`
+    const warned = []
+    process.on('warning', ({ code }) => warned.push(code))
     emvm.open(${JSON.stringify(file)}, { cache: ${JSON.stringify(cache)}, imports: { env: { callback: (x) => x } } }).then((vm) => {
       const add = vm.exports._add || vm.exports.add
-      console.log(JSON.stringify({ sum: add(2, 3), fromCache: vm.stats().fromCache }))
-    })`, { env })
+      const result = { sum: add(2, 3), fromCache: vm.stats().fromCache }
+      setImmediate(() => console.log(JSON.stringify(warned.length > 0 ? { ...result, warned } : result)))
+    })`, { env, args: ['--no-warnings'] })
   assert.strictEqual(stderr, '')
   assert.strictEqual(code, 0)
   return JSON.parse(stdout)
 }
+
+// The folder is not to be trusted, or is none.
+const notKept = { sum: 5, fromCache: false, warned: ['EMVM_WARN_CACHE'] }
 
 const filesIn = (folder) => fs.readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name)).filter((file) => fs.statSync(file).isFile())
 
@@ -64,7 +70,7 @@ test('without a cache, or with a folder that cannot be written, it still opens',
   const file = write('machine.wasm', MACHINE)
   assert.deepStrictEqual(await openOnce(file, false), { sum: 5, fromCache: false })
   const blocked = write('blocked', 'a file stands where the folder should be')
-  assert.deepStrictEqual(await openOnce(file, path.join(blocked, 'cache')), { sum: 5, fromCache: false })
+  assert.deepStrictEqual(await openOnce(file, path.join(blocked, 'cache')), notKept)
   assert.ok(fs.statSync(folder).isDirectory())
 })
 
@@ -78,6 +84,26 @@ async function warm (t) {
   await openOnce(file, cache)
   return { folder, file, cache, code: filesIn(cache).find((name) => name.endsWith('.code')), seal: filesIn(cache).find((name) => name.endsWith('.seal')) }
 }
+
+test('that code cannot be kept is said once in a process, also where better code comes later', async (t) => {
+  const { write } = scratch(t)
+  const cache = path.join(write('blocked', 'a file stands where the folder should be'), 'cache')
+  const { stdout, stderr } = await runScript(`
+    process.on('warning', ({ code, message }) => console.log(code, message.includes(${JSON.stringify(cache)})))
+    process.emitWarning = new Proxy(process.emitWarning, {})
+    ;(async () => {
+      for (const [source, host] of [['calls', 'native'], ['embind', 'native'], ['embind', 'glue']]) {
+        const vm = await emvm.open('./__test__/fixtures/' + source + '.js', { host, cache: ${JSON.stringify(cache)}, print () {}, printErr () {} })
+        await vm.isReady()
+        vm.dispose()
+      }
+      process.emitWarning = () => { throw new Error('replaced') }
+      const { tellUnkept } = require('./lib/unkept')
+      tellUnkept({})
+    })()`, { args: ['--no-warnings'] })
+  assert.strictEqual(stderr, '')
+  assert.strictEqual(stdout, 'EMVM_WARN_CACHE true\n')
+})
 
 const compiledAnew = { sum: 5, fromCache: false }
 const fromCache = { sum: 5, fromCache: true }
@@ -151,8 +177,8 @@ test('files and folders that others may write to are not trusted', { skip: !unix
   }
   const { file, cache } = await warm(t)
   fs.chmodSync(cache, 0o777)
-  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
-  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew, 'nothing is kept there either')
+  assert.deepStrictEqual(await openOnce(file, cache), notKept)
+  assert.deepStrictEqual(await openOnce(file, cache), notKept, 'nothing is kept there either')
 })
 
 test('files and folders of somebody else are not trusted', { skip: isRoot ? false : 'giving files away needs root' }, async (t) => {
@@ -166,7 +192,7 @@ test('files and folders of somebody else are not trusted', { skip: isRoot ? fals
   const { file, cache } = await warm(t)
   fs.chownSync(cache, SOMEBODY, SOMEBODY)
   const before = filesIn(cache).length
-  assert.deepStrictEqual(await openOnce(file, cache), compiledAnew)
+  assert.deepStrictEqual(await openOnce(file, cache), notKept)
   assert.ok(filesIn(cache).length <= before, 'nothing new is kept there')
 })
 

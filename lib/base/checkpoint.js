@@ -6,7 +6,7 @@
 //   recycle(point), recycleAsync(point), compareWithImage(point)      as without: `undefined` is the image of the start
 
 const path = require('node:path')
-const { fileURLToPath } = require('node:url')
+const { fileURLToPath, URL } = require('node:url')
 const { inspect, types } = require('node:util')
 const { DisposedError, OptionError, UnsupportedError } = require('./errors')
 const { show } = require('./given')

@@ -3,6 +3,7 @@
 // Messages of HTTP/1 that are being sent by this thread. What was written to one may wait in it, without a request: at the end of a
 // turn, until it is another message's turn on its connection, or until there is a connection.
 
+const { Buffer } = require('node:buffer')
 const channel = require('node:diagnostics_channel')
 
 // Those of each connection that has some; each request of a client for itself.

@@ -6,7 +6,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const module_ = require('node:module')
-const { fileURLToPath, pathToFileURL } = require('node:url')
+const { fileURLToPath, pathToFileURL, URL } = require('node:url')
 
 const CONDITIONS = new Set(['node', 'import', 'node-addons', 'default', ...(process.features.require_module ? ['module-sync'] : [])])
 

@@ -4,6 +4,8 @@
 // A view that was emptied meanwhile would end the process. Therefore they get copies of what shows a module's memory: that costs
 // a hundredth of what compressing does.
 
+const { Buffer } = require('node:buffer')
+
 // `isLent(value)`: whether a value is a buffer of emvm's. Once per thread, before the first such buffer is given.
 function keepChunks (isLent) {
   const zlib = require('node:zlib')

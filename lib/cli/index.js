@@ -86,7 +86,14 @@ function program () {
 
 async function main (argv) {
   // Whoever reads the output may stop reading: `emvm inspect x | head`.
-  process.stdout.on('error', (error) => { if (error.code === 'EPIPE') process.exit(0) })
+  process.stdout.on('error', (error) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    try {
+      console.error(`emvm: the output cannot be written: ${error.message}`)
+    } finally {
+      process.exit(FAILED)
+    }
+  })
   const wantsJson = argv.includes('--json')
   try {
     const code = await run(argv)

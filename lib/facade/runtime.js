@@ -5,7 +5,7 @@
 
 const nodeFs = require('node:fs')
 const nodePath = require('node:path')
-const { types } = require('node:util')
+const { types, TextDecoder } = require('node:util')
 const { UnsupportedError } = require('../base/errors')
 const { VIEWS } = require('./heap')
 const { makeStrings } = require('./strings')

@@ -3,6 +3,9 @@
 // Emscripten's string functions. What they do with broken text depends on length and version, as in Emscripten: up to
 // 16 bytes are decoded by hand, more by a TextDecoder (which also drops a byte order mark).
 
+const { Buffer } = require('node:buffer')
+const { TextDecoder } = require('node:util')
+
 const BY_HAND = 16
 const CHUNK = 4096
 const END = 0x7fffffff

@@ -3,6 +3,7 @@
 // pprof's profile.proto, gzipped: what `go tool pprof`, Pyroscope and others read.
 // https://github.com/google/pprof/blob/main/proto/profile.proto
 
+const { Buffer } = require('node:buffer')
 const zlib = require('node:zlib')
 
 // Field numbers of the messages.

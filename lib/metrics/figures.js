@@ -3,6 +3,7 @@
 // What adapters tell: figures of the sandboxes of this thread, learnt from diagnostics_channel, and of pools. What costs something to
 // know is asked when somebody looks.
 
+const { performance } = require('node:perf_hooks')
 const { subscribe, unsubscribe } = require('node:diagnostics_channel')
 const { OptionError } = require('../base/errors')
 

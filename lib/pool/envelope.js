@@ -78,7 +78,7 @@ function pack (value, isMemory, isLive) {
 
 // As structured cloning does, also under the name `__proto__`.
 function put (object, key, value) {
-  Object.defineProperty(object, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true })
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
 function copyOf (view) {

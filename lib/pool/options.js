@@ -1,5 +1,6 @@
 'use strict'
 
+const { URL } = require('node:url')
 const os = require('node:os')
 const { isCheckpoint } = require('../base/checkpoint')
 const { OptionError } = require('../base/errors')

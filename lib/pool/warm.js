@@ -3,6 +3,7 @@
 // Threads of a pool whose `setup` gives a `warmUp`: one of them warms up, and the others start from where it was then. Only where
 // that is seen to be the same: the function keeps nothing outside of the module, and the module holds no JavaScript value.
 
+const { performance } = require('node:perf_hooks')
 const { load } = require('../base/binding')
 const { open } = require('../open')
 

@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const vm = require('node:vm')
 const { createRequire } = require('node:module')
-const { fileURLToPath, pathToFileURL } = require('node:url')
+const { fileURLToPath, pathToFileURL, URL } = require('node:url')
 const { OptionError } = require('../base/errors')
 
 const ACCEPTED = 'a function, or the path or file: URL of a module whose default export is one'

@@ -3,6 +3,8 @@
 // The `env` option on the glue host. Glue seldom lets anybody at its `ENV`, so the imports that wasi names for it are
 // wrapped: the user's variables come first, the glue's own follow, and `getenv` takes the first of a name.
 
+const { Buffer } = require('node:buffer')
+
 // By module and field, functions that make the import of what the glue gives. `memory()` is the instance's.
 function environment (imports, env, memory) {
   const texts = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`))

@@ -2,6 +2,8 @@
 
 // One generation of the glue host: a store of wasm objects, the surroundings, and the module the glue made in them.
 
+const { performance } = require('node:perf_hooks')
+const { Buffer } = require('node:buffer')
 const path = require('node:path')
 const vm = require('node:vm')
 const { clearTimeout, now, setTimeout } = require('../base/clock')

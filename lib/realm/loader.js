@@ -6,7 +6,7 @@
 const module_ = require('node:module')
 const { isBuiltin } = module_
 const { importedFile, isRelative, urlOf } = require('../base/resolve')
-const { fileURLToPath } = require('node:url')
+const { fileURLToPath, URL } = require('node:url')
 const path = require('node:path')
 const timers = require('node:timers')
 const util = require('node:util')

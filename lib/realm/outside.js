@@ -3,6 +3,8 @@
 // Says so when a package was used and nothing of it ran inside: its WebAssembly is then V8's, and nothing that emvm
 // promises holds.
 
+const { warn } = require('../base/warn')
+
 const CODE = 'EMVM_WARN_OUTSIDE'
 
 class Outside {
@@ -30,7 +32,7 @@ class Outside {
     // An API that loads its WebAssembly later may not have been used yet.
     if (this.#used < 2 && this.#source.files.outsideWithWasm.length === 0) return this.given()
     this.#done = true
-    process.emitWarning(this.#text(), { type: 'EmvmWarning', code: CODE })
+    warn(this.#text(), CODE)
   }
 
   #text () {

@@ -4,6 +4,7 @@
 // the `packages` option names; and those on the way to them, since what Node loads, it loads into V8. Of a package that is
 // rewound all dependencies do, since they may keep what it gave them; but for those that it shares with whoever uses it.
 
+const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
 const path = require('node:path')
 const { OptionError } = require('../base/errors')

@@ -2,6 +2,7 @@
 
 // Objects of the language's and of Node's whose state one function reads and one writes.
 
+const { URL, URLSearchParams } = require('node:url')
 const { CellRecord } = require('./records')
 const { Unrestorable } = require('./steps')
 

@@ -3,6 +3,7 @@
 // A realm of the glue host that is rewound: the package's files are instrumented, so that after the start an image of all
 // their state can be taken, and a recycle puts that state back where it is, instead of evaluating the package anew.
 
+const { setImmediate } = require('../base/clock')
 const { isBuiltin } = require('node:module')
 const { types } = require('node:util')
 const { Registry } = require('./registry')

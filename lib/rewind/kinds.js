@@ -2,6 +2,7 @@
 
 // What an object is, where the language does not say it.
 
+const { setTimeout, clearTimeout, setImmediate, clearImmediate } = require('node:timers')
 const { sizeOf } = require('./intrinsics')
 const { types } = require('node:util')
 

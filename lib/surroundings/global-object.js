@@ -3,6 +3,7 @@
 // Code that reaches the global object in ways that the text of a file does not show: as the `this` of a plain function, and from text
 // that it runs (`eval`, `Function`, `node:vm`). What such code defines is the generation's own, as what files define.
 
+const { Buffer } = require('node:buffer')
 const { load } = require('../base/binding')
 const { descriptorsOf, sameProperty } = require('../base/descriptors')
 const { globalObject: outer } = require('../base/evaluate')

@@ -6,7 +6,7 @@
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
-const { fileURLToPath } = require('node:url')
+const { fileURLToPath, URL } = require('node:url')
 const { format } = require('node:util')
 const { setTimeout } = require('../base/clock')
 const { ExitError } = require('../base/errors')

@@ -4,6 +4,7 @@
 // it waits for, finalizers, weak references. All of it is its generation's. Once that has ended nothing of it runs, and what fails
 // in it is nobody's; before, failures are told to whom the generation's are.
 
+const timers = require('node:timers')
 const later = require('node:timers/promises')
 const { promisify, types } = require('node:util')
 
@@ -40,6 +41,10 @@ class Era {
   }
 }
 
+const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate']
+// Test environments that stand for a browser take some of them away.
+const present = (name) => globalThis[name] ?? timers[name]
+
 class Loop {
   #makeFailures
   #enter
@@ -53,6 +58,7 @@ class Loop {
   constructor (makeFailures, enter) {
     this.#makeFailures = makeFailures
     this.#enter = enter
+    const [setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate] = NAMES.map(present)
     this.overrides = {
       setTimeout: this.#guard(setTimeout, clearTimeout, false),
       clearTimeout: this.#unguard(clearTimeout),

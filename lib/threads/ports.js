@@ -9,7 +9,7 @@ const { incoming, outgoing } = require('./messages')
 const DISPATCH = Symbol.for('nodejs.internal.kHybridDispatch')
 
 const { MessagePort } = threads
-const clone = structuredClone
+const clone = globalThis.structuredClone
 const { postMessage } = MessagePort.prototype
 const dispatch = MessagePort.prototype[DISPATCH]
 const own = (target, key, value) => Object.defineProperty(target, key, { value, writable: true, configurable: true })

@@ -36,7 +36,7 @@ pub mod workers;
 
 pub use allocations::{AllocationTracker, AllocatorKind, Attachment, Capture, Exit, Heap, Watched};
 pub use args::Args;
-pub use cache::{Cache, CacheEntry, WritableFolder, is_writable};
+pub use cache::{Cache, CacheEntry, WritableFolder, is_writable, take_unkept};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
 pub use compiled::Compiled;
 #[cfg(any(test, fuzzing))]

@@ -2,6 +2,7 @@
 
 // Opening, reading and writing.
 
+const { Buffer } = require('node:buffer')
 const modes = require('./modes')
 
 /** @type {(value: any) => boolean} */

@@ -3,7 +3,8 @@
 // A TextDecoder that is in the middle of a stream keeps bytes: a rewind has it forget them, and gives those of the image's decoders
 // what they had.
 
-const RealDecoder = TextDecoder
+const { TextDecoder: RealDecoder } = require('node:util')
+
 const { decode } = RealDecoder.prototype
 // What is fed beyond is not kept.
 const MOST_BYTES = 4096

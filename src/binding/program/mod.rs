@@ -67,6 +67,12 @@ struct SourceInput {
     bytes: Option<Vec<u8>>,
 }
 
+/// The cache folder, and why compiled code could not be kept there; once in a process.
+#[napi(catch_unwind)]
+pub fn unkept_code() -> Option<String> {
+    crate::engine::take_unkept()
+}
+
 impl SourceInput {
     fn new(path: Option<String>, bytes: Option<Uint8Array>) -> Option<Self> {
         let given = Self {

@@ -74,7 +74,9 @@ impl CacheEntry {
         if let Some(cache) = &self.cache {
             let notes = notes.as_deref().unwrap_or(NOT_NOTED);
             // Not being able to keep it costs the next process time, nothing else.
-            let _ = cache.store(&self.key, &code, notes);
+            if let Err(error) = cache.store(&self.key, &code, notes) {
+                super::unkept::note(cache.folder(), &error);
+            }
         }
         Ok(Obtained {
             code,

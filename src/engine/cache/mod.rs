@@ -10,9 +10,11 @@ mod files;
 mod guard;
 mod kept;
 mod room;
+mod unkept;
 
 pub use entry::CacheEntry;
 pub use guard::{WritableFolder, is_writable};
+pub use unkept::take as take_unkept;
 
 use super::{Code, fingerprint};
 use ahead::Ahead;
