@@ -30,20 +30,21 @@ const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
 const micros = (since) => Number(process.hrtime.bigint() - since) / 1e3
 
 // What a job changes of the package's variables, and what of that a rewind leaves.
-async function variables ({ load, job, recycle, settle, sandboxes }) {
+async function variables ({ load, job, recycle, settle, sandboxes }, known) {
   const { Snapshot, differences } = require('./lib/heap-contexts')
+  const own = path.join(__dirname, '..', 'lib')
   const look = async () => {
     await settle()
     globalThis.gc()
-    return (await Snapshot.take()).contexts((file) => file.replace('file://', '').startsWith(modules))
+    return (await Snapshot.take()).contexts((file) => file.replace('file://', '').startsWith(modules), known, (file) => file.startsWith(own))
   }
   const before = await look()
   await load()
   await job()
   const dirty = differences(before, await look())
   recycle()
-  const { found, variables } = differences(before, await look())
-  return { closures: before.closures, contexts: before.contexts.size, variables, changed: dirty.found.length, left: found, rewind: sandboxes[0].stats().rewind }
+  const { found, variables, fields } = differences(before, await look())
+  return { closures: before.closures, contexts: before.contexts.size, variables, objects: before.objects.size, fields, changed: dirty.found.length, left: found, rewind: sandboxes[0].stats().rewind }
 }
 
 async function one (name) {
@@ -133,6 +134,7 @@ async function one (name) {
   let state
   const digests = []
   try {
+    const known = process.env.EMVM_ORACLE && (await require('./lib/heap-contexts').Snapshot.take()).ids()
     reseed()
     const opening = process.hrtime.bigint()
     state = await start(true)
@@ -160,7 +162,7 @@ async function one (name) {
       await settle()
       recycle()
     }
-    if (process.env.EMVM_ORACLE) return answer({ oracle: await variables({ load: state.load, job, recycle, settle, sandboxes: state.sandboxes }) })
+    if (process.env.EMVM_ORACLE) return answer({ oracle: await variables({ load: state.load, job, recycle, settle, sandboxes: state.sandboxes }, known) })
     // Right after a job, without the tests of the first ones.
     const late = performance.now() + 4000
     for (let round = 0; round < 5 || (round < 30 && performance.now() < late); round++) {
@@ -206,8 +208,8 @@ async function all () {
       const got = await inProcess(__filename, name, Number(option('seconds', 240)))
       results[name] = got
       if (got.oracle) {
-        const { closures, variables, changed, left, rewind } = got.oracle
-        console.log(rewind === 'on' && left.length === 0 ? 'ok  ' : 'FAIL', name, rewind, `${closures} closures, ${variables} variables; the job changed ${changed}, ${left.length} are not back`, ...left.slice(0, 5))
+        const { closures, variables, objects, fields, changed, left, rewind } = got.oracle
+        console.log(rewind === 'on' && left.length === 0 ? 'ok  ' : 'FAIL', name, rewind, `${closures} closures, ${variables} variables, ${objects} objects with ${fields} properties; the job changed ${changed}, ${left.length} are not back`, ...left.slice(0, 5))
         continue
       }
       if (got.ok && got.anewMicros) ratios.push(got.anewMicros / got.rewoundMicros)

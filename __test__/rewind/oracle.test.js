@@ -1,6 +1,6 @@
 'use strict'
 
-// An independent eye: V8's heap snapshots before and after a rewind, every variable of every closure of the package.
+// An independent eye: V8's heap snapshots before and after a rewind, every variable of every closure of the package, and what these lead to.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -26,9 +26,12 @@ const TEXT = `
     return [counter, text.length, lazy.get()]
   }`
 
-const look = async (folder) => {
+const LIB = path.join(__dirname, '..', '..', 'lib')
+
+// `known`: what was there before the package.
+const look = async (folder, known) => {
   global.gc?.()
-  return (await Snapshot.take()).contexts((name) => name.startsWith(folder))
+  return (await Snapshot.take()).contexts((name) => name.startsWith(folder), known, (name) => name.startsWith(LIB))
 }
 
 test('no variable of any closure is another after a rewind', async () => {
@@ -51,6 +54,43 @@ test('no variable of any closure is another after a rewind', async () => {
   }
 })
 
+const HELD = `
+  const state = { count: 0, deep: { list: ['p', 'q'], map: new Map([['a', { n: 1 }]]), set: new Set(['x']) } }
+  class Box { #hidden = 0; step () { this.#hidden++ } }
+  const box = new Box()
+  function called () {}
+  exports.step = (n) => {
+    state.count += n
+    state.deep.list.push(String(n))
+    state.deep.map.get('a').n = n
+    state.deep.map.set('b', n)
+    state.deep.set.add('y')
+    state.fresh = { n }
+    called.note = n
+    box.step()
+    return state.count
+  }`
+
+test('no property, element or entry of what closures lead to is another after a rewind', async () => {
+  const known = (await Snapshot.take()).ids()
+  const file = await openFile(HELD, { rewind: true })
+  try {
+    const { vm, folder } = file
+    vm.exports.step(1)
+    vm.recycle()
+    const before = await look(folder, known)
+    assert.equal(vm.exports.step(7), 7)
+    const dirty = differences(before, await look(folder, known)).found.join('\n')
+    for (const what of [/Object\.count: number \D*0 -> number \D*7/, /Array\.2: nothing -> string 7/, /Object\.n: number \D*1 -> number \D*7/, /Map\.entry string b/, /Set\.entry string y/, /Object\.fresh: nothing/, /called\.note: nothing/, /Box\.#hidden/]) assert.match(dirty, what)
+    vm.recycle()
+    const { found, fields } = differences(before, await look(folder, known))
+    assert.deepEqual(found, [])
+    assert.ok(fields > 20, `${fields}`)
+  } finally {
+    file.close()
+  }
+})
+
 // [file, warmUp: gives what the job works on, job, the least number of variables that the job changes]
 const PACKAGES = [
   ['sql.js/dist/sql-wasm.js', async (SQL) => [new SQL.Database()], async ([db]) => {
@@ -65,20 +105,22 @@ const PACKAGES = [
 ]
 
 for (const [file, warmUp, job, expected, least] of PACKAGES) {
-  test(`no variable of ${file} is another after a rewind`, async () => {
+  test(`nothing of ${file} is another after a rewind`, async () => {
     let kept
     const main = require.resolve(file)
+    const known = (await Snapshot.take()).ids()
     const vm = await open(main, { host: 'glue', rewind: true, warmUp: async (exports) => { kept = await warmUp(exports) } })
     try {
       assert.deepEqual(await job(kept), expected)
       vm.recycle()
-      const before = await look(path.dirname(main))
+      const before = await look(path.dirname(main), known)
       assert.ok(before.closures > 30 && before.contexts.size > 3, `${before.closures} closures, ${before.contexts.size} contexts`)
       assert.deepEqual(await job(kept), expected)
-      assert.ok(differences(before, await look(path.dirname(main))).found.length >= least)
+      assert.ok(differences(before, await look(path.dirname(main), known)).found.length >= least)
       vm.recycle()
-      const { found, variables } = differences(before, await look(path.dirname(main)))
+      const { found, variables, fields } = differences(before, await look(path.dirname(main), known))
       assert.deepEqual(found, [])
+      assert.ok(fields > 300, `${fields}`)
       assert.ok(variables > 30, `${variables}`)
       assert.equal(vm.stats().rewind, 'on')
     } finally {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Every variable of every context of some files' closures, as V8's heap snapshot has them: an eye on a rewind that knows
-// nothing of how it is done.
+// Every variable of every context of some files' closures, and every property, element and entry of the objects that these lead to, as
+// V8's heap snapshot has them: an eye on a rewind that knows nothing of how it is done.
 
 const inspector = require('node:inspector')
 const v8 = require('node:v8')
@@ -65,59 +65,127 @@ class Snapshot {
     return undefined
   }
 
-  // The contexts of closures of files that `isOurs(name)`: by id, their variables with what they hold.
-  contexts (isOurs) {
-    const contexts = new Map()
-    const scripts = new Map()
-    let closures = 0
-    const ours = (shared) => {
-      const script = [...this.from(shared)].find(([, name]) => /script/i.test(String(name)))?.[2]
-      if (script === undefined) return false
-      if (!scripts.has(script)) {
-        scripts.set(script, isOurs(this.name(script)) || [...this.from(script)].some(([, name, target]) => name === 'name' && isOurs(this.name(target))))
-      }
-      return scripts.get(script)
+  // All that there is.
+  ids () {
+    const ids = new Set()
+    for (let node = 0; node < this.count; node++) ids.add(this.id(node))
+    return ids
+  }
+
+  // The file of a closure.
+  #fileOf (closure) {
+    const shared = this.to(closure, 'shared')
+    const script = shared === undefined ? undefined : [...this.from(shared)].find(([, name]) => /script/i.test(String(name)))?.[2]
+    if (script === undefined) return ''
+    if (!this.files.has(script)) {
+      const names = [...this.from(script)].filter(([, name]) => name === 'name').map(([, , target]) => this.name(target))
+      this.files.set(script, [this.name(script), ...names].join(' '))
     }
+    return this.files.get(script)
+  }
+
+  // The contexts of closures of files that `isOurs(name)`: by id, their variables with what they hold. `known`: ids of what was there
+  // before them; where it is given, `objects` has what the variables lead to besides, by id, as far as it is no object of `isOthers(name)`.
+  contexts (isOurs, known, isOthers = () => false) {
+    const contexts = new Map()
+    const queue = []
+    this.files = new Map()
+    let closures = 0
     for (let node = 0; node < this.count; node++) {
-      if (this.type(node) !== 'closure') continue
-      const shared = this.to(node, 'shared')
-      if (shared === undefined || !ours(shared)) continue
+      if (this.type(node) !== 'closure' || !isOurs(this.#fileOf(node))) continue
       closures++
+      queue.push(node)
       for (let at = this.to(node, 'context'); at !== undefined && /Context/.test(this.label(at)); at = this.to(at, 'previous')) {
         if (contexts.has(this.id(at))) break
         const variables = new Map()
-        for (const [type, name, target] of this.from(at)) if (type === 'context') variables.set(name, this.#value(target))
+        for (const [type, name, target] of this.from(at)) {
+          if (type !== 'context') continue
+          variables.set(name, this.#value(target))
+          if (!name.startsWith('$rw')) queue.push(target)
+        }
         contexts.set(this.id(at), variables)
       }
     }
-    return { contexts, closures }
+    return { contexts, closures, objects: known === undefined ? new Map() : this.#objects(queue, known, isOthers) }
   }
 
-  // Numbers by value: V8 may move them.
+  #objects (queue, known, isOthers) {
+    const objects = new Map()
+    for (let node; (node = queue.pop()) !== undefined;) {
+      const id = this.id(node)
+      if (known.has(id) || objects.has(id) || !OBJECTS.has(this.type(node)) || BYTES.test(this.name(node)) || this.#isOthers(node, isOthers)) continue
+      const fields = new Map()
+      const entries = []
+      objects.set(id, { label: this.label(node), fields })
+      for (const [type, name, target] of this.from(node)) {
+        if (type === 'property' || type === 'element') fields.set(`${name}`, this.#value(target))
+        else if (type === 'internal' && name === 'table') for (const [, , entry] of this.from(target)) entries.push(entry)
+        else continue
+        queue.push(target)
+      }
+      if (entries.length === 0) continue
+      // Where an entry lies in a table is V8's affair.
+      const counts = new Map()
+      for (const entry of entries) {
+        if (!OBJECTS.has(this.type(entry)) && !/string|number/.test(this.type(entry))) continue
+        queue.push(entry)
+        const { key, label } = this.#value(entry)
+        const count = (counts.get(key) ?? 0) + 1
+        counts.set(key, count)
+        fields.set(`entry ${key} ${count}`, { key: 'there', label })
+      }
+    }
+    return objects
+  }
+
+  // What a class of other files made.
+  #isOthers (node, isOthers) {
+    if (this.type(node) === 'closure') return isOthers(this.#fileOf(node))
+    const proto = this.to(node, '__proto__')
+    const made = proto === undefined ? undefined : this.to(proto, 'constructor')
+    return made !== undefined && this.type(made) === 'closure' && isOthers(this.#fileOf(made))
+  }
+
+  // Numbers and strings by value: V8 may move them.
   #value (node) {
+    // V8 puts strings together, and others in their place.
+    if (/string/.test(this.type(node))) return { key: `string ${this.name(node)}`, label: this.label(node) }
     if (this.type(node) !== 'number') return { key: this.id(node), label: this.label(node) }
     const text = this.to(node, 'value') === undefined ? this.label(node) : this.label(this.to(node, 'value'))
     return { key: `number ${text}`, label: `number ${text}` }
   }
 }
 
-// What differs, of contexts that are there both times. Views of memory are made anew at each rewind.
+const OBJECTS = new Set(['object', 'closure', 'regexp'])
+// Views of memory are made anew at each rewind. What buffers hold shows in no snapshot, nor do arrays of nothing but numbers.
+const BYTES = /ArrayBuffer|(Int|Uint|Float)\d+(Clamped)?Array$|DataView/
+
+// What differs, of contexts and objects that are there both times. Views of memory are made anew at each rewind.
 function differences (before, after) {
   const found = []
-  let variables = 0
+  let [variables, fields] = [0, 0]
+  const compare = (then, now, where) => {
+    for (const [name, { key, label }] of then) {
+      if (name.startsWith('$rw')) continue
+      const value = now.get(name)
+      if (value === undefined) found.push(`${where}${name}: ${label} -> nothing`)
+      else if (value.key !== key && !BYTES.test(label) && !/^(hidden|code|number hidden)/.test(label)) found.push(`${where}${name}: ${label} -> ${value.label}`)
+    }
+    for (const [name, { label }] of now) if (!then.has(name) && !name.startsWith('$rw')) found.push(`${where}${name}: nothing -> ${label}`)
+  }
   for (const [id, then] of before.contexts) {
     const now = after.contexts.get(id)
     if (now === undefined) continue
-    for (const [name, { key, label }] of then) {
-      if (name.startsWith('$rw')) continue
-      variables++
-      const value = now.get(name)
-      if (value === undefined) found.push(`${name}: ${label} -> nothing`)
-      else if (value.key !== key && !/ArrayBuffer|Array$|DataView|^(hidden|code|number hidden)/.test(label)) found.push(`${name}: ${label} -> ${value.label}`)
-    }
-    for (const [name, { label }] of now) if (!then.has(name) && !name.startsWith('$rw')) found.push(`${name}: nothing -> ${label}`)
+    variables += [...then.keys()].filter((name) => !name.startsWith('$rw')).length
+    compare(then, now, '')
   }
-  return { found, variables }
+  for (const [id, then] of before.objects) {
+    const now = after.objects.get(id)
+    if (now === undefined) continue
+    fields += then.fields.size
+    compare(then.fields, now.fields, `${then.label}.`)
+  }
+  return { found, variables, fields }
 }
 
 module.exports = { Snapshot, differences }
