@@ -338,3 +338,50 @@ test('all of this project\'s own files parse afterwards', () => {
   }
   assert.ok(checked > 100, `${checked}`)
 })
+
+// Object literals with functions, as the first value of a variable `o` of a function `f`.
+const LOCAL = [
+  'const o = { a: () => 1, b: () => 2 }; const call = o[k]; return call()',
+  'var o = { a: (x) => x }; return o.a ? 1 : 2',
+  'let o = { a: function () {} }; return o?.b',
+  'const o = { a: () => 1 }\nfor (const key of [k]) { const g = o[key]; g() }',
+  'var toC = 1, o = { string: (s) => s, array: (a) => a }; return k.map((each) => toC).concat(o[k] || 3)'
+]
+const SHARED = [
+  'const o = { a: () => 1 }; return o',
+  'const o = { a: () => 1 }; k(o)',
+  'const o = { a () { k(this) } }; o.a()',
+  'const o = { a () { k(this) } }; o["a"]()',
+  'const o = { a () { k(this) } }; (o.a)()',
+  'const o = { a () { k(this) } }; o?.a()',
+  'const o = { a () { k(this) } }; (o?.a)()',
+  'const o = { a () { k(this) } }; (o).a()',
+  'const o = { a () { k(this) } }; o.a``',
+  'const o = { get a () { return this }, b: () => 1 }; return o.a',
+  'const o = { ["__proto__"]: k, b: () => 1 }; return o.a',
+  'const o = { __proto__: k, b: () => 1 }; return o.a',
+  'const o = { a: () => 1 }; return () => o.a',
+  'const o = { a: () => 1 }; return { o }',
+  'const o = { a: () => 1 }; return [...[o]]',
+  'const o = { a: () => 1 }; const { a, ...rest } = o; return a',
+  'const o = { a: () => 1 }; k = o',
+  'const o = { a: () => 1 }; return eval("o")',
+  'if (k) { var o = { a: () => 1 } } return o.a',
+  'return (function (o) { var o = { a: () => 1 }; return arguments[0] })(k)',
+  'let o = 1; o = { a: () => 1 }; return o.a'
+]
+
+test('object literals are told, but for those that nobody but their variable ever has', () => {
+  const told = (text) => run(`exports.f = function (k) { ${text} }`, { instrumented: true }).code.split('$rw.literal(').length - 1
+  for (const text of LOCAL) assert.equal(told(text), 0, text)
+  for (const text of SHARED) assert.ok(told(text) >= 1, text)
+  // What they hold is others'.
+  assert.equal(told('const o = { a: { b: () => 1 }, c: () => 2 }; return o.a'), 1)
+  // Those of the file's own scope are made once.
+  assert.match(run('const o = { a: () => 1 }; exports.f = 1', { instrumented: true }).code, /\$rw\.literal\(/)
+})
+
+test('object literals that are not told do what they did', async () => {
+  for (const text of LOCAL) await both(`exports.step = function (k = 'a') { try { ${text} } catch (error) { return error.name } }`)
+  await both('exports.step = () => { const o = { a: (x) => x + 1 }\n[1, 2].forEach((x) => x)\nreturn o.a.name }')
+})

@@ -72,6 +72,7 @@ impl<'a> Walker<'_, 'a> {
 
     /// `whole`: no more links follow in its chain.
     pub(super) fn call(&mut self, it: &CallExpression<'a>, whole: bool) {
+        self.receives(&it.callee);
         match &it.callee {
             Expression::Identifier(id) if id.name == "eval" && !it.optional => {
                 self.called("eval");
@@ -113,6 +114,17 @@ impl<'a> Walker<'_, 'a> {
                     self.visit_arguments(&it.arguments);
                 }
             }
+        }
+    }
+
+    /// What is called as a method gets the object as its `this`.
+    pub(super) fn receives(&mut self, callee: &Expression<'a>) {
+        let member = match callee.without_parentheses() {
+            Expression::ChainExpression(chain) => chain.expression.as_member_expression(),
+            callee => callee.as_member_expression(),
+        };
+        if let Some(Expression::Identifier(id)) = member.map(|m| m.object().without_parentheses()) {
+            self.shared(id.name.as_str());
         }
     }
 

@@ -4,7 +4,7 @@ use super::facts::What;
 use super::functions::Method;
 use super::register::Matter;
 use super::scope::{Boundary, How, THIS, value};
-use super::walker::Walker;
+use super::walker::{LITERAL, Walker};
 use oxc_ast::ast::*;
 use oxc_ast_visit::VisitJs;
 use oxc_span::{GetSpan, Span};
@@ -227,8 +227,11 @@ impl<'a> Walker<'_, 'a> {
 
     /// Methods that use `super` refer to the object they were written in.
     pub(super) fn object(&mut self, it: &ObjectExpression<'a>) {
+        let first_of = self.first_of.take();
         let slot = self.edits.reserve(it.span.start);
         let mut is_home = false;
+        // Whether to take a member of it may run code that sees it.
+        let mut is_watched = false;
         let mut acts = false;
         for property in &it.properties {
             let property = match property {
@@ -241,6 +244,9 @@ impl<'a> Walker<'_, 'a> {
             if property.computed {
                 self.visit_property_key(&property.key);
             }
+            is_watched |= property.computed
+                || property.kind != PropertyKind::Init
+                || property.key.is_specific_static_name("__proto__");
             acts |= matches!(
                 &property.value,
                 Expression::FunctionExpression(_) | Expression::ArrowFunctionExpression(_)
@@ -267,7 +273,14 @@ impl<'a> Walker<'_, 'a> {
         let (open, close) = match (is_home, acts) {
             (true, true) => ("$rw.keep($rw.literal(", "))"),
             (true, false) => ("$rw.keep(", ")"),
-            (false, true) => ("$rw.literal(", ")"),
+            (false, true) => match first_of.filter(|_| !is_watched) {
+                Some(name) => {
+                    let end = self.edits.reserve_close(it.span.end);
+                    self.top().literals.push((name, slot, end));
+                    return;
+                }
+                None => (LITERAL, ")"),
+            },
             (false, false) => return,
         };
         self.edits.fill(slot, open);

@@ -82,6 +82,13 @@ impl Edits {
         }
         Slot(self.push(at, at, Order::Open, String::new()))
     }
+    /// The same for something that ends here.
+    pub fn reserve_close(&mut self, at: u32) -> Slot {
+        if self.closed > 0 {
+            return Slot(None);
+        }
+        Slot(self.push(at, at, Order::Close, String::new()))
+    }
     pub fn fill(&mut self, slot: Slot, text: impl Into<String>) {
         match slot.0.and_then(|at| self.list.get_mut(at)) {
             Some(edit) => edit.text = text.into(),

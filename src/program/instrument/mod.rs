@@ -40,7 +40,7 @@
 //! | | |
 //! | --- | --- |
 //! | `$rw.made(o)` | `o` is being constructed; returns `o`. One object may be told more than once |
-//! | `$rw.literal(o)` | `o` is an object literal with functions; returns `o` |
+//! | `$rw.literal(o)` | `o` is an object literal with functions, which more than a variable of a function may have; returns `o` |
 //! | `$rw.create(...)` | `Object.create(...)` |
 //! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts, and so does an asynchronous function with a `try`; `resumed` returns `v` or throws when it is another |
 //!

@@ -3,6 +3,7 @@
 //! Names are resolved from the inside out: a scope that ends takes the uses of its own bindings and hands the others to
 //! the scope around it. `this`, `arguments` and `new.target` travel the same way.
 
+use super::edits::Slot;
 use rustc_hash::FxHashMap;
 
 /// What a binding may hold, joined over all that is written to it.
@@ -30,6 +31,8 @@ pub struct Use {
     pub write: bool,
     /// It is used otherwise than by calling it.
     pub read: bool,
+    /// It is used otherwise than by taking a member of what it holds: others may have that object then.
+    pub whole: bool,
     /// A function made in the scope's head (parameters, the initialisation of a loop) refers to it.
     pub head: bool,
     /// The same for the test and the update of a loop.
@@ -43,6 +46,7 @@ impl Use {
         self.inner_write |= other.inner_write;
         self.write |= other.write;
         self.read |= other.read;
+        self.whole |= other.whole;
         self.head |= other.head;
         self.test |= other.test;
         self.value |= other.value;
@@ -132,6 +136,8 @@ pub struct Scope<'a> {
     /// What this function uses of them itself, or through arrow functions.
     pub uses_this: bool,
     pub uses_arguments: bool,
+    /// Object literals that its variables begin with: where they begin and end.
+    pub literals: Vec<(&'a str, Slot, Slot)>,
 }
 
 /// Few names are looked for one by one.
@@ -154,6 +160,7 @@ impl<'a> Scope<'a> {
             implicit_head: false,
             uses_this: false,
             uses_arguments: false,
+            literals: Vec::new(),
         }
     }
 
@@ -216,6 +223,14 @@ impl<'a> Scope<'a> {
         binding
             .keyword
             .filter(|_| !self.bindings.iter().any(assigned))
+    }
+
+    /// Whether others than this scope's own code may have the object that a variable holds.
+    pub fn shares(&self, name: &str) -> bool {
+        self.evil
+            || self.get(name).is_none_or(|binding| {
+                binding.how == How::Param || binding.uses.whole || binding.uses.captured
+            })
     }
 
     pub fn note(&mut self, name: &'a str, uses: Use) {

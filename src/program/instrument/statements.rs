@@ -207,10 +207,21 @@ impl<'a> Walker<'_, 'a> {
                     (BindingPattern::ObjectPattern(_), Expression::Identifier(id)) => {
                         self.reflective(id);
                     }
+                    (BindingPattern::BindingIdentifier(id), Expression::ObjectExpression(_))
+                        if self.is_local(how) =>
+                    {
+                        self.first_of = Some(id.name.as_str());
+                        self.visit_expression(init);
+                    }
                     _ => self.visit_expression(init),
                 }
             }
         }
+    }
+
+    /// Whether what is declared so here is a variable of this very scope, and of a function.
+    fn is_local(&mut self, how: How) -> bool {
+        self.scopes.len() > 1 && (how != How::Var || self.top().holds_vars)
     }
 
     pub fn switch(&mut self, it: &SwitchStatement<'a>) {

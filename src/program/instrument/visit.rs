@@ -189,8 +189,20 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
                 self.visit_expression(object);
                 self.edits.close(it.span.end, ")");
             }
+            Expression::Identifier(id) if id.name != "eval" => self.member(id.name.as_str()),
             object => self.visit_expression(object),
         }
+    }
+    fn visit_computed_member_expression(&mut self, it: &ComputedMemberExpression<'a>) {
+        match &it.object {
+            Expression::Identifier(id) if id.name != "eval" => self.member(id.name.as_str()),
+            object => self.visit_expression(object),
+        }
+        self.visit_expression(&it.expression);
+    }
+    fn visit_tagged_template_expression(&mut self, it: &TaggedTemplateExpression<'a>) {
+        self.receives(&it.tag);
+        walk_js::walk_tagged_template_expression(self, it);
     }
     fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
         self.call(it, false);

@@ -35,6 +35,8 @@ pub(super) struct Walker<'t, 'a> {
     pub shadowed: Vec<&'static str>,
     /// Variables that hold objects of the language's or of Node's.
     pub outside: FxHashSet<&'a str>,
+    /// The variable that the next object literal is the first value of.
+    pub first_of: Option<&'a str>,
 }
 
 /// Functions that change what a comparison of values does not show, and the one that shows it.
@@ -48,6 +50,9 @@ pub(super) const REFLECTING: [&str; 8] = [
     "preventExtensions",
     "setPrototypeOf",
 ];
+
+/// Tells of an object literal.
+pub(super) const LITERAL: &str = "$rw.literal(";
 
 /// Names of the language that splices rely on.
 const RELIED_ON: [&str; 4] = ["Object", "Reflect", "eval", "Promise"];
@@ -76,6 +81,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             own,
             shadowed: Vec::new(),
             outside: FxHashSet::default(),
+            first_of: None,
         }
     }
 
@@ -102,6 +108,13 @@ impl<'t, 'a> Walker<'t, 'a> {
             .unwrap_or_else(|| Scope::new(Boundary::None, true));
         scope.close(self.scopes.last_mut());
         self.free(&scope);
+        // What nobody else has had nobody has in a later generation.
+        for (name, start, end) in std::mem::take(&mut scope.literals) {
+            if scope.shares(name) {
+                self.edits.fill(start, LITERAL);
+                self.edits.fill(end, ")");
+            }
+        }
         scope
     }
     /// Constants that must be set at a rewind become variables.
@@ -134,6 +147,23 @@ impl<'t, 'a> Walker<'t, 'a> {
     pub fn read(&mut self, name: &'a str) {
         let uses = Use {
             read: true,
+            whole: true,
+            ..Use::default()
+        };
+        self.top().note(name, uses);
+    }
+    /// A member of what it holds is used, and not called.
+    pub fn member(&mut self, name: &'a str) {
+        let uses = Use {
+            read: true,
+            ..Use::default()
+        };
+        self.top().note(name, uses);
+    }
+    /// What it holds is seen by others.
+    pub fn shared(&mut self, name: &'a str) {
+        let uses = Use {
+            whole: true,
             ..Use::default()
         };
         self.top().note(name, uses);
