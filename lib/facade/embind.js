@@ -7,6 +7,7 @@ const { holding } = require('./holding')
 const { Generations } = require('./generations')
 const { keep } = require('./keep')
 const { defineLazily } = require('../base/lazy')
+const { Description } = require('./embind/description')
 const { factoriesFor } = require('./embind/factories')
 const { makeFields } = require('./embind/fields')
 const { makeHandles } = require('./embind/handles')
@@ -63,7 +64,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const native = sandbox.embind(!known.has(registrations))
   if (!native) return null
   if (!known.has(registrations)) {
-    const description = JSON.parse(native.description)
+    const description = new Description(native.description)
     known.set(registrations, { description, symbols: indexOf(description) })
   }
   const { description, symbols } = known.get(registrations)
@@ -101,7 +102,7 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
 
   // `there`: what had the name before.
   const make = (name, there) => {
-    const symbol = symbols.byName.get(name)
+    const symbol = symbols.of(name)
     const made = members.symbolOf(symbol)
     if (symbol.kind === 'c' && typeof there === 'function') keepAdditions(there, made)
     return made

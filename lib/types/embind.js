@@ -26,8 +26,8 @@ const BYTES = 'export type Bytes = string | ArrayBuffer | Uint8Array | Uint8Clam
 // `members`: the type of each property of the module; `types`: declarations that they use.
 function embindDeclarations ({ description, signatures, module, taken }) {
   const names = new Names([...taken, 'ClassHandle', 'EnumValue', 'Bytes', 'Symbol', 'Function', 'Iterator', 'ArrayBuffer', 'Array', 'Object', 'String', 'Number', ...VIEWS])
-  const classNames = description.classes.map(({ name }) => names.give(name))
-  const enumNames = description.enums.map(([name]) => names.give(name))
+  const classNames = description.classes.all().map(({ name }) => names.give(name))
+  const enumNames = description.enums.all().map(([name]) => names.give(name))
   const recordNames = signatures.records.map(([, name]) => names.give(name))
   const constructorNames = classNames.map((name) => names.give(`${name}Constructor`))
   const enumObjectNames = enumNames.map((name) => names.give(`${name}Values`))
@@ -57,7 +57,7 @@ function embindDeclarations ({ description, signatures, module, taken }) {
   const result = (callable) => signature(callable) ? typeName(signature(callable)[1], false) : 'any'
   // `(a: number) => void`, with `separator` between the two.
   const call = (callable, separator) => signature(callable) ? `(${parameters(signature(callable))})${separator}${result(callable)}` : `(...args: any[])${separator}any`
-  const overloads = (table) => pairs(description.tables[table].slice(1)).map(([, callable]) => callable)
+  const overloads = (table) => pairs(description.tables.at(table).slice(1)).map(([, callable]) => callable)
   const functionType = (callables) => callables.length === 1 ? call(callables[0], ' => ') : `{ ${callables.map((callable) => call(callable, ': ')).join('; ')} }`
 
   function memberLines (flat) {
@@ -85,7 +85,7 @@ function embindDeclarations ({ description, signatures, module, taken }) {
     const { name, base, constructors, methods, statics, properties, staticProperties, iterable } = described
     // A class may have its own, as cv.Mat of OpenCV 4.5.2 has a `clone`.
     const inherited = new Set(HANDLE_MEMBERS)
-    for (let at = base; at >= 0; at = description.classes[at].base) for (const own of ownNames(description.classes[at])) inherited.add(own)
+    for (let at = base; at >= 0; at = description.classes.at(at).base) for (const own of ownNames(description.classes.at(at))) inherited.add(own)
     const changed = ownNames(described).filter((own) => inherited.has(own))
     const above = base < 0 ? 'ClassHandle' : classNames[base]
     const parent = changed.length > 0 ? `Omit<${above}, ${changed.map((own) => `'${own}'`).join(' | ')}>` : above
@@ -140,11 +140,11 @@ function embindDeclarations ({ description, signatures, module, taken }) {
   const members = new Map(description.symbols.map(([name, kind, index]) => [name, kinds[kind](index, name)]))
   const types = [
     ...(description.classes.length > 0 ? [HANDLE] : []),
-    ...(description.enums.some(([, style]) => style === OBJECT) ? [ENUM] : []),
+    ...(description.enums.all().some(([, style]) => style === OBJECT) ? [ENUM] : []),
     BYTES,
     ...signatures.records.map(recordText),
-    ...description.enums.map(enumText),
-    ...description.classes.map(classText)
+    ...description.enums.all().map(enumText),
+    ...description.classes.all().map(classText)
   ]
   const counts = {
     classes: description.classes.length,

@@ -7,6 +7,7 @@ const { openOptions } = require('../options')
 const { openProgram } = require('../open')
 const { chooseHost } = require('../choose')
 const { startNative } = require('../native-host')
+const { Description } = require('../facade/embind/description')
 const { embindDeclarations } = require('./embind')
 const { identifier, key, isExportable } = require('./names')
 
@@ -54,7 +55,7 @@ function declarations ({ host, facts, source, name }) {
   const native = host.kind === 'native' ? host.sandbox : null
   const embind = native && native.embind(true)
   const made = embind
-    ? embindDeclarations({ description: JSON.parse(embind.description), signatures: JSON.parse(native.embindSignatures()), module, taken: [name] })
+    ? embindDeclarations({ description: new Description(embind.description), signatures: JSON.parse(native.embindSignatures()), module, taken: [name] })
     : { types: [], members: new Map(), named: new Set(), counts: { classes: 0, enums: 0, records: 0, functions: 0 } }
   const signatures = new Map()
   for (const { name: exported, item } of facts.exports) if (item.kind === 'function') signatures.set(exported, item.signature)

@@ -90,11 +90,10 @@ class Factories {
   // Of records that cross in parts: others may hold more than can be written down.
   #shapes = []
   #made = new Map()
-  #keys
+  #keys = []
 
   constructor (description) {
     this.#description = description
-    this.#keys = new Array(description.callables.length)
   }
 
   #shape (one) {
@@ -111,7 +110,7 @@ class Factories {
 
   #kindOf (index) {
     const { callables, checkCounts } = this.#description
-    return kindOf(callables[index], checkCounts)
+    return kindOf(callables.at(index), checkCounts)
   }
 
   // The factory of a callable by its index.

@@ -9,9 +9,9 @@ function makeInheriting ({ description, operations, handles, errors, argsSuffix,
 
   return function inheriting (name, index, properties) {
     const wrapper = handles.classOf(index).prototype
-    const { base } = description.classes[index]
+    const { base } = description.classes.at(index)
     const parent = handles.classOf(base).prototype
-    const { pureVirtual } = description.classes[base]
+    const { pureVirtual } = description.classes.at(base)
 
     const constructor = named(anonymous ? '' : name, function (...args) {
       for (const method of pureVirtual) {

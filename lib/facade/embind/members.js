@@ -9,16 +9,18 @@ const { makeClass, makeEnum } = require('./classes')
 const BETWEEN = 16
 
 // What the symbols are by name, and in which order they come: `{ names, isPlain }`, of which plain ones are constants.
-function indexOf ({ symbols }) {
-  const byName = new Map(symbols.map(([name, kind, index]) => [name, { kind, index }]))
+function indexOf ({ names, kinds, indices }) {
+  const places = new Map()
+  for (let at = 0; at < names.length; at++) places.set(names[at], at)
   const runs = []
-  for (const name of byName.keys()) {
-    const isPlain = byName.get(name).kind === 'k'
+  for (const [name, at] of places) {
+    const isPlain = kinds[at] === 'k'
     if (runs.at(-1)?.isPlain === isPlain) runs.at(-1).names.push(name)
     else if (runs.length > 1 && !isPlain && runs.at(-1).names.length < BETWEEN) runs.at(-2).names.push(...runs.pop().names, name)
     else runs.push({ isPlain, names: [name] })
   }
-  return { byName, runs }
+  const of = (name) => ({ kind: kinds[places.get(name)], index: indices[places.get(name)] })
+  return { of, runs }
 }
 
 // Of all members of a class, but for overloads.
@@ -38,8 +40,8 @@ function makeMembers (description, context, handles, constants) {
   const { ClassHandle, maker } = handles
 
   const once = (list, make) => {
-    const made = new Array(list.length)
-    return (index) => made[index] ??= make(list[index], index)
+    const made = []
+    return (index) => made[index] ??= make(list.at(index), index)
   }
   const callOf = once(callables, (callable, index) => makeCall(callable, index, context))
   const tableOf = once(tables, (table) => makeOverloads(table, callOf, BindingError))

@@ -1,4 +1,4 @@
-//! What the facade is made from, as JSON: read once per program in each thread.
+//! What the facade is made from, as lines of JSON: each is read when a thread needs it.
 
 use super::registry::*;
 use super::short;
@@ -26,51 +26,58 @@ pub fn described(reg: &Arc<Registry>, abi: &Abi) -> Arc<str> {
     })
 }
 
-/// The whole registry as the facade needs it.
+/// The whole registry as the facade needs it: a line of what is the same for all, with the names of symbols, their kinds and their
+/// indices; then a line for each callable, table, class and enum.
 ///
 /// Functions are named by their index; the facade gets the native functions in the same order.
 ///
-/// - `tables`: `[name, argc, callable, argc, callable, ...]`.
-/// - `enums`: `[name, style, name, value, name, value, ...]`.
-/// - `symbols`: `[name, kind, index]`.
+/// - a table: `[name, argc, callable, argc, callable, ...]`.
+/// - an enum: `[name, style, name, value, name, value, ...]`.
 pub fn describe(reg: &Registry, abi: &Abi) -> String {
     let tables = reg.tables.iter().map(|table| {
         let entries = table.by_argc.iter();
         let entries = entries.map(|(argc, callable)| json!([argc, callable]));
-        [json!([table.human])].into_iter().chain(entries)
+        flat([json!([table.human])].into_iter().chain(entries))
     });
     let enums = reg.enums.iter().map(|entry| {
         let values = entry.values.iter();
         let values = values.map(|(name, value)| json!([name, value]));
         let head = json!([entry.name, entry.style as u32]);
-        [head].into_iter().chain(values)
+        flat([head].into_iter().chain(values))
     });
-    let symbols = reg.public.iter().map(|(name, public)| {
-        let (kind, index) = match public {
-            Public::Function { callable, .. } => ('f', callable),
-            Public::Table(table) => ('t', table),
-            Public::Class(class) => ('c', class),
-            Public::UnboundClass(callable) => ('u', callable),
-            Public::Enum(index) => ('e', index),
-            Public::Constant(index) => ('k', index),
-        };
-        json!([name, kind, index])
-    });
+    let kind_of = |public: &Public| match *public {
+        Public::Function { callable, .. } => ('f', callable),
+        Public::Table(table) => ('t', table),
+        Public::Class(class) => ('c', class),
+        Public::UnboundClass(callable) => ('u', callable),
+        Public::Enum(index) => ('e', index),
+        Public::Constant(index) => ('k', index),
+    };
+    let symbols = || reg.public.iter().map(|(_, public)| kind_of(public));
     let callables = reg.callables.iter();
     let records = reg.records.iter();
-    json!({
+    let head = json!({
         "checkCounts": abi.embind_counts,
         "argsSuffix": abi.embind_args_suffix,
         "finalizers": abi.finalizers,
         "anonymous": abi.anonymous_classes,
-        "callables": list(callables.map(|callable| callable_json(reg, callable))),
         "records": list(records.map(|record| record_json(reg, record))),
-        "tables": list(tables.map(flat)),
-        "classes": list(reg.classes.iter().map(class_json)),
-        "enums": list(enums.map(flat)),
-        "symbols": list(symbols),
-    })
-    .to_string()
+        "names": list(reg.public.iter().map(|(name, _)| json!(name))),
+        "kinds": symbols().map(|(kind, _)| kind).collect::<String>(),
+        "indices": list(symbols().map(|(_, index)| json!(index))),
+        "counts": [reg.callables.len(), reg.tables.len(), reg.classes.len(), reg.enums.len()],
+    });
+    // JSON has no line ends but those that stand between tokens, of which there are none.
+    let lines: Vec<String> = [head]
+        .into_iter()
+        .chain(callables.map(|callable| callable_json(reg, callable)))
+        .chain(tables)
+        .chain(reg.classes.iter().map(class_json))
+        .chain(enums)
+        .map(|line| line.to_string())
+        .collect();
+    // The first line has an end in any case.
+    lines.join("\n") + "\n"
 }
 
 fn list(items: impl Iterator<Item = Value>) -> Value {
