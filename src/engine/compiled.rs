@@ -1,5 +1,6 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
+use super::scanned::Scanned;
 use super::{Cache, CacheEntry, Code, refused};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -52,18 +53,19 @@ pub fn host_engine() -> &'static wasmer::Engine {
 }
 
 impl Compiled {
-    /// Code that was compiled of `bytes`.
-    pub fn of_code(code: Code, bytes: &[u8]) -> Self {
+    /// Code that was compiled of `bytes`, which have the hash `digest`. `cache`: where it is kept what they say.
+    pub fn of_code(code: Code, bytes: &[u8], digest: &blake3::Hash, cache: Option<&Cache>) -> Self {
         let info = code.module().info();
         for signature in info.signatures.values() {
             host_engine().as_sys().register_signature(signature);
         }
-        let exceptions = !info.tags.is_empty() || uses_catch(bytes);
+        let scanned = Scanned::of(bytes, digest, cache);
+        let exceptions = !info.tags.is_empty() || scanned.catches;
         let passive = !info.passive_data.is_empty() || !info.passive_elements.is_empty();
         Self {
             exceptions,
             from_cache: false,
-            drops_segments: passive && drops_segments(bytes),
+            drops_segments: passive && scanned.drops_segments,
             sections: custom_sections(bytes),
             code,
         }
@@ -129,7 +131,8 @@ pub fn compile_kept(
     original: &[u8],
     cache: Option<&Cache>,
 ) -> Result<Arc<Compiled>, CompileFailure> {
-    let key = Cache::key(&blake3::hash(original));
+    let digest = blake3::hash(original);
+    let key = Cache::key(&digest);
     if let Some(known) = REGISTRY.lock().get(&key) {
         return Ok(known);
     }
@@ -165,7 +168,7 @@ pub fn compile_kept(
     })?;
     let compiled = Arc::new(Compiled {
         from_cache: obtained.from_cache,
-        ..Compiled::of_code(obtained.code, original)
+        ..Compiled::of_code(obtained.code, original, &digest, cache)
     });
     let mut registry = REGISTRY.lock();
     registry.insert(key, original.len(), &compiled);
@@ -178,10 +181,9 @@ pub fn compile_kept(
     Ok(compiled)
 }
 
-/// Makes `compiled` what these bytes compile to: they are its source, or it is a translation of them.
-pub fn share(bytes: &[u8], compiled: &Arc<Compiled>) {
-    let key = Cache::key(&blake3::hash(bytes));
-    REGISTRY.lock().insert(key, bytes.len(), compiled);
+/// Makes `compiled` what bytes of this hash and length compile to: they are its source, or it is a translation of them.
+pub fn share(digest: &blake3::Hash, bytes: usize, compiled: &Arc<Compiled>) {
+    REGISTRY.lock().insert(Cache::key(digest), bytes, compiled);
 }
 
 /// The JavaScript API's own limit on the size of a module.
@@ -208,66 +210,6 @@ fn custom_sections(bytes: &[u8]) -> Vec<(String, Box<[u8]>)> {
         }
     }
     sections
-}
-
-/// A module without tags can still catch what others throw (`catch_all`).
-fn uses_catch(bytes: &[u8]) -> bool {
-    use wasmparser::{Operator, Parser, Payload};
-    for payload in Parser::new(0).parse_all(bytes) {
-        let Ok(payload) = payload else { return false };
-        if let Payload::CustomSection(section) = &payload
-            && section.name() == "target_features"
-            && !contains(section.data(), b"exception-handling")
-        {
-            return false;
-        }
-        if let Payload::CodeSectionEntry(body) = payload
-            && let Ok(mut operators) = body.get_operators_reader()
-        {
-            while let Ok(operator) = operators.read() {
-                if matches!(operator, Operator::TryTable { .. } | Operator::Try { .. }) {
-                    return true;
-                }
-                if operators.eof() {
-                    break;
-                }
-            }
-        }
-    }
-    false
-}
-
-fn drops_segments(bytes: &[u8]) -> bool {
-    use wasmparser::{Operator, Parser, Payload};
-    let bodies = Parser::new(0)
-        .parse_all(bytes)
-        .filter_map(|payload| match payload {
-            Ok(Payload::CodeSectionEntry(body)) => Some(body),
-            _ => None,
-        });
-    bodies
-        .filter(|body| may_drop(body.as_bytes()))
-        .filter_map(|body| body.get_operators_reader().ok())
-        .flat_map(IntoIterator::into_iter)
-        .any(|operator| {
-            matches!(
-                operator,
-                Ok(Operator::DataDrop { .. } | Operator::ElemDrop { .. })
-            )
-        })
-}
-
-/// Whether the bytes of a function have those of `data.drop` or `elem.drop`, however long the second part is written. Reading all
-/// operators of a large module takes a hundred times as long.
-fn may_drop(body: &[u8]) -> bool {
-    let is_drop = |pair: &[u8]| pair[0] == 0xfc && matches!(pair[1] & 0x7f, 0x09 | 0x0d);
-    body.windows(2).any(is_drop)
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
 }
 
 fn classify(message: &str, bytes: &[u8]) -> CompileFailure {

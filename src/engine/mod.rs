@@ -20,6 +20,7 @@ mod own_shared;
 mod pace;
 mod raw;
 pub mod refused;
+mod scanned;
 mod short;
 mod stack;
 pub mod store;

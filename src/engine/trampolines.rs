@@ -98,7 +98,7 @@ fn forwarders(types: &[FunctionType]) -> Result<Arc<Compiled>, String> {
     }
     let code = Code::compile_baseline(&wasm, None)
         .ok_or("the baseline compiler refused a function for the table")?;
-    let compiled = Arc::new(Compiled::of_code(code, &wasm));
+    let compiled = Arc::new(Compiled::of_code(code, &wasm, &blake3::hash(&wasm), None));
     if known.len() >= KEPT {
         known.clear();
     }

@@ -24,6 +24,8 @@ pub struct Program {
     /// The functions whose calls the code tells of, when it was asked for.
     allocators: Option<Allocators>,
     facts: OnceLock<String>,
+    /// Where its code is kept.
+    cache: Option<Cache>,
 }
 
 /// How a program is to be compiled.
@@ -180,12 +182,18 @@ impl Program {
             restorable,
             allocators,
             facts: OnceLock::new(),
+            cache: cache.map(|cache| Cache::at(cache.folder())),
         })
     }
 
     /// The functions whose calls its code tells of; `None` when it was not compiled for that.
     pub fn allocators(&self) -> Option<&Allocators> {
         self.allocators.as_ref()
+    }
+
+    /// Where its code is kept, and what was found out about it.
+    pub fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
 
     /// What the JavaScript side is told about the program, put into words once.

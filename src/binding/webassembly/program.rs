@@ -17,10 +17,12 @@ use std::sync::Arc;
 pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Array<'static>> {
     let reading = program.program.reading();
     let code = program.program.code();
-    let compiled = Arc::new(Compiled::of_code(code, &reading.wasm));
+    let cache = program.program.cache();
+    let compiled = Compiled::of_code(code, &reading.wasm, &reading.digest, cache);
+    let compiled = Arc::new(compiled);
     // Watched code is only for those who asked for it: they have the marker.
     if program.program.allocators().is_none() {
-        share(&reading.wasm, &compiled);
+        share(&reading.digest, reading.wasm.len(), &compiled);
     }
     let env = Env::new(env.raw());
     let made = || -> Res<Value> {
