@@ -24,6 +24,8 @@ const channels = {
 // Set by `emvm leaks`, in each copy of emvm that the process loads: told of a sandbox before its instance goes.
 const watch = () => globalThis[Symbol.for('emvm.leaks')]
 
+const NOTHING = /(?:)/
+
 // The leases that one is inside of: `{ lease, outer }`.
 const holder = new AsyncLocalStorage()
 let count = 0
@@ -242,6 +244,8 @@ class Sandbox {
   }
 
   #recycled () {
+    // What was matched last, which the language keeps in `RegExp.$1` and its kin, was the past generation's.
+    NOTHING.exec('')
     this.#allocations?.start()
     if (this.#options.recycle.mode === 'policy') this.#trapsSeen = this.#host.sinceRecycle().traps
     if (channels.recycle.hasSubscribers) this.#publish('recycle', this.#host.lastRecycle?.())

@@ -3,11 +3,22 @@
 // State that files leave in objects that are not theirs, of the language's or of Node's, that objects of Node's have, or that text made at run
 // time hides. Modules have state in what they export: see `hidden.js`.
 
+const test = require('node:test')
+const assert = require('node:assert/strict')
+const { runScript } = require('../support/child')
 const { runCases } = require('./hidden')
 
 runCases([
   ['an async generator suspended in try and finally, begun in each generation', 'let n = 0; async function * g () { try { yield 1; yield 2 } finally { n += 100 } } exports.step = async () => { const was = n; const it = g(); await it.next(); n++; return was }'],
   ['an async generator suspended in try, at the image', 'let n = 0; async function * g () { try { for (;;) yield n++ } finally { n = 100 } } const it = g(); it.next(); exports.step = async () => (await it.next()).value', 'suspended'],
+  ['what was matched last', 'exports.step = () => { const r = [RegExp.$1, RegExp.lastMatch, RegExp["$_"], RegExp.leftContext].join(); /(se)cret/.exec("a secret"); return r }'],
+  ['Reflect.set and Reflect.deleteProperty', 'exports.step = () => { const r = [Math.emvmS, Math.emvmT, process.env.EMVM_SET, JSON.stringify === undefined]; Reflect.set(Math, "emvmS", 1); Reflect.set({}, "emvmT", 1, Math); Reflect.set(process.env, "EMVM_SET", "x"); const text = r.join(); Reflect.deleteProperty(JSON, "stringify"); return text }'],
+  ['__defineGetter__ and __defineSetter__', 'exports.step = () => { const r = [Math.emvmG, Object.hasOwn(globalThis, "emvmG2"), ({}).emvmG3]; Math.__defineGetter__("emvmG", () => 1); globalThis.__defineGetter__("emvmG2", () => 1); Object.prototype.__defineSetter__("emvmG3", function () {}); const o = { __defineGetter__: (k) => k }; return [r, o.__defineGetter__("own")] }'],
+  ['the prototype of an object of the language\'s', 'exports.step = () => { const r = [typeof Math.emvmP, typeof JSON.emvmP]; Object.setPrototypeOf(Math, { emvmP: 1, __proto__: Object.prototype }); JSON.__proto__ = { emvmP: 1 }; return r }'],
+  ['settings of the process that look like values', 'exports.step = () => { const r = [process.title === "secret", process.debugPort === 4444, process.report.directory, process.report.filename]; process.title = "secret"; process.debugPort = 4444; process.report.directory = "/tmp/secret"; process.report.filename = "secret"; return r }'],
+  ['names of the global object', 'exports.step = () => { const names = [...Object.keys(globalThis), ...Reflect.ownKeys(globalThis).map(String)]; for (const key in globalThis) names.push(key); const own = names.filter((key) => key.startsWith("$")); return [own, Object.keys(globalThis).includes("WeakMap"), Object.getOwnPropertyDescriptor(globalThis, "$" + "rw") === undefined] }'],
+  ['options of an agent of Node\'s', 'const http = require("http"); exports.step = () => { const r = [http.globalAgent.options.emvmO, http.globalAgent.maxSockets]; http.globalAgent.options.emvmO = 1; http.globalAgent.maxSockets = 3; return r }'],
+  ['who subscribes to a channel by name', 'const channels = require("diagnostics_channel"); exports.step = () => { const r = channels.hasSubscribers("emvm-hidden"); channels.subscribe("emvm-hidden", () => {}); return r }'],
   ['Error.prepareStackTrace', 'exports.step = () => { const r = typeof Error.prepareStackTrace; Error.prepareStackTrace = (e, s) => s.length; const k = typeof new Error("x").stack; return [r, k] }'],
   ['Error.stackTraceLimit', 'exports.step = () => Error.stackTraceLimit++'],
   ['a patched built-in prototype', 'exports.step = () => { const r = typeof Array.prototype.emvmLast; Array.prototype.emvmLast = function () { return this.at(-1) }; return [r, [1, 2].emvmLast()] }'],
@@ -121,3 +132,18 @@ runCases([
   ['createRequire', 'import { createRequire } from "module"; const r = createRequire(import.meta.url); const o = r("./other.cjs"); export const step = () => o.up()', undefined, { 'other.cjs': 'let n = 0; exports.up = () => n++' }],
   ['a class exported', 'export class A { static n = 0; #p = 0; up () { return [A.n++, this.#p++] } } const a = new A(); export const step = () => a.up()']
 ], { name: 'index.mjs' })
+
+test('opening with `rewind` changes nothing of the process', async () => {
+  const { stdout, stderr } = await runScript(`
+    const { openFile } = require('./__test__/rewind/support')
+    const { title } = process
+    openFile('exports.step = () => { process.title = "theirs" }', { rewind: true }).then(async (file) => {
+      file.vm.exports.step()
+      console.log('domain' in new (require('node:events'))(), process.title === title)
+      await file.vm.isReady()
+      process.setUncaughtExceptionCaptureCallback(() => {})
+      file.close()
+    })`)
+  assert.equal(stderr, '')
+  assert.equal(stdout, 'false true\n')
+})

@@ -8,8 +8,9 @@ const { setImmediate } = require('node:timers')
 const { builtinModules } = require('node:module')
 const { inspect, types } = require('node:util')
 
-// Nothing of the package's hangs on these, and loading them does more than giving an object.
-const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster)/
+// Nothing of the package's hangs on these, and loading them does more than giving an object: `domain` (and `repl` with it) changes
+// every emitter and promise of the process.
+const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster|domain)/
 
 let all
 
@@ -61,8 +62,14 @@ function gather () {
     }
     queue.push(Object.getPrototypeOf(object))
   }
-  for (const object of skip) seen.add(object)
+  for (const object of [...skip, ...settings()]) seen.add(object)
   return seen
+}
+
+// Objects that hold settings of the process's, and much that is not Node's.
+function settings () {
+  const agents = ['node:http', 'node:https'].map((name) => require(name).globalAgent)
+  return [process.report, ...agents, ...agents.map(({ options }) => options)].filter(Boolean)
 }
 
 // Classes that Node loads when they are first read. Other accessors of its modules may warn.

@@ -4,11 +4,13 @@
 // generations share. A property that a generation assigned or deleted there is put back, and what it listens with is taken away.
 
 const { EventEmitter } = require('node:events')
-const { Channel } = require('node:diagnostics_channel')
+const diagnostics = require('node:diagnostics_channel')
 const { sameProperty } = require('../base/descriptors')
 const { hostObjects, isStandardStream } = require('./hosted')
 
-const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, ownKeys } = Reflect
+const { Channel } = diagnostics
+const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, getPrototypeOf, ownKeys, setPrototypeOf } = Reflect
+const { __defineGetter__: defineGetter, __defineSetter__: defineSetter } = /** @type {any} */ (Object.prototype)
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
 const isPlain = (value) => isObject(value) && Object.getPrototypeOf(value) === Object.prototype
 const nothing = () => {}
@@ -22,7 +24,7 @@ class World {
   constructor (isImages) {
     this.isImages = isImages
     // By object, the properties as the generation found them: those that it changed, or all.
-    /** @type {Map<object, { isWhole: boolean, properties: Map<PropertyKey, PropertyDescriptor | undefined> }>} */
+    /** @type {Map<object, { isWhole: boolean, prototype: object | null, properties: Map<PropertyKey, PropertyDescriptor | undefined> }>} */
     this.found = new Map()
     // Who is listened to, and with what; of a handler (`onmessage`), what was there before.
     this.heard = []
@@ -35,7 +37,7 @@ class World {
   changes (object, key) {
     if (!isObject(object) || !(this.host.has(object) || this.shadows.has(object) || isStandardStream(object))) return
     let before = this.found.get(object)
-    if (before === undefined) this.found.set(object, before = { isWhole: false, properties: new Map() })
+    if (before === undefined) this.found.set(object, before = { isWhole: false, prototype: getPrototypeOf(object), properties: new Map() })
     const { properties } = before
     // What was not there when all was noted has been put there since.
     const note = (each) => { if (!properties.has(each)) properties.set(each, before.isWhole ? undefined : describe(object, each)) }
@@ -91,8 +93,17 @@ class World {
       prependListener: (object, ...args) => after(object.prependListener(...args), object, ...args),
       prependOnceListener: (object, ...args) => after(once(object, 'prependOnceListener', 'prependListener', args), object, ...args),
       addEventListener: (object, ...args) => after(object.addEventListener(...args), object, ...args),
-      subscribe: (object, ...args) => after(object.subscribe(...args), object, undefined, ...args)
+      subscribe: (object, ...args) => object === diagnostics
+        ? after(object.subscribe(...args), object.channel(args[0]), undefined, args[1])
+        : after(object.subscribe(...args), object, undefined, ...args),
+      __defineGetter__: (object, key, ...args) => this.#accessor(defineGetter, isStart, object, '__defineGetter__', key, args),
+      __defineSetter__: (object, key, ...args) => this.#accessor(defineSetter, isStart, object, '__defineSetter__', key, args)
     }
+  }
+
+  #accessor (real, isStart, object, name, key, args) {
+    if (!isStart() && isObject(object) && object[name] === real) this.changes(object, key)
+    return object[name](key, ...args)
   }
 
   // The generation is over.
@@ -102,14 +113,15 @@ class World {
   }
 
   #restore () {
-    for (const [object, { isWhole, properties }] of this.found) {
+    for (const [object, { isWhole, prototype, properties }] of this.found) {
+      if (getPrototypeOf(object) !== prototype) setPrototypeOf(object, prototype)
       if (isWhole) for (const key of ownKeys(object)) if (!properties.has(key)) properties.set(key, undefined)
       for (const [key, then] of properties) {
         const now = describe(object, key)
         if (sameProperty(now, then)) continue
         // A constant stays, and is the program's to see.
         if (then === undefined) deleteProperty(object, key)
-        else defineProperty(object, key, then)
+        else if (!setAgain(object, key, now, then)) defineProperty(object, key, then)
       }
     }
     this.found.clear()
@@ -133,6 +145,12 @@ class World {
       } catch { /* it has ended */ }
     }
   }
+}
+
+// Where the value alone differs it is set: some of the process's own properties look like values and are functions of Node's.
+function setAgain (object, key, now, then) {
+  if (now === undefined || now.writable !== true || then.writable !== true) return false
+  return Reflect.set(object, key, then.value) && sameProperty(describe(object, key), then)
 }
 
 // Node's own wrapper remembers, where nobody sees it, that it was called.

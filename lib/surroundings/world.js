@@ -7,6 +7,10 @@
 
 const { defineProperty, deleteProperty, get, getOwnPropertyDescriptor, getPrototypeOf, has, ownKeys, set } = Reflect
 
+// Names of emvm's own, by which instrumented files reach it: nobody finds them who looks for names.
+/** @type {Set<PropertyKey>} */
+const HIDDEN = new Set(['$rw', '$rwImport'])
+
 class World {
   // `written()`: something was changed. `constants`: what was made before and cannot be configured.
   constructor (own, written, constants = {}) {
@@ -17,7 +21,7 @@ class World {
       get: (fixed, key) => key in own ? own[key] : Object.hasOwn(fixed, key) ? undefined : get(globalThis, key),
       set: (fixed, key, value) => { written(); return set(own, key, value) },
       has: (fixed, key) => key in own || Object.hasOwn(fixed, key) || has(globalThis, key),
-      ownKeys: (fixed) => [...new Set([...ownKeys(own), ...ownKeys(fixed), ...ownKeys(globalThis)])],
+      ownKeys: (fixed) => [...new Set([...ownKeys(own), ...ownKeys(fixed), ...ownKeys(globalThis)])].filter((key) => !HIDDEN.has(key)),
       defineProperty: (fixed, key, descriptor) => {
         written()
         return this.#define(key, descriptor)
@@ -28,9 +32,14 @@ class World {
         return deleteProperty(own, key)
       },
       getOwnPropertyDescriptor: (fixed, key) => {
+        if (HIDDEN.has(key)) return undefined
         const isFixed = Object.hasOwn(fixed, key)
         const found = getOwnPropertyDescriptor(own, key) ?? (isFixed ? { ...getOwnPropertyDescriptor(fixed, key) } : getOwnPropertyDescriptor(globalThis, key))
-        if (found) found.configurable = !isFixed
+        if (found) {
+          found.configurable = !isFixed
+          // What stands for one of the caller's is listed where that is.
+          found.enumerable &&= getOwnPropertyDescriptor(globalThis, key)?.enumerable ?? true
+        }
         return found
       },
       getPrototypeOf: () => getPrototypeOf(globalThis),

@@ -1,6 +1,5 @@
 'use strict'
 
-const { Buffer } = require('node:buffer')
 const { isSharedArrayBuffer } = require('node:util').types
 const native = require('./native')
 const { CompileError } = require('./errors')

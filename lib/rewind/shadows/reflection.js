@@ -69,7 +69,15 @@ function reflection (touched, assigned) {
       const name = isObject(object) ? keyOf(key) : key
       return define(object, name, given) ?? defineProperty(object, name, given)
     },
-    getOwnPropertyDescriptor: (object, key) => isObject(object) ? shown(object, keyOf(key)) : describe(object, key)
+    getOwnPropertyDescriptor: (object, key) => isObject(object) ? shown(object, keyOf(key)) : describe(object, key),
+    set (object, key, value, ...receiver) {
+      assigned(receiver.length > 0 ? receiver[0] : object)
+      return Reflect.set(object, key, value, ...receiver)
+    },
+    deleteProperty (object, key) {
+      assigned(object)
+      return Reflect.deleteProperty(object, key)
+    }
   }
   const over = (base, own) => {
     const facade = Object.create(base)

@@ -40,8 +40,10 @@ pub(super) struct Walker<'t, 'a> {
 }
 
 /// Functions that change what a comparison of values does not show, and the one that shows it.
-pub(super) const REFLECTING: [&str; 8] = [
+pub(super) const REFLECTING: [&str; 10] = [
     "assign",
+    "set",
+    "deleteProperty",
     "getOwnPropertyDescriptor",
     "defineProperty",
     "defineProperties",

@@ -22,7 +22,7 @@ const ROOTS: [&str; 10] = [
     "require",
 ];
 
-/// Methods that leave a listener, and the name of each in the registry.
+/// Methods that leave a listener or an accessor, and the name of each in the registry.
 pub(super) fn listens(name: &str) -> Option<&'static str> {
     Some(match name {
         "on" => "hear.on",
@@ -32,6 +32,8 @@ pub(super) fn listens(name: &str) -> Option<&'static str> {
         "prependOnceListener" => "hear.prependOnceListener",
         "addEventListener" => "hear.addEventListener",
         "subscribe" => "hear.subscribe",
+        "__defineGetter__" => "hear.__defineGetter__",
+        "__defineSetter__" => "hear.__defineSetter__",
         _ => return None,
     })
 }
