@@ -115,6 +115,12 @@ class Writer {
       () => `Object.assign(${this.name()}, { r: ${v()} })`, () => `Object.defineProperty(${this.name()}, '${this.key()}', { ${this.one(() => `value: ${v()}, `, () => `get: ${this.arrow()}, `, () => `value: ${v()}, writable: true, `)()}configurable: true })`,
       () => `(delete ${this.member()})`, () => `Reflect.${this.one('get', 'has', 'deleteProperty')}(${this.name()}, '${this.key()}')`,
       () => `new Proxy(${this.name()}, { get: ${this.arrow()} })`, () => `new Proxy(${this.name()}, {})`, () => `Promise.resolve(${v()})`, () => 'typeof this', () => `Symbol.for('${this.key()}')`,
+      () => `Reflect.set(${this.name()}, '${this.key()}', ${v()}${this.chance(3) ? `, ${this.name()}` : ''})`, () => `Reflect.defineProperty(${this.name()}, '${this.key()}', { value: ${v()}, configurable: true, writable: true })`,
+      () => `${this.name()}.__defineGetter__?.('${this.key()}', ${this.arrow()})`, () => `Object.getOwnPropertyDescriptors(${this.name()})`, () => `Object.fromEntries([['p', ${v()}]])`,
+      () => `Array.from({ length: 2 }, ${this.arrow()})`, () => `[1, ${v()}].reduce(${this.arrow()}, ${v()})`, () => `[${v()}].flatMap(${this.arrow()})`, () => `'xyx'.replace(/y/g, ${this.arrow()})`,
+      () => `JSON.stringify({ p: ${this.name()} }, (k, x) => (tick(), typeof x === 'bigint' ? 0 : x))`, () => `new (class extends ${this.one('Array', 'Map', 'Set', 'EventTarget')} { #k = ${v()}; k () { tick(); return this.#k } })().k()`,
+      () => `((o) => { with (o) { return typeof p } })(${this.name()} ?? {})`.replace(/^.*$/s, (text) => this.strict ? '0' : text),
+      () => `[...{ * [Symbol.iterator] () { yield ${v()}; yield ${this.name()} } }]`, () => `({ [Symbol.toPrimitive]: ${this.arrow()} }) + ''`, () => `new WeakSet([${this.one('ops', 'show', '{}')}]).has(ops)`,
       () => `((n) => eval('n'))(${this.name()})`, () => `structuredClone(${this.name()})`, () => `JSON.parse('{"p":[1,{"q":2}]}')`
     ]
     return this.rng.pick(more)()
@@ -204,7 +210,12 @@ class Writer {
       () => `[${this.place()}, ${this.place()}] = [${this.value(1)}, ${this.value(1)}];`.replace(/^/, ';'), () => `;({ p: ${this.place()}, ...${this.place()} } = { p: ${this.value(1)}, r: 1 });`,
       () => `${this.name()}.prototype.${this.one('m', 'p')} = ${this.value(1)};`, () => `globalThis.${this.one('ga', 'gb')} = ${this.value(1)};`, () => `setTimeout(() => { ${this.place()} = 77 }, 0);`,
       () => `Promise.resolve(1).then(() => { ${this.place()} = ${this.value(2)} });`, () => `(async () => { await 0; ${this.place()} = ${this.value(2)} })();`.replace(/^/, ';'),
-      () => `new Promise((r) => setTimeout(r, 0)).then(${this.arrow()});`
+      () => `new Promise((r) => setTimeout(r, 0)).then(${this.arrow()});`,
+      () => `(async () => { for await (const ${this.rng.pick(NAMES)}z of [1, Promise.resolve(2)]) { ${this.place()} = ${this.value(2)} } })().catch(() => {});`.replace(/^/, ';'),
+      () => `(async () => { const it = (async function * () { try { yield 1; yield 2 } finally { ${this.place()} = ${this.value(2)} } })(); await it.next(); await it.return() })().catch(() => {});`.replace(/^/, ';'),
+      () => { const label = this.one('k', 'l'); return `${label}: for (const i of [1, 2]) { for (const j of [1, 2]) { tick(); ${this.place()} = ${this.value(2)}; if (i === j) ${this.one('continue', 'break')} ${label} } }` },
+      () => `globalThis.__defineGetter__('${this.one('ga', 'gb')}', ${this.arrow()});`, () => `Reflect.set(globalThis, '${this.one('ga', 'gb')}', ${this.value(1)});`, () => `Reflect.deleteProperty(globalThis, '${this.one('ga', 'gb')}');`,
+      () => `new EventTarget().addEventListener('x', ${this.arrow()}, { once: true });`, () => `queueMicrotask(() => { ${this.place()} = ${this.value(2)} });`
     )()
   }
 }
