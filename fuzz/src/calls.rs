@@ -2,7 +2,7 @@
 
 use super::host::{Fake, call_import};
 use emvm::emscripten::embind::invoke::{Passed, Returned, invoke};
-use emvm::emscripten::embind::{self, Out, handles};
+use emvm::emscripten::embind::{self, Out, handles, inherited};
 use emvm::emscripten::js::{HandleRef, Js, JsValue};
 use emvm::emscripten::{Runtime, emval};
 use std::sync::Arc;
@@ -118,9 +118,9 @@ pub fn operation(rt: &mut Runtime, fake: &Fake) {
                 let class = u32::from(fake.byte()) % classes;
                 let object = fake.any();
                 if fake.byte().is_multiple_of(2) {
-                    drop(handles::register_inherited(rt, class, one, object));
+                    drop(inherited::register(rt, class, one, object));
                 } else {
-                    drop(handles::unregister_inherited(rt, class, one));
+                    drop(inherited::unregister(rt, class, one));
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::wasm::Wasm;
 use super::{Code, Func, Pace, Unwind, ValRaw, allocations};
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer_types::{ExternType, MemoryType, RawValue, TableType, Type};
-use wasmer_vm::VMExtern;
+use wasmer_vm::{VMExtern, VMGlobal};
 
 /// The answer to one import.
 pub enum Answer<T> {
@@ -205,7 +205,7 @@ unsafe fn instantiate<T: Owner>(
     wasm.stack_pointer = globals
         .find(|global| global.ty().mutability.is_mutable())
         .filter(|global| global.ty().ty == Type::I32)
-        .map(|global| global.vmglobal());
+        .map(VMGlobal::vmglobal);
     static EPOCH: AtomicU32 = AtomicU32::new(1);
     wasm.epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
     wasm.store = Some(store);

@@ -20,7 +20,9 @@ pub mod wasm_custom;
 pub mod wasm_facts;
 
 pub use abi::Range as VersionRange;
-pub use glue::{GlueFacts, Host, NameState, Role};
+#[cfg(test)]
+pub use glue::Role;
+pub use glue::{GlueFacts, Host, NameState};
 pub use locate::{Beside, Kind};
 pub use wasm_facts::WasmFacts;
 

@@ -4,11 +4,17 @@
 // each function, overload, class and enum, which is read when it is asked for.
 
 class Description {
-  /** Everything of the first line: `checkCounts`, `argsSuffix`, `finalizers`, `anonymous`, `records`, `names`, `kinds`, `indices`. */
   constructor (text) {
     const end = text.indexOf('\n')
     const { counts: [callables, tables, classes, enums], ...head } = JSON.parse(text.slice(0, end))
-    Object.assign(this, head)
+    this.checkCounts = head.checkCounts
+    this.argsSuffix = head.argsSuffix
+    this.finalizers = head.finalizers
+    this.anonymous = head.anonymous
+    this.records = head.records
+    this.names = head.names
+    this.kinds = head.kinds
+    this.indices = head.indices
     /** @type {string[] | undefined} */
     let lines
     const line = (at) => (lines ??= text.slice(end + 1).split('\n'))[at]

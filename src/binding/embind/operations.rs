@@ -7,7 +7,7 @@ use super::{CallData, Raws, give};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::invoke::Passed;
 use crate::emscripten::embind::registry::Constant;
-use crate::emscripten::embind::{Out, handles, short};
+use crate::emscripten::embind::{Out, handles, inherited, short};
 use crate::emscripten::emval::coroutines;
 use crate::emscripten::js::{HandleRef, Js, JsValue};
 use crate::engine::Unwind;
@@ -81,11 +81,11 @@ pub(super) const OPERATIONS: [(&str, Operation); 26] = [
     }),
     ("registerInherited", |rt, js, a| {
         let class = a.number(0) as u32;
-        handles::register_inherited(rt, class, a.handle_at(1), a.value(3)).map(|()| js.undefined())
+        inherited::register(rt, class, a.handle_at(1), a.value(3)).map(|()| js.undefined())
     }),
     ("unregisterInherited", |rt, js, a| {
         let class = a.number(0) as u32;
-        handles::unregister_inherited(rt, class, a.handle_at(1)).map(|()| js.undefined())
+        inherited::unregister(rt, class, a.handle_at(1)).map(|()| js.undefined())
     }),
     ("constants", |rt, js, _| constants(rt, js)),
     ("emvalToValue", |rt, _, a| {

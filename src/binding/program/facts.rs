@@ -24,30 +24,21 @@ pub(super) fn facts(program: &Program) -> Value {
             json!({ "module": import.module, "field": import.name, "name": name, "signature": signature.to_string(), "by": by })
         })
         .collect();
-    let fragment = glue.and_then(|g| g.fragment.as_ref()).map(|f| {
-        let names: Vec<Value> = f.free_names.iter().map(|free| json!({ "name": free.name, "role": role(&free.role) })).collect();
-        json!({
-            "source": f.source, "bytes": f.bytes, "freeNames": names, "hasPre": f.has_pre, "hasExtras": f.has_extras, "extrasAsync": f.extras_async, "isAsync": f.is_async, "keepsState": f.keeps_state, "replacesModule": f.replaces_module,
-        })
-    });
     let memory = reading.facts.memories.first();
     json!({
         "key": blake3::Hash::from_bytes(reading.key).to_hex().as_str(),
         "imports": imports,
         "jsImports": program.js_imports(),
         "emAsm": glue.map(|g| g.em_asm.clone()).unwrap_or_default(),
-        "fragment": fragment,
+        "fragment": glue.and_then(|g| g.fragment.as_ref()),
         "moduleKeys": glue.map(|g| g.module_keys.clone()).unwrap_or_default(),
         "moduleAddresses": glue.map(|g| g.module_addresses.clone()).unwrap_or_default(),
         "moduleFlags": glue.map(|g| g.module_flags.clone()).unwrap_or_default(),
         "moduleOptions": glue.map(|g| g.module_options.clone()).unwrap_or_default(),
         "hasGlue": glue.is_some(),
         "minified": glue.and_then(|g| match &g.names { NameState::Minified { reason } => Some(reason.clone()), NameState::Recoverable => None }),
-        "uses": glue.map(|g| json!({
-            "asyncify": g.uses.asyncify, "pthreads": g.uses.pthreads, "dynamicLinking": g.uses.dynamic_linking,
-            "embind": g.uses.embind, "nodeFiles": g.uses.node_files, "jspi": g.uses.jspi,
-        })),
-        "shape": glue.map(|g| json!({ "modularize": g.shape.modularize, "esm": g.shape.esm, "commonjs": g.shape.commonjs, "api": g.shape.api, "wrapped": g.shape.wrapped })),
+        "uses": glue.map(|g| g.uses),
+        "shape": glue.map(|g| &g.shape),
         "fastcomp": program.abi().fastcomp,
         "functionPointers": glue.and_then(|g| g.layout.function_pointers).map(|(first, count)| json!({ "first": first, "count": count })),
         "wasmOrigin": origin(&reading.wasm_origin),
@@ -102,17 +93,5 @@ fn item(item: &program::wasm_facts::Item) -> Value {
             json!({ "kind": "global", "mutable": global.mutable, "value": global.constant })
         }
         Item::Tag => json!({ "kind": "tag" }),
-    }
-}
-
-fn role(role: &program::Role) -> Value {
-    use program::Role;
-    match role {
-        Role::Module => json!("module"),
-        Role::Provided(name) => json!({ "provided": name }),
-        Role::Export(name) => json!({ "export": name }),
-        Role::CommonJs(name) => json!({ "commonjs": name }),
-        Role::Live => json!("live"),
-        Role::ImportMeta => json!("import.meta"),
     }
 }

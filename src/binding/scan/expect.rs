@@ -1,8 +1,9 @@
 //! Finds out what the fields of an object must be, from what JavaScript says that its properties are.
 
 use super::layout::{COUNTS, Layout, is_text};
+use super::lists::{List, elements, outside};
 use super::raw::{ELEMENTS, LENGTH, Object, PROPERTIES, Shape, Word};
-use super::watched::{Kind, List, Slot, Watched, elements, outside};
+use super::watched::{Kind, Slot, Watched};
 use rustc_hash::FxHashMap;
 
 /// An object as JavaScript sees it.

@@ -5,6 +5,7 @@
 
 mod expect;
 mod layout;
+mod lists;
 mod raw;
 mod watched;
 
@@ -13,12 +14,13 @@ use super::ending;
 use super::node_api::{self, Value};
 use expect::{Entry, Plan};
 use layout::Layout;
+use lists::List;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use raw::{ITEMS, Object, PROPERTIES, Word};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use watched::{Book, Difference, Kept, Kind, List, Slots, Watched};
+use watched::{Book, Difference, Kept, Kind, Slots, Watched};
 
 thread_local! {
     static LAYOUT: OnceCell<Option<Rc<Layout>>> = const { OnceCell::new() };

@@ -4,6 +4,7 @@ use super::Out;
 use super::convert::{Arg, Destructor, Destructors};
 use super::funcs::call_i32;
 use super::handles::{self, Gone, NO_SMART, NewHandle};
+use super::inherited;
 use super::register::legal_name;
 use super::registry::{Pointer, Registry};
 use crate::emscripten::Runtime;
@@ -71,8 +72,8 @@ pub fn from_wire(rt: &mut Runtime, reg: &Registry, index: u32, wire: u32) -> Res
     if !rt.embind.inherited.is_empty() {
         let (root, _) = basest(rt, pointer.class, ptr)?;
         if let Some(instance) = rt.embind.inherited.get(&root).copied() {
-            let neutered = handles::is_neutered(rt, instance);
-            let object = handles::revive(rt, instance, ptr, wire)?;
+            let neutered = inherited::is_neutered(rt, instance);
+            let object = inherited::revive(rt, instance, ptr, wire)?;
             if !neutered && let Some(smart) = &pointer.smart {
                 call_i32(rt, smart.destroy, &[wire])?;
             }

@@ -208,8 +208,10 @@ fn sleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 fn emscripten_sleep_ms(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let ms = args.f64(0).max(0.0).min(1e12);
-    rt.sleep(crate::instance::duration(ms))
+    // NaN is no time, and what no clock reaches is a time that none waits for.
+    let ms = args.f64(0);
+    let ms = if ms > 0.0 { ms.min(1e12) } else { 0.0 };
+    rt.sleep(Duration::from_secs_f64(ms / 1e3))
 }
 fn nanosleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (request, left) = (args.u32(0), args.u32(1));

@@ -15,12 +15,15 @@ mod wrapped;
 
 pub use constants::Limits;
 pub use evidence::Evidence;
-pub use fragments::{Fragment, Role, is_live_name};
+#[cfg(test)]
+pub use fragments::Role;
+pub use fragments::{Fragment, is_live_name};
 pub use names::fastcomp_name;
 
 use super::wasm_facts::WasmFacts;
 use oxc_ast::AstKind;
 use parse::Ast;
+use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// Which imports the native host answers, and which of the glue's own names its facade provides.
@@ -108,7 +111,8 @@ pub struct Layout {
 }
 
 /// Features of Emscripten that glue shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Uses {
     pub asyncify: bool,
     pub pthreads: bool,
@@ -121,7 +125,7 @@ pub struct Uses {
 }
 
 /// How a user of the package would get at the module.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Shape {
     /// `MODULARIZE`: the runtime lives in a factory function.
     pub modularize: bool,

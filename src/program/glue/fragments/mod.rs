@@ -23,13 +23,15 @@ use cutter::Cutter;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{Expression, PropertyKey, Statement};
 use oxc_span::{GetSpan, Span};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use windows::Windows;
 
 /// JavaScript source that is the body of one function. Its parameters are `free_names`, in that order; it returns
 /// `{ imports: {name: function}, asm: {address: function}, pre, extras }`, the last two functions or `null`.
 /// `pre` is to run before start-up (it may set `Module` options such as `onRuntimeInitialized`), `extras` after it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Fragment {
     pub source: String,
     pub free_names: Vec<FreeName>,
@@ -42,20 +44,23 @@ pub struct Fragment {
     /// A declaration that was cut out awaits: the fragment must be the body of an async function.
     pub is_async: bool,
     /// Pre-js or post-js puts another object in the place of `Module`: a facade cannot follow that.
+    #[serde(skip)]
     pub replaces_module: bool,
     /// Its functions change variables of their own: a recycle makes it anew.
+    #[serde(skip)]
     pub keeps_state: bool,
 }
 
 /// A name that a fragment uses and does not declare.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FreeName {
     pub name: String,
     pub role: Role,
 }
 
 /// Who supplies a free name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The module object, under whatever name the factory knows it.
     Module,
@@ -68,6 +73,7 @@ pub enum Role {
     /// [`LIVE`]: an object whose getters give changing variables their current values.
     Live,
     /// [`IMPORT_META`]: what `import.meta` is in the glue file.
+    #[serde(rename = "import.meta")]
     ImportMeta,
 }
 

@@ -11,20 +11,22 @@
 //! V8 keeps a memory at its place for as long as any thread has an object of it, and each adapter's host keeps one. The bytes
 //! are written by several threads at once: nothing here makes a reference to them.
 
+mod adapter;
+#[cfg(test)]
+mod tests;
+
+pub use adapter::SharedAdapter;
+
 use super::{WASM_PAGE, os};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::cell::UnsafeCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
-use wasmer_types::{MemoryStyle, MemoryType, Pages};
-use wasmer_vm::{
-    ExpectedValue, LinearMemory, MemoryError, Trap, TrapCode, VMMemory, VMMemoryDefinition,
-    WaiterError,
-};
+use wasmer_types::MemoryStyle;
+use wasmer_vm::VMMemoryDefinition;
 
 /// Address space that V8 reserves for a memory.
 const RESERVED: usize = 8 << 30;
@@ -245,198 +247,5 @@ impl Shared {
             // looks at the bytes sees zeroes.
             let _ = unsafe { os::drop_pages(self.base(), self.len()) };
         }
-    }
-}
-
-/// wasmer's side of a [`Shared`] in one store.
-pub struct SharedAdapter {
-    shared: Arc<Shared>,
-    host: Box<dyn SharedHost>,
-}
-
-// SAFETY: wasmer asks for it, and keeps the adapter in the store that it was made for, which stays on its thread.
-unsafe impl Send for SharedAdapter {}
-// SAFETY: as above.
-unsafe impl Sync for SharedAdapter {}
-
-impl std::fmt::Debug for SharedAdapter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.shared.fmt(f)
-    }
-}
-
-impl SharedAdapter {
-    /// The memory as a store of this thread has it.
-    ///
-    /// # Safety
-    /// The store stays on this thread, and `host` keeps an object of V8's for the memory until it is dropped.
-    pub unsafe fn memory(shared: Arc<Shared>, host: Box<dyn SharedHost>) -> VMMemory {
-        shared.users.lock().count += 1;
-        let adapter: Box<dyn LinearMemory + Send + Sync> = Box::new(Self { shared, host });
-        VMMemory::from_custom(adapter)
-    }
-
-    /// Runs what calls JavaScript: on the stack that V8 knows, and no panic gets into wasm.
-    fn outside<R>(&self, work: impl FnOnce(&dyn SharedHost) -> R) -> Option<R> {
-        wasmer_vm::on_host_stack(|| catch_unwind(AssertUnwindSafe(|| work(&*self.host))).ok())
-    }
-}
-
-impl Drop for SharedAdapter {
-    fn drop(&mut self) {
-        self.shared.leave();
-    }
-}
-
-impl LinearMemory for SharedAdapter {
-    fn ty(&self) -> MemoryType {
-        MemoryType::new(self.size(), Some(Pages(self.shared.maximum)), true)
-    }
-    fn size(&self) -> Pages {
-        Pages((self.shared.len() / WASM_PAGE) as u32)
-    }
-    fn style(&self) -> MemoryStyle {
-        shared_style()
-    }
-    fn grow(&mut self, delta: Pages) -> Result<Pages, MemoryError> {
-        let grown = self.outside(|host| self.shared.grow(delta.0, |delta| host.grow(delta)));
-        grown.flatten().map(Pages).ok_or(MemoryError::CouldNotGrow {
-            current: self.size(),
-            attempted_delta: delta,
-        })
-    }
-    fn vmmemory(&self) -> NonNull<VMMemoryDefinition> {
-        self.shared.place()
-    }
-    unsafe fn initialize_with_data(&self, start: usize, data: &[u8]) -> Result<(), Trap> {
-        if start
-            .checked_add(data.len())
-            .is_none_or(|end| end > self.shared.len())
-        {
-            return Err(Trap::lib(TrapCode::HeapAccessOutOfBounds));
-        }
-        // SAFETY: within the memory, which never shrinks. Other threads may be at the same bytes: no reference is made.
-        unsafe {
-            data.as_ptr()
-                .copy_to(self.shared.base().add(start), data.len());
-        };
-        Ok(())
-    }
-    unsafe fn do_wait(
-        &mut self,
-        offset: u32,
-        expected: ExpectedValue,
-        timeout: Option<Duration>,
-    ) -> Result<u32, WaiterError> {
-        let expected = match expected {
-            ExpectedValue::U32(value) => Expected::I32(value.cast_signed()),
-            ExpectedValue::U64(value) => Expected::I64(value.cast_signed()),
-            ExpectedValue::None => return Err(WaiterError::Unimplemented),
-        };
-        self.outside(|host| host.wait(offset, expected, timeout))
-            .flatten()
-            .ok_or(WaiterError::AtomicsDisabled)
-    }
-    fn do_notify(&mut self, offset: u32, count: u32) -> u32 {
-        self.outside(|host| host.notify(offset, count)).unwrap_or(0)
-    }
-    fn try_clone(&self) -> Result<Box<dyn LinearMemory + Send + Sync>, MemoryError> {
-        Err(one_store())
-    }
-    fn copy(&self) -> Result<Box<dyn LinearMemory + Send + Sync>, MemoryError> {
-        Err(one_store())
-    }
-}
-
-fn one_store() -> MemoryError {
-    MemoryError::UnsupportedOperation {
-        message: "an adapter of a shared memory belongs to one store".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::Region;
-    use std::thread;
-
-    #[derive(Debug)]
-    struct Host(*mut u8);
-
-    impl SharedHost for Host {
-        fn grow(&self, _: u32) -> Option<u32> {
-            None
-        }
-        fn wait(&self, _: u32, _: Expected, _: Option<Duration>) -> Option<u32> {
-            None
-        }
-        fn notify(&self, _: u32, _: u32) -> u32 {
-            0
-        }
-    }
-
-    fn shared(region: &Region, cap: Option<u64>) -> Arc<Shared> {
-        // SAFETY: a region is 8 GiB that fault behind its length.
-        unsafe { Shared::at(region.base(), WASM_PAGE, 4, cap) }.expect("is guarded")
-    }
-
-    #[test]
-    fn one_memory_for_all_threads_while_somebody_has_it() {
-        let region = Region::new(WASM_PAGE).expect("address space");
-        let one = shared(&region, None);
-        assert!(Arc::ptr_eq(&one, &shared(&region, Some(1))));
-        let key = one.key();
-        drop(one);
-        let again = shared(&region, Some(3 * WASM_PAGE as u64));
-        assert_eq!(again.cap(), 3 * WASM_PAGE);
-        assert_eq!(again.len(), WASM_PAGE);
-        assert!(key != 0);
-    }
-
-    #[test]
-    fn what_does_not_fault_behind_is_refused() {
-        let region = Region::new(4 * WASM_PAGE).expect("address space");
-        if shared_style() == MemoryStyle::Static {
-            // SAFETY: refused, or never used.
-            let made = unsafe { Shared::at(region.base(), WASM_PAGE, 4, None) };
-            assert_eq!(made.err(), Some(Unshared::NoGuard));
-        }
-        // SAFETY: as above.
-        let none = unsafe { Shared::at(std::ptr::null_mut(), 0, 4, None) };
-        assert_eq!(none.err(), Some(Unshared::NoPlace));
-    }
-
-    #[test]
-    fn the_last_user_of_an_ended_memory_drops_its_pages() {
-        let region = Region::new(WASM_PAGE).expect("address space");
-        let shared = shared(&region, None);
-        let byte = region.base();
-        // SAFETY: accessible, and of this test alone.
-        let (write, read) = (|| unsafe { byte.write(7) }, || unsafe { byte.read() });
-        write();
-        // SAFETY: the region outlives the memories; nothing runs on them.
-        let memory = || unsafe { SharedAdapter::memory(shared.clone(), Box::new(Host(byte))) };
-        let (one, other) = (memory(), memory());
-        assert!(!Host(byte).0.is_null());
-        drop(one);
-        shared.end();
-        assert_eq!(read(), 7);
-        drop(other);
-        assert_eq!(read(), 0);
-    }
-
-    #[test]
-    fn growth_has_a_cap_and_a_refusal() {
-        let region = Region::new(WASM_PAGE).expect("address space");
-        let shared = shared(&region, Some(2 * WASM_PAGE as u64));
-        let host = Host(region.base());
-        assert_eq!(shared.grow(2, |delta| host.grow(delta)), None);
-        assert_eq!(shared.refused(), Some(3 * WASM_PAGE as u64));
-        shared.saw(2 * WASM_PAGE);
-        shared.saw(WASM_PAGE);
-        assert_eq!(shared.len(), 2 * WASM_PAGE);
-        let other = shared.clone();
-        let seen = thread::spawn(move || other.len()).join().expect("runs");
-        assert_eq!(seen, shared.len());
     }
 }
