@@ -125,9 +125,10 @@ function kindOf (proto) {
   return OPEN.test(name) ? 'open' : CONSTANT.test(name) ? 'constant' : name
 }
 
-// A stream of the process's: the program's, as `process` itself. One that was never asked for is not opened here.
+// A stream of the process's: the program's, as `process` itself. One that was never asked for is not opened here, and nothing of the
+// package's runs: no trap of a Proxy, no accessor.
 function isStandardStream (object) {
-  const { fd } = object
+  const fd = types.isProxy(object) ? undefined : Reflect.getOwnPropertyDescriptor(object, 'fd')?.value
   return (fd === 0 && object === process.stdin) || (fd === 1 && object === process.stdout) || (fd === 2 && object === process.stderr)
 }
 

@@ -25,10 +25,13 @@ function reflection (touched, assigned) {
   // Whether it could be defined.
   const define = (object, key, given) => {
     if (!isObject(object) || !isObject(given) || !touched(object)) return undefined
-    const was = describe(object, key)
-    const constant = was !== undefined && isConstant(object, key)
-    if (was !== undefined && !was.configurable) return undefined
     const descriptor = fieldsOf(given)
+    const isKnown = isConstant(object, key)
+    // Nothing is asked of what may be a Proxy unless it must be.
+    if (descriptor.configurable === true && !isKnown) return undefined
+    const was = describe(object, key)
+    const constant = was !== undefined && isKnown
+    if (was !== undefined && !was.configurable) return undefined
     if (constant && !allows(was, descriptor)) return false
     if (descriptor.configurable === true || (!('configurable' in descriptor) && was !== undefined && !constant)) return undefined
     const done = defineProperty(object, key, { ...descriptor, configurable: true })

@@ -44,10 +44,8 @@ pub struct Fragment {
     /// A declaration that was cut out awaits: the fragment must be the body of an async function.
     pub is_async: bool,
     /// Pre-js or post-js puts another object in the place of `Module`: a facade cannot follow that.
-    #[serde(skip)]
     pub replaces_module: bool,
     /// Its functions change variables of their own: a recycle makes it anew.
-    #[serde(skip)]
     pub keeps_state: bool,
 }
 
