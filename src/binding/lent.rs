@@ -61,6 +61,8 @@ unsafe extern "C" fn out_of_sight(_: sys::napi_env, _: *mut c_void, hint: *mut c
 /// Buffers over one generation's memory.
 #[derive(Debug, Default)]
 pub struct Lent {
+    /// The memory is that of one of many generations.
+    is_replaced: bool,
     given: Cell<bool>,
     /// A buffer was detached by somebody else, or given up while somebody may hold it: its memory may live on in another.
     escaped: Cell<bool>,
@@ -92,6 +94,14 @@ pub struct Claim {
 }
 
 impl Lent {
+    /// `is_replaced`: the memory is that of one of many generations.
+    pub fn of(is_replaced: bool) -> Self {
+        Self {
+            is_replaced,
+            ..Self::default()
+        }
+    }
+
     /// Whether JavaScript was given a buffer over the generation's memory.
     pub fn is_given(&self) -> bool {
         self.given.get()
@@ -113,8 +123,13 @@ impl Lent {
     }
 
     fn make(&self, env: Env, base: *mut u8, len: usize) -> Option<Value> {
+        let least = if self.is_replaced {
+            quiet::LEAST_REPLACED
+        } else {
+            quiet::LEAST
+        };
         // Where requests are not counted, only who lets go of a buffer tells.
-        if len >= quiet::LEAST
+        if len >= least
             && in_flight::are_counted()
             && let Some((buffer, owners)) = quiet::buffer(env, base, len)
         {

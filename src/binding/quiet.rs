@@ -15,8 +15,10 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Fewer bytes than that are counted as always.
-pub const LEAST: usize = 1 << 20;
+/// Buffers of fewer bytes are counted as always: that tells V8 how much a forgotten sandbox holds.
+pub const LEAST: usize = 64 << 20;
+/// The same where generations follow one another, and tell V8 themselves what they hold.
+pub const LEAST_REPLACED: usize = 1 << 20;
 /// So many descriptions of memories are kept. Those of further ones are counted as always.
 const MOST_STORES: usize = 1 << 14;
 

@@ -213,7 +213,7 @@ impl Realm {
             imports: RefCell::default(),
             buffers: RefCell::default(),
             identities: RefCell::default(),
-            lent: Lent::default(),
+            lent: Lent::of(is_replaced),
             images: RefCell::default(),
             generation: Cell::new(0),
             lineage: RefCell::default(),
