@@ -8,7 +8,7 @@ const { fileURLToPath, URL } = require('node:url')
 const { types } = require('node:util')
 const { isCheckpoint } = require('./base/checkpoint')
 const { OptionError } = require('./base/errors')
-const { bytesIn, entriesOf, itemsOf, show, taken } = require('./base/given')
+const { bytesIn, entriesOf, itemsOf, ruled, show, taken } = require('./base/given')
 
 const MAX_MEMORY = 2 ** 32
 const UNITS = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 }
@@ -157,12 +157,12 @@ function recycle (value, name) {
   const accepted = "'always', 'never' or an object of calls, heapBytes, ageMs, onTrap"
   if (value === 'always' || value === 'never') return { __proto__: null, mode: value }
   if (!isPlainObject(value)) refuse(name, value, accepted)
-  return { __proto__: null, mode: 'policy', ...ruled(value, POLICY, `${name}.`, { onTrap: true }) }
+  return { __proto__: null, mode: 'policy', ...onlyRuled(value, POLICY, `${name}.`, { onTrap: true }) }
 }
 
 function memory (value, name) {
   if (!isPlainObject(value)) refuse(name, value, "an object like { max: '512mb' }")
-  return ruled(value, { max: bytes(65536, MAX_MEMORY, "a number of bytes from 65536 (one page) to 4 GiB, or a size like '512mb'") }, `${name}.`)
+  return onlyRuled(value, { max: bytes(65536, MAX_MEMORY, "a number of bytes from 65536 (one page) to 4 GiB, or a size like '512mb'") }, `${name}.`)
 }
 
 function wasm (value, name) {
@@ -238,14 +238,10 @@ const DEFAULTS = {
   trackLeaks: false
 }
 
-// What is given under the names of `rules`, checked. `undefined` is an option left out, as everywhere in Node; null is a wrong value.
-function ruled (given, rules, prefix, defaults) {
-  const names = Object.keys(rules)
-  checkKeys(given, names, prefix)
-  const values = taken(given, names)
-  const result = { __proto__: null, ...defaults }
-  for (const name of names) if (values[name] !== undefined) result[name] = rules[name](values[name], prefix + name)
-  return result
+// The same, where these are all the names that there are.
+function onlyRuled (given, rules, prefix, defaults) {
+  checkKeys(given, Object.keys(rules), prefix)
+  return ruled(given, rules, prefix, defaults)
 }
 
 // Every option is there, also those that were left out, so that a copy of them inherits none.
@@ -254,7 +250,7 @@ function apply (options, rules, defaults) {
   for (const name of Object.keys(rules)) all[name] = undefined
   if (options === undefined) return Object.assign(all, defaults)
   if (!isPlainObject(options)) refuse('options', options, 'an object')
-  return Object.assign(all, ruled(options, rules, '', defaults))
+  return Object.assign(all, onlyRuled(options, rules, '', defaults))
 }
 
 function openOptions (given) {
@@ -286,4 +282,4 @@ function callOptions (options, known = ['signal', 'from']) {
   return taken(options, known)
 }
 
-module.exports = { OPEN_OPTIONS: Object.keys(RULES), callOptions, checkKeys, openOptions, inspectOptions, isUrl, sourceOf, parseSize }
+module.exports = { OPEN_OPTIONS: Object.keys(RULES), callOptions, checkKeys, openOptions, inspectOptions, isUrl, refuse, sourceOf, parseSize }

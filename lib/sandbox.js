@@ -25,6 +25,8 @@ const channels = {
 const watch = () => globalThis[Symbol.for('emvm.leaks')]
 
 const NOTHING = /(?:)/
+// What was matched last, which the language keeps in `RegExp.$1` and its kin, is of a past generation or of emvm's own.
+const forgetMatch = () => { NOTHING.test('') }
 
 // The leases that one is inside of: `{ lease, outer }`.
 const holder = new AsyncLocalStorage()
@@ -66,6 +68,7 @@ class Sandbox {
     host.onFault = ({ code, message }) => this.#publish(code === 'EMVM_ERR_TIMEOUT' ? 'timeout' : 'trap', { code, message })
     this.#publish('open')
     watch()?.opened(this, unwatched)
+    forgetMatch()
   }
 
   get exports () {
@@ -244,8 +247,7 @@ class Sandbox {
   }
 
   #recycled () {
-    // What was matched last, which the language keeps in `RegExp.$1` and its kin, was the past generation's.
-    NOTHING.exec('')
+    forgetMatch()
     this.#allocations?.start()
     if (this.#options.recycle.mode === 'policy') this.#trapsSeen = this.#host.sinceRecycle().traps
     if (channels.recycle.hasSubscribers) this.#publish('recycle', this.#host.lastRecycle?.())

@@ -8,11 +8,19 @@ const { warn } = require('./base/warn')
 
 const LOOK_MS = 500
 
-// Better code of a program comes later, from another thread: until it is there, a look now and then, which holds nobody up.
+// Better code of a program comes later, from another thread: until it is there, a look now and then, which holds up neither the
+// process nor the program.
 function tellUnkept (program) {
+  const { isImproving } = program
   tell()
-  if (program.tier !== 'baseline') return
-  const timer = clock.setTimeout(() => tellUnkept(program), LOOK_MS)
+  if (isImproving) lookAgain(new WeakRef(program))
+}
+
+function lookAgain (ref) {
+  const timer = clock.setTimeout(() => {
+    const program = ref.deref()
+    if (program !== undefined) tellUnkept(program)
+  }, LOOK_MS)
   timer.unref?.()
 }
 

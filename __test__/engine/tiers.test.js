@@ -193,3 +193,18 @@ test('a checkpoint of baseline code is good for optimised code', async (t) => {
     fresh: [5, image, 8, 9, 1, 3 * 65536]
   })
 })
+
+test('code that stays is not waited for', async () => {
+  const { stdout, stderr } = await runScript(`
+    const { createHook } = require('node:async_hooks')
+    ;(async () => {
+      const vm = await emvm.open('__test__/fixtures/embind.js')
+      console.log(vm.stats().tier)
+      const timers = []
+      createHook({ init (id, type) { if (type === 'Timeout') timers.push(id) } }).enable()
+      await new Promise((resolve) => setTimeout(resolve, 1300))
+      console.log(timers.length)
+      vm.dispose()
+    })()`, { env: { EMVM_TIER: 'baseline' } })
+  assert.strictEqual(stdout, 'baseline\n1\n', stderr)
+})

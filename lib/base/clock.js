@@ -10,7 +10,7 @@ function genuine (object, name) {
   return (fn.clock && fn.clock[`_${name}`]) || fn
 }
 
-const [setTimeout, clearTimeout, setImmediate] = ['setTimeout', 'clearTimeout', 'setImmediate'].map((name) => genuine(timers, name))
+const [setTimeout, clearTimeout, setImmediate, clearImmediate] = ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'].map((name) => genuine(timers, name))
 const [hrtime, nextTick] = ['hrtime', 'nextTick'].map((name) => genuine(process, name))
 
 // Milliseconds since some time.
@@ -19,4 +19,4 @@ function now () {
   return seconds * 1e3 + nanos / 1e6
 }
 
-module.exports = { setTimeout, clearTimeout, setImmediate, nextTick, now }
+module.exports = { setTimeout, clearTimeout, setImmediate, clearImmediate, nextTick, now }

@@ -23,6 +23,15 @@ function holderOf (object, name) {
   return at !== null && at !== object && isRoot(at) ? null : at
 }
 
+// What is given under the names of `rules`, each checked by its rule. `undefined` is an option left out, as everywhere in Node; null is a
+// wrong value. Other names are refused before.
+function ruled (given, rules, prefix = '', defaults) {
+  const values = taken(given, Object.keys(rules))
+  const result = { __proto__: null, ...defaults }
+  for (const name of Object.keys(rules)) if (values[name] !== undefined) result[name] = rules[name](values[name], prefix + name)
+  return result
+}
+
 // `Object.prototype`, of whatever realm.
 const isRoot = (object) => Object.getPrototypeOf(object) === null && Object.hasOwn(object, 'hasOwnProperty') && Object.hasOwn(object, '__defineGetter__')
 
@@ -67,4 +76,4 @@ function show (value) {
   }
 }
 
-module.exports = { bytesIn, entriesOf, isSignal, itemsOf, show, taken }
+module.exports = { bytesIn, entriesOf, isSignal, itemsOf, ruled, show, taken }

@@ -4,13 +4,9 @@ const { URL } = require('node:url')
 const os = require('node:os')
 const { isCheckpoint } = require('../base/checkpoint')
 const { OptionError } = require('../base/errors')
-const { isSignal, itemsOf, show, taken } = require('../base/given')
-const { checkKeys, isUrl, openOptions, sourceOf, OPEN_OPTIONS } = require('../options')
+const { isSignal, itemsOf, ruled, taken } = require('../base/given')
+const { checkKeys, isUrl, openOptions, refuse, sourceOf, OPEN_OPTIONS } = require('../options')
 const { describe } = require('./work')
-
-const refuse = (option, value, accepted) => {
-  throw new OptionError(`Option '${option}' is ${show(value)}: expected ${accepted}.`, { option, value, accepted })
-}
 
 const count = (least) => (value, name) => Number.isSafeInteger(value) && value >= least ? value : refuse(name, value, `a whole number from ${least} on`)
 const milliseconds = (value, name) => typeof value === 'number' && value > 0 ? value : refuse(name, value, 'a number of milliseconds above 0')
@@ -31,17 +27,12 @@ const RULES = {
 
 const THREADLESS = ['print', 'printErr', 'warmUp', 'imports', 'onProgress', 'onUncaught', 'module']
 
-// What is given under the names of `rules`, checked.
-function ruled (given, rules, what, more, defaults) {
+function checkNames (given, rules, what, more = '') {
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(rules, name)) continue
     const accepted = Object.keys(rules).join(', ')
     throw new OptionError(`Unknown option '${name}' of ${what}. Accepted: ${accepted}.${more}`, { option: name, value: given[name], accepted })
   }
-  const values = taken(given, Object.keys(rules))
-  const options = { __proto__: null, ...defaults }
-  for (const [name, rule] of Object.entries(rules)) if (values[name] !== undefined) options[name] = rule(values[name], name)
-  return options
 }
 
 const TASK = {
@@ -52,12 +43,14 @@ const TASK = {
 }
 
 // Of one call of `run`.
-const taskOptions = (given = {}, defaults = {}) => ruled(object(given, 'options'), TASK, 'run()', '', { transferList: [], ...defaults })
+function taskOptions (given = {}, defaults = {}) {
+  checkNames(object(given, 'options'), TASK, 'run()')
+  return ruled(given, TASK, '', { transferList: [], ...defaults })
+}
 
 function poolOptions (given = {}) {
-  object(given, 'options')
-  const defaults = { idleTimeout: 60_000, maxQueue: Infinity, grace: 1000 }
-  const options = ruled(given, RULES, 'Pool', ' Options of open() go into `open`.', defaults)
+  checkNames(object(given, 'options'), RULES, 'Pool', ' Options of open() go into `open`.')
+  const options = ruled(given, RULES, '', { idleTimeout: 60_000, maxQueue: Infinity, grace: 1000 })
   const all = options.threads ?? options.maxThreads ?? Math.max(options.minThreads ?? 1, os.availableParallelism())
   options.maxThreads = all
   options.minThreads = Math.min(options.threads ?? options.minThreads ?? 1, all)

@@ -4,7 +4,7 @@
 // objects, those that are instances of Node's classes may have a state that nobody sees: each class is known to have none, to
 // have one that can be put back, or to be refused.
 
-const { setImmediate } = require('node:timers')
+const { setImmediate, setTimeout, clearTimeout } = require('../base/clock')
 const { builtinModules } = require('node:module')
 const { inspect, types } = require('node:util')
 

@@ -6,8 +6,6 @@ const { ObjectRecord, BareRecord, ArrayRecord, ExtrasRecord, BufferRecord, Paged
 const { Scan } = require('./scan')
 const { Unrestorable } = require('./steps')
 
-const NOTHING = /(?:)/
-
 // Objects of the same keys have one comparator; for fewer than these, making it does not pay.
 const WORTH_A_COMPARATOR = 4
 
@@ -93,8 +91,6 @@ class Image {
     realm.decoders.rewind(point?.decoders)
     realm.tellers.rewind(point?.tellers)
     realm.reflection.rewind(point?.reflection)
-    // V8 keeps what was matched last (`RegExp.lastMatch`).
-    NOTHING.exec('')
     realm.files.restore(this.files)
     this.views.renew()
     for (let at = 0; at < scopes.length; at++) restoreScope(scopes[at])

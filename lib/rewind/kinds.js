@@ -2,7 +2,7 @@
 
 // What an object is, where the language does not say it.
 
-const { setTimeout, clearTimeout, setImmediate, clearImmediate } = require('node:timers')
+const { setTimeout, clearTimeout, setImmediate, clearImmediate } = require('../base/clock')
 const { sizeOf } = require('./intrinsics')
 const { types } = require('node:util')
 

@@ -4,7 +4,7 @@
 // a weak reference would hold them for as long, and then weakly. Their number has a bound: a generation that keeps more of them
 // alive is thrown away with its realm.
 
-const { setImmediate, clearImmediate } = require('node:timers')
+const { setImmediate, clearImmediate } = require('../base/clock')
 
 const LIMIT = 1 << 19
 const SWEEP = 1 << 13

@@ -3,7 +3,7 @@
 // What a start asked of Node and Node has not answered: open handles and requests under way. Their callbacks would come in
 // some later generation.
 
-const { setImmediate } = require('node:timers')
+const { setImmediate } = require('../base/clock')
 const { createHook } = require('node:async_hooks')
 
 // Timers and promises are known by other means; the rest of these end by themselves within a turn.

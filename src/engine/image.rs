@@ -155,7 +155,7 @@ impl Store {
     ) -> Result<RecycleOutcome, ImageError> {
         let mut outcome = RecycleOutcome::CopiedBack;
         for (linear, image) in self.linears.iter().zip(&image.memories) {
-            outcome = dearer(outcome, linear.go_back(image, by)?);
+            outcome = outcome.max(linear.go_back(image, by)?);
             linear.forget_refusal();
         }
         // Nothing of the image leads to those that were made since.
@@ -237,13 +237,4 @@ impl StoreImage {
             made: Made::default(),
         })
     }
-}
-
-fn dearer(one: RecycleOutcome, other: RecycleOutcome) -> RecycleOutcome {
-    let rank = |outcome: RecycleOutcome| match outcome {
-        RecycleOutcome::CopiedBack => 0,
-        RecycleOutcome::Flipped => 1,
-        RecycleOutcome::CleanedInPlace => 2,
-    };
-    if rank(other) > rank(one) { other } else { one }
 }

@@ -1,9 +1,7 @@
 //! What only a look at all function bodies of a module tells. Of a large module it takes longer than mapping its code, so the answer
 //! is kept: in the process, and beside the code in the cache.
 
-use super::Cache;
-use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
+use super::{Cache, Known};
 use std::sync::LazyLock;
 use wasmparser::{Operator, Parser, Payload};
 
@@ -16,18 +14,17 @@ pub struct Scanned {
     pub drops_segments: bool,
 }
 
-/// So many modules are remembered.
-const MOST_KNOWN: usize = 4096;
 /// Smaller ones are read sooner than a file.
 const CACHED_BYTES: usize = 1 << 20;
 
-static KNOWN: LazyLock<Mutex<FxHashMap<blake3::Hash, Scanned>>> = LazyLock::new(Mutex::default);
+/// So many modules are remembered.
+static KNOWN: LazyLock<Known<blake3::Hash, Scanned>> = LazyLock::new(|| Known::at_most(4096));
 
 impl Scanned {
     /// Of `wasm`, whose bytes have this hash.
     pub fn of(wasm: &[u8], digest: &blake3::Hash, cache: Option<&Cache>) -> Self {
-        if let Some(known) = KNOWN.lock().get(digest) {
-            return *known;
+        if let Some(known) = KNOWN.get(digest) {
+            return known;
         }
         let cache = cache.filter(|_| wasm.len() >= CACHED_BYTES);
         let key = blake3::hash(format!("scanned 1 {digest}").as_bytes());
@@ -40,11 +37,7 @@ impl Scanned {
             }
             scanned
         });
-        let mut known = KNOWN.lock();
-        if known.len() >= MOST_KNOWN {
-            known.clear();
-        }
-        known.insert(*digest, scanned);
+        KNOWN.insert(*digest, scanned);
         scanned
     }
 
@@ -170,7 +163,7 @@ mod tests {
             // From here on the bytes are not read: these say something else.
             let other = module(b"\x1f\x40\0\x0b\xfc\x09\0");
             assert_eq!(Scanned::of(&other, &digest, None), expected);
-            KNOWN.lock().remove(&digest);
+            KNOWN.clear();
             assert_eq!(Scanned::of(&other, &digest, Some(&cache)), expected);
         }
     }

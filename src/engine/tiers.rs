@@ -133,6 +133,11 @@ impl Tiers {
         }
     }
 
+    /// Whether nothing better is to come.
+    pub fn is_settled(&self) -> bool {
+        *self.settled.lock()
+    }
+
     /// Waits until nothing better is to come.
     pub fn wait(&self) {
         let mut settled = self.settled.lock();

@@ -6,9 +6,7 @@
 use super::compiled::compile;
 use super::host_function::{HostFn, Hosts, host_function};
 use super::store::{Handle, Store};
-use super::{Code, Compiled, Func, Owner, Tier, thunks};
-use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
+use super::{Code, Compiled, Func, Known, Owner, Tier, thunks};
 use std::sync::{Arc, LazyLock};
 use wasmer_types::{FunctionType, Type};
 use wasmer_vm::{VMExtern, VMFunction};
@@ -88,20 +86,14 @@ fn passes_floats(ty: &FunctionType) -> bool {
 
 /// Baseline code that calls imports of these types. Kept, since each kind of function is made again and again.
 fn forwarders(types: &[FunctionType]) -> Result<Arc<Compiled>, String> {
-    static KNOWN: LazyLock<Mutex<FxHashMap<Vec<u8>, Arc<Compiled>>>> =
-        LazyLock::new(Mutex::default);
-    const KEPT: usize = 256;
+    static KNOWN: LazyLock<Known<Vec<u8>, Arc<Compiled>>> = LazyLock::new(|| Known::at_most(256));
     let wasm = thunks::forwarder(types);
-    let mut known = KNOWN.lock();
-    if let Some(compiled) = known.get(&wasm) {
-        return Ok(compiled.clone());
+    if let Some(compiled) = KNOWN.get(&wasm) {
+        return Ok(compiled);
     }
     let code = Code::compile_baseline(&wasm, None)
         .ok_or("the baseline compiler refused a function for the table")?;
     let compiled = Arc::new(Compiled::of_code(code, &wasm, &blake3::hash(&wasm), None));
-    if known.len() >= KEPT {
-        known.clear();
-    }
-    known.insert(wasm, compiled.clone());
+    KNOWN.insert(wasm, compiled.clone());
     Ok(compiled)
 }

@@ -5,9 +5,8 @@
 //! within one tick of the clock have the same: so only a file is noted that was at rest for a while before it was read. For other
 //! processes it is noted in the cache folder of compiled code, beside which it is trusted as much.
 
-use crate::engine::Cache;
+use crate::engine::{Cache, Known};
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,9 +21,6 @@ const MOST_THREADS: usize = 8;
 
 /// More than any file system's clock takes for a tick.
 const AT_REST: Duration = Duration::from_secs(3);
-
-/// So many files are remembered in a process.
-const MOST_KNOWN: usize = 4096;
 
 /// The checksum of what is written piece by piece.
 #[derive(Default)]
@@ -138,7 +134,7 @@ impl Stamp {
 }
 
 /// Files whose pages were found right, with their checksums.
-static KNOWN: LazyLock<Mutex<FxHashMap<Stamp, Sum>>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Known<Stamp, Sum>> = LazyLock::new(|| Known::at_most(4096));
 
 /// A look at a file's pages.
 pub struct Check<'a> {
@@ -165,7 +161,7 @@ impl<'a> Check<'a> {
         let Some(stamp) = rests else {
             return sum(pages) == *expected;
         };
-        if KNOWN.lock().get(&stamp) == Some(expected) {
+        if KNOWN.get(&stamp).as_ref() == Some(expected) {
             return true;
         }
         let noted = self.cache.map(|cache| (cache, stamp.key(expected)));
@@ -180,11 +176,7 @@ impl<'a> Check<'a> {
                 let _ = cache.keep(&key, &[]);
             }
         }
-        let mut known = KNOWN.lock();
-        if known.len() >= MOST_KNOWN {
-            known.clear();
-        }
-        known.insert(stamp, *expected);
+        KNOWN.insert(stamp, *expected);
         true
     }
 }
@@ -237,9 +229,9 @@ mod tests {
         assert!(later.are_right(b"pages", &right));
         assert!(later.are_right(b"not read", &right));
         assert!(!later.are_right(b"other", &sum(b"pages of another header")));
-        KNOWN.lock().clear();
+        KNOWN.clear();
         assert!(later.are_right(b"not read", &right));
-        KNOWN.lock().clear();
+        KNOWN.clear();
         let unnoted = Check {
             cache: None,
             ..at(later.begun)

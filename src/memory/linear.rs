@@ -19,8 +19,8 @@ use wasmer_vm::{LinearMemory, MemoryError, VMMemory, VMMemoryDefinition};
 /// Smaller memories are given back sooner than another thread is told of them.
 const RETIRED_BYTES: usize = 8 << 20;
 
-/// How a recycle got its clean region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a recycle got its clean region, the dearest way last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecycleOutcome {
     /// Few pages were written, and the image's bytes were copied over them.
     CopiedBack,

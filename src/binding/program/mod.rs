@@ -401,6 +401,12 @@ impl ProgramHandle {
         self.program.tier().name()
     }
 
+    /// Whether better code is being made.
+    #[napi(getter, catch_unwind)]
+    pub fn is_improving(&self) -> bool {
+        !self.program.tiers().is_settled()
+    }
+
     #[napi(getter, catch_unwind)]
     pub fn from_cache(&self) -> bool {
         self.program.from_cache

@@ -270,17 +270,32 @@ pub fn build_static(
     Ok(())
 }
 
-pub fn build_property(
-    rt: &mut Runtime,
-    class: u32,
-    name: String,
-    getter: (u32, FuncId, u32),
-    setter: Option<(u32, FuncId, u32)>,
-    is_static: bool,
-) -> Result<(), Unwind> {
+/// How C++ reads or writes a property.
+#[derive(Clone, Copy)]
+pub struct Accessor {
+    pub ty: u32,
+    pub function: FuncId,
+    pub context: u32,
+}
+
+/// A property as it is registered.
+pub struct Accessors {
+    pub name: String,
+    pub getter: Accessor,
+    pub setter: Option<Accessor>,
+    pub is_static: bool,
+}
+
+pub fn build_property(rt: &mut Runtime, class: u32, accessors: Accessors) -> Result<(), Unwind> {
+    let Accessors {
+        name,
+        getter,
+        setter,
+        is_static,
+    } = accessors;
     let human = format!("{}.{name}", rt.embind.reg.class(class).name);
-    let mut types = vec![getter.0];
-    types.extend(setter.map(|s| s.0));
+    let mut types = vec![getter.ty];
+    types.extend(setter.map(|s| s.ty));
     let (get_role, set_role) = match is_static {
         true => (Role::StaticGetter, Role::StaticSetter),
         false => (Role::Getter, Role::Setter),
@@ -289,9 +304,9 @@ pub fn build_property(
     let set = setter.map(|s| {
         (
             unbound(rt, human.clone(), set_role, 1, "access", &types),
-            s.0,
-            s.1,
-            s.2,
+            s.ty,
+            s.function,
+            s.context,
         )
     });
     let owner = &mut rt.embind.registry_mut().classes[class as usize];
@@ -310,7 +325,7 @@ pub fn build_property(
         Some(old) => *old = property,
         None => list.push(property),
     }
-    let getter = (get, getter.0, getter.1, getter.2);
+    let getter = (get, getter.ty, getter.function, getter.context);
     when(rt, &[], &types, move |rt| {
         bind_accessor(rt, class, getter, true, is_static)?;
         set.map_or(Ok(()), |setter| {

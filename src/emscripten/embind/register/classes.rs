@@ -2,6 +2,7 @@
 
 use super::{function_name, open, optional_function, require_function, text, type_list};
 use crate::emscripten::Runtime;
+use crate::emscripten::embind::members::{Accessor, Accessors};
 use crate::emscripten::embind::registry::*;
 use crate::emscripten::embind::resolve::{class_index, when};
 use crate::emscripten::embind::{members, require_type};
@@ -101,34 +102,46 @@ pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> R
 
 pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (class, name) = (a.u32(0), text(rt, a.u32(1))?);
-    let getter = (
-        a.u32(2),
-        require_function(rt, a.u32(3), a.u32(4))?,
-        a.u32(5),
-    );
-    let setter = optional_function(rt, a.u32(7), a.u32(8))?.map(|f| (a.u32(6), f, a.u32(9)));
-    property(rt, class, name, getter, setter, false)
+    let getter = Accessor {
+        ty: a.u32(2),
+        function: require_function(rt, a.u32(3), a.u32(4))?,
+        context: a.u32(5),
+    };
+    let setter = optional_function(rt, a.u32(7), a.u32(8))?.map(|function| Accessor {
+        ty: a.u32(6),
+        function,
+        context: a.u32(9),
+    });
+    let accessors = Accessors {
+        name,
+        getter,
+        setter,
+        is_static: false,
+    };
+    property(rt, class, accessors)
 }
 
 pub(super) fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    let (class, name, ty, field) = (a.u32(0), text(rt, a.u32(1))?, a.u32(2), a.u32(3));
-    let getter = (ty, require_function(rt, a.u32(4), a.u32(5))?, field);
-    let setter = optional_function(rt, a.u32(6), a.u32(7))?.map(|f| (ty, f, field));
-    property(rt, class, name, getter, setter, true)
+    let (class, name) = (a.u32(0), text(rt, a.u32(1))?);
+    let (ty, context) = (a.u32(2), a.u32(3));
+    let accessor = |function| Accessor {
+        ty,
+        function,
+        context,
+    };
+    let accessors = Accessors {
+        name,
+        getter: accessor(require_function(rt, a.u32(4), a.u32(5))?),
+        setter: optional_function(rt, a.u32(6), a.u32(7))?.map(accessor),
+        is_static: true,
+    };
+    property(rt, class, accessors)
 }
 
-/// Each accessor: the type, the function, and its context.
-fn property(
-    rt: &mut Runtime,
-    class: u32,
-    name: String,
-    getter: (u32, FuncId, u32),
-    setter: Option<(u32, FuncId, u32)>,
-    is_static: bool,
-) -> Result<(), Unwind> {
+fn property(rt: &mut Runtime, class: u32, accessors: Accessors) -> Result<(), Unwind> {
     when(rt, &[], &[class], move |rt| {
         let class = class_index(rt, class)?;
-        members::build_property(rt, class, name, getter, setter, is_static)
+        members::build_property(rt, class, accessors)
     })
 }
 
