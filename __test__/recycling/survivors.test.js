@@ -48,6 +48,13 @@ const ITEMS = [
   ['a map by parts of a name', "var k = 'e'; known['s' + k + `t`]('left2', 1)", 'known.size'],
   ['a property by the name of a function', "var k = 'assign', o = Object; o[k](Module, { o: 1 })", 'Module.o'],
   ['a property by a name that is an object', "var k = { toString: function () { return 'assign' } }, o = Object; o[k](Module, { o2: 1 })", 'Module.o2'],
+  ['a list by a method that was fetched by name', "var k = 'push'; FS.devices[k].call(FS.devices, 1)", 'FS.devices.length'],
+  ['a list by a method in a variable', "var k = 'push'; var f = FS.devices[k]; f.call(FS.devices, 1)", 'FS.devices.length'],
+  ['a list by a method that is passed on', "var k = 'push'; [1].forEach(FS.devices[k], FS.devices)", 'FS.devices.length'],
+  ['a list by a method of a pattern', 'var { push } = FS.devices; push.call(FS.devices, 1)', 'FS.devices.length'],
+  ['a list by a method of a computed pattern', "var { ['pu' + 'sh']: f } = FS.devices; f.call(FS.devices, 1)", 'FS.devices.length'],
+  ['a list by a method of a parameter', '(function ({ push }) { push.call(FS.devices, 1) })(FS.devices)', 'FS.devices.length'],
+  ['a list by a method of a descriptor', "Object.getOwnPropertyDescriptor(Array.prototype, 'push').value.call(FS.devices, 1)", 'FS.devices.length'],
   ['a property through a callback', "[['b', 1]].forEach(function (a) { this[a[0]] = a[1] }, Module)", 'Module.b'],
   ['ENV', "ENV.LEFT = 'x'", 'ENV.LEFT'],
   ['ENV emptied', 'for (var k in ENV) delete ENV[k]', 'Object.keys(ENV).length'],
@@ -126,6 +133,27 @@ for (const [by, change] of [['EM_JS', byEmJs], ['a function of post-js', byFunct
     const file = packageWith(scratch(t).write, { state: 'changes[Module.which](); return 0', post: POST + ofItems(ITEMS) })
     await check(file, ITEMS, true, change)
   })
+}
+
+// Each in a file of its own: once start-up has fetched one, whatever happens counts.
+const HELD = [
+  ['a list by a method that start-up fetched', 'held.call(FS.devices, 1)', 'FS.devices.length', 'var held = [].push'],
+  ['a list by a method that start-up fetched by name', 'held.call(FS.devices, 1)', 'FS.devices.length', "var name = 'push', held = [][name]"],
+  ['a list by a method that start-up took from a pattern', 'held.call(FS.devices, 1)', 'FS.devices.length', 'var { push: held } = []'],
+  ['a list by a method of what start-up described', 'held.value.call(FS.devices, 1)', 'FS.devices.length', "var held = Object.getOwnPropertyDescriptor(Array.prototype, 'push')"]
+]
+
+for (const [what, change, look, start] of HELD) {
+  for (const state of ['', 'counter++; ']) {
+    test(`what module code changes is gone in the next generation: ${what}, and JavaScript that is ${state ? 'made anew' : 'kept'}`, async (t) => {
+      const item = [what, `${state}${change}`, look]
+      const file = packageWith(scratch(t).write, { fixture: 'embind', post: `${start}; ${state && 'var counter = 0;'}${ofItems([item])}` })
+      await check(file, [item], state !== '', (module, i) => {
+        byFunction(module, i)
+        byFunction(module, i)
+      })
+    })
+  }
 }
 
 // Of embind's.

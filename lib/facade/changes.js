@@ -6,7 +6,7 @@
 // Node's: objects of the caller's, and those that were made later, are left alone.
 
 const { types } = require('node:util')
-const { isForeign, isMethodOfLanguage, isShared } = require('./foreign')
+const { isChanger, isChangersName, isForeign, isShared } = require('./foreign')
 const { descriptorsOf, sameProperty } = require('../base/descriptors')
 const { globalObject } = require('../base/evaluate')
 
@@ -27,6 +27,7 @@ class Changes {
   // Objects that could not be put back.
   #stuck = new Map()
   #isOn = false
+  #holds = false
   #isComplete = false
   // While text runs: the global object's properties before.
   #before
@@ -38,7 +39,10 @@ class Changes {
   }
 
   // From here on writes count. Those of start-up do not.
-  begin () { this.#isOn = true }
+  begin () {
+    this.#isOn = true
+    if (this.#holds) this.all()
+  }
 
   // What was written since stays.
   forget () {
@@ -83,8 +87,23 @@ class Changes {
   // A method is called whose name was not known beforehand.
   called (object, key) {
     if (!this.#isOn || this.#isComplete || typeof key === 'number' || typeof key === 'symbol') return
-    if (typeof key === 'object' || typeof key === 'function' || isMethodOfLanguage(String(key))) this.all()
+    if (typeof key === 'object' || typeof key === 'function' || isChangersName(String(key))) this.all()
   }
+
+  // A value that was fetched by a name that was not known beforehand; the value.
+  got (value) {
+    if ((typeof value === 'function' || value === Reflect) && isChanger(value)) this.changer()
+    return value
+  }
+
+  // Something is fetched that may change any object: in this generation, or in all, where start-up fetches it.
+  changer () {
+    if (this.#isOn) this.all()
+    else this.holds()
+  }
+
+  // Variables of that JavaScript may hold something that changes objects, from here on.
+  holds () { this.#holds = true }
 
   // C++ has got hold of a value of the module object, and may do with it what it likes; the value.
   reaches (value) {

@@ -43,14 +43,19 @@ const LANGUAGE = Object.fromEntries([
   'BigInt', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'FinalizationRegistry', 'Proxy', 'Reflect', 'SharedArrayBuffer', 'WebAssembly', 'Iterator'
 ].map((name) => [name, true]))
 
-let methods
+let changers
 
-// Whether the language has a function of that name, which may change what it is called on.
-function isMethodOfLanguage (name) {
-  methods ??= new Set([Object, Reflect, Function, Array, Map, Set, WeakMap, WeakSet, Date, RegExp, Promise, Object.getPrototypeOf(Uint8Array), DataView]
-    .flatMap((value) => [value, value.prototype ?? value]).flatMap(Reflect.ownKeys))
-  return methods.has(name)
+// Functions of the language's that may change what they are called on, or what they are given.
+function changersOf () {
+  const owners = [Object, Reflect, Function, Array, Map, Set, WeakMap, WeakSet, Date, RegExp, Promise, Object.getPrototypeOf(Uint8Array), DataView]
+    .flatMap((value) => [value, value.prototype ?? value])
+  const values = owners.flatMap((owner) => Reflect.ownKeys(owner).map((key) => Reflect.getOwnPropertyDescriptor(owner, key)?.value))
+  return { names: new Set(owners.flatMap(Reflect.ownKeys)), values: new Set([eval, Proxy, Object, Reflect, ...values.filter((value) => typeof value === 'function')]) }
 }
+
+// Whether one has that name, or is it.
+const isChangersName = (name) => (changers ??= changersOf()).names.has(name)
+const isChanger = (value) => (changers ??= changersOf()).values.has(value)
 
 const brought = new WeakSet()
 
@@ -73,4 +78,4 @@ function isShared (value) {
 
 const isOfNode = (id) => typeof id === 'string' && (id.startsWith('node:') || builtinModules.includes(id))
 
-module.exports = { bring, isForeign, isMethodOfLanguage, isShared, isOfNode }
+module.exports = { bring, isChanger, isChangersName, isForeign, isShared, isOfNode }

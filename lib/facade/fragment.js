@@ -95,6 +95,7 @@ function evaluate (facade) {
   })
   const shadows = { ...surroundings.overrides, $emvm: tellerOf(changes, surroundings.loop, new Set(fragment.freeNames.map(({ name }) => name))) }
   const made = compile(facade, fragment)(...SHADOWED.map((name) => shadows[name])).apply(undefined, values)
+  if (made.holds) changes.holds()
   return { roots: () => [], ...made, guard, isLate: isLate(facade.facts) }
 }
 
@@ -106,7 +107,9 @@ function tellerOf (changes, loop, names) {
     key: (object, key) => changes.key(object, key),
     whole: (object) => changes.whole(object),
     all: () => changes.all(),
+    changer: () => changes.changer(),
     called: (object, key) => changes.called(object, key),
+    got: (value) => changes.got(value),
     // A variable that the fragment does not declare: one that it is given, or a global.
     name: (name) => { if (!names.has(name)) changes.global(name) },
     then: (_told, value) => value,

@@ -166,6 +166,7 @@ class Facade {
   // The next one begins.
   enter () {
     if (this.keepsState) this.renew()
+    else this.changes.begin()
   }
 
   // Another one in the place of this: what start-up made of it, made anew.

@@ -413,7 +413,7 @@ fn pre_js_that_puts_defaults_under_its_module_adds_what_is_missing() {
         assert!(fragment.has_pre && !fragment.replaces_module);
         let source = &fragment.source;
         assert!(
-            source.contains("\n(function(a){for(var k in a)if(!(k in Module))$emvm.whole(Module)[k]=a[k]})({noInitialRun:true,preRun:function(){}});"),
+            source.contains("\n(function(a){for(var k in a)if(!(k in Module))$emvm.whole(Module)[k]=$emvm.got(a[k])})({noInitialRun:true,preRun:function(){}});"),
             "{source}"
         );
     }

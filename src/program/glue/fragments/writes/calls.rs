@@ -1,9 +1,11 @@
 //! Calls that may write, and names through which something may be written unseen.
 
-use super::names::{HARMLESS, MUTATORS, OPAQUE, READERS, WRITERS};
+use super::names::{DESCRIBERS, HARMLESS, MUTATORS, OPAQUE, READERS, WRITERS};
 use super::{Teller, Wrap, is_global, member};
 use oxc_ast::AstKind;
-use oxc_ast::ast::{Argument, BinaryOperator, CallExpression, Expression};
+use oxc_ast::ast::{
+    Argument, BinaryOperator, CallExpression, ComputedMemberExpression, Expression,
+};
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
 
@@ -20,6 +22,10 @@ impl<'a> Teller<'a, '_> {
             if is_global(self.ast, object, &["Object", "Reflect"]) {
                 if WRITERS.contains(&name) {
                     self.argument(id, call);
+                } else if DESCRIBERS.contains(&name) {
+                    if !self.is_only_tested(id) {
+                        self.changer(id);
+                    }
                 } else if !READERS.contains(&name) {
                     self.unknown(id);
                 }
@@ -85,6 +91,77 @@ impl<'a> Teller<'a, '_> {
         self.wrap(all, "$emvm.text(", ")".into());
     }
 
+    /// A property that a pattern takes: `None` where its name is not known.
+    pub(super) fn taken(&mut self, id: NodeId, name: Option<&str>) {
+        let is_harmless = name.is_some_and(|name| {
+            !MUTATORS.contains(&name)
+                && !OPAQUE.contains(&name)
+                && !matches!(
+                    name,
+                    "constructor" | "Object" | "Reflect" | "call" | "apply" | "bind"
+                )
+        });
+        if !is_harmless {
+            self.changer(id);
+        }
+    }
+
+    /// What is read by a name that is not known may be a function that changes objects, where it is used as a value.
+    pub(super) fn value(&mut self, id: NodeId, member: &ComputedMemberExpression<'a>) {
+        if self.is_view(&member.object) {
+            return;
+        }
+        let parent = self.ast.nodes.parent_kind(id);
+        match parent {
+            AstKind::StaticMemberExpression(m) => {
+                if matches!(m.property.name.as_str(), "call" | "apply" | "bind") {
+                    self.got(id, member.span);
+                }
+            }
+            AstKind::CallExpression(call) if call.callee.span() == member.span => {}
+            AstKind::NewExpression(new) if new.callee.span() == member.span => {}
+            AstKind::TaggedTemplateExpression(_) => self.unknown(id),
+            // It is assigned or deleted, asked whether it is there, counted with, or iterated over.
+            AstKind::AssignmentExpression(a) if a.left.span() == member.span => {}
+            AstKind::ForInStatement(_)
+            | AstKind::ForOfStatement(_)
+            | AstKind::ArrayAssignmentTarget(_)
+            | AstKind::AssignmentTargetWithDefault(_)
+            | AstKind::AssignmentTargetPropertyProperty(_)
+            | AstKind::AssignmentTargetRest(_)
+            | AstKind::UpdateExpression(_)
+            | AstKind::UnaryExpression(_)
+            | AstKind::BinaryExpression(_)
+            | AstKind::IfStatement(_)
+            | AstKind::WhileStatement(_)
+            | AstKind::SwitchStatement(_)
+            | AstKind::ExpressionStatement(_)
+            | AstKind::TemplateLiteral(_)
+            | AstKind::SpreadElement(_)
+            | AstKind::ComputedMemberExpression(_) => {}
+            _ => self.got(id, member.span),
+        }
+    }
+
+    fn got(&mut self, id: NodeId, span: Span) {
+        let parent = self.ast.nodes.parent_kind(id);
+        if self.in_chain(id) && !matches!(parent, AstKind::ChainExpression(_)) {
+            return self.unknown(id);
+        }
+        self.wrap(span, "$emvm.got(", ")".into());
+    }
+
+    /// Whether it matters only that there is something.
+    fn is_only_tested(&self, id: NodeId) -> bool {
+        match self.ast.nodes.parent_kind(id) {
+            AstKind::UnaryExpression(_)
+            | AstKind::BinaryExpression(_)
+            | AstKind::IfStatement(_) => true,
+            AstKind::LogicalExpression(_) => self.is_only_tested(self.ast.nodes.parent_id(id)),
+            _ => false,
+        }
+    }
+
     /// Has `tell` evaluated before the arguments of a call. False: there is no place for it.
     pub(super) fn among_arguments(&mut self, call: &CallExpression<'a>, tell: &str) -> bool {
         let after = call.callee.span().end;
@@ -137,14 +214,16 @@ impl<'a> Teller<'a, '_> {
     pub(super) fn name(&mut self, id: NodeId, name: &str, span: Span) {
         let parent = self.ast.nodes.parent_kind(id);
         if matches!(name, "Object" | "Reflect" | "eval" | "Function" | "Proxy") {
-            return self.unknown(id);
+            return self.changer(id);
         }
         if name == "constructor" {
-            if !matches!(
-                parent,
-                AstKind::BinaryExpression(_) | AstKind::ExpressionStatement(_)
-            ) {
-                self.unknown(id);
+            let is_harmless = match parent {
+                AstKind::BinaryExpression(_) | AstKind::ExpressionStatement(_) => true,
+                AstKind::AssignmentExpression(a) => a.left.span() == span,
+                _ => false,
+            };
+            if !is_harmless {
+                self.changer(id);
             }
             return;
         }
@@ -164,7 +243,7 @@ impl<'a> Teller<'a, '_> {
             _ => false,
         };
         if !is_harmless {
-            self.unknown(id);
+            self.changer(id);
         }
     }
 
@@ -176,7 +255,7 @@ impl<'a> Teller<'a, '_> {
                 parent,
                 AstKind::BinaryExpression(_) | AstKind::UnaryExpression(_)
             ) {
-                self.unknown(id);
+                self.changer(id);
             }
             return;
         }
@@ -187,13 +266,14 @@ impl<'a> Teller<'a, '_> {
             AstKind::StaticMemberExpression(m) => {
                 let name = m.property.name.as_str();
                 let called = matches!(self.ast.nodes.parent_kind(self.ast.nodes.parent_id(id)), AstKind::CallExpression(call) if call.callee.span() == m.span);
-                READERS.contains(&name) || (WRITERS.contains(&name) && called)
+                READERS.contains(&name)
+                    || (called && (WRITERS.contains(&name) || DESCRIBERS.contains(&name)))
             }
             AstKind::BinaryExpression(_) => true,
             _ => false,
         };
         if !is_known {
-            self.unknown(id);
+            self.changer(id);
         }
     }
 

@@ -4,8 +4,9 @@
 //! `a.b = c` becomes `$emvm.key(a,"b").b = c`; where the key is not known, and before a method that changes what it is called
 //! on, `a[b] = c` becomes `$emvm.whole(a)[b] = c`. `a[b](c)` becomes `a[b](($emvm.called(a,b),c))`: what `b` is tells whether
 //! that method changes `a`. A function in which something may be written in another way (a mutator that
-//! is passed on, `eval`, a proxy) begins with `$emvm.all()`. A name that nobody declared is told by `$emvm.name("a")`, text that
-//! runs by `$emvm.ran(eval($emvm.text(a)))`. Nothing but insertions: lines and their numbers stay.
+//! is passed on, `eval`, a proxy) begins with `$emvm.all()` or `$emvm.changer()`. A name that nobody declared is told by `$emvm.name("a")`, text that
+//! runs by `$emvm.ran(eval($emvm.text(a)))`. Functions of the language's that change objects may be values, too: what may be one is
+//! looked at where it is fetched, `$emvm.got(a[b])`, and where the fragment's own variables may hold some, `holds` says so. Nothing but insertions: lines and their numbers stay.
 
 mod calls;
 mod names;
@@ -23,7 +24,7 @@ use oxc_ast::ast::{
 };
 use oxc_semantic::NodeId;
 use oxc_span::{GetSpan, Span};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// The text with its writes told, or as it is where it cannot be read: then everything in it counts as unknown.
 pub fn tell(source: &str) -> Option<String> {
@@ -40,8 +41,12 @@ struct Wrap {
 struct Teller<'a, 'b> {
     ast: &'b Ast<'a>,
     wraps: Vec<Wrap>,
-    /// Starts of the bodies of functions that begin with `$emvm.all()`.
-    opaque: BTreeSet<NodeId>,
+    /// Functions that begin with `$emvm.all()`, or, where something is fetched that changes objects, `$emvm.changer()`.
+    opaque: BTreeMap<NodeId, &'static str>,
+    /// Variables of the fragment's own may hold something that changes objects.
+    holds: bool,
+    /// Where the properties of the object begin that the fragment returns.
+    returned: Option<u32>,
 }
 
 impl<'a, 'b> Teller<'a, 'b> {
@@ -49,7 +54,9 @@ impl<'a, 'b> Teller<'a, 'b> {
         Teller {
             ast,
             wraps: Vec::new(),
-            opaque: BTreeSet::new(),
+            opaque: BTreeMap::new(),
+            holds: false,
+            returned: None,
         }
     }
 
@@ -57,8 +64,11 @@ impl<'a, 'b> Teller<'a, 'b> {
         for node in self.ast.nodes.iter() {
             self.look(node.id(), node.kind());
         }
-        for id in std::mem::take(&mut self.opaque) {
-            self.announce(id);
+        for (id, tell) in std::mem::take(&mut self.opaque) {
+            self.announce(id, tell);
+        }
+        if let Some(at) = self.returned {
+            self.roots(at);
         }
         self.render()
     }
@@ -89,10 +99,17 @@ impl<'a, 'b> Teller<'a, 'b> {
             AstKind::StaticMemberExpression(m) => {
                 self.name(id, m.property.name.as_str(), m.span);
             }
-            AstKind::ComputedMemberExpression(m) => {
-                if let Expression::StringLiteral(key) = &m.expression {
-                    self.name(id, key.value.as_str(), m.span);
-                }
+            AstKind::ComputedMemberExpression(m) => match &m.expression {
+                Expression::StringLiteral(key) => self.name(id, key.value.as_str(), m.span),
+                Expression::NumericLiteral(_) => {}
+                _ => self.value(id, m),
+            },
+            AstKind::BindingProperty(p) => self.taken(id, p.key.static_name().as_deref()),
+            AstKind::AssignmentTargetPropertyIdentifier(p) => {
+                self.taken(id, Some(p.binding.name.as_str()));
+            }
+            AstKind::AssignmentTargetPropertyProperty(p) => {
+                self.taken(id, p.name.static_name().as_deref());
             }
             AstKind::IdentifierReference(reference) if self.ast.symbol(reference).is_none() => {
                 self.global(id, reference.name.as_str());
@@ -100,7 +117,7 @@ impl<'a, 'b> Teller<'a, 'b> {
             AstKind::AwaitExpression(a) => self.wait(a.argument.span()),
             AstKind::ReturnStatement(r) if self.ast.enclosing_function(id).is_none() => {
                 if let Some(Expression::ObjectExpression(object)) = &r.argument {
-                    self.roots(object.span.start + 1);
+                    self.returned = Some(object.span.start + 1);
                 }
             }
             AstKind::WithStatement(_) | AstKind::ImportExpression(_) => self.unknown(id),
@@ -304,8 +321,14 @@ impl<'a, 'b> Teller<'a, 'b> {
             .map(|symbol| scoping.symbol_name(symbol))
             .collect();
         names.sort_unstable();
+        let mut text = String::new();
         if !names.is_empty() {
-            let text = format!("roots:()=>[{}],", names.join(","));
+            text = format!("roots:()=>[{}],", names.join(","));
+        }
+        if self.holds {
+            text.push_str("holds:true,");
+        }
+        if !text.is_empty() {
             self.wraps.push(Wrap {
                 span: Span::new(at, at),
                 before: String::new(),

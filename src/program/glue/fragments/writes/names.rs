@@ -38,8 +38,6 @@ pub(super) const READERS: &[&str] = &[
     "fromEntries",
     "create",
     "getOwnPropertyNames",
-    "getOwnPropertyDescriptor",
-    "getOwnPropertyDescriptors",
     "getOwnPropertySymbols",
     "getPrototypeOf",
     "hasOwn",
@@ -52,6 +50,8 @@ pub(super) const READERS: &[&str] = &[
     "get",
     "prototype",
 ];
+/// Those through whose answer anything can be had.
+pub(super) const DESCRIBERS: &[&str] = &["getOwnPropertyDescriptor", "getOwnPropertyDescriptors"];
 /// Constructors that give what is new.
 pub(super) const BUILT_IN: &[&str] = &[
     "Array",

@@ -61,6 +61,31 @@ fn methods_whose_name_is_known_later_tell_their_name() {
 }
 
 #[test]
+fn functions_that_change_objects_are_looked_at_where_they_are_fetched() {
+    check(
+        "function f(k){var g=a[k];a[k].call(b,a[k]);h(a[k])}",
+        "function f(k){var g=$emvm.got(a[k]);$emvm.got(a[k]).call(b,$emvm.got(a[k]));h($emvm.got(a[k]))}",
+    );
+    check(
+        "function f(k){Object.defineProperty(a[k],'x',b)}",
+        "function f(k){Object.defineProperty($emvm.key($emvm.got(a[k]),\"x\"),'x',b)}",
+    );
+    let same = "function f(k){a[k].b;if(!a[k]||a[k]>1)return $live.HEAP8[k]+a[0];delete a[k].b;for(var x of a[k]);return typeof a[k][k+1]}";
+    check(
+        same,
+        &same.replace("delete a[k].b", "delete $emvm.whole(a[k]).b"),
+    );
+    check(
+        "var p=[].push;function f(){}return{imports:{}}",
+        "var p=[].push;function f(){}return{roots:()=>[f,p],holds:true,imports:{}}",
+    );
+    check(
+        "if(!Object.getOwnPropertyDescriptor(a,'b'))c();function f(){return a?.[1]}return{}",
+        "if(!Object.getOwnPropertyDescriptor(a,'b'))c();function f(){return a?.[1]}return{roots:()=>[f],}",
+    );
+}
+
+#[test]
 fn globals_are_told_by_name() {
     check(
         "function f(){x=1;y++;var z;z=2}",
@@ -68,7 +93,7 @@ fn globals_are_told_by_name() {
     );
     check(
         "function f(){eval(a,b)}",
-        "function f(){;$emvm.all();$emvm.ran(eval($emvm.text(a,b)))}",
+        "function f(){;$emvm.changer();$emvm.ran(eval($emvm.text(a,b)))}",
     );
 }
 
@@ -106,17 +131,24 @@ fn what_cannot_be_told_begins_with_all() {
         "require('util').inherits(a,b)",
         "globalThis.Object.assign(Module,a)",
         "a?.b.push(1)",
+        "var{push}=a",
+        "var{[k]:b}=a",
+        "({push:b}=a)",
+        "Object.getOwnPropertyDescriptor(a,'b').value",
+        "a?.[k].call(b)",
+        "a[k]``",
     ] {
         let source = format!("function f(k){{'use strict';{body}}}");
         let told = tell(&source).unwrap();
         assert!(
-            told.starts_with("function f(k){'use strict';;$emvm.all();"),
+            told.starts_with("function f(k){'use strict';;$emvm.all();")
+                || told.starts_with("function f(k){'use strict';;$emvm.changer();"),
             "{told}"
         );
     }
     check(
         "var f=k=>new Proxy(k,k)",
-        "var f=k=>($emvm.all(),new Proxy(k,k))",
+        "var f=k=>($emvm.changer(),new Proxy(k,k))",
     );
 }
 
@@ -139,6 +171,7 @@ fn reading_tells_nothing() {
         "function f(a){return require('fs').readFileSync(a)}",
         "function f(){return Object.prototype.hasOwnProperty.call(a,'b')}",
         "function f(){var a=1;a+=2;return a}",
+        "function f(){var a={};a.constructor=f;return a.constructor===f}",
     ] {
         check(source, source);
     }
