@@ -22,7 +22,8 @@ const channels = {
 }
 
 // Set by `emvm leaks`, in each copy of emvm that the process loads: told of a sandbox before its instance goes.
-const watch = () => globalThis[Symbol.for('emvm.leaks')]
+const LEAKS = Symbol.for('emvm.leaks')
+const watch = () => globalThis[LEAKS]
 
 const NOTHING = /(?:)/
 // What was matched last, which the language keeps in `RegExp.$1` and its kin, is of a past generation or of emvm's own.
