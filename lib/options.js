@@ -277,7 +277,10 @@ function sourceOf (source) {
 // The same in each call: a recycle takes little longer than to make an object without a prototype.
 const NO_OPTIONS = Object.freeze({ signal: undefined, from: undefined })
 
-// Of `isReady`, `run` and `recycle`: what is given under these names.
+/**
+ * Of `isReady`, `run` and `recycle`: what is given under these names.
+ * @returns {any}
+ */
 function callOptions (options, known = ['signal', 'from']) {
   if (options === undefined || options === null) return NO_OPTIONS
   if (typeof options !== 'object' || types.isProxy(options)) refuse('options', options, 'an object')
