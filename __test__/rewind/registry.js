@@ -24,6 +24,7 @@ function registry ({ kind = 'function', made = true } = {}) {
     text: (t) => typeof t === 'string' ? compile(t, { kind: 'eval' }).code : t,
     eval: (t) => (0, eval)(t),
     wait: (v) => { told.waits++; return v },
+    awaited: (generation, value) => value,
     each: (v) => v,
     then: (p, ...fs) => p.then(...fs),
     catch: (p, ...fs) => p.catch(...fs),

@@ -4,6 +4,8 @@
 
 const { test } = require('node:test')
 const assert = require('node:assert')
+const { inspect } = require('node:util')
+const { runInThisContext } = require('node:vm')
 const { sharedModule } = require('../support/shared-wasm')
 const { glueFolder } = require('../support/glue')
 const emvm = require('../..')
@@ -106,4 +108,30 @@ test('an error of the worker\'s own is told as in plain Node; what is no file is
   const other = await emvm.open(write('other.js', MAIN("new Worker('no-path.js')")), { host: 'glue', factory: false })
   await assert.rejects(other.exports.go(), { code: 'ERR_WORKER_PATH' })
   other.dispose()
+})
+
+test('structuredClone() of values that say they are something else', async (t) => {
+  const TEXT = `
+    const holder = new Map([[1, [2]]])
+    holder.keys = holder.values = () => { throw new Error('asked') }
+    holder[Symbol.iterator] = undefined
+    const list = Object.setPrototypeOf([1, , [3]], function () {})
+    const set = Object.setPrototypeOf(new Set([new Map([[{ a: 1 }, 2]])]), null)
+    const reads = []
+    const reader = { get one () { reads.push('one'); return [1] }, two: 2, get three () { reads.push('three'); return 3 } }
+    const proto = JSON.parse('{ "__proto__": { "x": [1] } }')
+    const proxy = new Proxy({}, { ownKeys () { reads.push('trap'); return [] }, getPrototypeOf () { reads.push('trap'); return null } })
+    const around = []; around.push(around)
+    const tried = (work) => { try { return work() } catch (e) { return e.name } }
+    exports.clones = (inspect) => (reads.length = 0, [holder, list, set, reader, proto, proxy, { proxy }, around, [new Date(5), /x/g], Object.create({ inherited: 1 }, { own: { value: 2, enumerable: true } })]
+      .map((value) => inspect(tried(() => structuredClone(value)), { depth: 9 })).concat(reads))
+  `
+  const plain = { exports: {} }
+  runInThisContext(`(function (exports) {${TEXT}\n})`)(plain.exports)
+  const wanted = plain.exports.clones(inspect)
+  assert.deepStrictEqual(wanted.slice(10), ['one', 'three'])
+  const file = glueFolder(t).write('index.js', `new WebAssembly.Instance(new WebAssembly.Module(Buffer.from('${WASM}', 'base64')), { env: { memory: new WebAssembly.Memory({ initial: 1, maximum: 4, shared: true }) } });${TEXT}`)
+  const vm = await emvm.open(file, { host: 'glue', factory: false })
+  for (let generation = 0; generation < 2; generation++) assert.deepStrictEqual((await vm.isReady()).clones(inspect), wanted)
+  vm.dispose()
 })

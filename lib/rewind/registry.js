@@ -5,6 +5,7 @@
 // its continuations end with it, and the objects that it makes are known, so that they can be made stale.
 
 const { Made } = require('./made')
+const { promiseValue } = require('./promises')
 
 const { apply } = Reflect
 const MOST_LITERALS = 1 << 16
@@ -132,10 +133,17 @@ class Registry {
     return promise
   }
 
-  #wait (value) {
+  // What to await in place of `value`. `isChecked`: who goes on with it looks at the generation first.
+  #wait (value, isChecked) {
     if (this.$rw.on) {
       if (!isThenable(value)) return value
       return this.#watched(Promise.resolve(value))
+    }
+    if (isChecked) {
+      if (!isObject(value)) return value
+      value = Promise.resolve(value)
+      // It goes on in the next microtask, as anywhere.
+      if (promiseValue(value) !== undefined) return value
     }
     const { generation } = this
     return new Promise((resolve, reject) => {
@@ -151,6 +159,12 @@ class Registry {
       }
       apply(promiseThen, Promise.resolve(value), [settle(resolve), settle(reject)])
     })
+  }
+
+  // What goes on with `value` is of this generation.
+  #awaited (generation, value) {
+    if (generation !== this.generation && generation !== 0) throw this.#late()
+    return value
   }
 
   // `new Promise(executor)`.
@@ -186,7 +200,7 @@ class Registry {
     // What gives no promise gives values, some of which may be promises.
     const sync = (name) => (value) => {
       const { done, value: given } = iterator[name](value)
-      return Promise.resolve(this.#wait(given)).then((value) => ({ done, value }))
+      return Promise.resolve(this.#wait(given, true)).then((value) => ({ done, value: this.#awaited(generation, value) }))
     }
     const make = asynchronous === undefined || asynchronous === null ? sync : step
     // What ends a loop of a past generation must not call the iterator.
@@ -278,7 +292,8 @@ class Registry {
         if (!this.on) registry.stamped(object)
       },
       text: (text) => typeof text === 'string' ? registry.instrument(text, 'eval') : text,
-      wait: (value) => registry.#wait(value),
+      wait: (value, isChecked) => registry.#wait(value, isChecked),
+      awaited: (generation, value) => registry.#awaited(generation, value),
       each: (iterable) => registry.#each(iterable),
       eval: (text) => registry.#eval(text),
       guarded: (fn) => registry.guarded(fn),

@@ -3,35 +3,53 @@
 // What threads send each other. Structured clone knows nothing of emvm's modules and memories, so they travel as tokens: a
 // module as its number in the process, a shared memory as V8's own memory.
 
+const { types: { isMap, isProxy, isSet } } = require('node:util')
 const { MessagePort } = require('node:worker_threads')
 
 const { isSharedMemory } = require('../webassembly/shared')
 
 const TOKEN = 'emvm:sent'
 
+const { apply, getOwnPropertyDescriptor } = Reflect
+const { forEach: forEachEntry } = Map.prototype
+const { forEach: forEachMember } = Set.prototype
+
 const isPlain = (value) => {
   const proto = Object.getPrototypeOf(value)
   return proto === null || Object.getPrototypeOf(proto) === null
 }
 
-// What may hold others: what else structured clone knows is left to it.
-const isContainer = (value) => Array.isArray(value) || value instanceof Map || value instanceof Set || isPlain(value)
+// What may hold others, told by what it is and not by what it says: its prototype may be any. What else structured clone
+// knows, or refuses, is left to it.
+const isContainer = (value) => !isProxy(value) && (Array.isArray(value) || isMap(value) || isSet(value) || isPlain(value))
 
-function parts (value) {
-  if (value instanceof Map) return [...value.keys(), ...value.values()]
-  if (value instanceof Set) return [...value]
-  // Large ones are common, other properties of theirs are not.
-  if (Array.isArray(value)) return value
-  return Object.keys(value).map((key) => value[key])
-}
-
-// Whether `change` gives something else for anything that a value holds.
+// Whether `change` gives something else for anything that a value holds, or may do so when it is read.
 function holds (value, change, seen) {
   if (value === null || typeof value !== 'object' || seen.has(value)) return false
   if (change(value) !== undefined) return true
   if (!isContainer(value)) return false
   seen.add(value)
-  return parts(value).some((part) => holds(part, change, seen))
+  let found = false
+  const look = (part) => { found ||= holds(part, change, seen) }
+  if (isMap(value)) {
+    apply(forEachEntry, value, [(part, key) => {
+      look(key)
+      look(part)
+    }])
+  } else if (isSet(value)) {
+    apply(forEachMember, value, [look])
+  } else if (Array.isArray(value)) {
+    // Large ones are common, other properties of theirs are not.
+    for (let i = 0; i < value.length && !found; i++) look(value[i])
+  } else {
+    for (const key of Object.keys(value)) {
+      const own = getOwnPropertyDescriptor(value, key)
+      // What it gives is asked for once: by the copy.
+      if (own.get !== undefined) return true
+      look(own.value)
+    }
+  }
+  return found
 }
 
 function copied (value, change, made) {
@@ -43,12 +61,23 @@ function copied (value, change, made) {
     return other
   }
   if (!isContainer(value)) return value
-  const copy = Array.isArray(value) ? new Array(value.length) : value instanceof Map ? new Map() : value instanceof Set ? new Set() : {}
-  made.set(value, copy)
   const inner = (part) => copied(part, change, made)
-  if (copy instanceof Map) for (const [key, part] of value) copy.set(inner(key), inner(part))
-  else if (copy instanceof Set) for (const part of value) copy.add(inner(part))
-  else for (const key of Object.keys(value)) copy[key] = inner(value[key])
+  const kept = (copy) => {
+    made.set(value, copy)
+    return copy
+  }
+  if (isMap(value)) {
+    const copy = kept(new Map())
+    apply(forEachEntry, value, [(part, key) => copy.set(inner(key), inner(part))])
+    return copy
+  }
+  if (isSet(value)) {
+    const copy = kept(new Set())
+    apply(forEachMember, value, [(part) => copy.add(inner(part))])
+    return copy
+  }
+  const copy = kept(Array.isArray(value) ? new Array(value.length) : {})
+  for (const key of Object.keys(value)) Object.defineProperty(copy, key, { value: inner(value[key]), writable: true, enumerable: true, configurable: true })
   return copy
 }
 

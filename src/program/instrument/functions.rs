@@ -23,11 +23,14 @@ pub(super) enum Method {
     Constructor { derived: bool },
 }
 
-/// Of a function on the way: whether it may go on later, and whether it then could catch what ends it.
+/// Where a function begins that must know its generation later.
+const NOTE: &str = "const $rwG=$rw.generation;";
+
+/// Of a function on the way: whether it may go on later, and whether it looks at its generation then.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Resuming {
     pub may: bool,
-    pub catches: bool,
+    pub looks: bool,
 }
 
 impl<'a> Walker<'_, 'a> {
@@ -178,26 +181,29 @@ impl<'a> Walker<'_, 'a> {
     }
 
     pub fn begin_function(&mut self, may: bool) {
-        self.resuming.push(Resuming {
-            may,
-            catches: false,
-        });
+        self.resuming.push(Resuming { may, looks: false });
     }
     /// Whether the function must know its generation.
     pub fn end_function(&mut self) -> bool {
-        self.resuming.pop().is_some_and(|it| it.catches)
+        self.resuming.pop().is_some_and(|it| it.looks)
     }
     pub fn note_generation(&mut self, (at, separator): (u32, &str)) {
-        self.edits
-            .start(at, format!("{separator}const $rwG=$rw.generation;"));
+        self.edits.start(at, format!("{separator}{NOTE}"));
     }
     /// At the start of what would run when the generation of a function that goes on later is over.
     pub fn may_be_over(&mut self, block: Span) {
-        if let Some(function) = self.resuming.last_mut()
-            && function.may
-        {
-            function.catches = true;
+        if self.looks() {
             self.edits.start(block.start + 1, "$rw.over($rwG);");
+        }
+    }
+    /// Whether the code is that of a function that goes on later; it then notes its generation.
+    pub fn looks(&mut self) -> bool {
+        match self.resuming.last_mut() {
+            Some(function) if function.may => {
+                function.looks = true;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -240,14 +246,19 @@ impl<'a> Walker<'_, 'a> {
             body => {
                 let at = body.span().start;
                 self.visit_expression(body.to_expression());
-                self.end_function();
+                let mut code = String::new();
+                if self.end_function() {
+                    code.push_str(NOTE);
+                }
                 if separate {
                     self.leave();
                 }
                 let scope = self.leave();
                 if let Some(matter) = Matter::of(&scope, &[], |_| false) {
                     let site = self.next_site(at, &matter);
-                    let code = matter.statement(site, !matter.head);
+                    code.push_str(&matter.statement(site, !matter.head));
+                }
+                if !code.is_empty() {
                     self.edits.start(at, format!("{{{code}return ("));
                     self.edits.close(it.span.end, ")}");
                 }

@@ -17,7 +17,8 @@
 //! | `$rw.privates(list, C)` | private names of class `C`: `[has, get, set]`, without `set` for methods |
 //! | `$rw.text(t)` | direct `eval(t)`: the text to run instead, of kind `eval`. Anything but a string is returned as it is |
 //! | `$rw.eval` | what other uses of `eval` mean |
-//! | `$rw.wait(v)` | `await v` |
+//! | `$rw.awaited(generation, await $rw.wait(v, 1))` | `await v` in a function: `awaited` returns its value, or throws when the generation is another |
+//! | `$rw.wait(v)` | `await v` of a module |
 //! | `$rw.each(iterable)` | `for await (... of iterable)` |
 //! | `$rw.then(p, ...fs)`, `catch`, `finally` | `p.then(...fs)` and so on; `p` may be no promise |
 //! | `$rw.over(generation)` | where `catch` and `finally` begin in a function that goes on later: throws when it is of another generation |
@@ -42,7 +43,7 @@
 //! | `$rw.made(o)` | `o` is being constructed; returns `o`. One object may be told more than once |
 //! | `$rw.literal(o)` | `o` is an object literal with functions, which more than a variable of a function may have; returns `o` |
 //! | `$rw.create(...)` | `Object.create(...)` |
-//! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts, and so does an asynchronous function with a `try`; `resumed` returns `v` or throws when it is another |
+//! | `$rw.generation`, `$rw.resumed(generation, v)` | a generator notes the generation when it starts, as an asynchronous function with an `await` does; `resumed` returns `v` or throws when it is another |
 //!
 //! Numbers of registrations need not differ between texts: each `$rwN` is read by its own registration alone, also where a text
 //! that is evaluated stands within another. The same text is instrumented once in a process ([`kept`]).

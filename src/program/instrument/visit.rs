@@ -235,10 +235,16 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
         self.import(it);
     }
     fn visit_await_expression(&mut self, it: &AwaitExpression<'a>) {
+        // The module's own is over before there is a generation.
+        let looks = self.looks();
+        if looks {
+            self.edits.open(it.span.start, "$rw.awaited($rwG,");
+        }
         self.edits
             .open(it.span.start + "await".len() as u32, " $rw.wait(");
         self.visit_expression(&it.argument);
-        self.edits.close(it.span.end, ")");
+        self.edits
+            .close(it.span.end, if looks { ",1))" } else { ")" });
     }
     fn visit_yield_expression(&mut self, it: &YieldExpression<'a>) {
         if self.options.made {
