@@ -29,13 +29,19 @@ const REFUSED = {
   emscripten_sleep: 'it sleeps in the middle of a call, which needs Asyncify'
 }
 
+// Where a source has no glue of Emscripten's that could be read.
+const MADE = {
+  own: 'its own JavaScript makes its WebAssembly, in a way of its own',
+  files: 'it is an API of the package\'s own, and other files of the package make its WebAssembly'
+}
+
 // Reasons why the native host cannot run a program.
 function obstacles (facts, options) {
   const reasons = []
   if (options.packages && options.packages.length > 0) reasons.push(`dependencies are to run inside (packages: ${options.packages.join(', ')})`)
   const maker = facts.maker ?? (facts.hasGlue && facts.imports.some(ofBindgen) ? 'wasm-bindgen' : undefined)
   if (maker !== undefined) {
-    const reason = maker === 'own' ? 'its own JavaScript makes its WebAssembly, in a way of its own' : `it was made by ${maker}, and its own JavaScript answers its imports`
+    const reason = MADE[maker] ?? `it was made by ${maker}, and its own JavaScript answers its imports`
     return { reasons: [...reasons, reason], silent: [reason], missing: [] }
   }
   if (facts.minified) reasons.push(`the glue's names cannot be read back: ${facts.minified}`)

@@ -47,13 +47,11 @@ async function openProgram (source, options, runs = false) {
     tellUnkept(program)
     return { program, facts: factsOf(program), path, bytes }
   } catch (failure) {
-    const text = failure.code === 'EMVM_ERR_SOURCE' ? textOf(path, bytes) : ''
-    if (ASM.test(text)) {
-      throw new errors.UnsupportedError(`${path ?? 'the source'} is asm.js: JavaScript, of which nothing would run in emvm. Use the package's WebAssembly build, or build with -sWASM=1`)
-    }
     const noGlue = lackOf.get(failure) === 'glue'
-    const told = noGlue && options.host !== 'native' && path !== undefined
-    const maker = told && require('./bindgen').isBindgen(path) ? 'wasm-bindgen' : told && MAKES.test(text) ? 'own' : undefined
+    const maker = failure.code === 'EMVM_ERR_SOURCE' ? require('./maker').makerOf(textOf(path, bytes), path, noGlue && options.host !== 'native') : undefined
+    if (maker === 'asm.js') {
+      throw new errors.UnsupportedError(`${path ?? 'the source'} is asm.js, or leads to it: JavaScript, of which nothing would run in emvm. Use the package's WebAssembly build, or build with -sWASM=1`)
+    }
     // A wrapper around glue in another file is run as it is when that is asked for; what it is cannot be told.
     const wraps = noGlue && (options.host === 'glue' || runsPackages(options) || maker !== undefined)
     if (noGlue && options.host === 'auto') failure.message += "; if it is a package's API around glue in another file or in a dependency, open it with host: 'glue'"
@@ -63,13 +61,6 @@ async function openProgram (source, options, runs = false) {
     return withoutProgram(failure, path, bytes, maker)
   }
 }
-
-// What Emscripten makes without WebAssembly: its older form and its newer one, by the function that is compiled to, or by what
-// stands for the engine's namespace.
-const ASM = /(["'])(use|almost) asm\1|\bfunction asmFunc\s*\(|\bMemory["']?\s*:\s*function\b[^}]*\bnew (?:Shared)?ArrayBuffer\b[^}]*\}\s*,\s*["']?(?:grow|Module|Table)\b/
-
-// JavaScript that makes modules or instances itself.
-const MAKES = /\bWebAssembly\s*\.\s*(?:Module|Instance|instantiate|instantiateStreaming|compile|compileStreaming)\b/
 
 function textOf (path, bytes) {
   try {

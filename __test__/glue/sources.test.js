@@ -114,8 +114,11 @@ test('a wrapper with the glue in another file of its package', async (t) => {
     exports.load = async () => { const m = await createModule(); return { next: () => m._next(), trap: () => m._trap() } }
     exports.missing = () => require('./none')`)
   write('lib/cycle.js', 'exports.seen = Object.keys(require("./index.js"))')
-  await assert.rejects(open(file), { code: 'EMVM_ERR_SOURCE' })
-  const vm = await glueHost(file)
+  const { host, reasons } = await inspect(file)
+  assert.deepStrictEqual([host, /other files of the package/.test(reasons.join())], ['glue', true])
+  // One that leads to no WebAssembly is no source.
+  await assert.rejects(open(write('lib/plain.js', "exports.loads = require('./state').loads")), { code: 'EMVM_ERR_SOURCE', message: /host: 'glue'/ })
+  const vm = await open(file)
   assert.strictEqual(vm.host, 'glue')
   const { loads, shared, again, json, resolved, cycle } = vm.exports.facts
   assert.deepStrictEqual({ loads, shared, again, json, cycle }, { loads: 1, shared: 1, again: true, json: 'wrapped', cycle: [] })

@@ -70,6 +70,16 @@ class Packages {
   }
 }
 
+// Whether anything that a package depends on carries WebAssembly.
+function dependsOnWebAssembly (folder) {
+  const seen = new Set([folder])
+  for (const one of seen) {
+    if (one !== folder && carries(one)) return true
+    for (const found of dependenciesOf(one)) seen.add(found)
+  }
+  return false
+}
+
 // As its folder has it: its manifest may lack a name, and an alias of npm has another one.
 function nameOf (folder) {
   const [last, above] = [path.basename(folder), path.basename(path.dirname(folder))]
@@ -133,9 +143,9 @@ function search (top) {
   let left = MAX_BYTES
   return scripts.some((file) => {
     if (left <= 0) return false
-    const text = bytesOf(file)
-    left -= text.length
-    return usesWebAssembly(text)
+    const bytes = bytesOf(file)
+    left -= bytes.length
+    return (bytes.includes('WebAssembly') || bytes.includes('.exports')) && usesWebAssembly(bytes.toString('latin1'))
   })
 }
 
@@ -153,7 +163,7 @@ const USE = /(?:^|[^\w$'"`-])WebAssembly\s*(?:\?\.|[.[,;)}=&|?:]|$)|[\w$)\]?.]\s
 const DRIVES = /\binstance\.exports\b|\bexports\.memory\b/
 
 function usesWebAssembly (text) {
-  return (text.includes('WebAssembly') && USE.test(text.toString('latin1'))) || (text.includes('.exports') && DRIVES.test(text.toString('latin1')))
+  return (text.includes('WebAssembly') && USE.test(text)) || (text.includes('.exports') && DRIVES.test(text))
 }
 
-module.exports = { Packages }
+module.exports = { Packages, dependsOnWebAssembly, usesWebAssembly }

@@ -10,6 +10,8 @@ const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(valu
 
 // Names of Emscripten's runtime that every minifier leaves alone: a factory has some of them, and the instantiation.
 const RUNTIME = /\b(onRuntimeInitialized|calledRun|preRun|wasmBinary|instantiateWasm|locateFile|HEAPU8)\b/
+// Those that a function gives to a factory, as members of an object that it writes: it has no runtime of its own for that.
+const GIVEN = /([{,]\s*(?:async\s+)?)(['"]?)(?:onRuntimeInitialized|preRun|wasmBinary|instantiateWasm|locateFile)\2(?=\s*[:(,}])/g
 
 // Whether a function is a factory of Emscripten's: it takes at most its options, and holds the runtime that it starts.
 // `wanted`: the `factory` option; 'wrapped' where the file is known to put a function of its own in the factory's place.
@@ -17,7 +19,7 @@ function isFactory (value, wanted) {
   if (typeof value !== 'function' || wanted === false || isClass(value)) return false
   if (wanted === true) return true
   const text = Function.prototype.toString.call(value)
-  return parameters(text) <= 1 && (wanted === 'wrapped' || (text.includes('WebAssembly') && RUNTIME.test(text)))
+  return parameters(text) <= 1 && (wanted === 'wrapped' || (text.includes('WebAssembly') && RUNTIME.test(text.replace(GIVEN, '$1'))))
 }
 
 // How many parameters a function declares; those with defaults, which `length` leaves out, count too.

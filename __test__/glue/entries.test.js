@@ -1,0 +1,55 @@
+'use strict'
+
+// What a package's entry is that has no glue of its own: which files it leads to, and what is no factory.
+
+const test = require('node:test')
+const assert = require('node:assert')
+const { open } = require('../..')
+const { glueFolder } = require('../support/glue')
+
+test('the files that an entry leads to are found in each way that a package names its own', async (t) => {
+  const { glue, write } = glueFolder(t)
+  write('package.json', '{ "name": "named", "exports": { "./engine": { "import": "./build/glue.mjs" }, ".": "./index.mjs" }, "imports": { "#engine": "./build/glue.mjs" } }')
+  glue('build/glue.mjs', 'esm')
+  // As wasm-bindgen leaves it: a folder with a manifest of its own.
+  write('nested/package.json', '{ "name": "engine", "main": "inner.js" }')
+  write('nested/inner.js', 'exports.run = (bytes) => new WebAssembly.Instance(new WebAssembly.Module(bytes))')
+  for (const specifier of ['./build/glue.mjs', '#engine', 'named/engine']) {
+    const file = write('index.mjs', `import createModule from '${specifier}'\nexport const load = async () => (await createModule())._next()\nexport const version = 1`)
+    const vm = await open(file)
+    assert.strictEqual(await vm.exports.load(), 8, specifier)
+    assert.ok(vm.stats().calls > 0)
+    vm.dispose()
+  }
+  const vm = await open(write('outer.js', "exports.run = require('./nested').run; exports.version = 1"))
+  assert.strictEqual(typeof vm.exports.run, 'function')
+  vm.dispose()
+})
+
+test('an entry that leads to asm.js alone is refused by name', async (t) => {
+  const { write } = glueFolder(t)
+  write('package.json', '{ "name": "old" }')
+  write('engine.js', 'exports.f = (function () { "use asm"; function f (a) { a = a | 0; return a + 1 | 0 } return { f: f } })().f')
+  const file = write('main.js', "exports.f = require('./engine').f; exports.version = 1")
+  for (const options of [{}, { host: 'glue' }, { host: 'glue', rewind: 'auto' }]) {
+    await assert.rejects(open(file, options), { code: 'EMVM_ERR_UNSUPPORTED', message: /main\.js is asm\.js, or leads to it/ })
+  }
+  // Beside WebAssembly it is another way that the package has.
+  write('fast.js', 'exports.g = (bytes) => new WebAssembly.Instance(new WebAssembly.Module(bytes))')
+  const both = await open(write('both.js', "exports.f = require('./engine').f; exports.g = require('./fast').g"))
+  assert.strictEqual(both.exports.f(1), 2)
+  both.dispose()
+})
+
+test('a function that gives options to a factory is no factory', async (t) => {
+  const { glue, write } = glueFolder(t)
+  glue('glue.js', 'commonjs')
+  const file = write('main.mjs', `import createModule from './glue.js'
+    export default async function load (bytes) {
+      const given = { instantiateWasm (imports, done) { WebAssembly.instantiate(bytes, imports).then(({ instance }) => done(instance)); return {} }, locateFile: (name) => name }
+      return { given: Object.keys(given), next: (await createModule())._next() }
+    }`)
+  const vm = await open(file, { host: 'glue' })
+  assert.deepStrictEqual(await vm.exports(Buffer.alloc(0)), { given: ['instantiateWasm', 'locateFile'], next: 8 })
+  vm.dispose()
+})
