@@ -10,9 +10,16 @@ const { importedFile, isRelative, manifestOf, packageFolder } = require('./base/
 const { isBindgen } = require('./bindgen')
 const { dependsOnWebAssembly, usesWebAssembly } = require('./realm/packages')
 
-// What Emscripten makes without WebAssembly: its older form and its newer one, by the function that is compiled to, or by what
-// stands for the engine's namespace.
-const ASM = /(["'])(use|almost) asm\1|\bfunction asmFunc\s*\(|\bnew function\s*\(\s*\)\s*\{\s*this\.buffer\s*=\s*new ArrayBuffer\(|\bMemory["']?\s*:\s*function\b[^}]*\bnew (?:Shared)?ArrayBuffer\b[^}]*\}\s*,\s*["']?(?:grow|Module|Table)\b/
+// What Emscripten makes without WebAssembly: its older form; its newer one, by the function that is compiled to, by the views that
+// Binaryen's JavaScript has for its conversions, by how its memory grows, or by what stands for the engine's namespace.
+const ASM = new RegExp([
+  /(["'])(use|almost) asm\1/,
+  /\bfunction asmFunc\s*\(/,
+  /\bnew ArrayBuffer\(16\)[;,]\s*(?:var\s+)?[\w$]+\s*=\s*new Int32Array\([\w$]+\)[;,]\s*(?:var\s+)?[\w$]+\s*=\s*new Float32Array\b/,
+  /\bnew ArrayBuffer\((?:Math\.imul|[\w$]+)\([\w$]+\s*,\s*65536\)\)/,
+  /\bnew function\s*\(\s*\)\s*\{\s*this\.buffer\s*=\s*new ArrayBuffer\(/,
+  /\bMemory["']?\s*:\s*function\b[^}]*\bnew (?:Shared)?ArrayBuffer\b[^}]*\}\s*,\s*["']?(?:grow|Module|Table)\b/
+].map(({ source }) => source).join('|'))
 
 // JavaScript that makes modules or instances itself.
 const MAKES = /\bWebAssembly\s*\.\s*(?:Module|Instance|instantiate|instantiateStreaming|compile|compileStreaming)\b/

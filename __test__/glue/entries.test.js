@@ -7,6 +7,9 @@ const assert = require('node:assert')
 const { open } = require('../..')
 const { glueFolder } = require('../support/glue')
 
+// A module with nothing in it.
+const EMPTY = Buffer.from('0061736d01000000', 'hex')
+
 test('the files that an entry leads to are found in each way that a package names its own', async (t) => {
   const { glue, write } = glueFolder(t)
   write('package.json', '{ "name": "named", "exports": { "./engine": { "import": "./build/glue.mjs" }, ".": "./index.mjs" }, "imports": { "#engine": "./build/glue.mjs" } }')
@@ -52,4 +55,47 @@ test('a function that gives options to a factory is no factory', async (t) => {
   const vm = await open(file, { host: 'glue' })
   assert.deepStrictEqual(await vm.exports(Buffer.alloc(0)), { given: ['instantiateWasm', 'locateFile'], next: 8 })
   vm.dispose()
+})
+
+test('a script that exports nothing and leaves `Module` alone is refused at once', async (t) => {
+  const { write } = glueFolder(t)
+  // What a bundle within it says of Emscripten's runtime makes it glue.
+  const file = write('bundle.js', '(() => { const make = (Module) => { Module.calledRun = true; return WebAssembly.instantiate(Module.wasmBinary) } })()')
+  const started = performance.now()
+  await assert.rejects(open(file, { host: 'glue' }), { code: 'EMVM_ERR_START', message: /exports nothing and has no variable/ })
+  assert.ok(performance.now() - started < 20_000)
+})
+
+test('functions of wasm-bindgen beside an API are no sign of a module that is about to start', async (t) => {
+  const { write } = glueFolder(t)
+  write('package.json', '{ "name": "lazy" }')
+  const names = Array.from({ length: 9 }, (_, at) => `exports.__wbg_f${at} = () => {}; exports.__wbindgen_g${at} = () => {}`).join('\n')
+  const vm = await open(write('lazy.js', `${names}\nexports.load = (bytes) => WebAssembly.instantiate(bytes)`))
+  const times = []
+  for (let round = 0; round < 5; round++) {
+    await vm.exports.load(EMPTY)
+    const started = performance.now()
+    await vm.isReady()
+    times.push(performance.now() - started)
+  }
+  // Half a second each where it is waited for.
+  assert.ok(Math.min(...times) < 300, times.join())
+  vm.dispose()
+})
+
+test('a package that defines something on the language for good says which realm it needs', async (t) => {
+  const { write } = glueFolder(t)
+  const name = `mark${Date.now()}`
+  const file = write('portable.js', `Object.defineProperties(Math, { ${name}: { value: () => 1 } })
+    exports.version = Math.${name}(); exports.load = (bytes) => WebAssembly.instantiate(bytes)`)
+  const vm = await open(file, { host: 'glue' })
+  await vm.exports.load(EMPTY)
+  await assert.rejects(vm.isReady(), { code: 'EMVM_ERR_START', message: /Cannot redefine property.*realm: 'context'/ })
+  vm.dispose()
+  const own = await open(file, { host: 'glue', realm: 'context' })
+  for (let round = 0; round < 2; round++) {
+    await own.exports.load(EMPTY)
+    assert.strictEqual((await own.isReady()).version, 1)
+  }
+  own.dispose()
 })

@@ -32,7 +32,11 @@ const LOOK_MS = 50
 // Node's timers can do no more.
 const MOST_MS = 2 ** 31 - 1
 const UNWANTED = /`Module\.(\w+)` was supplied but/
+// What V8 says where a package defines what an earlier generation of it has defined for good.
+const REDEFINED = /^Cannot redefine property/
 const OWN_OPTIONS = ['onRuntimeInitialized', 'wasmBinary']
+
+const noModule = () => new StartError('the glue has no module: it exports nothing and has no variable `Module`')
 
 class Generation {
   // `program` is what is shared by all generations: see `GlueProgram`.
@@ -49,7 +53,7 @@ class Generation {
       cache: options.cache,
       interruptId: program.interruptId,
       imports: options.imports,
-      ...(program.unpacks && { made: (bytes, compiled) => program.madeOf(bytes, compiled) }),
+      ...(program.marker === undefined && { made: (bytes, compiled) => program.madeOf(bytes, compiled) }),
       // Costs a little for each call, so only where it makes a difference.
       around: options.onUncaught && ((fn) => (...args) => this.failures.adopt(() => fn(...args))),
       wraps: environment(program.imports, options.env || {}, () => this.namespace.memory)
@@ -163,6 +167,7 @@ class Generation {
       if (this.module !== null && typeof this.module === 'object' && Object.hasOwn(this.module, 'then')) hide(this.module, 'then')
       const kept = this.options.warmUp && await this.#unlessFailed(this.#warmUp())
       if (this.rewinder) await this.#takeImage(kept, performance.now() - started)
+      this.program.hasStarted = true
       return this
     } catch (error) {
       this.end()
@@ -192,16 +197,17 @@ class Generation {
     const options = this.#moduleOptions()
     if (!this.program.unwanted.has('onRuntimeInitialized')) hook.install(options)
     if (this.program.unwanted.has('wasmBinary')) delete options.wasmBinary
+    const before = Object.keys(options).length
+    const untouched = () => Object.keys(options).length === before
     // Boxed: what the glue gives may be a thenable that resolves with itself.
     const { given, offer } = await this.#evaluate(options, said)
     const { factory } = this
-    if (offer[0] === undefined || offer[0] === null) {
-      throw new StartError('the glue has no module: it exports nothing and has no variable `Module`')
-    }
+    if (offer[0] === undefined || offer[0] === null) throw noModule()
     const { namespace } = this
     const marker = this.options.module && this.options.module.wasmBinary ? undefined : options.wasmBinary
-    const watch = { hook, said, factory, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => this.failures.ended }
+    const watch = { hook, said, factory, untouched, pending: () => namespace.pending + this.surroundings.loading, instances: () => namespace.instances, ended: () => this.failures.ended }
     const settled = await settle(offer, options, watch)
+    if (settled[0] === options && untouched() && namespace.instances === 0) throw noModule()
     await settleBeside(given, settled, options, watch)
     // What was rejected on the way is told of when all that is waiting has run.
     await immediate()
@@ -275,7 +281,10 @@ class Generation {
           'the package\'s own JavaScript makes functions from text, which this process forbids: ' +
           'start Node.js without --disallow-code-generation-from-strings', { cause })
       }
-      throw new StartError(`the module's start-up failed: ${message}`, { cause })
+      const once = this.program.hasStarted && this.options.realm !== 'context' && REDEFINED.test(message)
+        ? ". What the package defines on the language's own objects is there from the generation before: use realm: 'context', where each has its own"
+        : ''
+      throw new StartError(`the module's start-up failed: ${message}${once}`, { cause })
     }
   }
 

@@ -29,12 +29,12 @@ class GlueProgram {
     // The file puts a function of its own in the place of Emscripten's factory.
     this.wrapped = Boolean(shape && shape.wrapped)
     this.isThreaded = isThreaded(opened)
-    // Undefined where the wasm could not be found: the glue unpacks it itself.
+    // Undefined where the wasm could not be found: the glue unpacks it itself, and the largest module that it made is taken for it.
     this.marker = marker && new Uint8Array(marker)
     // The file is JavaScript of the package's own around glue, there or elsewhere.
     this.wraps = marker === undefined || this.wrapped || Boolean(shape && shape.api.length > 0)
-    // Where the glue unpacks its wasm itself, the largest module that it made is taken for it.
-    this.unpacks = marker === undefined
+    // A generation of it has started.
+    this.hasStarted = false
     this.largest = { bytes: 0, fromCache: false }
     this.unregister = unregister
     // Options of ours that the glue aborts at.
@@ -322,7 +322,7 @@ class GlueHost {
       heapBytes,
       heapPeakBytes: Math.max(this.peak, heapBytes),
       ...this.current.namespace.residency,
-      ...(this.program.unpacks && { fromCache: this.program.largest.fromCache }),
+      ...(this.program.marker === undefined && { fromCache: this.program.largest.fromCache }),
       rewinds: this.rewinds,
       evaluations: this.evaluations,
       rewind: this.rewindState,

@@ -71,8 +71,8 @@ function only (exported, factory) {
 }
 
 // Waits for the module. `watch.hook.ready` settles when the glue calls `onRuntimeInitialized`; `instances()` and
-// `pending()` tell how many instances there are and are under way; `said` is told what is waited for; once `ended()`,
-// nobody waits any more.
+// `pending()` tell how many instances there are and are under way, `untouched()` whether the options are as they were; `said`
+// is told what is waited for; once `ended()`, nobody waits any more.
 /**
  * @param {any[]} boxed
  * @param {any} options
@@ -138,7 +138,8 @@ function isModule (object, options) {
 }
 
 const functionsOf = (object) => Object.keys(object).filter((key) => typeof peek(object, key) === 'function')
-const ofC = (key) => key[0] === '_'
+// wasm-bindgen's functions for the engine begin so, too.
+const ofC = (key) => key[0] === '_' && !/^__wb(g|indgen)_/.test(key)
 
 // A wrapper may well have functions whose names begin with an underscore, but nothing of these.
 function hasMarks (object, options) {
@@ -174,7 +175,8 @@ async function finish (module, options, watch, promised) {
     promised = true
   }
   const done = () => hook.called || Boolean(peek(module, 'calledRun'))
-  const certain = hasMarks(module, options)
+  // A script that leaves the `Module` that it was given alone makes none.
+  const certain = hasMarks(module, options) && !(module === options && watch.untouched())
   if (!done() && certain && !hook.installed(module)) {
     said('onRuntimeInitialized')
     hook.install(module)
