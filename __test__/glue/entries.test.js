@@ -99,3 +99,29 @@ test('a package that defines something on the language for good says which realm
   }
   own.dispose()
 })
+
+test('an ES module that is required is what Node gives', async (t) => {
+  const { write } = glueFolder(t)
+  write('package.json', '{ "name": "both", "type": "module" }')
+  write('main.js', 'export default () => 1\nexport const named = 2')
+  write('plain.js', 'export let count = 0\nexport const next = () => ++count')
+  write('marked.js', 'export const __esModule = false\nexport default 3')
+  write('chosen.js', "const chosen = { a: 4 }\nexport { chosen as 'module.exports' }\nexport default 5")
+  const text = `const wildcard = (given) => given.__esModule ? given : { ...given, default: given }
+    const [main, plain, marked, chosen] = ['main', 'plain', 'marked', 'chosen'].map((name) => require('./' + name + '.js'))
+    exports.facts = () => [typeof wildcard(main).default, Object.keys(main).sort(), main === require('./main.js'), wildcard(plain).default === plain, plain.next(), plain.count, Object.keys(marked).sort(), marked.__esModule, chosen]
+    exports.load = (bytes) => WebAssembly.instantiate(bytes)`
+  const file = write('index.cjs', text)
+  const facts = ['function', ['__esModule', 'default', 'named'], true, true, 1, 1, ['__esModule', 'default'], false, { a: 4 }]
+  // Node.js 20.19 and 22.12 are the first that do.
+  if (process.features.require_module) assert.deepStrictEqual(require(file).facts(), facts)
+  for (const options of [{}, { rewind: true }]) {
+    const vm = await open(file, { host: 'glue', ...options })
+    for (let round = 0; round < 3; round++) {
+      await vm.exports.load(EMPTY)
+      assert.deepStrictEqual(vm.exports.facts(), facts)
+      await vm.isReady()
+    }
+    vm.dispose()
+  }
+})

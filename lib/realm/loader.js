@@ -106,7 +106,9 @@ class Loader {
       waiting: undefined,
       result: undefined,
       // `import.meta`.
-      meta: undefined
+      meta: undefined,
+      // What `require` gives of it: see `requiredOf`.
+      required: undefined
     }
     this.records.set(source.file, record)
     return record
@@ -189,7 +191,7 @@ class Loader {
   // What of the files an image leads to, by name; which files there are.
   roots () {
     const roots = {}
-    for (const [file, { module, namespace, initial, result, meta }] of this.records) roots[file] = { module, namespace, initial, result, meta }
+    for (const [file, { module, namespace, initial, result, meta, required }] of this.records) roots[file] = { module, namespace, initial, result, meta, required }
     return roots
   }
 
@@ -275,13 +277,22 @@ class Loader {
         this.rewinder?.meets(id, given)
         return given
       }
-      const { module, namespace } = this.records.get(source.file) ?? this.#importSync(source)
-      return source.body.module ? namespace : module.exports
+      const record = this.records.get(source.file) ?? this.#importSync(source)
+      return source.body.module ? requiredOf(record) : record.module.exports
     }
     // Bun's is a bound function.
     this.rewinder?.stops.add(theirs.resolve)
     return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: theirs.cache, extensions: theirs.extensions })
   }
+}
+
+// What `require` sees of an ES module: as transpilers mark their own where it has a default export, or what it names 'module.exports'.
+function requiredOf (record) {
+  const { namespace } = record
+  if ('module.exports' in namespace) return namespace['module.exports']
+  if (!('default' in namespace) || '__esModule' in namespace) return namespace
+  record.required ??= Object.defineProperties(Object.create(null, { __esModule: { value: true, enumerable: true } }), Object.getOwnPropertyDescriptors(namespace))
+  return record.required
 }
 
 // `import.meta.resolve`: it need not lead to a file that is there.
