@@ -107,17 +107,21 @@ function bare (facts) {
   return facts
 }
 
-// Exports are for the native host and for who asks: of a large module they are told in megabytes.
+// Exports are for the native host and for who asks: of a large module they are told in megabytes. `exported` is what the native host
+// begins with.
 function withExports (facts, program) {
-  return Object.defineProperty(facts, 'exports', {
+  const define = (name, enumerable, read) => Object.defineProperty(facts, name, {
     get () {
-      const exports = JSON.parse(program.exports())
-      Object.defineProperty(facts, 'exports', { value: exports })
-      return exports
+      const value = JSON.parse(read())
+      Object.defineProperty(facts, name, { value })
+      return value
     },
-    enumerable: true,
+    enumerable,
     configurable: true
   })
+  define('exports', true, () => program.exports())
+  define('exported', false, () => program.exported())
+  return facts
 }
 
 // Glue that hides its wasm (packed in a way of its own): it must unpack and compile it itself.

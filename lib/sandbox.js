@@ -1,12 +1,11 @@
 'use strict'
 
-const { performance } = require('node:perf_hooks')
 const { channel } = require('node:diagnostics_channel')
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { inspect } = require('node:util')
 const { callOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./base/errors')
-const { nextTick } = require('./base/clock')
+const { nextTick, now } = require('./base/clock')
 const { isSignal } = require('./base/given')
 const { makeCheckpoint, pointOf } = require('./base/checkpoint')
 const { regionsInFlight, withRoom } = require('./base/in-flight')
@@ -304,9 +303,9 @@ class Sandbox {
   async #profile (fn, module, unwatched) {
     const allocations = this.#allocations
     const before = this.#host.stats()
-    const started = performance.now()
+    const started = now()
     const value = await fn(module)
-    const ms = performance.now() - started
+    const ms = now() - started
     const after = this.#host.stats()
     return {
       value,

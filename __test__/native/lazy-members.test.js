@@ -173,6 +173,31 @@ test('what module code changes of members that nobody had asked for is undone', 
   }
 })
 
+test('members of FS are all there is, and work when they are first asked for in a later generation', async (t) => {
+  const { MEMBERS } = require('../../lib/facade/files')
+  const { makeFS } = require('../../lib/facade/fs')
+  const { Generations } = require('../../lib/facade/generations')
+  const facade = { facts: {}, generations: new Generations(), heap: {}, module: {}, options: {}, sandbox: {} }
+  const { members } = makeFS({ facade, FS: {}, strings: {}, lateExport () {}, hasExport: () => false })
+  assert.deepStrictEqual(Object.keys(members), MEMBERS.filter((name) => name !== 'trackingDelegate'))
+  const vm = await open(FILE)
+  t.after(() => vm.dispose())
+  assert.deepStrictEqual(Reflect.ownKeys(vm.exports.FS), MEMBERS)
+  await vm.isReady()
+  const { FS } = vm.exports
+  FS.ignorePermissions = true
+  FS.writeFile('/one', 'text')
+  const stream = FS.open('/one', 'r')
+  assert.strictEqual(FS.streams[stream.fd].path, '/one')
+  assert.throws(() => FS.readFile('/none'), (error) => error instanceof FS.ErrnoError && error.code === 'ENOENT')
+  const point = vm.checkpoint()
+  FS.writeFile('/two', 'text')
+  await vm.isReady()
+  assert.deepStrictEqual([FS.ignorePermissions, FS.analyzePath('/one').exists], [false, false])
+  await vm.isReady({ from: point })
+  assert.deepStrictEqual([FS.ignorePermissions, FS.analyzePath('/one').exists, FS.analyzePath('/two').exists], [true, true, false])
+})
+
 test('two sandboxes have members of their own', async (t) => {
   const [one, other] = [await open(FILE), await open(FILE)]
   t.after(() => { one.dispose(); other.dispose() })

@@ -66,6 +66,15 @@ test('`module: { noInitialRun: true }` takes the image before main', () => progr
   }
 }, 'program-run.js'))
 
+// Only as it starts does a sandbox know that it cannot begin with the image that others of the program have.
+test('a sandbox that starts in another way than its sibling has the data of the module', () => program({}, async () => {
+  await program({ module: { noInitialRun: true } }, async (m, lines) => {
+    lines.length = 0
+    m._main(1, 0)
+    assert.deepStrictEqual(lines, ['run 1 argc 1'])
+  }, 'program-run.js')
+}, 'program-run.js'))
+
 test('`env` is laid over Emscripten\'s environment', () => program({ env: { USER: 'me', MINE: 'a=b' } }, async (m, lines, vm) => {
   for (let i = 0; i < 2; i++) {
     lines.length = 0

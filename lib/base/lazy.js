@@ -8,7 +8,7 @@ const { load } = require('./binding')
 // So few are made as fast. Tests want all of them to be made later.
 const FEW = process.env.EMVM_TEST_ALL_LAZY ? 1 : 48
 
-const isIndex = (name) => /^\d+$/.test(name)
+const isIndex = (name) => name.charCodeAt(0) < 58 && /^\d+$/.test(name)
 
 // V8 gives an object of fixed shape another shape for each such property, which takes as long as the object has properties. One that is a
 // table, as any becomes from which not the last property is deleted, just has an entry more. It would become one with the first use of
@@ -21,12 +21,15 @@ function makeTable (object) {
   delete object[last]
 }
 
+// Whether so many members of an object are better made later.
+const isWorthwhile = (object, count) => count >= FEW && Object.isExtensible(object)
+
 // Gives `object` a property for each name, in order, as an assignment of `make(name, there)` would, but later where it can; `there` is
 // what the object has under that name.
 function defineLazily (object, names, make) {
   const assign = (name) => { object[name] = make(name, object[name]) }
   let at = 0
-  if (names.length >= FEW && Object.isExtensible(object)) {
+  if (isWorthwhile(object, names.length)) {
     makeTable(object)
     const isNew = (name) => !(name in object) && !isIndex(name)
     while (at < names.length) {
@@ -42,4 +45,10 @@ function defineLazily (object, names, make) {
   for (; at < names.length; at++) assign(names[at])
 }
 
-module.exports = { defineLazily }
+// The same for one of an object that `makeTable` was given.
+function defineLater (object, name, make) {
+  if (!(name in object) && load().defineLazily(object, [name], make)) return
+  object[name] = make(name)
+}
+
+module.exports = { defineLater, defineLazily, isWorthwhile, makeTable }

@@ -8,13 +8,8 @@ const { Generations } = require('./generations')
 const { keep } = require('./keep')
 const { defineLazily } = require('../base/lazy')
 const { Description } = require('./embind/description')
-const { factoriesFor } = require('./embind/factories')
-const { makeFields } = require('./embind/fields')
-const { makeHandles } = require('./embind/handles')
-const { indexOf, makeMembers } = require('./embind/members')
-const { makeLeaks } = require('./embind/leaks')
-const { makeInheriting } = require('./embind/inherit')
-const { makeCoroutines } = require('./embind/coroutines')
+
+// The rest is loaded, and made, when the first symbol or object is needed.
 
 const ERRORS = ['BindingError', 'InternalError', 'UnboundTypeError', 'PureVirtualError']
 const BUILTIN = { TypeError, RangeError, ReferenceError, Error }
@@ -49,6 +44,52 @@ function keepAdditions (from, to) {
   }
 }
 
+// What makes symbols and objects: `{ members, handles, hooks, leaks }`.
+function makeParts ({ description, native, errors, trackLeaks, facts, onUncaught, generations, reaches }) {
+  const { operations, registers } = native
+  // Handles say by it whose they are: users see it, not what it keeps.
+  const owner = holding({}, native.owner)
+  const { BindingError } = errors
+  const { argsSuffix, finalizers, anonymous } = description
+
+  const { leaks, note } = require('./embind/leaks').makeLeaks(operations, generations, trackLeaks)
+  const handles = require('./embind/handles').makeHandles({ operations, registers, owner, finalizers, note })
+  const { state, NONE, wrap } = handles
+  const factories = require('./embind/factories').factoriesFor(description)
+  const fields = require('./embind/fields').makeFields({ operations, registers })
+  const context = { factories, native: native.call, numbers: native.callWithNumbers, fields, state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
+  /** @type {any[] | undefined} */
+  let constants
+  const members = require('./embind/members').makeMembers(description, context, handles, () => constants ??= operations.constants())
+  handles.classOf = members.classOf
+  const once = (make) => {
+    let made
+    return (...args) => (made ??= make())(...args)
+  }
+  const coroutines = () => require('./embind/coroutines').makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
+  const hooks = [
+    (id, key, smart) => handles.make(handles.classOfHandle(id).prototype, id, key, smart),
+    (value) => {
+      const s = state(value)
+      if (s === NONE) return false
+      registers[0] = s.id
+      registers[1] = s.key
+      return true
+    },
+    (index, value) => members.enumOf(index).values[value],
+    once(() => require('./embind/inherit').makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous })),
+    (id, key) => () => operations.delete(id, key),
+    () => operations.flush(),
+    reaches,
+    once(() => coroutines().suspend),
+    once(() => coroutines().makePromise)
+  ]
+  return { members, handles, hooks, leaks }
+}
+
+// How many of them native code calls.
+const HOOKS = 9
+
 // `wants(name)` says whether the package has that helper on its module.
 /**
  * @param {any} module
@@ -63,54 +104,30 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
   const registrations = sandbox.embindRegistrations
   const native = sandbox.embind(!known.has(registrations))
   if (!native) return null
-  if (!known.has(registrations)) {
-    const description = new Description(native.description)
-    known.set(registrations, { description, symbols: indexOf(description) })
+  if (!known.has(registrations)) known.set(registrations, new Description(native.description))
+  const description = known.get(registrations)
+  const { operations } = native
+
+  let parts
+  function made () {
+    if (parts !== undefined) return parts
+    parts = makeParts({ description, native, errors, trackLeaks, facts, onUncaught, generations, reaches: (name) => reaches(module[name]) })
+    operations.setHooks(parts.hooks)
+    return parts
   }
-  const { description, symbols } = known.get(registrations)
-  const { operations, registers } = native
-  // Handles say by it whose they are: users see it, not what it keeps.
-  const owner = holding({}, native.owner)
-  const { BindingError } = errors
-  const { argsSuffix, finalizers, anonymous } = description
-
-  const { leaks, note } = makeLeaks(operations, generations, trackLeaks)
-  const handles = makeHandles({ operations, registers, owner, finalizers, note })
-  const { state, NONE, wrap } = handles
-  const context = { factories: factoriesFor(description), native: native.call, numbers: native.callWithNumbers, fields: makeFields({ operations, registers }), state, NONE, wrap, registers, BindingError, argsSuffix, anonymous }
-  const members = makeMembers(description, context, handles, operations.constants())
-  handles.classOf = members.classOf
-
-  const coroutines = makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
-  operations.setHooks([
-    (id, key, smart) => handles.make(handles.classOfHandle(id).prototype, id, key, smart),
-    (value) => {
-      const s = state(value)
-      if (s === NONE) return false
-      registers[0] = s.id
-      registers[1] = s.key
-      return true
-    },
-    (index, value) => members.enumOf(index).values[value],
-    makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }),
-    (id, key) => () => operations.delete(id, key),
-    () => operations.flush(),
-    (name) => reaches(module[name]),
-    coroutines.suspend,
-    coroutines.makePromise
-  ])
+  operations.setHooks(Array.from({ length: HOOKS }, (_, at) => (...args) => made().hooks[at](...args)))
 
   // `there`: what had the name before.
   const make = (name, there) => {
-    const symbol = symbols.of(name)
-    const made = members.symbolOf(symbol)
-    if (symbol.kind === 'c' && typeof there === 'function') keepAdditions(there, made)
-    return made
+    const symbol = description.symbolOf(name)
+    const value = made().members.symbolOf(symbol)
+    if (symbol.kind === 'c' && typeof there === 'function') keepAdditions(there, value)
+    return value
   }
-  for (const { isPlain, names } of symbols.runs) {
-    if (isPlain) for (const name of names) module[name] = make(name)
-    else defineLazily(module, names, make)
-  }
+  description.runs.forEach((run, at) => {
+    if (at % 2 === 0) defineLazily(module, run, make)
+    else for (let i = 0; i < run.length; i += 2) module[run[i]] = run[i + 1]
+  })
 
   const helpers = {
     ...errors,
@@ -122,7 +139,12 @@ function attachEmbind (module, sandbox, wants = () => true, { trackLeaks = false
     setDelayFunction: (fn) => operations.setDelay(fn)
   }
   for (const [name, value] of Object.entries(helpers)) if (wants(name) && !(name in module)) module[name] = value
-  return { errors, helpers, leaks, owns: (value) => typeof value === 'object' && state(value) !== NONE }
+  const owns = (value) => {
+    if (typeof value !== 'object' || parts === undefined) return false
+    const { state, NONE } = parts.handles
+    return state(value) !== NONE
+  }
+  return { errors, helpers, leaks: () => made().leaks(), owns }
 }
 
 module.exports = { attachEmbind }

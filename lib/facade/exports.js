@@ -7,21 +7,18 @@ const { defineLazily } = require('../base/lazy')
 // Since then the glue puts exports on its module as they are, so that their `length` is what they take.
 const RAW_EXPORTS = 30130
 
-// Types that JavaScript has no values for, and more results than one, make no function.
-const CALLABLE = /^\([ijfd]*\)→[ijfdv]$/
-
-// As V8's own: packages look how many arguments a function takes. `(iji)→i` takes three.
-function takes (fn, signature) {
+// As V8's own: packages look how many arguments a function takes.
+function takes (fn, count) {
   if (typeof fn !== 'function') return fn
-  Object.defineProperty(fn, 'length', { configurable: true, value: signature.indexOf(')') - 1 })
+  Object.defineProperty(fn, 'length', { configurable: true, value: count })
   return fn
 }
 
 // By the facts of a program.
 const known = new WeakMap()
 
-// `{ functions, names, moduleKeys, keys, byKey }`: exported functions and their names, all that the package puts on its module, and
-// which of the functions are there under which name.
+// `{ takes, moduleKeys, keys }`: exported functions, with how many arguments they take, or -1 where JavaScript cannot call them; all that
+// the package puts on its module, and under which names it puts which of the functions there.
 function exportsOf (facts) {
   let found = known.get(facts)
   if (found !== undefined) return found
@@ -31,13 +28,18 @@ function exportsOf (facts) {
     if (moduleKeys.has(name)) return name
     return name === '__main_argc_argv' && moduleKeys.has('_main') ? '_main' : undefined
   }
-  const functions = facts.exports.filter(({ item }) => item.kind === 'function')
-  const byKey = new Map()
-  for (const { name, item } of functions) {
+  const takes = new Map()
+  const keys = new Map()
+  const { functions } = facts.exported
+  for (let i = 0; i < functions.length; i += 2) {
+    const name = functions[i]
+    const count = functions[i + 1]
+    takes.set(name, count)
+    if (count < 0) continue
     const key = keyOf(name)
-    if (key !== undefined && !byKey.has(key) && CALLABLE.test(item.signature)) byKey.set(key, { name, item })
+    if (key !== undefined && !keys.has(key)) keys.set(key, name)
   }
-  found = { functions, names: new Set(functions.map(({ name }) => name)), moduleKeys, keys: [...byKey.keys()], byKey }
+  found = { takes, moduleKeys, keys }
   known.set(facts, found)
   return found
 }
@@ -53,12 +55,12 @@ function functionOf (facade, name) {
 }
 
 function attachExports (facade) {
-  const { keys, byKey } = exportsOf(facade.facts)
+  const { keys, takes: counts } = exportsOf(facade.facts)
   const takesAsTold = facade.facts.versionMin >= RAW_EXPORTS
-  defineLazily(facade.module, keys.filter((key) => !(key in facade.module)), (key) => {
-    const { name, item } = byKey.get(key)
+  defineLazily(facade.module, [...keys.keys()].filter((key) => !(key in facade.module)), (key) => {
+    const name = keys.get(key)
     const fn = functionOf(facade, name)
-    return takesAsTold ? takes(fn, item.signature) : fn
+    return takesAsTold ? takes(fn, counts.get(name)) : fn
   })
 }
 
@@ -66,17 +68,18 @@ function attachExports (facade) {
 // ones. `objects[kind]()` gives what stands for a memory or a table.
 function allExports (facade, objects) {
   const { facts } = facade
-  const { functions } = exportsOf(facts)
+  const { takes: counts } = exportsOf(facts)
   let exported
   return () => {
     if (exported !== undefined) return exported
     const object = {}
-    const first = functions.find(({ item }) => CALLABLE.test(item.signature))
+    const functions = facts.exports.filter(({ item }) => item.kind === 'function')
+    const first = functions.find(({ name }) => counts.get(name) >= 0)
     // It has not started yet.
     if (first === undefined || functionOf(facade, first.name) === undefined) return object
     const made = new Map()
     const make = ({ name, item }) => {
-      if (!made.has(name)) made.set(name, takes(functionOf(facade, name), item.signature))
+      if (!made.has(name)) made.set(name, takes(functionOf(facade, name), item.signature.indexOf(')') - 1))
       return made.get(name)
     }
     const define = (key) => {

@@ -22,10 +22,11 @@ const LATE = /\b(async|await|Promise|then)\b/
 // It may leave promises behind that nobody has been given. Contexts for them make all promises of the process slower.
 const isLate = ({ fragment }) => Boolean(fragment) && LATE.test(fragment.source)
 
+// By fragment: all that it is made from is given to it.
 const compiled = new WeakMap()
 
-function compile (facade, fragment) {
-  let make = compiled.get(facade)
+function compile (fragment) {
+  let make = compiled.get(fragment)
   if (make !== undefined) return make
   try {
     // Its declarations may have names of what is shadowed: they have a scope of their own.
@@ -34,7 +35,7 @@ function compile (facade, fragment) {
   } catch (cause) {
     throw new StartError(`the JavaScript that the package adds to its module does not compile: ${cause.message}`, { cause })
   }
-  compiled.set(facade, make)
+  compiled.set(fragment, make)
   return make
 }
 
@@ -94,7 +95,7 @@ function evaluate (facade) {
     return guarding(facade.runtime.provide(role.provided))
   })
   const shadows = { ...surroundings.overrides, $emvm: tellerOf(changes, surroundings.loop, new Set(fragment.freeNames.map(({ name }) => name))) }
-  const made = compile(facade, fragment)(...SHADOWED.map((name) => shadows[name])).apply(undefined, values)
+  const made = compile(fragment)(...SHADOWED.map((name) => shadows[name])).apply(undefined, values)
   if (made.holds) changes.holds()
   return { roots: () => [], ...made, guard, isLate: isLate(facade.facts) }
 }

@@ -10,7 +10,7 @@ const { keep } = require('./keep')
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
 const { attachExports, exportsOf } = require('./exports')
-const { defineLazily } = require('../base/lazy')
+const { defineLater, defineLazily, isWorthwhile, makeTable } = require('../base/lazy')
 const { hasWasmFS } = require('./fs/wasmfs')
 const { UnsupportedError } = require('../base/errors')
 const { evaluate } = require('./fragment')
@@ -315,13 +315,22 @@ class Facade {
     const { moduleKeys: keys } = exportsOf(this.facts)
     /** @type {any} */
     const { api } = this.runtime
-    for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(api))) {
-      if (this.facts.hasGlue && !keys.has(name)) continue
+    const isWanted = (name) => !this.facts.hasGlue || keys.has(name)
+    const late = this.runtime.lateNames.filter(isWanted)
+    const isLarge = isWorthwhile(this.module, late.length)
+    if (isLarge) makeTable(this.module)
+    for (const name of Object.keys(api)) {
+      if (!isWanted(name)) continue
+      if (this.runtime.laterNames.has(name)) {
+        if (isLarge) defineLater(this.module, name, () => api[name])
+        else this.module[name] = api[name]
+        continue
+      }
+      const { get, value } = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(api, name))
       if (get) this.define(name, get)
       else this.module[name] = value
     }
-    const isWanted = (name) => !this.facts.hasGlue || keys.has(name)
-    defineLazily(this.module, this.runtime.lateNames.filter(isWanted), this.runtime.lateExport)
+    defineLazily(this.module, late, this.runtime.lateExport)
     // Any method of `FS` can be exported.
     for (const key of keys) {
       const method = key.startsWith('FS_') && !(key in api) ? api.FS[key.slice(3)] : undefined
@@ -354,8 +363,9 @@ class Facade {
   // Exported data is the number of its address.
   #attachData () {
     const { moduleKeys: keys } = exportsOf(this.facts)
-    const exported = this.facts.exports.filter(({ name, item }) => item.kind === 'global' && keys.has(`_${name}`))
-    const addresses = { ...this.facts.moduleAddresses, ...Object.fromEntries(exported.map(({ name, item }) => [`_${name}`, item.value])) }
+    const { numbers } = this.facts.exported
+    const addresses = { ...this.facts.moduleAddresses }
+    for (let i = 0; i < numbers.length; i += 2) if (keys.has(`_${numbers[i]}`)) addresses[`_${numbers[i]}`] = numbers[i + 1]
     for (const [key, address] of Object.entries(addresses)) if (!(key in this.module)) this.module[key] = address
   }
 

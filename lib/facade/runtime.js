@@ -14,7 +14,7 @@ const { makeCalls } = require('./calls')
 const { makeTable } = require('./table')
 const { makeLifecycle } = require('./lifecycle')
 const { makeMemory } = require('./memory')
-const { makeFS } = require('./fs')
+const { makeFiles } = require('./files')
 const { makeEmval } = require('./emval')
 const { makeTimers } = require('./timers')
 const { exportsOf } = require('./exports')
@@ -25,7 +25,7 @@ const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 function makeRuntime (facade) {
   const { sandbox, facts, heap } = facade
   const conventions = facts.conventions || CURRENT
-  const { names: functionExports, moduleKeys } = exportsOf(facts)
+  const { takes: functionExports, moduleKeys } = exportsOf(facts)
   const hasExport = (name) => functionExports.has(name)
   const names = new WeakMap()
   const nameOf = (fn) => names.get(fn)
@@ -53,37 +53,39 @@ function makeRuntime (facade) {
   const calls = makeCalls({ facade, strings, lateExport, hasExport, table })
   const values = makeValues({
     heap,
-    int64: conventions.int64 || (usesBigInts(facts) ? 'BigInt' : 'Low'),
+    // From 4.0 on WASM_BIGINT is the default.
+    int64: conventions.int64 || (facts.versionMin >= 40000 ? 'BigInt' : 'Low'),
     unsigned: conventions.unsignedPointers !== false,
     abort: lifecycle.api.abort,
     memory: { malloc: calls.malloc, stackAlloc: calls.api.stackAlloc }
   })
   const memory = makeMemory({ facade, table })
-  const files = makeFS({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err, lateExport, hasExport })
+  const files = makeFiles({ facade, strings, out: lifecycle.api.out, err: lifecycle.api.err, lateExport, hasExport })
 
   const copyPreloads = (image) => ({ plugins: [...(image?.plugins ?? [])], images: { ...image?.images }, audios: { ...image?.audios } })
   const preloads = facade.generations.perGeneration('preloaded files', copyPreloads, { image: copyPreloads })
 
-  const api = Object.defineProperties({}, {
-    ...Object.getOwnPropertyDescriptors({
-      ...strings,
-      ...values,
-      ...calls.api,
-      ...table.api,
-      ...files.api,
-      ...timers.api,
-      getTempRet0: () => sandbox.tempRet0(),
-      setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
-      noExitRuntime: true,
-      ready: facade.ready,
-      inspect: () => '[Emscripten Module object]',
-      get preloadPlugins () { return preloads.value.plugins },
-      get preloadedImages () { return preloads.value.images },
-      get preloadedAudios () { return preloads.value.audios }
-    }),
-    ...Object.getOwnPropertyDescriptors(lifecycle.api),
-    ...Object.getOwnPropertyDescriptors(memory.api)
-  })
+  const later = {}
+  for (const name of files.names) later[name] = undefined
+  const api = {
+    ...strings,
+    ...values,
+    ...calls.api,
+    ...table.api,
+    FS: files.FS,
+    ...later,
+    ...timers.api,
+    getTempRet0: () => sandbox.tempRet0(),
+    setTempRet0: (value) => { sandbox.tempRet0(Number(value)) },
+    noExitRuntime: true,
+    ready: facade.ready,
+    inspect: () => '[Emscripten Module object]',
+    get preloadPlugins () { return preloads.value.plugins },
+    get preloadedImages () { return preloads.value.images },
+    get preloadedAudios () { return preloads.value.audios }
+  }
+  for (const name of files.names) Object.defineProperty(api, name, { get: () => files.api[name] })
+  for (const part of [lifecycle.api, memory.api]) Object.defineProperties(api, Object.getOwnPropertyDescriptors(part))
   Object.assign(api, exceptionHelpers({ sandbox, hasExport, lateExport }))
 
   const own = {
@@ -124,11 +126,13 @@ function makeRuntime (facade) {
   }
 
   // Where the module's objects are found that its own JavaScript may change.
-  const roots = () => [facade.module, api, own, files.api.FS, embind && embind.errors, ...lateExports.values()]
+  const roots = () => [facade.module, api, own, files.FS, ...Object.values(files.api), embind && embind.errors, ...lateExports.values()]
 
   return {
     api,
-    lateNames: [...functionExports].filter((name) => name.startsWith('dynCall_')),
+    // Those of its members that are made when they are asked for.
+    laterNames: new Set(files.names),
+    lateNames: [...functionExports.keys()].filter((name) => name.startsWith('dynCall_')),
     live,
     roots,
     provide,
@@ -152,12 +156,6 @@ function makeRuntime (facade) {
 function isMemory (value, sandbox) {
   if (ArrayBuffer.isView(value)) return sandbox.ownsBuffer(value.buffer)
   return types.isArrayBuffer(value) && sandbox.ownsBuffer(value)
-}
-
-// WASM_BIGINT: 64-bit integers cross as BigInts, which shows in the types of imports and exports.
-function usesBigInts (facts) {
-  if (facts.versionMin >= 40000) return true
-  return [...facts.imports, ...facts.exports.map(({ item }) => item)].some(({ signature }) => /i64/.test(signature || ''))
 }
 
 function exceptionHelpers ({ sandbox, hasExport, lateExport }) {

@@ -5,7 +5,6 @@
 // in it is nobody's; before, failures are told to whom the generation's are.
 
 const timers = require('node:timers')
-const later = require('node:timers/promises')
 const { promisify, types } = require('node:util')
 
 class Era {
@@ -74,7 +73,7 @@ class Loop {
       WeakRef: this.#weakRef()
     }
     for (const name of ['setTimeout', 'setImmediate']) {
-      Object.defineProperty(this.overrides[name], promisify.custom, { value: (...values) => this.wait(later[name](...values)) })
+      Object.defineProperty(this.overrides[name], promisify.custom, { value: (...values) => this.wait(require('node:timers/promises')[name](...values)) })
     }
   }
 

@@ -38,6 +38,8 @@ pub struct Setup<'a, T> {
     pub memory_cap: Option<u64>,
     /// Bytes of native stack for wasm.
     pub stack: Option<usize>,
+    /// Its memory will be put over an image: what its data segments hold need not be copied before.
+    pub adopts: bool,
 }
 
 /// Why a module could not be instantiated.
@@ -136,14 +138,16 @@ unsafe fn instantiate<T: Owner>(
         .put_thunks(setup.code, &mut imports, &thunked)
         .map_err(InstantiateError::Link)?;
     // SAFETY: the code is kept.
-    let made = unsafe { store.instantiate(setup.code, &imports, &config, setup.memory_cap) };
-    let made = made.map_err(|error| match error {
-        store::InstantiateError::Link(why) => InstantiateError::Link(why),
-        store::InstantiateError::Resource(why) => InstantiateError::Memory(why),
-        store::InstantiateError::Start(trap) => {
-            InstantiateError::Unwound(Unwind::from_trap(trap, store.modules()))
-        }
-    })?;
+    let made = unsafe {
+        store.instantiate(
+            setup.code,
+            &imports,
+            &config,
+            setup.memory_cap,
+            !setup.adopts,
+        )
+    };
+    let made = made.map_err(|error| refused(error, &store))?;
     if let Some(thrower) = &hosts.throws {
         thrower.know(&made, info, setup.rename);
     }
@@ -212,7 +216,26 @@ unsafe fn instantiate<T: Owner>(
     Ok(wasm)
 }
 
+fn refused(error: store::InstantiateError, store: &Store) -> InstantiateError {
+    match error {
+        store::InstantiateError::Link(why) => InstantiateError::Link(why),
+        store::InstantiateError::Resource(why) => InstantiateError::Memory(why),
+        store::InstantiateError::Start(trap) => {
+            InstantiateError::Unwound(Unwind::from_trap(trap, store.modules()))
+        }
+    }
+}
+
 impl Wasm {
+    /// Copies the data segments, where they were left out for an image: see [`Setup::adopts`].
+    pub fn fill(&mut self) -> Result<(), InstantiateError> {
+        let Some(store) = self.store.as_mut() else {
+            return Ok(());
+        };
+        let filled = store.fill(&self.config);
+        filled.map_err(|error| refused(error, store))
+    }
+
     /// The module's start function, which emvm runs itself: host functions must find the memory first.
     pub fn start(&self) -> Option<Func> {
         self.export(START)

@@ -47,6 +47,8 @@ pub struct Store {
     pub(super) tables: Tables,
     /// Of instances whose code tells of allocations, and of which one tracker is told.
     attachments: Vec<Attachment>,
+    /// The instance whose data segments were left out.
+    unfilled: Option<Handle<VMInstance>>,
 }
 
 enum Kept {
@@ -124,6 +126,7 @@ impl Default for Store {
             tables: Tables::default(),
             attachments: Vec::new(),
             paced: Vec::new(),
+            unfilled: None,
         }
     }
 }
@@ -273,7 +276,8 @@ impl Store {
 
     // Instances.
 
-    /// Makes an instance. Its memories are capped at `cap` bytes. The start function has not run.
+    /// Makes an instance. Its memories are capped at `cap` bytes, and hold its data segments if it `fills` them. The start function
+    /// has not run.
     ///
     /// # Safety
     /// The code is kept: see [`Store::keep`].
@@ -283,6 +287,7 @@ impl Store {
         imports: &[VMExtern],
         config: &CallConfig,
         cap: Option<u64>,
+        fills: bool,
     ) -> Result<Instantiated, InstantiateError> {
         let no_code = || InstantiateError::Link("not a native module".into());
         let artifact = code.module().sys_artifact().ok_or_else(no_code)?;
@@ -333,14 +338,24 @@ impl Store {
         };
         let tags = info.tags.keys().filter_map(tag).collect();
         // SAFETY: the instance is new, and nobody else has it.
-        let filled = unsafe { artifact.finish_instantiation(config.vm(), None, &mut instance) };
+        let filled = unsafe {
+            match fills {
+                true => artifact.finish_instantiation(config.vm(), None, &mut instance),
+                false => instance
+                    .finish_instantiation(config.vm(), None, &[])
+                    .map_err(wasmer_compiler::InstantiationError::Start),
+            }
+        };
         if let Some(flag) = flags.first() {
             let flag = flag.get(&self.objects).vmglobal();
             // SAFETY: the flag is the instance's own, and `paced` goes before the objects.
             self.paced.push(unsafe { bulk::pace(&instance, flag) });
         }
         // Kept even when filling fails: its functions may already sit in imported tables.
-        Handle::<VMInstance>::new(&mut self.objects, instance);
+        let instance = Handle::<VMInstance>::new(&mut self.objects, instance);
+        if !fills {
+            self.unfilled = Some(instance);
+        }
         filled?;
         let flags = flags.iter().map(|flag| flag.get(&self.objects).vmglobal());
         let flags: Vec<_> = flags.collect();
@@ -361,6 +376,20 @@ impl Store {
             flags,
             start,
         })
+    }
+
+    /// Copies the data segments of an instance that was made without them.
+    pub fn fill(&mut self, config: &CallConfig) -> Result<(), InstantiateError> {
+        let Some(instance) = self.unfilled.take() else {
+            return Ok(());
+        };
+        let no_code = || InstantiateError::Link("not a native module".into());
+        let code = self.codes.first().map(Kept::code).ok_or_else(no_code)?;
+        let artifact = code.module().sys_artifact().ok_or_else(no_code)?;
+        let instance = instance.get_mut(&mut self.objects);
+        // SAFETY: the instance is of this code, which is kept, and nothing of it has run; its tables get what they have.
+        unsafe { artifact.finish_instantiation(config.vm(), None, instance) }?;
+        Ok(())
     }
 
     /// Gives the table of hooks of a new instance what it names.
@@ -416,7 +445,7 @@ impl Store {
         self.keep_compiled(module);
         let config = CallConfig::with_stack(super::STACK_BYTES);
         // SAFETY: it is kept.
-        match unsafe { self.instantiate(&module.code, imports, &config, None) } {
+        match unsafe { self.instantiate(&module.code, imports, &config, None, true) } {
             Ok(made) => Ok(made.exports),
             Err(InstantiateError::Link(why) | InstantiateError::Resource(why)) => Err(why),
             Err(InstantiateError::Start(trap)) => Err(trap.to_string()),

@@ -59,7 +59,9 @@ pub enum RecycleError {
 impl Instance {
     /// Instantiates a program; nothing of it has run yet.
     pub fn new(program: Arc<Program>, settings: Settings, host: Host) -> Result<Self, StartError> {
-        let (runtime, tier) = startup::runtime(&program, &settings, host)?;
+        // What an image brings need not be made. Settings may still change: then it is made later.
+        let adopts = program.image(&settings.image_key()).is_some();
+        let (runtime, tier) = startup::runtime(&program, &settings, host, adopts)?;
         let interrupter = Interrupter::new(
             Interrupter::new_id(),
             runtime.wasm.interrupt_flag(),
@@ -118,6 +120,7 @@ impl Instance {
         match &self.image {
             Some(image) => image.apply(&mut self.runtime),
             None => {
+                startup::fill(&mut self.runtime)?;
                 if self.program.restorable().is_err() {
                     self.files = Some(self.runtime.fs.snapshot());
                 }

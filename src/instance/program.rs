@@ -24,6 +24,7 @@ pub struct Program {
     /// The functions whose calls the code tells of, when it was asked for.
     allocators: Option<Allocators>,
     facts: OnceLock<String>,
+    exported: OnceLock<String>,
     /// Where its code is kept.
     cache: Option<Cache>,
 }
@@ -182,6 +183,7 @@ impl Program {
             restorable,
             allocators,
             facts: OnceLock::new(),
+            exported: OnceLock::new(),
             cache: cache.map(|cache| Cache::at(cache.folder())),
         })
     }
@@ -199,6 +201,11 @@ impl Program {
     /// What the JavaScript side is told about the program, put into words once.
     pub fn facts(&self, describe: impl FnOnce(&Self) -> String) -> &str {
         self.facts.get_or_init(|| describe(self))
+    }
+
+    /// The same of its exports.
+    pub fn exported(&self, describe: impl FnOnce(&Self) -> String) -> &str {
+        self.exported.get_or_init(|| describe(self))
     }
 
     pub fn reading(&self) -> &Reading {

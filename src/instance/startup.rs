@@ -120,11 +120,12 @@ impl Settings {
     }
 }
 
-/// An instantiated program, before its constructors.
+/// An instantiated program, before its constructors; `adopts`: an image will take their place.
 pub fn runtime(
     program: &Program,
     settings: &Settings,
     host: Host,
+    adopts: bool,
 ) -> Result<(Box<Runtime>, Tier), StartError> {
     let mut runtime = Box::new(Runtime::new(program.abi().clone(), host.js));
     runtime.js_imports = host.js_imports;
@@ -155,8 +156,17 @@ pub fn runtime(
             reason,
         })?;
     }
-    let tier = link(&mut runtime, program, settings)?;
+    let tier = link(&mut runtime, program, settings, adopts)?;
     Ok((runtime, tier))
+}
+
+/// For a runtime that was to adopt an image, of which there is none after all.
+pub fn fill(runtime: &mut Runtime) -> Result<(), StartError> {
+    runtime.wasm.fill().map_err(|error| match error {
+        InstantiateError::Unwound(unwind) => StartError::Unwound(unwind),
+        InstantiateError::Link(text) | InstantiateError::Memory(text) => StartError::Link(text),
+        InstantiateError::Missing(_) => StartError::Link("an import is missing".into()),
+    })
 }
 
 /// A fresh instance in place of the old one, for programs that cannot be restored in place: nothing of it has run yet.
@@ -170,7 +180,7 @@ pub fn again(
     if let Some(files) = files {
         runtime.fs.restore(files);
     }
-    link(runtime, program, settings)
+    link(runtime, program, settings, false)
 }
 
 /// A fresh instance on the best code there is, in the state of `image`: no constructor runs, and what the host keeps of the image
@@ -183,7 +193,7 @@ pub fn exchange(
 ) -> Result<Tier, StartError> {
     image.restore_host(runtime);
     let peak = runtime.wasm.linear().map_or(0, |linear| linear.peak());
-    let tier = link(runtime, program, settings)?;
+    let tier = link(runtime, program, settings, true)?;
     if let Some(linear) = runtime.wasm.linear() {
         linear.note_peak(peak);
     }
@@ -195,6 +205,7 @@ fn link(
     runtime: &mut Box<Runtime>,
     program: &Program,
     settings: &Settings,
+    adopts: bool,
 ) -> Result<Tier, StartError> {
     let layout = program.layout();
     let missing = std::cell::RefCell::new(Vec::new());
@@ -241,6 +252,7 @@ fn link(
         rename: &|name| program.export_name(name),
         memory_cap: settings.memory_max,
         stack: Some(code.stack(settings.stack.unwrap_or(engine::STACK_BYTES))),
+        adopts,
     };
     let linked = engine::link(runtime, &setup).map_err(|error| match error {
         InstantiateError::Missing(list) => StartError::Missing(

@@ -78,6 +78,16 @@ pub struct Signature {
     pub results: Arc<[ValueType]>,
 }
 
+impl Signature {
+    /// How many parameters it has, where JavaScript has values for all types, and one result at most.
+    pub fn taken(&self) -> Option<usize> {
+        use ValueType::{F32, F64, I32, I64};
+        let all = self.params.iter().chain(self.results.iter());
+        let mut all = all.map(|ty| matches!(ty, I32 | I64 | F32 | F64));
+        (self.results.len() <= 1 && all.all(|is| is)).then_some(self.params.len())
+    }
+}
+
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letters = |types: &[ValueType]| -> String {

@@ -1,51 +1,57 @@
 'use strict'
 
-// What native code says of a program's C++ side, as text: a line of JSON with what is the same for all, and the names; then a line for
-// each function, overload, class and enum, which is read when it is asked for.
+// What native code says of a program's C++ side: what is the same for all at once, and each function, overload, class and enum when it is
+// asked for. All sandboxes of a program in a thread share it.
 
 class Description {
-  constructor (text) {
-    const end = text.indexOf('\n')
-    const { counts: [callables, tables, classes, enums], ...head } = JSON.parse(text.slice(0, end))
-    this.checkCounts = head.checkCounts
-    this.argsSuffix = head.argsSuffix
-    this.finalizers = head.finalizers
-    this.anonymous = head.anonymous
-    this.records = head.records
-    this.names = head.names
-    this.kinds = head.kinds
-    this.indices = head.indices
-    /** @type {string[] | undefined} */
-    let lines
-    const line = (at) => (lines ??= text.slice(end + 1).split('\n'))[at]
-    let from = 0
-    const next = (count) => new Lines(line, from, (from += count))
-    this.callables = next(callables)
-    this.tables = next(tables)
-    this.classes = next(classes)
-    this.enums = next(enums)
+  #symbol
+  #symbols
+
+  constructor ({ head, one, symbol, symbols }) {
+    const { counts, runs, checkCounts, argsSuffix, finalizers, anonymous, records } = JSON.parse(head)
+    // Names of symbols in their order: of those that are made when they are asked for, and of constants with their values, in turn.
+    this.runs = runs
+    this.checkCounts = checkCounts
+    this.argsSuffix = argsSuffix
+    this.finalizers = finalizers
+    this.anonymous = anonymous
+    this.records = records
+    const [callables, tables, classes, enums] = counts.map((count, list) => new Described((index) => one(list, index), count))
+    this.callables = callables
+    this.tables = tables
+    this.classes = classes
+    this.enums = enums
+    this.#symbol = symbol
+    this.#symbols = symbols
   }
 
-  // `[name, kind, index]`.
+  // What has that name, as `{ kind, index }`.
+  symbolOf (name) { return read(this.#symbol(name)) }
+
+  // All of them, as `[name, kind, index]`.
   get symbols () {
-    return this.names.map((name, at) => [name, this.kinds[at], this.indices[at]])
+    const flat = this.#symbols()
+    return Array.from({ length: flat.length / 2 }, (_, at) => {
+      const { kind, index } = read(flat[2 * at + 1])
+      return [flat[2 * at], kind, index]
+    })
   }
 }
 
-class Lines {
-  #line
-  #from
+const read = (symbol) => ({ kind: symbol[0], index: Number(symbol.slice(1)) })
+
+class Described {
+  #one
   #read = new Map()
 
-  constructor (line, from, end) {
-    this.#line = line
-    this.#from = from
-    this.length = end - from
+  constructor (one, length) {
+    this.#one = one
+    this.length = length
   }
 
   at (index) {
     let read = this.#read.get(index)
-    if (read === undefined) this.#read.set(index, read = JSON.parse(this.#line(this.#from + index)))
+    if (read === undefined) this.#read.set(index, read = JSON.parse(this.#one(index)))
     return read
   }
 

@@ -5,24 +5,6 @@
 const { makeCall, makeOverloads } = require('./calls')
 const { makeClass, makeEnum } = require('./classes')
 
-// Constants between functions are made with them, as long as they are few.
-const BETWEEN = 16
-
-// What the symbols are by name, and in which order they come: `{ names, isPlain }`, of which plain ones are constants.
-function indexOf ({ names, kinds, indices }) {
-  const places = new Map()
-  for (let at = 0; at < names.length; at++) places.set(names[at], at)
-  const runs = []
-  for (const [name, at] of places) {
-    const isPlain = kinds[at] === 'k'
-    if (runs.at(-1)?.isPlain === isPlain) runs.at(-1).names.push(name)
-    else if (runs.length > 1 && !isPlain && runs.at(-1).names.length < BETWEEN) runs.at(-2).names.push(...runs.pop().names, name)
-    else runs.push({ isPlain, names: [name] })
-  }
-  const of = (name) => ({ kind: kinds[places.get(name)], index: indices[places.get(name)] })
-  return { of, runs }
-}
-
 // Of all members of a class, but for overloads.
 function callablesOf ({ constructors, methods, statics, properties, staticProperties }) {
   const found = []
@@ -34,6 +16,7 @@ function callablesOf ({ constructors, methods, statics, properties, staticProper
   return found
 }
 
+// `constants()`: all of them, as they are numbered.
 function makeMembers (description, context, handles, constants) {
   const { argsSuffix, anonymous, BindingError } = context
   const { callables, tables, classes, enums } = description
@@ -59,10 +42,10 @@ function makeMembers (description, context, handles, constants) {
     c: (index) => classOf(index).constructor,
     u: callOf,
     e: enumOf,
-    k: (index) => constants[index]
+    k: (index) => constants()[index]
   }
 
   return { classOf, enumOf, symbolOf: ({ kind, index }) => kinds[kind](index) }
 }
 
-module.exports = { indexOf, makeMembers }
+module.exports = { makeMembers }

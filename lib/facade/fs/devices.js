@@ -1,6 +1,6 @@
 'use strict'
 
-// What the file system asks of JavaScript: lines of output, standard input, devices and lazy files.
+// What the file system asks of JavaScript beside lines of output: standard input, devices and lazy files.
 
 const nodeFs = require('node:fs')
 const path = require('node:path')
@@ -8,7 +8,7 @@ const { fileURLToPath } = require('node:url')
 
 const NEWLINE = 10
 
-function makeDevices ({ facade, out, err, ErrnoError, numberOf }) {
+function makeDevices ({ facade, ErrnoError, numberOf }) {
   const { module, generations } = facade
   // By number.
   const copy = (map) => new Map(map)
@@ -51,8 +51,6 @@ function makeDevices ({ facade, out, err, ErrnoError, numberOf }) {
   }
 
   const host = {
-    out: (line) => { out(line) },
-    err: (line) => { err(line) },
     stdin: () => typeof module.stdin === 'function' ? module.stdin() : null,
     open (id) {
       const { ops } = devices.value.get(id) || {}

@@ -3,7 +3,6 @@
 // Emscripten's `FS` over the sandbox's file system. All state is native, so a recycle puts it back.
 
 const { UnsupportedError } = require('../../base/errors')
-const { keep } = require('../keep')
 const modes = require('./modes')
 const { makeDevices } = require('./devices')
 const { makeMapping } = require('./mapping')
@@ -39,7 +38,8 @@ class ErrnoError extends Error {
   }
 }
 
-function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
+// `FS`: the object that these members are of, in which module code may have put others.
+function makeFS ({ facade, FS, strings, lateExport, hasExport }) {
   const { facts, generations } = facade
   const sandbox = makeNative(facade.sandbox)
   const nodes = makeNodes(sandbox, generations)
@@ -53,16 +53,16 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
     throw error
   }
 
-  facade.sandbox.setErrnoError(keep(facade.sandbox, (errno, code) => {
+  function errnoError (errno, code) {
     const error = new ErrnoError(errno)
     error.code = code
     return error
-  }))
+  }
 
   const pathOf = (given) => given !== null && typeof given === 'object' ? given.path : given
   const absolute = (path) => path.startsWith('/') ? path : join(sandbox.fsCwd(), path)
   const nodeAt = (path) => new FSNode(path)
-  const devices = makeDevices({ facade, out, err, ErrnoError, numberOf })
+  const devices = makeDevices({ facade, ErrnoError, numberOf })
   const streams = makeStreams({ sandbox, generations, nodes, strings, fail, pathOf })
   const mapping = makeMapping({ heap: facade.heap, nodes, streams: streams.api, fail, lateExport, hasExport })
   const mounts = makeMounts({ sandbox, generations, nodeAt, fail })
@@ -190,7 +190,8 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   }
   init.initialized = true
 
-  const FS = Object.defineProperties({
+  // In the order of `MEMBERS` in `../files.js`.
+  const members = Object.defineProperties({
     ErrnoError,
     FSNode,
     genericErrors: {},
@@ -286,25 +287,22 @@ function makeFS ({ facade, strings, out, err, lateExport, hasExport }) {
   }, Object.getOwnPropertyDescriptors(streams.api))
   const permissions = generations.perGeneration('FS.ignorePermissions', (image) => ({ ignored: false, ...image }), { image: (now) => ({ ...now }) })
 
-  const refuseTracking = () => {
-    throw new UnsupportedError('FS.trackingDelegate is not called by the native host: use host: \'glue\'')
-  }
-  Object.defineProperty(FS, 'trackingDelegate', { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
-
   return {
-    attach: () => facade.sandbox.setFsHost(keep(facade.sandbox, devices.host)),
+    errnoError,
+    members,
+    host: devices.host,
+    // By the names that `../files.js` has.
     api: {
-      FS,
       ...(facts.hasGlue ? mounts.api.filesystems : {}),
-      FS_createPath: FS.createPath,
-      FS_createFolder: FS.createFolder,
-      FS_createLink: FS.createLink,
+      FS_createPath: members.createPath,
+      FS_createFolder: members.createFolder,
+      FS_createLink: members.createLink,
       FS_createDataFile: createDataFile,
       FS_createPreloadedFile: createPreloadedFile,
       FS_preloadFile: createPreloadedFile,
       FS_createLazyFile: createLazyFile,
       FS_createDevice: createDevice,
-      FS_unlink: FS.unlink
+      FS_unlink: members.unlink
     }
   }
 }

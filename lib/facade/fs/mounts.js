@@ -4,7 +4,7 @@
 
 const { UnsupportedError } = require('../../base/errors')
 
-const NAMES = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS', 'LZ4']
+const { MOUNTED: NAMES } = require('../files')
 
 function makeMounts ({ sandbox, generations, nodeAt, fail }) {
   /** @type {Record<string, any>} */

@@ -1,5 +1,6 @@
 //! embind's functions as JavaScript sees them: raw callbacks, each with its own data.
 
+mod description;
 mod operations;
 
 use super::js::NapiJs;
@@ -10,7 +11,7 @@ use crate::emscripten::embind::invoke::{Passed, Returned, invoke, invoke_plain};
 use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::Registry;
 use crate::emscripten::embind::short::Plain;
-use crate::emscripten::embind::{Out, describe, short};
+use crate::emscripten::embind::{Out, short};
 use crate::emscripten::js::{HandleRef, Js, JsValue};
 use crate::engine::{Unwind, ValRaw};
 use napi::sys;
@@ -243,7 +244,7 @@ fn function(env: Env, callback: sys::napi_callback, data: &CallData) -> Res<Valu
     unsafe { env.function("", callback, data) }
 }
 
-/// What `lib/facade/embind.js` builds the facade from: `{ description, call, operations, registers, owner }`,
+/// What `lib/facade/embind.js` builds the facade from: `{ description, call, callWithNumbers, operations, registers, owner }`,
 /// the description when it is asked for.
 ///
 /// # Safety
@@ -255,11 +256,11 @@ pub unsafe fn install(
     describes: bool,
 ) -> Res<Value> {
     let env = cell.env;
-    let (reg, description) = cell.look_live(|instance| {
+    let (reg, abi) = cell.look_live(|instance| {
         let runtime = &instance.runtime;
         let reg = Arc::clone(&runtime.embind.reg);
-        let description = describes.then(|| describe::described(&reg, &runtime.abi));
-        (reg, description)
+        let abi = describes.then(|| Arc::clone(&runtime.abi));
+        (reg, abi)
     })?;
     let registers = js.register_array()?;
     let mut installed = Box::new(Installed {
@@ -282,8 +283,9 @@ pub unsafe fn install(
     installed.operations = data(OPERATIONS.len() as u32);
 
     let object = env.object();
-    if let Some(description) = description {
-        env.define(object, "description", env.string(&description)?)?;
+    if let Some(abi) = abi {
+        let described = description::description(env, &installed.reg, &abi)?;
+        env.define(object, "description", described)?;
     }
     let entries: [(&str, sys::napi_callback); 2] = [
         ("call", Some(call)),

@@ -71,6 +71,25 @@ pub(super) fn exports(program: &Program) -> Value {
         .collect()
 }
 
+/// What the native host needs of them to begin with: `functions`, each name with how many numbers the function takes, or -1 where JavaScript
+/// cannot call it; and `numbers`, each exported global with its value.
+pub(super) fn exported(program: &Program) -> Value {
+    use program::wasm_facts::Item;
+    let (mut functions, mut numbers) = (Vec::new(), Vec::new());
+    for export in &program.reading().facts.exports {
+        let name = program.export_name(&export.name);
+        match &export.item {
+            Item::Function(signature) => {
+                let taken = signature.taken().map_or(-1, |count| count as i64);
+                functions.extend([json!(name), json!(taken)]);
+            }
+            Item::Global(global) => numbers.extend([json!(name), json!(global.constant)]),
+            _ => {}
+        }
+    }
+    json!({ "functions": functions, "numbers": numbers })
+}
+
 fn origin(origin: &program::WasmOrigin) -> Value {
     use program::WasmOrigin;
     match origin {

@@ -382,6 +382,13 @@ impl ProgramHandle {
         facts::exports(&self.program).to_string()
     }
 
+    /// The part of it that the native host needs to begin with: see [`facts::exported`].
+    #[napi(catch_unwind)]
+    pub fn exported(&self) -> &str {
+        self.program
+            .exported(|program| facts::exported(program).to_string())
+    }
+
     /// Hash of what was read: the program's name in this process.
     #[napi(getter, catch_unwind)]
     pub fn key(&self) -> String {

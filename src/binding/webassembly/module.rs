@@ -243,7 +243,7 @@ fn start(
         // SAFETY: the code is kept.
         let made = unsafe {
             let engine = store.engine();
-            engine.instantiate(&module.code, imports, &realm.calls_with, cap)
+            engine.instantiate(&module.code, imports, &realm.calls_with, cap, true)
         }?;
         realm.interrupter.add(made.flag());
         Ok((made.exports, made.start))

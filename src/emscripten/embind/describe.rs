@@ -1,83 +1,109 @@
-//! What the facade is made from, as lines of JSON: each is read when a thread needs it.
+//! What the facade is made from, as JSON: a head, and the rest one by one, as a thread needs it.
 
 use super::registry::*;
 use super::short;
 use crate::emscripten::abi::Abi;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::sync::{Arc, Weak};
 
-/// Descriptions of registries that somebody has.
-static DESCRIBED: Mutex<Vec<(Weak<Registry>, Arc<str>)>> = Mutex::new(Vec::new());
+/// What is the same for all functions and classes; how many callables, tables, classes and enums there are, which are named by their
+/// index; and the names of all symbols, in runs.
+pub fn head(reg: &Registry, abi: &Abi) -> String {
+    let records = reg.records.iter();
+    json!({
+        "checkCounts": abi.embind_counts,
+        "argsSuffix": abi.embind_args_suffix,
+        "finalizers": abi.finalizers,
+        "anonymous": abi.anonymous_classes,
+        "records": list(records.map(|record| record_json(reg, record))),
+        "counts": [reg.callables.len(), reg.tables.len(), reg.classes.len(), reg.enums.len()],
+        "runs": runs(reg),
+    })
+    .to_string()
+}
 
-/// What [`describe`] gives, made once for all sandboxes that share a registry, in whatever thread. One that is changed while others have it
-/// is another registry.
-pub fn described(reg: &Arc<Registry>, abi: &Abi) -> Arc<str> {
-    let known = DESCRIBED.lock().iter().find_map(|(known, text)| {
-        let is_it = known.strong_count() > 0 && std::ptr::eq(known.as_ptr(), Arc::as_ptr(reg));
-        is_it.then(|| text.clone())
-    });
-    known.unwrap_or_else(|| {
-        let text: Arc<str> = describe(reg, abi).into();
-        let mut all = DESCRIBED.lock();
-        all.retain(|(known, _)| known.strong_count() > 0);
-        all.push((Arc::downgrade(reg), text.clone()));
-        text
+/// Symbols in their order: names of those that are made when they are asked for, names of numbers with these, and so on. Numbers between
+/// functions are made with them, as long as they are few.
+fn runs(reg: &Registry) -> Vec<Value> {
+    const BETWEEN: usize = 16;
+    let mut runs = vec![Vec::new()];
+    let mut numbers = Vec::new();
+    for (name, public) in &reg.public {
+        match number(reg, *public) {
+            Some(value) => numbers.extend([json!(name), value]),
+            None => {
+                let few = numbers.len() < 2 * BETWEEN;
+                let numbers = std::mem::take(&mut numbers);
+                match runs.last_mut() {
+                    Some(run) if few => run.extend(numbers.into_iter().step_by(2)),
+                    _ => runs.extend([numbers, Vec::new()]),
+                }
+                runs.last_mut()
+                    .into_iter()
+                    .for_each(|run| run.push(json!(name)));
+            }
+        }
+    }
+    runs.push(numbers);
+    runs.into_iter().map(Value::Array).collect()
+}
+
+/// A constant that is a number and that JSON can write.
+fn number(reg: &Registry, public: Public) -> Option<Value> {
+    let Public::Constant(at) = public else {
+        return None;
+    };
+    let Constant::Number(value) = *reg.constants.get(at as usize)? else {
+        return None;
+    };
+    let is_whole = value.abs() < 1e15 && value.fract() == 0.0;
+    let is_written = value.is_finite() && (value != 0.0 || value.is_sign_positive());
+    is_written.then(|| {
+        if is_whole {
+            json!(value as i64)
+        } else {
+            json!(value)
+        }
     })
 }
 
-/// The whole registry as the facade needs it: a line of what is the same for all, with the names of symbols, their kinds and their
-/// indices; then a line for each callable, table, class and enum.
-///
-/// Functions are named by their index; the facade gets the native functions in the same order.
+/// One of the callables (0), tables (1), classes (2) or enums (3).
 ///
 /// - a table: `[name, argc, callable, argc, callable, ...]`.
 /// - an enum: `[name, style, name, value, name, value, ...]`.
-pub fn describe(reg: &Registry, abi: &Abi) -> String {
-    let tables = reg.tables.iter().map(|table| {
-        let entries = table.by_argc.iter();
-        let entries = entries.map(|(argc, callable)| json!([argc, callable]));
-        flat([json!([table.human])].into_iter().chain(entries))
-    });
-    let enums = reg.enums.iter().map(|entry| {
-        let values = entry.values.iter();
-        let values = values.map(|(name, value)| json!([name, value]));
-        let head = json!([entry.name, entry.style as u32]);
-        flat([head].into_iter().chain(values))
-    });
-    let kind_of = |public: &Public| match *public {
+pub fn one(reg: &Registry, list: u32, index: usize) -> Option<String> {
+    let value = match list {
+        0 => callable_json(reg, reg.callables.get(index)?),
+        1 => table_json(reg.tables.get(index)?),
+        2 => class_json(reg.classes.get(index)?),
+        3 => enum_json(reg.enums.get(index)?),
+        _ => return None,
+    };
+    Some(value.to_string())
+}
+
+/// What has a name: the kind, as a letter, and the index.
+pub fn symbol(public: Public) -> (char, u32) {
+    match public {
         Public::Function { callable, .. } => ('f', callable),
         Public::Table(table) => ('t', table),
         Public::Class(class) => ('c', class),
         Public::UnboundClass(callable) => ('u', callable),
         Public::Enum(index) => ('e', index),
         Public::Constant(index) => ('k', index),
-    };
-    let symbols = || reg.public.iter().map(|(_, public)| kind_of(public));
-    let callables = reg.callables.iter();
-    let records = reg.records.iter();
-    let head = json!({
-        "checkCounts": abi.embind_counts,
-        "argsSuffix": abi.embind_args_suffix,
-        "finalizers": abi.finalizers,
-        "anonymous": abi.anonymous_classes,
-        "records": list(records.map(|record| record_json(reg, record))),
-        "names": list(reg.public.iter().map(|(name, _)| json!(name))),
-        "kinds": symbols().map(|(kind, _)| kind).collect::<String>(),
-        "indices": list(symbols().map(|(_, index)| json!(index))),
-        "counts": [reg.callables.len(), reg.tables.len(), reg.classes.len(), reg.enums.len()],
-    });
-    // JSON has no line ends but those that stand between tokens, of which there are none.
-    let lines: Vec<String> = [head]
-        .into_iter()
-        .chain(callables.map(|callable| callable_json(reg, callable)))
-        .chain(tables)
-        .chain(reg.classes.iter().map(class_json))
-        .chain(enums)
-        .map(|line| line.to_string())
-        .collect();
-    // The first line has an end in any case.
-    lines.join("\n") + "\n"
+    }
+}
+
+fn table_json(table: &OverloadTable) -> Value {
+    let entries = table.by_argc.iter();
+    let entries = entries.map(|(argc, callable)| json!([argc, callable]));
+    flat([json!([table.human])].into_iter().chain(entries))
+}
+
+fn enum_json(entry: &Enum) -> Value {
+    let values = entry.values.iter();
+    let values = values.map(|(name, value)| json!([name, value]));
+    let head = json!([entry.name, entry.style as u32]);
+    flat([head].into_iter().chain(values))
 }
 
 fn list(items: impl Iterator<Item = Value>) -> Value {
@@ -176,20 +202,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_is_described_once_and_a_changed_one_again() {
-        let abi = Abi::default();
-        let mut reg = Arc::new(Registry::default());
-        let first = described(&reg, &abi);
-        assert!(Arc::ptr_eq(&first, &described(&reg, &abi)));
-        let image = reg.clone();
-        Arc::make_mut(&mut reg)
-            .public
-            .push(("added".into(), Public::Class(0)));
-        assert!(described(&reg, &abi).contains("added"));
-        assert!(Arc::ptr_eq(&first, &described(&image, &abi)));
-        drop(image);
-        // Nobody else has it: it is changed in another place all the same.
-        Arc::make_mut(&mut reg).public.clear();
-        assert_eq!(&*described(&reg, &abi), &*first);
+    fn one_is_described_at_a_time() {
+        let mut reg = Registry::default();
+        reg.tables.push(OverloadTable {
+            human: "add".into(),
+            by_argc: [(2, 7)].into_iter().collect(),
+        });
+        assert_eq!(one(&reg, 1, 0).as_deref(), Some(r#"["add",2,7]"#));
+        assert_eq!(one(&reg, 1, 1), None);
+        assert_eq!(one(&reg, 4, 0), None);
+        reg.constants = vec![Constant::Number(1.0), Constant::Number(0.5), Constant::Null];
+        for (name, public) in [("add", Public::Table(0)), ("ONE", Public::Constant(0))] {
+            reg.set_public(name, public);
+        }
+        let runs = |reg: &Registry| {
+            serde_json::from_str::<Value>(&head(reg, &Abi::default())).unwrap()["runs"].clone()
+        };
+        assert_eq!(runs(&reg), json!([["add"], ["ONE", 1]]));
+        for (name, public) in [("HALF", Public::Constant(1)), ("none", Public::Constant(2))] {
+            reg.set_public(name, public);
+        }
+        assert_eq!(runs(&reg), json!([["add", "ONE", "HALF", "none"], []]));
+        for at in 0..20 {
+            reg.set_public(&format!("C{at}"), Public::Constant(1));
+        }
+        reg.set_public("sub", Public::Table(0));
+        assert_eq!(runs(&reg)[1].as_array().map(Vec::len), Some(40));
+        assert_eq!(runs(&reg)[2], json!(["sub"]));
     }
 }

@@ -53,6 +53,14 @@ impl Resolved {
         })
     }
 
+    /// The same for another pointer, where it is called by `dynCall_<signature>`.
+    pub fn at(&self, pointer: u32) -> Self {
+        Self {
+            pointer: self.pointer.map(|_| pointer),
+            ..self.clone()
+        }
+    }
+
     /// Calls it; `args` have been checked against `params`, and it is not `odd`.
     fn call(&self, rt: &mut Runtime, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
         call_checked(rt, self.func, self.pointer, args.iter().copied())

@@ -265,12 +265,21 @@ impl Embind {
     pub fn rebind(&mut self, wasm: &Wasm, by_dyncall: bool) {
         self.malloc = None;
         self.free = None;
-        self.funcs = self
-            .reg
-            .funcs
-            .iter()
-            .map(|(index, signature)| Resolved::of(wasm, by_dyncall, *index, signature))
-            .collect();
+        let funcs = self.reg.funcs.iter();
+        if !by_dyncall {
+            self.funcs = funcs
+                .map(|(index, signature)| Resolved::of(wasm, false, *index, signature))
+                .collect();
+            return;
+        }
+        // All of a signature differ by the pointer only.
+        let mut known = FxHashMap::<&str, Option<Resolved>>::default();
+        let resolved = funcs.map(|(index, signature)| {
+            let of = || Resolved::of(wasm, true, *index, signature);
+            let first = known.entry(signature).or_insert_with(of);
+            first.as_ref().map(|first| first.at(*index))
+        });
+        self.funcs = resolved.collect();
     }
 
     /// Forgets everything, for a wasm instance that replaces the old one and runs its constructors again. These
