@@ -1,5 +1,7 @@
 //! Environment variables and arguments.
 
+use super::fs::Errno;
+use super::lifecycle::text_or;
 use super::process::PROGRAM;
 use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Unwind};
@@ -138,14 +140,12 @@ fn build_environment(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 fn getenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     if args.u32(0) == 0 {
-        args.ret_u32(0);
-        return Ok(());
+        return args.ret_u32(0);
     }
     let name = rt.c_string(args.u32(0))?;
     let value = rt.variables().into_iter().find(|(n, _)| *n == name);
     let Some((_, value)) = value else {
-        args.ret_u32(0);
-        return Ok(());
+        return args.ret_u32(0);
     };
     let before = std::mem::take(&mut rt.process.getenv_memory);
     if before != 0 {
@@ -154,68 +154,46 @@ fn getenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let ptr = rt.malloc(value.len() as u32 + 1)?;
     rt.write_c_string(ptr, &value, u32::MAX)?;
     rt.process.getenv_memory = ptr;
-    args.ret_u32(ptr);
-    Ok(())
+    args.ret_u32(ptr)
 }
 fn valid(name: &str) -> bool {
     !name.is_empty() && !name.contains('=')
 }
 fn setenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (name, overwrite) = (args.u32(0), args.i32(2) != 0);
-    let name = if name == 0 {
-        String::new()
-    } else {
-        rt.c_string(name)?
-    };
+    let name = text_or(rt, name, "")?;
     if !valid(&name) {
-        return invalid(rt, args);
+        return rt.fail(args, Errno::EINVAL);
     }
     let value = rt.c_string(args.u32(1))?;
     if overwrite || !rt.variables().iter().any(|(n, _)| *n == name) {
         rt.set_variable(name, Some(value))?;
     }
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn unsetenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let name = if args.u32(0) == 0 {
-        String::new()
-    } else {
-        rt.c_string(args.u32(0))?
-    };
+    let name = text_or(rt, args.u32(0), "")?;
     if !valid(&name) {
-        return invalid(rt, args);
+        return rt.fail(args, Errno::EINVAL);
     }
     rt.set_variable(name, None)?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn putenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    let text = if args.u32(0) == 0 {
-        String::new()
-    } else {
-        rt.c_string(args.u32(0))?
-    };
+    let text = text_or(rt, args.u32(0), "")?;
     match text.split_once('=') {
         Some((name, value)) if valid(name) => {
             rt.set_variable(name.to_owned(), Some(value.to_owned()))?;
-            args.ret_i32(0);
-            Ok(())
+            args.ret_i32(0)
         }
-        _ => invalid(rt, args),
+        _ => rt.fail(args, Errno::EINVAL),
     }
 }
 fn clearenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     for (name, _) in rt.variables() {
         rt.set_variable(name, None)?;
     }
-    args.ret_i32(0);
-    Ok(())
-}
-fn invalid(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    rt.set_errno(super::fs::Errno::EINVAL)?;
-    args.ret_i32(-1);
-    Ok(())
+    args.ret_i32(0)
 }
 
 pub const IMPORTS: &[(&str, ImportFn)] = &[

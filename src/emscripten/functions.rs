@@ -353,7 +353,7 @@ fn call(rt: &mut Runtime, a: &mut Args, js: &dyn Js, function: JsRef) -> Result<
     let result = js.call(rt, js.value(function), js.undefined(), &args)?;
     if let Some(ty) = a.ty().results().first().copied() {
         let raw = from_js(rt, ty, result)?;
-        a.ret_raw(raw);
+        a.ret_raw(raw)?;
     }
     Ok(())
 }

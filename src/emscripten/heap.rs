@@ -73,8 +73,7 @@ impl Runtime {
 
 fn emscripten_resize_heap(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let grown = rt.resize_heap(u64::from(args.u32(0)))?;
-    args.ret_i32(i32::from(grown));
-    Ok(())
+    args.ret_i32(i32::from(grown))
 }
 fn emscripten_get_heap_max(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let size = if rt.abi.fixed_memory {
@@ -82,12 +81,10 @@ fn emscripten_get_heap_max(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwi
     } else {
         rt.heap_max()
     };
-    args.ret_u32(size as u32);
-    Ok(())
+    args.ret_u32(size as u32)
 }
 fn emscripten_get_heap_size(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_u32(rt.heap_size() as u32);
-    Ok(())
+    args.ret_u32(rt.heap_size() as u32)
 }
 /// Up to 1.38.24 the module keeps the end of its heap at `DYNAMICTOP_PTR`, has raised it already, and asks for memory up
 /// to there. Gives 0 when there is none.
@@ -97,8 +94,7 @@ fn enlarge_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         None => rt.heap_size() + PAGE,
     };
     let grown = !rt.abi.fixed_memory && rt.resize_heap(requested)?;
-    args.ret_i32(i32::from(grown));
-    Ok(())
+    args.ret_i32(i32::from(grown))
 }
 fn abort_on_cannot_grow_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let asked = u64::from(args.u32(0));
@@ -129,13 +125,10 @@ fn sbrk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let fits = (0..i64::from(i32::MAX)).contains(&new)
         && (new as u64 <= rt.heap_size() || rt.resize_heap(new as u64)?);
     if !fits {
-        rt.set_errno(super::fs::Errno::ENOMEM)?;
-        args.ret_i32(-1);
-        return Ok(());
+        return rt.fail(args, super::fs::Errno::ENOMEM);
     }
     rt.wasm.write_u32(at, new as u32)?;
-    args.ret_i32(old as i32);
-    Ok(())
+    args.ret_i32(old as i32)
 }
 fn brk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let new = args.u32(0);
@@ -144,8 +137,7 @@ fn brk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         Some(at) => rt.wasm.write_u32(at, new)?,
         None => rt.set_errno(super::fs::Errno::ENOMEM)?,
     }
-    args.ret_i32(if fits { 0 } else { -1 });
-    Ok(())
+    args.ret_i32(if fits { 0 } else { -1 })
 }
 /// The engine's own growth is seen by everyone at once.
 fn notify_memory_growth(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -155,8 +147,7 @@ fn notify_memory_growth(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 /// Copies like `memmove`. Gives the destination, where the generation's signature has a result.
 fn memcpy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.wasm.copy_within(args.u32(0), args.u32(1), args.u32(2))?;
-    args.ret_u32(args.u32(0));
-    Ok(())
+    args.ret_u32(args.u32(0))
 }
 fn memset(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let byte = args.u32(1) as u8;
@@ -164,8 +155,7 @@ fn memset(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         piece.fill(byte);
         Ok::<(), Unwind>(())
     })?;
-    args.ret_u32(args.u32(0));
-    Ok(())
+    args.ret_u32(args.u32(0))
 }
 
 pub const IMPORTS: &[(&str, ImportFn)] = &[

@@ -4,7 +4,7 @@ use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Unwind, ValRaw};
 
 /// A C string, or a stand-in when the pointer is null.
-fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
+pub(super) fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
     if ptr == 0 {
         Ok(otherwise.to_owned())
     } else {
@@ -84,8 +84,7 @@ fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 fn atexit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     bounds::AT_EXIT.admit(rt.process.at_exit.len())?;
     rt.process.at_exit.push((args.u32(0), args.u32(1)));
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::KeepAlive)
@@ -97,9 +96,7 @@ fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 }
 /// `raise` and `kill` of builds whose signals are the host's.
 fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    rt.set_errno(super::fs::Errno::EPERM)?;
-    args.ret_i32(-1);
-    Ok(())
+    rt.fail(args, super::fs::Errno::EPERM)
 }
 /// `emscripten_run_script*`: text from C++ is no JavaScript that the package came with.
 fn no_scripts(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -109,8 +106,7 @@ fn no_scripts(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     )))
 }
 fn signal(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 
 pub const IMPORTS: &[(&str, ImportFn)] = &[

@@ -208,8 +208,7 @@ fn set_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
             main_loop.mode
         )));
     }
-    args.ret_i32(i32::from(main_loop.function.is_none()));
-    Ok(())
+    args.ret_i32(i32::from(main_loop.function.is_none()))
 }
 fn get_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (mode, value) = (rt.timers.main_loop.mode, rt.timers.main_loop.value);

@@ -1,16 +1,12 @@
 //! Mathematics that old builds import instead of containing it. The algorithms are musl's and FreeBSD's, as in V8.
 
 use super::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::Args;
 
 macro_rules! functions {
     ($($($name:literal)|* => $function:expr;)*) => {
         pub const IMPORTS: &[(&str, ImportFn)] = &[$($(
-            ($name, |_: &mut Runtime, args: &mut Args| {
-                let result = Math::of(&$function, args);
-                args.ret(result);
-                Ok::<(), Unwind>(())
-            }),
+            ($name, |_: &mut Runtime, args: &mut Args| args.ret(Math::of(&$function, args))),
         )*)*];
     };
 }

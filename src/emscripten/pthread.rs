@@ -7,25 +7,20 @@ use super::{ImportFn, Runtime, bounds};
 use crate::engine::{Args, Unwind, ValRaw};
 
 fn success(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn one(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(1);
-    Ok(())
+    args.ret_i32(1)
 }
 /// EAGAIN, which every caller of `pthread_create` has to handle.
 fn create(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(rt.errno(Errno::EAGAIN));
-    Ok(())
+    args.ret_i32(rt.errno(Errno::EAGAIN))
 }
 fn join(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(rt.errno(Errno::EINVAL));
-    Ok(())
+    args.ret_i32(rt.errno(Errno::EINVAL))
 }
 fn timed_wait(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(rt.errno(Errno::ETIMEDOUT));
-    Ok(())
+    args.ret_i32(rt.errno(Errno::ETIMEDOUT))
 }
 /// `pthread_exit` of the only thread ends the program.
 fn exit(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -39,23 +34,19 @@ fn once(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         rt.wasm.write_u32(control, DONE)?;
         rt.call_indirect(function, &[ValRaw::default()])?;
     }
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn key_create(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     if args.u32(0) == 0 {
-        args.ret_i32(rt.errno(Errno::EINVAL));
-        return Ok(());
+        return args.ret_i32(rt.errno(Errno::EINVAL));
     }
     if rt.process.thread_values.len() >= bounds::THREAD_KEYS {
-        args.ret_i32(rt.errno(Errno::EAGAIN));
-        return Ok(());
+        return args.ret_i32(rt.errno(Errno::EAGAIN));
     }
     rt.process.thread_values.push(0);
     let key = rt.process.thread_values.len() as u32;
     rt.wasm.write_u32(args.u32(0), key)?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn value_of(rt: &mut Runtime, key: u32) -> Option<&mut u32> {
     rt.process
@@ -63,33 +54,29 @@ fn value_of(rt: &mut Runtime, key: u32) -> Option<&mut u32> {
         .get_mut((key as usize).checked_sub(1)?)
 }
 fn key_delete(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    set(rt, args, 0);
-    Ok(())
+    set(rt, args, 0)
 }
 fn setspecific(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let value = args.u32(1);
-    set(rt, args, value);
-    Ok(())
+    set(rt, args, value)
 }
-fn set(rt: &mut Runtime, args: &mut Args, value: u32) {
+fn set(rt: &mut Runtime, args: &mut Args, value: u32) -> Result<(), Unwind> {
     let errno = rt.errno(Errno::EINVAL);
     match value_of(rt, args.u32(0)) {
         Some(place) => {
             *place = value;
-            args.ret_i32(0);
+            args.ret_i32(0)
         }
         None => args.ret_i32(errno),
     }
 }
 fn getspecific(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let value = value_of(rt, args.u32(0)).map_or(0, |v| *v);
-    args.ret_u32(value);
-    Ok(())
+    args.ret_u32(value)
 }
 /// `pthread_attr_getstack` and the like have nothing to tell.
 fn not_supported(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(rt.errno(Errno::ENOSYS));
-    Ok(())
+    args.ret_i32(rt.errno(Errno::ENOSYS))
 }
 
 pub const IMPORTS: &[(&str, ImportFn)] = &[
@@ -102,8 +89,7 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("pthread_once", once),
     ("pthread_self", one),
     ("pthread_equal", |_, args| {
-        args.ret_i32(i32::from(args.u32(0) == args.u32(1)));
-        Ok(())
+        args.ret_i32(i32::from(args.u32(0) == args.u32(1)))
     }),
     ("pthread_key_create", key_create),
     ("pthread_key_delete", key_delete),

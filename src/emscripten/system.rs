@@ -6,14 +6,8 @@ use super::{ImportFn, Runtime};
 use crate::engine::{Args, Unwind};
 
 /// `-1`, with errno set.
-fn fail(rt: &mut Runtime, args: &mut Args, errno: Errno) -> Result<(), Unwind> {
-    rt.set_errno(errno)?;
-    args.ret_i32(-1);
-    Ok(())
-}
 fn answer<const N: i32>(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(N);
-    Ok(())
+    args.ret_i32(N)
 }
 
 const POSIX_VERSION: i32 = 200_809;
@@ -61,17 +55,15 @@ fn sysconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         73 => 4,
         84 => cores(),
         83 => cores(),
-        _ => return fail(rt, args, Errno::EINVAL),
+        _ => return rt.fail(args, Errno::EINVAL),
     };
-    args.ret_i32(value);
-    Ok(())
+    args.ret_i32(value)
 }
 fn cores() -> i32 {
     std::thread::available_parallelism().map_or(1, |n| n.get() as i32)
 }
 fn num_logical_cores(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(cores());
-    Ok(())
+    args.ret_i32(cores())
 }
 /// `fpathconf(fd, name)`, `pathconf(path, name)`: Emscripten's table.
 fn pathconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -83,10 +75,9 @@ fn pathconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         8 => 0,
         9 | 10 | 11 | 12 | 14 | 15 | 19 => -1,
         13 => 64,
-        _ => return fail(rt, args, Errno::EINVAL),
+        _ => return rt.fail(args, Errno::EINVAL),
     };
-    args.ret_i32(value);
-    Ok(())
+    args.ret_i32(value)
 }
 fn confstr(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (name, buf, len) = (args.i32(0), args.u32(1), args.u32(2));
@@ -98,15 +89,13 @@ fn confstr(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         3 => "",
         _ => {
             rt.set_errno(Errno::EINVAL)?;
-            args.ret_i32(0);
-            return Ok(());
+            return args.ret_i32(0);
         }
     };
     if len != 0 && buf != 0 {
         rt.write_c_string(buf, value, len)?;
     }
-    args.ret_i32(value.len() as i32 + 1);
-    Ok(())
+    args.ret_i32(value.len() as i32 + 1)
 }
 
 fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -119,24 +108,21 @@ fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         Ok::<(), Unwind>(())
     })?;
     if !filled {
-        return fail(rt, args, Errno::EIO);
+        return rt.fail(args, Errno::EIO);
     }
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 /// `emscripten_random()`, `emscripten_math_random()`: from 0 to 1.
 fn random(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let bits = getrandom::u64().map_err(|e| Unwind::Bug(format!("no entropy: {e}")))?;
-    args.ret((bits >> 11) as f64 / (1u64 << 53) as f64);
-    Ok(())
+    args.ret((bits >> 11) as f64 / (1u64 << 53) as f64)
 }
 /// No shell: asked for one it says so, a command is refused.
 fn system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     if args.u32(0) == 0 {
-        args.ret_i32(0);
-        return Ok(());
+        return args.ret_i32(0);
     }
-    fail(rt, args, Errno::ENOSYS)
+    rt.fail(args, Errno::ENOSYS)
 }
 /// `_emscripten_system` gives the error number itself.
 fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -145,24 +131,19 @@ fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     } else {
         -rt.errno(Errno::ENOSYS)
     };
-    args.ret_i32(refused);
-    Ok(())
+    args.ret_i32(refused)
 }
 /// `fork`, `execl` and the like.
 fn no_processes(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    fail(rt, args, Errno::ENOSYS)
+    rt.fail(args, Errno::ENOSYS)
 }
 fn no_children(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    fail(rt, args, Errno::ECHILD)
+    rt.fail(args, Errno::ECHILD)
 }
 fn set_errno(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let value = args.i32(0);
-    if rt.wasm.export("__errno_location").is_some() {
-        let at = rt.call_export("__errno_location", &[])?.u32();
-        rt.wasm.write_i32(at, value)?;
-    }
-    args.ret_i32(value);
-    Ok(())
+    rt.write_errno(value)?;
+    args.ret_i32(value)
 }
 fn get_progname(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.write_c_string(args.u32(0), PROGRAM, args.u32(1))
@@ -225,14 +206,12 @@ fn set_times(rt: &mut Runtime, args: &mut Args, stride: u32, micros: u32) -> Res
     let (atime, mtime) = (time(0)?, time(1)?);
     match rt.fs.utime(&path, Some(atime), Some(mtime), true) {
         Ok(()) => args.ret_i32(0),
-        Err(errno) => return fail(rt, args, errno),
+        Err(errno) => rt.fail(args, errno),
     }
-    Ok(())
 }
 /// A position in the program, for stack traces of sanitizers: unknown.
 fn nothing(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 /// Emscripten's: a tenth, whatever the machine does.
 fn getloadavg(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -241,12 +220,10 @@ fn getloadavg(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         rt.wasm
             .write_i64(at.wrapping_add(i * 8), 0.1f64.to_bits() as i64)?;
     }
-    args.ret_i32(count);
-    Ok(())
+    args.ret_i32(count)
 }
 fn getpagesize(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(PAGE);
-    Ok(())
+    args.ret_i32(PAGE)
 }
 
 pub const IMPORTS: &[(&str, ImportFn)] = &[
@@ -305,7 +282,6 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("__unlockfile", nothing),
     ("arc4random", |_, args| {
         let bits = getrandom::u32().map_err(|e| Unwind::Bug(format!("no entropy: {e}")))?;
-        args.ret_u32(bits);
-        Ok(())
+        args.ret_u32(bits)
     }),
 ];

@@ -229,8 +229,7 @@ fn call(callback: u32, data: u32, kind: TimerKind, ms: f64) -> Timer {
 
 fn set_timeout(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let timer = call(args.u32(0), args.u32(2), TimerKind::Timeout, args.f64(1));
-    args.ret_u32(rt.add_timer(timer)?);
-    Ok(())
+    args.ret_u32(rt.add_timer(timer)?)
 }
 fn set_timeout_loop(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let timer = Timer {
@@ -238,26 +237,22 @@ fn set_timeout_loop(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         ms: 0.0,
         ..call(args.u32(0), args.u32(2), TimerKind::Timeout, args.f64(1))
     };
-    args.ret_u32(rt.add_timer(timer)?);
-    Ok(())
+    args.ret_u32(rt.add_timer(timer)?)
 }
 fn set_interval(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let timer = call(args.u32(0), args.u32(2), TimerKind::Interval, args.f64(1));
-    args.ret_u32(rt.add_timer(timer)?);
-    Ok(())
+    args.ret_u32(rt.add_timer(timer)?)
 }
 fn set_immediate(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let timer = call(args.u32(0), args.u32(1), TimerKind::Immediate, 0.0);
-    args.ret_u32(rt.add_timer(timer)?);
-    Ok(())
+    args.ret_u32(rt.add_timer(timer)?)
 }
 fn set_immediate_loop(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let timer = Timer {
         task: Task::ImmediateLoop,
         ..call(args.u32(0), args.u32(1), TimerKind::Immediate, 0.0)
     };
-    args.ret_u32(rt.add_timer(timer)?);
-    Ok(())
+    args.ret_u32(rt.add_timer(timer)?)
 }
 fn queue_microtask(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let timer = call(args.u32(0), args.u32(1), TimerKind::Microtask, 0.0);
@@ -280,12 +275,11 @@ fn animation_frame<const REPEATS: bool>(rt: &mut Runtime, args: &mut Args) -> Re
         counted: false,
         ..call(args.u32(0), args.u32(1), TimerKind::Timeout, ms)
     };
-    args.ret_u32(rt.add_timer(timer)?);
-    Ok(())
+    args.ret_u32(rt.add_timer(timer)?)
 }
 /// `alarm(seconds)`. Without a `raise` nobody could be told.
 fn alarm(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
+    args.ret_i32(0)?;
     let ms = f64::from(args.u32(0)) * 1000.0;
     if rt.wasm.export("raise").is_none() {
         return match args.u32(0) {
@@ -317,8 +311,7 @@ fn setitimer(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
             ..call(0, which, TimerKind::Timeout, ms)
         })?;
     }
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 
 fn keepalive_push(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -331,8 +324,7 @@ fn keepalive_pop(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 }
 fn keepalive_check(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let alive = !rt.abi.exit_runtime || rt.timers.keeps_alive();
-    args.ret_i32(i32::from(alive));
-    Ok(())
+    args.ret_i32(i32::from(alive))
 }
 fn keepalive_clear(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     rt.timers.keepalive = 0;

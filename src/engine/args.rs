@@ -1,6 +1,6 @@
 //! The arguments and the result of one host function call.
 
-use super::ValRaw;
+use super::{Unwind, ValRaw};
 use wasmer_types::{FunctionType, Type};
 
 /// Arguments of a host function, in wasm order; the result overwrites the first slot.
@@ -69,8 +69,10 @@ impl<'a> Args<'a> {
             i64::from(self.u32(*i - 2)) | (i64::from(self.i32(*i - 1)) << 32)
         }
     }
-    /// Sets the result, converted to the declared result type; nothing when the import returns nothing.
-    pub fn ret(&mut self, value: f64) {
+    /// Sets the result, converted to the declared result type; nothing when the import returns nothing. With this the function
+    /// that answers the import has succeeded: it gives it on as its own.
+    #[inline]
+    pub fn ret(&mut self, value: f64) -> Result<(), Unwind> {
         match self.ty.results().first() {
             Some(Type::I32) => self.slots[0] = ValRaw::from_i32(value as i64 as i32),
             Some(Type::I64) => self.slots[0] = ValRaw::from_i64(value as i64),
@@ -78,28 +80,34 @@ impl<'a> Args<'a> {
             Some(Type::F64) => self.slots[0] = ValRaw::from_f64(value),
             _ => {}
         }
+        Ok(())
     }
-    pub fn ret_i32(&mut self, value: i32) {
-        match self.ty.results().first() {
-            Some(Type::I32) => self.slots[0] = ValRaw::from_i32(value),
-            _ => self.ret(f64::from(value)),
+    /// The same, of a type that the import is likely to declare.
+    #[inline]
+    fn ret_as(&mut self, ty: Type, raw: ValRaw, value: f64) -> Result<(), Unwind> {
+        if self.ty.results().first() != Some(&ty) {
+            return self.ret(value);
         }
+        self.slots[0] = raw;
+        Ok(())
     }
-    pub fn ret_u32(&mut self, value: u32) {
-        match self.ty.results().first() {
-            Some(Type::I32) => self.slots[0] = ValRaw::from_u32(value),
-            _ => self.ret(f64::from(value)),
-        }
+    #[inline]
+    pub fn ret_i32(&mut self, value: i32) -> Result<(), Unwind> {
+        self.ret_as(Type::I32, ValRaw::from_i32(value), f64::from(value))
     }
-    pub fn ret_i64(&mut self, value: i64) {
-        match self.ty.results().first() {
-            Some(Type::I64) => self.slots[0] = ValRaw::from_i64(value),
-            _ => self.ret(value as f64),
-        }
+    #[inline]
+    pub fn ret_u32(&mut self, value: u32) -> Result<(), Unwind> {
+        self.ret_as(Type::I32, ValRaw::from_u32(value), f64::from(value))
     }
-    pub fn ret_raw(&mut self, value: ValRaw) {
+    #[inline]
+    pub fn ret_i64(&mut self, value: i64) -> Result<(), Unwind> {
+        self.ret_as(Type::I64, ValRaw::from_i64(value), value as f64)
+    }
+    #[inline]
+    pub fn ret_raw(&mut self, value: ValRaw) -> Result<(), Unwind> {
         if !self.ty.results().is_empty() {
             self.slots[0] = value;
         }
+        Ok(())
     }
 }

@@ -49,6 +49,7 @@ pub use interruption::InterruptFlag;
 pub use known::Known;
 pub use pace::{PIECE, Pace, Stopped};
 pub use raw::ValRaw;
+pub use scanned::{drops_segments, writes_tables};
 pub use short::{Bodies, Load, Shortcut};
 pub use tiers::{Choice, Tier, Tiers};
 pub use trampolines::{BATCH, table_functions};

@@ -92,23 +92,53 @@ fn catches(bytes: &[u8]) -> bool {
     false
 }
 
-fn drops_segments(bytes: &[u8]) -> bool {
-    let bodies = Parser::new(0)
-        .parse_all(bytes)
-        .filter_map(|payload| match payload {
-            Ok(Payload::CodeSectionEntry(body)) => Some(body),
-            _ => None,
-        });
-    bodies
-        .filter(|body| may_drop(body.as_bytes()))
-        .filter_map(|body| body.get_operators_reader().ok())
-        .flat_map(IntoIterator::into_iter)
-        .any(|operator| {
+/// Whether function bodies drop segments, which no image brings back, on either host.
+pub fn drops_segments(bytes: &[u8]) -> bool {
+    any_operator(bytes, may_drop, |operator| {
+        matches!(
+            operator,
+            Operator::DataDrop { .. } | Operator::ElemDrop { .. }
+        )
+    })
+}
+
+/// Whether function bodies write tables, so that entries are state that only an image of the same store has.
+pub fn writes_tables(bytes: &[u8]) -> bool {
+    use Operator::{TableCopy, TableFill, TableGrow, TableInit, TableSet};
+    any_operator(
+        bytes,
+        |_| true,
+        |operator| {
             matches!(
                 operator,
-                Ok(Operator::DataDrop { .. } | Operator::ElemDrop { .. })
+                TableSet { .. }
+                    | TableGrow { .. }
+                    | TableFill { .. }
+                    | TableCopy { .. }
+                    | TableInit { .. }
             )
-        })
+        },
+    )
+}
+
+/// Whether there is such an operator in one of the bodies that are worth reading.
+fn any_operator(
+    bytes: &[u8],
+    is_worth: impl Fn(&[u8]) -> bool,
+    is: impl Fn(&Operator<'_>) -> bool,
+) -> bool {
+    let mut parser = Parser::new(0);
+    parser.set_features(wasmparser::WasmFeatures::all());
+    let payloads = parser.parse_all(bytes);
+    let bodies = payloads.filter_map(|payload| match payload {
+        Ok(Payload::CodeSectionEntry(body)) => Some(body),
+        _ => None,
+    });
+    bodies
+        .filter(|body| is_worth(body.as_bytes()))
+        .filter_map(|body| body.get_operators_reader().ok())
+        .flat_map(IntoIterator::into_iter)
+        .any(|operator| operator.is_ok_and(|operator| is(&operator)))
 }
 
 /// Whether the bytes of a function have those of `data.drop` or `elem.drop`, however long the second part is written. Reading all

@@ -2,7 +2,10 @@
 
 use super::{Image, ImageKey, ImageSlot};
 use crate::emscripten::abi::Abi;
-use crate::engine::{Bodies, Cache, CacheEntry, Choice, Code, CompileError, Progress, Tier, Tiers};
+use crate::engine::{
+    Bodies, Cache, CacheEntry, Choice, Code, CompileError, ImageError, Progress, Tier, Tiers,
+    drops_segments, writes_tables,
+};
 use crate::program::allocators::Allocators;
 use crate::program::glue::Layout;
 use crate::program::{ReadError, Reading, wasm_code, wasm_facts};
@@ -345,15 +348,14 @@ fn improve(baseline: Code, wasm: Arc<Vec<u8>>, entry: CacheEntry, notes: String)
 /// Whether a generation can be restored in place. Data segments that wasm drops and tables that it writes are state
 /// out of reach.
 fn restorable(reading: &Reading) -> Result<(), String> {
-    let code = wasm_code::read(&reading.wasm);
-    if code.data_drop {
-        return Err("it drops data segments, which cannot be brought back".into());
+    if drops_segments(&reading.wasm) {
+        return Err(ImageError::Segments.to_string());
     }
-    if code.table_writes {
+    if writes_tables(&reading.wasm) {
         return Err("it writes its tables by itself".into());
     }
     if reading.facts.memories.iter().any(|memory| memory.shared) {
-        return Err("its memory is shared between threads".into());
+        return Err(ImageError::Shared.to_string());
     }
     Ok(())
 }

@@ -5,18 +5,6 @@ use super::ReadError;
 use std::collections::BTreeSet;
 use wasmparser::{Operator, Parser, Payload, ValType, Validator, WasmFeatures};
 
-/// What the function bodies and types use.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CodeFacts {
-    /// Proposals in use, by wasmparser's names: `simd`, `threads`, `legacy_exceptions`, `bulk_memory`, ...
-    pub features: BTreeSet<&'static str>,
-    pub memory_init: bool,
-    pub data_drop: bool,
-    pub memory_grow: bool,
-    /// Tables are written by wasm itself, so their entries are state that it can change.
-    pub table_writes: bool,
-}
-
 /// The features that the engine (wasmer with Cranelift) takes.
 pub fn engine_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
@@ -48,9 +36,10 @@ macro_rules! proposal_of {
 }
 wasmparser::for_each_operator!(proposal_of);
 
-/// Reads all function bodies. Malformed code ends the reading of that body; [`check`] is what reports it.
-pub fn read(wasm: &[u8]) -> CodeFacts {
-    let mut facts = CodeFacts::default();
+/// Proposals that the function bodies and types use, by wasmparser's names: `simd`, `threads`, `legacy_exceptions`, `bulk_memory`,
+/// ... Malformed code ends the reading of that body.
+fn features_of(wasm: &[u8]) -> BTreeSet<&'static str> {
+    let mut features = BTreeSet::new();
     let mut last = "mvp";
     let mut parser = Parser::new(0);
     parser.set_features(WasmFeatures::all());
@@ -60,7 +49,7 @@ pub fn read(wasm: &[u8]) -> CodeFacts {
                 if let Ok(locals) = body.get_locals_reader() {
                     for (_, ty) in locals.into_iter().flatten() {
                         if ty == ValType::V128 {
-                            facts.features.insert("simd");
+                            features.insert("simd");
                         }
                     }
                 }
@@ -72,29 +61,17 @@ pub fn read(wasm: &[u8]) -> CodeFacts {
                     let proposal = proposal_of(&op);
                     if proposal != "mvp" && !std::ptr::eq(proposal, last) {
                         last = proposal;
-                        facts.features.insert(proposal);
-                    }
-                    match op {
-                        Operator::MemoryInit { .. } => facts.memory_init = true,
-                        Operator::DataDrop { .. } => facts.data_drop = true,
-                        Operator::MemoryGrow { .. } => facts.memory_grow = true,
-                        Operator::TableSet { .. }
-                        | Operator::TableGrow { .. }
-                        | Operator::TableFill { .. }
-                        | Operator::TableCopy { .. }
-                        | Operator::TableInit { .. }
-                        | Operator::ElemDrop { .. } => facts.table_writes = true,
-                        _ => {}
+                        features.insert(proposal);
                     }
                 }
             }
             Payload::MemorySection(reader) => {
                 for memory in reader.into_iter().flatten() {
                     if memory.shared {
-                        facts.features.insert("threads");
+                        features.insert("threads");
                     }
                     if memory.memory64 {
-                        facts.features.insert("memory64");
+                        features.insert("memory64");
                     }
                 }
             }
@@ -111,14 +88,14 @@ pub fn read(wasm: &[u8]) -> CodeFacts {
                                 .chain(f.results())
                                 .any(|t| *t == ValType::V128)
                             {
-                                facts.features.insert("simd");
+                                features.insert("simd");
                             }
                             if f.results().len() > 1 {
-                                facts.features.insert("multi_value");
+                                features.insert("multi_value");
                             }
                         }
                         _ => {
-                            facts.features.insert("gc");
+                            features.insert("gc");
                         }
                     }
                 }
@@ -126,7 +103,7 @@ pub fn read(wasm: &[u8]) -> CodeFacts {
             _ => {}
         }
     }
-    facts
+    features
 }
 
 /// Validates the whole binary against what the engine takes. A binary that would be valid with more features is told
@@ -140,8 +117,7 @@ pub fn check(wasm: &[u8]) -> Result<(), ReadError> {
         .validate_all(wasm)
         .is_ok()
     {
-        let names: Vec<&str> = read(wasm)
-            .features
+        let names: Vec<&str> = features_of(wasm)
             .into_iter()
             .filter(|name| !supported(name))
             .collect();

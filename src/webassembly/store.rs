@@ -2,17 +2,17 @@
 
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{AllocationTracker, ImageError, compiled::Compiled, store};
+use crate::engine::{ImageError, compiled::Compiled, store};
 use crate::memory::{Leftover, LinearHandle, Shared};
 use rustc_hash::FxHashMap;
-use std::rc::Rc;
 use std::sync::Arc;
+use wasmer::ExternType;
 use wasmer_types::{
     FunctionType, GlobalType, MemoryType, Mutability, Pages, RawValue, TableType, Type,
 };
 use wasmer_vm::{
-    InternalStoreHandle, LinearMemory, MaybeInstanceOwned, TableElement, VMExtern, VMFuncRef,
-    VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable, VMTag,
+    InternalStoreHandle, LinearMemory, MaybeInstanceOwned, StoreObject, TableElement, VMExtern,
+    VMFuncRef, VMFunction, VMFunctionKind, VMGlobal, VMMemory, VMTable, VMTag,
 };
 
 /// A wasm function by identity.
@@ -35,14 +35,16 @@ pub struct MemoryLimits {
     pub max: Option<u32>,
 }
 
+type Named<T> = FxHashMap<usize, InternalStoreHandle<T>>;
+
 /// All wasm objects of one realm. Objects are named by the address wasmer keeps their definition at, which is fixed.
 #[derive(Default)]
 pub struct Store {
     engine: store::Store,
-    functions: FxHashMap<usize, InternalStoreHandle<VMFunction>>,
-    memories: FxHashMap<usize, InternalStoreHandle<VMMemory>>,
-    tables: FxHashMap<usize, InternalStoreHandle<VMTable>>,
-    globals: FxHashMap<usize, InternalStoreHandle<VMGlobal>>,
+    functions: Named<VMFunction>,
+    memories: Named<VMMemory>,
+    tables: Named<VMTable>,
+    globals: Named<VMGlobal>,
     tags: Vec<InternalStoreHandle<VMTag>>,
     /// Memories of V8's that other threads may have, and whether this realm has made them.
     shared: FxHashMap<usize, (Arc<Shared>, bool)>,
@@ -59,10 +61,6 @@ impl Store {
     pub fn engine(&mut self) -> &mut store::Store {
         &mut self.engine
     }
-    /// The modules whose code may run.
-    pub fn modules(&self) -> impl Iterator<Item = &wasmer::Module> {
-        self.engine.modules()
-    }
     /// Keeps a module's code for as long as the store.
     pub fn keep_module(&mut self, module: &Arc<Compiled>) {
         self.exceptions |= module.exceptions;
@@ -71,7 +69,7 @@ impl Store {
 
     /// Whether there can be an image of it.
     pub fn check_image(&self) -> Result<(), ImageError> {
-        if self.tracker().is_some() {
+        if self.engine.tracker().is_some() {
             return Err(ImageError::Recorded);
         }
         if !self.shared.is_empty() {
@@ -82,9 +80,18 @@ impl Store {
         }
         Ok(())
     }
-    /// The tracker of what its instances allocate; `None` when none was compiled for that.
-    pub fn tracker(&self) -> Option<&Rc<AllocationTracker>> {
-        self.engine.tracker()
+    /// The object of this number that an import of the type may be.
+    pub fn external(&self, ty: &ExternType, key: usize) -> Option<VMExtern> {
+        Some(match ty {
+            ExternType::Function(_) => VMExtern::Function(*self.functions.get(&key)?),
+            ExternType::Memory(_) => VMExtern::Memory(*self.memories.get(&key)?),
+            ExternType::Table(_) => VMExtern::Table(*self.tables.get(&key)?),
+            ExternType::Global(_) => VMExtern::Global(*self.globals.get(&key)?),
+            ExternType::Tag(_) => VMExtern::Tag(*self.tags.get(key.checked_sub(1)?)?),
+        })
+    }
+    fn object<T: StoreObject>(&self, named: &Named<T>, key: usize) -> Option<&T> {
+        Some(named.get(&key)?.get(self.engine.objects()))
     }
 
     // Functions, named by the address of their `VMCallerCheckedAnyfunc`: the identity that `call_indirect` sees.
@@ -103,10 +110,6 @@ impl Store {
         self.functions.insert(place.as_ptr() as usize, handle);
         VMFuncRef(place)
     }
-    /// The type that a function carries as a hash.
-    pub fn signature(&self, hash: wasmer_vm::VMSignatureHash) -> Option<FunctionType> {
-        self.engine.signature(hash)
-    }
     /// A function met in a table or as a value.
     pub fn adopt_function(&mut self, function: FuncRef, ty: FunctionType) {
         self.functions
@@ -122,19 +125,12 @@ impl Store {
             });
     }
     pub fn function(&self, key: usize) -> Option<&VMFunction> {
-        self.functions
-            .get(&key)
-            .map(|handle| handle.get(self.engine.objects()))
+        self.object(&self.functions, key)
     }
     /// The function of a key that [`Store::name_function`] gave.
     pub fn function_ref(&self, key: usize) -> Option<FuncRef> {
         let function = self.function(key)?;
         Some(VMFuncRef(function.anyfunc.as_ptr()))
-    }
-    pub fn function_extern(&self, key: usize) -> Option<VMExtern> {
-        self.functions
-            .get(&key)
-            .map(|handle| VMExtern::Function(*handle))
     }
 
     // Memories.
@@ -172,17 +168,7 @@ impl Store {
         place
     }
     pub fn memory(&self, key: usize) -> Option<&VMMemory> {
-        self.memories
-            .get(&key)
-            .map(|handle| handle.get(self.engine.objects()))
-    }
-    pub fn memory_extern(&self, key: usize) -> Option<VMExtern> {
-        self.memories
-            .get(&key)
-            .map(|handle| VMExtern::Memory(*handle))
-    }
-    pub fn has_memory(&self, key: usize) -> bool {
-        self.memories.contains_key(&key)
+        self.object(&self.memories, key)
     }
     /// Takes a shared memory in, of which `memory` is this store's adapter.
     pub fn adopt_shared(&mut self, shared: Arc<Shared>, memory: VMMemory, is_ours: bool) {
@@ -304,12 +290,7 @@ impl Store {
         key
     }
     pub fn table(&self, key: usize) -> Option<&VMTable> {
-        self.tables
-            .get(&key)
-            .map(|handle| handle.get(self.engine.objects()))
-    }
-    pub fn table_extern(&self, key: usize) -> Option<VMExtern> {
-        self.tables.get(&key).map(|handle| VMExtern::Table(*handle))
+        self.object(&self.tables, key)
     }
     pub fn set_table(&mut self, key: usize, index: u32, element: TableElement) -> bool {
         let Some(handle) = self.tables.get(&key).copied() else {
@@ -348,14 +329,7 @@ impl Store {
         key
     }
     pub fn global(&self, key: usize) -> Option<&VMGlobal> {
-        self.globals
-            .get(&key)
-            .map(|handle| handle.get(self.engine.objects()))
-    }
-    pub fn global_extern(&self, key: usize) -> Option<VMExtern> {
-        self.globals
-            .get(&key)
-            .map(|handle| VMExtern::Global(*handle))
+        self.object(&self.globals, key)
     }
 
     // Tags and exceptions.
@@ -377,11 +351,6 @@ impl Store {
             .get(key.checked_sub(1)?)
             .map(|handle| handle.get(self.engine.objects()))
     }
-    pub fn tag_extern(&self, key: usize) -> Option<VMExtern> {
-        self.tags
-            .get(key.checked_sub(1)?)
-            .map(|handle| VMExtern::Tag(*handle))
-    }
     pub fn js_tag(&mut self) -> usize {
         if self.js_tag.is_none() {
             self.js_tag = Some(self.new_tag(vec![Type::ExternRef]));
@@ -400,12 +369,5 @@ impl Store {
     pub fn exception(&mut self, exnref: u32) -> Option<(usize, Vec<RawValue>)> {
         let (tag, payload) = self.engine.exception(exnref)?;
         Some((self.name_tag(tag), payload))
-    }
-    /// Drops all exceptions; only when no wasm frame is live. wasmer keeps them for as long as the store.
-    pub fn forget_exceptions(&mut self) {
-        self.engine.forget_exceptions();
-    }
-    pub fn exceptions_len(&self) -> usize {
-        self.engine.exceptions_len()
     }
 }

@@ -166,7 +166,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
             &[env.address(tag), array],
         )?));
     }
-    let trapped = realm.with(|store| Trapped::read(trap, store.modules()))?;
+    let trapped = realm.with(|store| Trapped::read(trap, store.engine().modules()))?;
     realm.traps.set(realm.traps.get() + 1);
     let kind = match trapped.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,

@@ -111,7 +111,7 @@ pub fn realm_interrupt_id(env: Env, a: &Arguments) -> Res<Value> {
 
 /// `(realm, capture)`: the allocation tracker begins anew; false where nothing tells of allocations. Without a function it ends.
 pub fn realm_record(env: Env, a: &Arguments) -> Res<Value> {
-    let tracker = Realm::of(env, a[0])?.with(|store| store.tracker().cloned())?;
+    let tracker = Realm::of(env, a[0])?.with(|store| store.engine().tracker().cloned())?;
     let Some(tracker) = tracker else {
         return Ok(env.boolean(false));
     };
@@ -125,7 +125,7 @@ pub fn realm_record(env: Env, a: &Arguments) -> Res<Value> {
 
 /// What is allocated since, as JSON; undefined where nothing tells of it.
 pub fn realm_recorded(env: Env, a: &Arguments) -> Res<Value> {
-    let tracker = Realm::of(env, a[0])?.with(|store| store.tracker().cloned())?;
+    let tracker = Realm::of(env, a[0])?.with(|store| store.engine().tracker().cloned())?;
     match tracker {
         Some(tracker) => env.string(&super::allocations::report(&tracker)),
         None => Ok(env.undefined()),

@@ -266,7 +266,7 @@ fn start(
 fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     // Emscripten's `addFunction` wraps functions in small modules, through which watched code calls out as well.
-    let beside = realm.with(|store| store.tracker().is_some())?;
+    let beside = realm.with(|store| store.engine().tracker().is_some())?;
     let watched = beside || store::is_watched(module.info());
     let mut imports = Vec::new();
     let mut thunked = Vec::new();
@@ -307,16 +307,11 @@ fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
                     let what = "imported function does not match the expected type";
                     return Err(mismatch(realm, at, import.module(), import.name(), what));
                 }
-                realm.with(|store| store.function_extern(key))?
+                realm.with(|store| store.external(import.ty(), key))?
             }
             other => {
                 let key = env.to_usize(value)?;
-                realm.with(|store| match other {
-                    ExternType::Memory(_) => store.memory_extern(key),
-                    ExternType::Table(_) => store.table_extern(key),
-                    ExternType::Global(_) => store.global_extern(key),
-                    _ => store.tag_extern(key),
-                })?
+                realm.with(|store| store.external(other, key))?
             }
         };
         match found {

@@ -148,7 +148,7 @@ pub fn memory_share(env: Env, a: &Arguments) -> Res<Value> {
     };
     shared.saw(len);
     let key = realm.with(|store| {
-        if !store.has_memory(shared.key()) {
+        if store.memory(shared.key()).is_none() {
             // SAFETY: the realm stays on its thread, and so does its store.
             let memory = unsafe { SharedAdapter::memory(shared.clone(), Box::new(host)) };
             store.adopt_shared(shared.clone(), memory, is_ours);

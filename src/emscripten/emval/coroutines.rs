@@ -44,8 +44,7 @@ pub fn make_promise(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let handle = rt.emval_handle(reject)?;
     rt.wasm.write_u32(reject_at, handle)?;
     let handle = rt.emval_handle(promise)?;
-    a.ret_u32(handle);
-    Ok(())
+    a.ret_u32(handle)
 }
 
 /// What rethrowing the C++ exception being handled unwinds with.
@@ -69,8 +68,7 @@ pub fn from_current_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwi
     let js = rt.js();
     let error = js.error_of(rt, unwind);
     let handle = rt.emval_handle(error)?;
-    a.ret_u32(handle);
-    Ok(())
+    a.ret_u32(handle)
 }
 
 /// Whether a value is a C++ exception that C++ can catch when it is thrown again.
@@ -78,6 +76,5 @@ pub fn is_catchable(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let value = rt.emval_value(a.u32(0))?;
     let unwind = rt.js.unwind_of(value);
     let catchable = matches!(unwind, Some(Unwind::Cpp(_) | Unwind::WasmException(_)));
-    a.ret_i32(i32::from(catchable));
-    Ok(())
+    a.ret_i32(i32::from(catchable))
 }

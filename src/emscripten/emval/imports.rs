@@ -4,6 +4,7 @@ use super::Value;
 use super::callers::{self, Kind as CallKind, Target};
 use super::coroutines;
 use crate::emscripten::embind::convert::{Arg, Destructors, read_value, run_destructor, to_wire};
+use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::TypeKind;
 use crate::emscripten::embind::{Out, require_type};
 use crate::emscripten::js::{JsValue, Kind, Operator};
@@ -108,8 +109,7 @@ fn latin1(rt: &Runtime, at: u32) -> Result<String, Unwind> {
 
 fn give(rt: &mut Runtime, a: &mut Args, value: JsValue) -> Result<(), Unwind> {
     let handle = rt.emval_handle(value)?;
-    a.ret_u32(handle);
-    Ok(())
+    a.ret_u32(handle)
 }
 
 fn new_array(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -130,15 +130,13 @@ fn new_cstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         rt.wasm.pace().go_on()?;
         units.extend(piece.iter().map(|b| u16::from(*b)));
     }
-    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?);
-    Ok(())
+    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?)
 }
 
 fn new_u8string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let text = rt.c_string(a.u32(0))?;
     let units = text::utf16(rt.wasm.pace(), &text)?;
-    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?);
-    Ok(())
+    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?)
 }
 
 fn new_u16string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -154,8 +152,7 @@ fn new_u16string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         }
         at = at.wrapping_add(2);
     }
-    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?);
-    Ok(())
+    a.ret_u32(rt.emval_insert(Value::Text(units.into()))?)
 }
 
 fn new_array_from_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -176,16 +173,12 @@ fn take_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if let TypeKind::MemoryView(kind) = rt.embind.reg.ty(ty).kind {
         let at = a.u32(1);
         let (count, data) = (rt.wasm.read_u32(at)?, rt.wasm.read_u32(at.wrapping_add(4))?);
-        a.ret_u32(rt.emval_insert(Value::View(kind, data, count))?);
-        return Ok(());
+        return a.ret_u32(rt.emval_insert(Value::View(kind, data, count))?);
     }
     let reg = Arc::clone(&rt.embind.reg);
     match read_value(rt, &reg, ty, a.u32(1))? {
         Out::Js(value) => give(rt, a, value),
-        Out::Handle { handle, smart } => {
-            a.ret_u32(rt.emval_insert(Value::Handle(handle, smart))?);
-            Ok(())
-        }
+        Out::Handle { handle, smart } => a.ret_u32(rt.emval_insert(Value::Handle(handle, smart))?),
     }
 }
 
@@ -196,8 +189,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         at => Some(latin1(rt, at)?),
     };
     if rt.generation == 0 {
-        a.ret_u32(rt.emval_insert(Value::Global(name.map(String::into_boxed_str)))?);
-        return Ok(());
+        return a.ret_u32(rt.emval_insert(Value::Global(name.map(String::into_boxed_str)))?);
     }
     let js = rt.js();
     let value = js.global(rt, name.as_deref())?;
@@ -207,8 +199,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let name = latin1(rt, a.u32(0))?;
     if rt.generation == 0 {
-        a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str()))?);
-        return Ok(());
+        return a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str()))?);
     }
     let js = rt.js();
     let value = js.module_property(rt, &name)?;
@@ -240,12 +231,10 @@ fn cast(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     if a.ty().results().first() == Some(&Type::I64) {
         let mut destructors = Destructors::new();
         let wire = to_wire(rt, &reg, ty, Arg::Value(value), &mut destructors)?;
-        a.ret_i64(wire.i64());
-        return Ok(());
+        return a.ret_i64(wire.i64());
     }
     let wire = callers::returned(rt, &reg, ty, value, a.u32(2))?;
-    a.ret(wire.number());
-    Ok(())
+    a.ret(wire.number())
 }
 
 fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -255,8 +244,7 @@ fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         CallKind::Function
     };
     let id = callers::define(rt, a.u32(0), a.u32(1), kind)?;
-    a.ret_u32(id);
-    Ok(())
+    a.ret_u32(id)
 }
 
 fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -267,16 +255,15 @@ fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         _ => CallKind::Cast,
     };
     let id = callers::define(rt, a.u32(0), a.u32(1), kind)?;
-    a.ret_u32(id);
-    Ok(())
+    a.ret_u32(id)
 }
 
 /// The number that the import returns: i64 where it is declared so.
-fn give_wire(a: &mut Args, wire: crate::emscripten::embind::numbers::Wire) {
+fn give_wire(a: &mut Args, wire: Wire) -> Result<(), Unwind> {
     if a.ty().results().first() == Some(&Type::I64) {
-        a.ret_i64(wire.i64());
+        a.ret_i64(wire.i64())
     } else {
-        a.ret(wire.number());
+        a.ret(wire.number())
     }
 }
 
@@ -297,8 +284,7 @@ fn call(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         _ => Target::Function(function, js.null()),
     };
     let wire = callers::call(rt, &caller, target, a.u32(2), a.u32(3))?;
-    give_wire(a, wire);
-    Ok(())
+    give_wire(a, wire)
 }
 
 /// The arguments of a call whose types come along.
@@ -329,8 +315,7 @@ fn call_method(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         a.u32(3),
         a.u32(4),
     )?;
-    give_wire(a, wire);
-    Ok(())
+    give_wire(a, wire)
 }
 
 fn call_void_method(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -349,8 +334,7 @@ fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
         CallKind::Method => Target::Method(rt.emval_value(a.u32(1))?, latin1(rt, a.u32(2))?),
     };
     let wire = callers::call(rt, &caller, target, a.u32(3), a.u32(4))?;
-    give_wire(a, wire);
-    Ok(())
+    give_wire(a, wire)
 }
 
 fn kind_of(rt: &mut Runtime, handle: u32) -> Result<Kind, Unwind> {
@@ -360,38 +344,32 @@ fn kind_of(rt: &mut Runtime, handle: u32) -> Result<Kind, Unwind> {
 
 fn type_of(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let text = kind_of(rt, a.u32(0))?.type_of();
-    a.ret_u32(rt.emval_insert(Value::Text(text.encode_utf16().collect()))?);
-    Ok(())
+    a.ret_u32(rt.emval_insert(Value::Text(text.encode_utf16().collect()))?)
 }
 
 fn is_number(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    a.ret_i32(i32::from(kind_of(rt, a.u32(0))? == Kind::Number));
-    Ok(())
+    a.ret_i32(i32::from(kind_of(rt, a.u32(0))? == Kind::Number))
 }
 
 fn is_string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    a.ret_i32(i32::from(kind_of(rt, a.u32(0))? == Kind::String));
-    Ok(())
+    a.ret_i32(i32::from(kind_of(rt, a.u32(0))? == Kind::String))
 }
 
 fn operate(rt: &mut Runtime, a: &mut Args, operator: Operator) -> Result<(), Unwind> {
     let (left, right) = (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?);
     let js = rt.js();
     let value = js.operator(rt, operator, left, right)?;
-    a.ret_i32(i32::from(js.truthy(value)));
-    Ok(())
+    a.ret_i32(i32::from(js.truthy(value)))
 }
 
 fn strictly_equals(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let (left, right) = (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?);
-    a.ret_i32(i32::from(rt.js.strict_equals(left, right)));
-    Ok(())
+    a.ret_i32(i32::from(rt.js.strict_equals(left, right)))
 }
 
 fn not(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let value = rt.emval_value(a.u32(0))?;
-    a.ret_i32(i32::from(!rt.js.truthy(value)));
-    Ok(())
+    a.ret_i32(i32::from(!rt.js.truthy(value)))
 }
 
 fn throw_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -413,8 +391,7 @@ fn iter_next(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let result = js.call(rt, next, iterator, &[])?;
     let done = js.get_named(rt, result, "done")?;
     if js.truthy(done) {
-        a.ret_u32(0);
-        return Ok(());
+        return a.ret_u32(0);
     }
     let value = js.get_named(rt, result, "value")?;
     give(rt, a, value)

@@ -14,8 +14,7 @@ fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     bounds::EXCEPTIONS.admit(rt.exceptions.objects.len())?;
     rt.exceptions.host_allocates = true;
     rt.exceptions.objects.insert(at, Object::default());
-    a.ret_u32(at);
-    Ok(())
+    a.ret_u32(at)
 }
 
 fn free(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -89,16 +88,14 @@ fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     rt.exceptions.caught.push(at);
     rt.add_reference(at)?;
     let pointer = rt.catch_pointer(at, given)?;
-    a.ret_u32(pointer);
-    Ok(())
+    a.ret_u32(pointer)
 }
 
 fn get_exception_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let given = a.u32(0);
     let at = rt.object_of(given);
     let pointer = rt.catch_pointer(at, given)?;
-    a.ret_u32(pointer);
-    Ok(())
+    a.ret_u32(pointer)
 }
 
 fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -128,8 +125,7 @@ pub(in crate::emscripten) fn find_matching_catch(
     let at = rt.exceptions.last;
     if at == 0 {
         rt.set_high_result(0)?;
-        a.ret_u32(0);
-        return Ok(());
+        return a.ret_u32(0);
     }
     let thrown = rt.object(at)?.ty;
     let hosted = rt.exceptions.host_allocates;
@@ -139,8 +135,7 @@ pub(in crate::emscripten) fn find_matching_catch(
     }
     if thrown == 0 {
         rt.set_high_result(0)?;
-        a.ret_u32(at);
-        return Ok(());
+        return a.ret_u32(at);
     }
     // `__cxa_can_catch` adjusts the pointer in place; the words below the stack pointer are free to lend.
     let lent = if hosted {
@@ -177,8 +172,7 @@ pub(in crate::emscripten) fn find_matching_catch(
         rt.free(lent)?;
     }
     rt.set_high_result(selector)?;
-    a.ret_u32(result);
-    Ok(())
+    a.ret_u32(result)
 }
 
 fn throw_longjmp(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -193,13 +187,11 @@ fn longjmp(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    a.ret_u32(rt.exceptions.uncaught);
-    Ok(())
+    a.ret_u32(rt.exceptions.uncaught)
 }
 
 fn any_uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    a.ret_u32(u32::from(rt.exceptions.uncaught > 0));
-    Ok(())
+    a.ret_u32(u32::from(rt.exceptions.uncaught > 0))
 }
 
 fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -207,8 +199,7 @@ fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     if current != 0 {
         rt.add_reference(current)?;
     }
-    a.ret_u32(current);
-    Ok(())
+    a.ret_u32(current)
 }
 
 fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
@@ -239,8 +230,7 @@ fn decrement(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 
 fn identity(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     let value = a.u32(0);
-    a.ret_u32(value);
-    Ok(())
+    a.ret_u32(value)
 }
 
 fn call_unexpected(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
@@ -259,8 +249,7 @@ fn set_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 fn get_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
-    a.ret_u32(rt.exceptions.temp_ret0);
-    Ok(())
+    a.ret_u32(rt.exceptions.temp_ret0)
 }
 
 fn throw_with_stack_trace(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {

@@ -57,14 +57,12 @@ fn outcome(
             if wide && !a.returns_i64() {
                 rt.set_high_result((value.u64() >> 32) as u32)?;
             }
-            a.ret_raw(value);
-            Ok(())
+            a.ret_raw(value)
         }
         Err(Unwind::Cpp(_) | Unwind::LongJmp) => {
             // Entering wasm has put the stack pointer back.
             rt.set_threw(1, 0)?;
-            a.ret_raw(ValRaw::default());
-            Ok(())
+            a.ret_raw(ValRaw::default())
         }
         Err(other) => Err(other),
     }

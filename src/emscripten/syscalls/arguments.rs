@@ -132,9 +132,8 @@ pub fn system_call(
     match handler(rt, &mut words) {
         Ok(value) => args.ret_i32(value),
         Err(Fail::Errno(errno)) => args.ret_i32(-rt.errno(errno)),
-        Err(Fail::Unwind(unwind)) => return Err(unwind),
+        Err(Fail::Unwind(unwind)) => Err(unwind),
     }
-    Ok(())
 }
 
 /// Runs a WASI call: 0, or an error number.
@@ -142,9 +141,8 @@ pub fn wasi_call(rt: &mut Runtime, args: &mut Args, handler: Handler) -> Result<
     match handler(rt, &mut Words::direct(args)) {
         Ok(value) => args.ret_i32(value),
         Err(Fail::Errno(errno)) => args.ret_i32(rt.errno(errno)),
-        Err(Fail::Unwind(unwind)) => return Err(unwind),
+        Err(Fail::Unwind(unwind)) => Err(unwind),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -177,7 +177,5 @@ fn offset(w: &mut Words, halves: bool) -> Result<u64, Errno> {
 
 /// `__map_file(path, size)`, of musl's time zone and locale files: EPERM.
 pub fn map_file(rt: &mut Runtime, args: &mut crate::engine::Args) -> Result<(), Unwind> {
-    rt.set_errno(Errno::EPERM)?;
-    args.ret_i32(-1);
-    Ok(())
+    rt.fail(args, Errno::EPERM)
 }

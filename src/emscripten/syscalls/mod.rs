@@ -27,7 +27,7 @@ pub use table::IMPORTS;
 pub use wasi::IMPORTS as WASI;
 
 use super::Runtime;
-use crate::engine::Unwind;
+use crate::engine::{Args, Unwind};
 
 impl Runtime {
     /// The text of a C string, as JavaScript's decoder would give it.
@@ -54,11 +54,18 @@ impl Runtime {
     }
     /// Stores `errno` where the module's C library looks, as Emscripten's `setErrNo` does.
     pub fn set_errno(&mut self, error: super::fs::Errno) -> Result<(), Unwind> {
-        let number = self.errno(error);
+        self.write_errno(self.errno(error))
+    }
+    pub(super) fn write_errno(&mut self, number: i32) -> Result<(), Unwind> {
         if self.wasm.export("__errno_location").is_some() {
             let addr = self.call_export("__errno_location", &[])?.u32();
             self.wasm.write_i32(addr, number)?;
         }
         Ok(())
+    }
+    /// -1, with `errno` set.
+    pub(super) fn fail(&mut self, args: &mut Args, error: super::fs::Errno) -> Result<(), Unwind> {
+        self.set_errno(error)?;
+        args.ret_i32(-1)
     }
 }

@@ -32,15 +32,12 @@ const EAI_NONAME: i32 = -2;
 const EAI_FAIL: i32 = -4;
 
 pub fn getaddrinfo(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(EAI_NONAME);
-    Ok(())
+    args.ret_i32(EAI_NONAME)
 }
 pub fn getnameinfo(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(EAI_FAIL);
-    Ok(())
+    args.ret_i32(EAI_FAIL)
 }
 /// `gethostbyname`, `gethostbyaddr`, `getprotobyname`: no entry.
 pub fn no_entry(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }

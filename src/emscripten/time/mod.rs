@@ -32,20 +32,16 @@ const CLOCK_MONOTONIC: u32 = 1;
 const CLOCK_MONOTONIC_RAW: u32 = 4;
 
 fn emscripten_date_now(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret(date_now());
-    Ok(())
+    args.ret(date_now())
 }
 fn emscripten_get_now(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret(monotonic_ms());
-    Ok(())
+    args.ret(monotonic_ms())
 }
 fn emscripten_get_now_res(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret(1.0);
-    Ok(())
+    args.ret(1.0)
 }
 fn is_monotonic(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret(1.0);
-    Ok(())
+    args.ret(1.0)
 }
 
 impl Runtime {
@@ -81,22 +77,20 @@ fn clock_gettime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let since = match clock {
         CLOCK_REALTIME => Duration::from_millis(super::fs::now_ms().max(0) as u64),
         CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW => Duration::from_nanos(monotonic_nanos()),
-        _ => return fail(rt, args, Errno::EINVAL),
+        _ => return rt.fail(args, Errno::EINVAL),
     };
     rt.write_time(to, since.as_secs() as i64, since.subsec_nanos())?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn clock_getres(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (clock, to) = (args.u32(0), args.u32(1));
     let nanos = match clock {
         CLOCK_REALTIME => 1_000_000,
         CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW => 1,
-        _ => return fail(rt, args, Errno::EINVAL),
+        _ => return rt.fail(args, Errno::EINVAL),
     };
     rt.write_time(to, 0, nanos)?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn clock_settime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let refused = if args.u32(0) == CLOCK_REALTIME {
@@ -104,22 +98,15 @@ fn clock_settime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     } else {
         Errno::EINVAL
     };
-    fail(rt, args, refused)
+    rt.fail(args, refused)
 }
 fn stime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    fail(rt, args, Errno::EPERM)
-}
-/// -1, with errno set.
-fn fail(rt: &mut Runtime, args: &mut Args, errno: Errno) -> Result<(), Unwind> {
-    rt.set_errno(errno)?;
-    args.ret_i32(-1);
-    Ok(())
+    rt.fail(args, Errno::EPERM)
 }
 /// `clock_getcpuclockid(pid, clock*)`.
 fn clock_getcpuclockid(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.wasm.write_u32(args.u32(1), 2)?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (to, base) = (args.u32(0), args.u32(1));
@@ -131,12 +118,11 @@ fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
             ms.div_euclid(1000),
             ms.rem_euclid(1000) as u32 * 1_000_000,
         )?;
-        args.ret_i32(1);
+        args.ret_i32(1)
     } else {
         rt.set_errno(Errno::EINVAL)?;
-        args.ret_i32(0);
+        args.ret_i32(0)
     }
-    Ok(())
 }
 fn gettimeofday(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let ms = super::fs::now_ms();
@@ -145,8 +131,7 @@ fn gettimeofday(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         ms.div_euclid(1000),
         ms.rem_euclid(1000) as u32 * 1000,
     )?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn ftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (at, ms) = (args.u32(0), super::fs::now_ms());
@@ -159,8 +144,7 @@ fn ftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.wasm
         .write_u16(at.wrapping_add(size), ms.rem_euclid(1000) as u16)?;
     rt.wasm.write_u32(at.wrapping_add(size + 2), 0)?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn time(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let since = SystemTime::now()
@@ -175,37 +159,31 @@ fn time(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
             rt.wasm.write_i32(to, since as i32)?;
         }
     }
-    args.ret_i64(since);
-    Ok(())
+    args.ret_i64(since)
 }
 fn difftime(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
-    args.ret(f64::from(args.i32(0)) - f64::from(args.i32(1)));
-    Ok(())
+    args.ret(f64::from(args.i32(0)) - f64::from(args.i32(1)))
 }
 /// Microseconds since the first call.
 fn clock(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let now = monotonic_nanos() / 1000;
     let start = *rt.process.clock_start.get_or_insert(now);
-    args.ret_i32((now - start) as i32);
-    Ok(())
+    args.ret_i32((now - start) as i32)
 }
 /// `times(buffer)`: no account is kept.
 fn times(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     if args.u32(0) != 0 {
         rt.wasm.bytes_mut(args.u32(0), 16)?.fill(0);
     }
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn usleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.sleep(Duration::from_micros(u64::from(args.u32(0))))?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn sleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.sleep(Duration::from_secs(u64::from(args.u32(0))))?;
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 fn emscripten_sleep_ms(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     // NaN is no time, and what no clock reaches is a time that none waits for.
@@ -229,14 +207,13 @@ fn nanosleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         .ok()
         .filter(|_| nanos < 1_000_000_000)
     else {
-        return fail(rt, args, Errno::EINVAL);
+        return rt.fail(args, Errno::EINVAL);
     };
     rt.sleep(Duration::new(seconds, nanos))?;
     if left != 0 {
         rt.write_time(left, 0, 0)?;
     }
-    args.ret_i32(0);
-    Ok(())
+    args.ret_i32(0)
 }
 pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("emscripten_date_now", emscripten_date_now),

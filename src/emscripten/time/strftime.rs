@@ -48,12 +48,10 @@ pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     };
     let text = context.text(&pattern, u64::from(max))?;
     let Some(text) = text else {
-        args.ret_i32(0);
-        return Ok(());
+        return args.ret_i32(0);
     };
     rt.write_c_string(buf, &text, max)?;
-    args.ret_i32(text.len() as i32);
-    Ok(())
+    args.ret_i32(text.len() as i32)
 }
 
 struct Context<'a> {

@@ -42,10 +42,9 @@ pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
             parsed.tm.write(rt, at)?;
             rt.wasm
                 .write_i32(at.wrapping_add(36), parsed.offset.unwrap_or(offset))?;
-            args.ret_u32(buf.wrapping_add(parsed.length as u32));
+            args.ret_u32(buf.wrapping_add(parsed.length as u32))
         }
     }
-    Ok(())
 }
 
 struct Parsed {

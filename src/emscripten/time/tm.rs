@@ -156,22 +156,20 @@ fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> 
 pub fn gmtime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (seconds, next) = time_argument(rt, args)?;
     let fine = write_utc(rt, seconds, args.u32(next))?;
-    args.ret_i32(i32::from(!fine));
-    Ok(())
+    args.ret_i32(i32::from(!fine))
 }
 pub fn localtime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let (seconds, next) = time_argument(rt, args)?;
     let fine = write_local(rt, seconds, args.u32(next))?;
-    args.ret_i32(i32::from(!fine));
-    Ok(())
+    args.ret_i32(i32::from(!fine))
 }
 /// Returns seconds: as i64, as i32, or in halves with the high one in the second return register.
-fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) {
+fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) -> Result<(), Unwind> {
     if !args.returns_i64() && rt.abi.time64 {
         rt.exceptions.set_temp_ret0((seconds >> 32) as u32);
-        args.ret_i32(seconds as i32);
+        args.ret_i32(seconds as i32)
     } else {
-        args.ret_i64(seconds);
+        args.ret_i64(seconds)
     }
 }
 pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
@@ -186,8 +184,7 @@ pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         }
         None => -1,
     };
-    return_time(rt, args, seconds);
-    Ok(())
+    return_time(rt, args, seconds)
 }
 pub fn timegm_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let at = args.u32(0);
@@ -206,8 +203,7 @@ pub fn timegm_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         }
         None => -1,
     };
-    return_time(rt, args, seconds);
-    Ok(())
+    return_time(rt, args, seconds)
 }
 
 /// Standard and summer name, with the offset of standard time in minutes west and whether there is summer time.
@@ -309,24 +305,20 @@ fn localtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
 pub fn gmtime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let to = static_memory(rt)?;
     let result = gmtime_to(rt, args.u32(0), to)?;
-    args.ret_u32(result);
-    Ok(())
+    args.ret_u32(result)
 }
 pub fn gmtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let result = gmtime_to(rt, args.u32(0), args.u32(1))?;
-    args.ret_u32(result);
-    Ok(())
+    args.ret_u32(result)
 }
 pub fn localtime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let to = static_memory(rt)?;
     let result = localtime_to(rt, args.u32(0), to)?;
-    args.ret_u32(result);
-    Ok(())
+    args.ret_u32(result)
 }
 pub fn localtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let result = localtime_to(rt, args.u32(0), args.u32(1))?;
-    args.ret_u32(result);
-    Ok(())
+    args.ret_u32(result)
 }
 
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -353,25 +345,21 @@ fn asctime_to(rt: &mut Runtime, tm: u32, to: u32) -> Result<(), Unwind> {
 }
 pub fn asctime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     asctime_to(rt, args.u32(0), args.u32(1))?;
-    args.ret_u32(args.u32(1));
-    Ok(())
+    args.ret_u32(args.u32(1))
 }
 pub fn asctime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let to = static_memory(rt)? + SIZE;
     asctime_to(rt, args.u32(0), to)?;
-    args.ret_u32(to);
-    Ok(())
+    args.ret_u32(to)
 }
 pub fn ctime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let memory = static_memory(rt)?;
     ctime_to(rt, args.u32(0), memory + SIZE)?;
-    args.ret_u32(memory + SIZE);
-    Ok(())
+    args.ret_u32(memory + SIZE)
 }
 pub fn ctime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     ctime_to(rt, args.u32(0), args.u32(1))?;
-    args.ret_u32(args.u32(1));
-    Ok(())
+    args.ret_u32(args.u32(1))
 }
 fn ctime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<(), Unwind> {
     let tm = static_memory(rt)?;

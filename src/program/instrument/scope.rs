@@ -95,8 +95,9 @@ pub struct Binding<'a> {
 }
 
 /// What a scope is to the names that leave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Boundary {
+    #[default]
     None,
     /// The code inside runs later; `this` is that of outside.
     Arrow,
@@ -105,15 +106,16 @@ pub enum Boundary {
 }
 
 /// What of a scope is being walked: closures made in its head do not hold what its body registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
+    #[default]
     Body,
     Head,
     Test,
 }
 
 /// A scope that is being walked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Scope<'a> {
     pub boundary: Boundary,
     /// `var` and functions are declared here.
@@ -148,19 +150,7 @@ impl<'a> Scope<'a> {
         Self {
             boundary,
             holds_vars,
-            phase: Phase::Body,
-            evil: false,
-            evil_head: false,
-            evil_test: false,
-            bindings: Vec::new(),
-            index: FxHashMap::default(),
-            uses: FxHashMap::default(),
-            hoisting: Vec::new(),
-            implicit: Vec::new(),
-            implicit_head: false,
-            uses_this: false,
-            uses_arguments: false,
-            literals: Vec::new(),
+            ..Self::default()
         }
     }
 

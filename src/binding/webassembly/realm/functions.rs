@@ -26,7 +26,7 @@ impl Realm {
             known.or_else(|| {
                 // SAFETY: the realm is live, so the function's instance is.
                 let hash = unsafe { function.0.as_ref() }.type_signature_hash;
-                store.signature(hash)
+                store.engine().signature(hash)
             })
         })?;
         let Some(ty) = ty else {

@@ -292,9 +292,9 @@ impl Realm {
             return;
         }
         let forgot = self.store.look(|store| {
-            let any = store.exceptions_len() > 0;
+            let any = store.engine().exceptions_len() > 0;
             if any {
-                store.forget_exceptions();
+                store.engine().forget_exceptions();
             }
             any
         });

@@ -188,6 +188,5 @@ pub(super) fn create_inheriting_constructor(rt: &mut Runtime, a: &mut Args) -> R
     let js = rt.js();
     let constructor = js.inheriting_constructor(rt, &name, class, properties)?;
     let handle = rt.emval_handle(constructor)?;
-    a.ret_u32(handle);
-    Ok(())
+    a.ret_u32(handle)
 }
