@@ -83,7 +83,7 @@ pub fn in_flight(env: Env) -> Failed {
 }
 
 /// Texts, as an array of strings.
-pub fn texts(env: Env, texts: impl IntoIterator<Item = String>) -> Value {
+pub fn texts(env: Env, texts: Vec<String>) -> Value {
     let list = texts
         .into_iter()
         .map(|text| env.message(&text))
@@ -91,35 +91,32 @@ pub fn texts(env: Env, texts: impl IntoIterator<Item = String>) -> Value {
     env.list(list).unwrap_or_else(|_| env.undefined())
 }
 
-fn trap_name(kind: TrapKind) -> &'static str {
+/// The name of a trap, and what it says.
+fn trap(kind: TrapKind) -> (&'static str, &'static str) {
+    const DEEP: &str = "stack overflow: recursion too deep, or raise the `stack` option";
     match kind {
-        TrapKind::Unreachable => "unreachable",
-        TrapKind::OutOfBounds => "out-of-bounds",
-        TrapKind::StackOverflow => "stack-overflow",
-        TrapKind::IndirectCall => "indirect-call",
-        TrapKind::Divide => "divide",
-        TrapKind::IntegerOverflow => "integer-overflow",
-        TrapKind::BadConversion => "bad-conversion",
-        TrapKind::TableOutOfBounds => "table-out-of-bounds",
-        TrapKind::UnalignedAtomic => "unaligned-atomic",
-        TrapKind::Other => "other",
-    }
-}
-
-fn trap_text(kind: TrapKind) -> &'static str {
-    match kind {
-        TrapKind::Unreachable => "the module reached code that must not be reached",
-        TrapKind::OutOfBounds => "memory access out of bounds",
-        TrapKind::StackOverflow => {
-            "stack overflow: recursion too deep, or raise the `stack` option"
-        }
-        TrapKind::IndirectCall => "indirect call to a null or wrongly typed function",
-        TrapKind::Divide => "division by zero",
-        TrapKind::IntegerOverflow => "integer overflow in a division or conversion",
-        TrapKind::BadConversion => "a float has no integer of the wanted type",
-        TrapKind::TableOutOfBounds => "table access out of bounds",
-        TrapKind::UnalignedAtomic => "an atomic access is not aligned",
-        TrapKind::Other => "wasm trapped",
+        TrapKind::Unreachable => (
+            "unreachable",
+            "the module reached code that must not be reached",
+        ),
+        TrapKind::OutOfBounds => ("out-of-bounds", "memory access out of bounds"),
+        TrapKind::StackOverflow => ("stack-overflow", DEEP),
+        TrapKind::IndirectCall => (
+            "indirect-call",
+            "indirect call to a null or wrongly typed function",
+        ),
+        TrapKind::Divide => ("divide", "division by zero"),
+        TrapKind::IntegerOverflow => (
+            "integer-overflow",
+            "integer overflow in a division or conversion",
+        ),
+        TrapKind::BadConversion => (
+            "bad-conversion",
+            "a float has no integer of the wanted type",
+        ),
+        TrapKind::TableOutOfBounds => ("table-out-of-bounds", "table access out of bounds"),
+        TrapKind::UnalignedAtomic => ("unaligned-atomic", "an atomic access is not aligned"),
+        TrapKind::Other => ("other", "wasm trapped"),
     }
 }
 
@@ -140,141 +137,115 @@ pub fn of_unwind(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
 }
 
 fn describe(env: Env, cell: &SandboxCell, unwind: Unwind) -> Value {
-    match unwind {
-        Unwind::Js(key) => cell.take_js_error(key).unwrap_or_else(|| env.undefined()),
-        Unwind::Script { class, message } => cell.script_error(class, &message),
+    let trapped = |kind, frames| {
+        let frames = texts(env, frames);
+        vec![("trap", env.message(trap(kind).0)), ("wasmStack", frames)]
+    };
+    let (code, message, fields) = match unwind {
+        Unwind::Js(key) => return cell.take_js_error(key).unwrap_or_else(|| env.undefined()),
+        Unwind::Script { class, message } => return cell.script_error(class, &message),
+        Unwind::KeepAlive => return env.undefined(),
+        Unwind::StringTooLong => return env.error_with_code(TOO_LONG_CODE, TOO_LONG),
+        Unwind::Cpp(ptr) => return cpp(env, cell, ptr, None),
+        Unwind::WasmException(ptr) => {
+            let note = "a wasm exception left the module";
+            return cpp(env, cell, ptr.unwrap_or(0), Some(note));
+        }
         Unwind::Trap { kind, stack } => {
-            let frames = stack.iter().map(ToString::to_string);
-            let fields = [
-                ("trap", env.message(trap_name(kind))),
-                ("wasmStack", texts(env, frames)),
-            ];
-            make(env, "EMVM_ERR_TRAP", trap_text(kind), &fields)
+            let frames = stack.iter().map(ToString::to_string).collect();
+            let text = trap(kind).1.to_owned();
+            ("EMVM_ERR_TRAP", text, trapped(kind, frames))
         }
-        Unwind::Abort(text) => {
-            let message = if text.is_empty() {
-                "Aborted()".to_owned()
-            } else {
-                format!("Aborted({text})")
-            };
-            make(env, "EMVM_ERR_ABORT", &message, &[])
+        Unwind::Bug(text) => {
+            let text = format!("a fault in emvm, please report it: {text}");
+            ("EMVM_ERR_TRAP", text, trapped(TrapKind::Other, Vec::new()))
         }
-        Unwind::Exit(status) => {
-            let fields = [("status", env.number(f64::from(status)))];
-            make(
-                env,
-                "EMVM_ERR_EXIT",
-                &format!("the module called exit({status})"),
-                &fields,
-            )
+        Unwind::Abort(text) => ("EMVM_ERR_ABORT", format!("Aborted({text})"), Vec::new()),
+        Unwind::LongJmp => {
+            let text = "longjmp left the module: nobody had called setjmp";
+            ("EMVM_ERR_ABORT", text.to_owned(), Vec::new())
         }
+        Unwind::Exit(status) => (
+            "EMVM_ERR_EXIT",
+            format!("the module called exit({status})"),
+            vec![("status", env.int(status))],
+        ),
         Unwind::OutOfMemory {
             requested,
             limit,
             aborted,
         } => {
-            let fields = [
-                ("limit", env.number(limit as f64)),
-                ("requested", env.number(requested as f64)),
-            ];
             // What looks for Emscripten's own word finds it.
             let word = if aborted { "Aborted(OOM): " } else { "" };
-            let message = format!(
+            let text = format!(
                 "{word}the module gave up for lack of memory: it asked for {requested} bytes, the limit is {limit}"
             );
-            make(env, "EMVM_ERR_MEMORY", &message, &fields)
-        }
-        Unwind::TooMany { what, limit } => {
-            let message = format!(
-                "the module made the host keep more than {limit} {what}, which is the most that one generation may have"
-            );
-            let fields = [("limit", env.number(limit as f64))];
-            make(env, "EMVM_ERR_MEMORY", &message, &fields)
-        }
-        Unwind::NoStack(bytes) => {
-            let message = format!(
-                "the system refused {bytes} bytes for the stack of one more call: nest calls less deeply, or lower the `stack` option"
-            );
-            let fields = [("requested", env.number(bytes as f64))];
-            make(env, "EMVM_ERR_MEMORY", &message, &fields)
-        }
-        Unwind::Timeout { limit, elapsed } => {
-            let fields = [
-                ("limit", env.number(limit)),
-                ("elapsed", env.number(elapsed)),
-            ];
-            make(
-                env,
-                "EMVM_ERR_TIMEOUT",
-                &format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms"),
-                &fields,
+            let (limit, requested) = (env.number(limit as f64), env.number(requested as f64));
+            (
+                "EMVM_ERR_MEMORY",
+                text,
+                vec![("limit", limit), ("requested", requested)],
             )
         }
-        Unwind::Interrupted => make(
-            env,
+        Unwind::TooMany { what, limit } => (
+            "EMVM_ERR_MEMORY",
+            format!(
+                "the module made the host keep more than {limit} {what}, which is the most that one generation may have"
+            ),
+            vec![("limit", env.number(limit as f64))],
+        ),
+        Unwind::NoStack(bytes) => (
+            "EMVM_ERR_MEMORY",
+            format!(
+                "the system refused {bytes} bytes for the stack of one more call: nest calls less deeply, or lower the `stack` option"
+            ),
+            vec![("requested", env.number(bytes as f64))],
+        ),
+        Unwind::Timeout { limit, elapsed } => (
             "EMVM_ERR_TIMEOUT",
-            "the call was interrupted",
-            &[("interrupted", env.boolean(true))],
+            format!("the call ran for {elapsed:.0} ms, the limit is {limit} ms"),
+            vec![
+                ("limit", env.number(limit)),
+                ("elapsed", env.number(elapsed)),
+            ],
         ),
-        Unwind::Cpp(ptr) => cpp(env, cell, ptr, None),
-        Unwind::WasmException(ptr) => cpp(
-            env,
-            cell,
-            ptr.unwrap_or(0),
-            Some("a wasm exception left the module"),
+        Unwind::Interrupted => (
+            "EMVM_ERR_TIMEOUT",
+            "the call was interrupted".to_owned(),
+            vec![("interrupted", env.boolean(true))],
         ),
-        Unwind::LongJmp => make(
-            env,
-            "EMVM_ERR_ABORT",
-            "longjmp left the module: nobody had called setjmp",
-            &[],
-        ),
-        Unwind::KeepAlive => env.undefined(),
-        Unwind::StringTooLong => env.error_with_code(TOO_LONG_CODE, TOO_LONG),
         Unwind::MissingImport {
             module,
             name,
             signature,
-        } => {
-            let message = format!(
+        } => (
+            "EMVM_ERR_MISSING_IMPORT",
+            format!(
                 "the module called {module}.{name}{signature}, an unresolved import: give it in the `imports` option, or use `host: 'glue'`"
-            );
-            make(
-                env,
-                "EMVM_ERR_MISSING_IMPORT",
-                &message,
-                &[(
-                    "imports",
-                    missing_imports(env, &[(module, name, signature)]),
-                )],
-            )
-        }
-        Unwind::Unsupported(text) => make(env, "EMVM_ERR_UNSUPPORTED", &text, &[]),
+            ),
+            vec![(
+                "imports",
+                missing_imports(env, &[(module, name, signature)]),
+            )],
+        ),
+        Unwind::Unsupported(text) => ("EMVM_ERR_UNSUPPORTED", text, Vec::new()),
         Unwind::Stale {
             class,
             generation,
             current,
-        } => {
-            let fields = [
+        } => (
+            "EMVM_ERR_STALE",
+            format!(
+                "this {class} belongs to generation {generation}, the sandbox is at {current}: make it anew after isReady()"
+            ),
+            vec![
                 ("class", env.message(&class)),
                 ("generation", env.number(generation as f64)),
                 ("current", env.number(current as f64)),
-            ];
-            let message = format!(
-                "this {class} belongs to generation {generation}, the sandbox is at {current}: make it anew after isReady()"
-            );
-            make(env, "EMVM_ERR_STALE", &message, &fields)
-        }
-        Unwind::Bug(text) => make(
-            env,
-            "EMVM_ERR_TRAP",
-            &format!("a fault in emvm, please report it: {text}"),
-            &[
-                ("trap", env.message(trap_name(TrapKind::Other))),
-                ("wasmStack", texts(env, Vec::new())),
             ],
         ),
-    }
+    };
+    make(env, code, &message, &fields)
 }
 
 fn cpp(env: Env, cell: &SandboxCell, ptr: u32, note: Option<&str>) -> Value {
@@ -308,58 +279,56 @@ fn cv_exception(text: &str) -> Option<String> {
 /// The JavaScript value to throw for a start that failed.
 pub fn of_start(cell: &SandboxCell, error: StartError) -> Value {
     let env = cell.env;
-    match error {
+    let (code, message, fields) = match error {
         StartError::Missing(list) => {
             let imports = list
                 .iter()
-                .map(|(module, name, ty)| format!("{module}.{name}{ty}"))
-                .collect::<Vec<_>>();
+                .map(|(module, name, ty)| format!("{module}.{name}{ty}"));
             let message = format!(
                 "{} of the module's imports are unresolved: {}; give them in the `imports` option, or open the package's .js file, whose JavaScript has them",
                 list.len(),
-                imports.join(", ")
+                imports.collect::<Vec<_>>().join(", ")
             );
-            let fields = [("imports", missing_imports(env, &list))];
-            make(env, "EMVM_ERR_MISSING_IMPORT", &message, &fields)
+            let fields = vec![("imports", missing_imports(env, &list))];
+            ("EMVM_ERR_MISSING_IMPORT", message, fields)
         }
         StartError::Mount { at, path, reason } => {
             let shown = path.display();
             let text = format!(
                 "Option 'mounts['{at}'].path' is '{shown}', which cannot be mounted: {reason}."
             );
-            let fields = [
+            let accepted = "the path of a folder that can be mounted";
+            let fields = vec![
                 ("option", env.message(&format!("mounts['{at}'].path"))),
                 ("value", env.message(&shown.to_string())),
-                (
-                    "accepted",
-                    env.message("the path of a folder that can be mounted"),
-                ),
+                ("accepted", env.message(accepted)),
             ];
-            make(env, "EMVM_ERR_OPTION", &text, &fields)
+            ("EMVM_ERR_OPTION", text, fields)
         }
-        StartError::Image(reason) => super::checkpoints::misfit(env, &reason),
-        StartError::Link(text) => make(env, "EMVM_ERR_START", &text, &[]),
+        StartError::Image(reason) => return super::checkpoints::misfit(env, &reason),
+        StartError::Link(text) => ("EMVM_ERR_START", text, Vec::new()),
         StartError::Memory {
             text,
             requested,
             limit,
         } => {
             let limit = limit.map_or_else(|| env.undefined(), |bytes| env.number(bytes as f64));
-            let fields = [
-                ("limit", limit),
-                ("requested", env.number(requested as f64)),
-            ];
-            make(env, "EMVM_ERR_MEMORY", &text, &fields)
-        }
-        StartError::System(error) => make(env, "EMVM_ERR_MEMORY", &error.to_string(), &[]),
-        StartError::Unwound(unwind) => {
-            let fields = [("cause", of_unwind(env, cell, unwind))];
-            make(
-                env,
-                "EMVM_ERR_START",
-                "the module's start-up failed",
-                &fields,
+            let requested = env.number(requested as f64);
+            (
+                "EMVM_ERR_MEMORY",
+                text,
+                vec![("limit", limit), ("requested", requested)],
             )
         }
-    }
+        StartError::System(error) => ("EMVM_ERR_MEMORY", error.to_string(), Vec::new()),
+        StartError::Unwound(unwind) => {
+            let text = "the module's start-up failed".to_owned();
+            (
+                "EMVM_ERR_START",
+                text,
+                vec![("cause", of_unwind(env, cell, unwind))],
+            )
+        }
+    };
+    make(env, code, &message, &fields)
 }

@@ -206,6 +206,16 @@ impl NapiJs {
         })
     }
 
+    /// What Node-API made or found; `refused`: why it did not.
+    fn found(
+        &self,
+        found: Res<Value>,
+        refused: impl FnOnce() -> Unwind,
+    ) -> Result<JsValue, Unwind> {
+        let unwind = |failed| self.unwind(failed, refused);
+        found.map(JsValue::from).map_err(unwind)
+    }
+
     fn hook(&self, hook: Hook) -> Result<Value, Unwind> {
         let hooks = self.hooks.borrow().as_ref().and_then(Reference::value);
         let found = hooks.map(|hooks| self.env.get_index(hooks, hook as u32));
@@ -220,10 +230,8 @@ impl NapiJs {
 
     fn call_hook(&self, hook: Hook, args: &[Value]) -> Result<JsValue, Unwind> {
         let function = self.hook(hook)?;
-        let called = self.env.call(function, args);
-        called.map(JsValue::from).map_err(|failed| {
-            self.unwind(failed, || Unwind::Bug("a hook of the facade failed".into()))
-        })
+        let bug = || Unwind::Bug("a hook of the facade failed".into());
+        self.found(self.env.call(function, args), bug)
     }
 
     fn key(&self, name: &str) -> Result<Value, Unwind> {
@@ -236,9 +244,12 @@ impl NapiJs {
         } else {
             "undefined"
         };
-        Unwind::script(
-            "TypeError",
-            format!("Cannot read properties of {what} (reading '{name}')"),
-        )
+        type_error(format!(
+            "Cannot read properties of {what} (reading '{name}')"
+        ))
     }
+}
+
+fn type_error(text: String) -> Unwind {
+    Unwind::script("TypeError", text)
 }

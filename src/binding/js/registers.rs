@@ -1,7 +1,7 @@
 //! Numbers that cross with a call beside its result: id and key of a handle, or key and kind of a new one, or all that a
 //! value object holds.
 
-use crate::binding::node_api::{Env, Failed, Reference, Res, Value, ViewType};
+use crate::binding::node_api::{Env, Failed, Reference, Res, Value, ViewKind};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::rc::Rc;
@@ -60,7 +60,7 @@ impl Registers {
                 (env.array_buffer(&[0; COUNT * 8])?, None)
             }
         };
-        let array = env.view(ViewType::F64, COUNT, buffer, 0)?;
+        let array = env.view(ViewKind::F64, COUNT, buffer, 0)?;
         // The buffer, and through it the array's numbers; neither leads back to the sandbox.
         let array = Reference::new(env, array);
         let array = array.ok_or(Failed::Refused(napi::sys::Status::napi_generic_failure))?;

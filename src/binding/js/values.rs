@@ -1,7 +1,7 @@
 //! What the native host may do with JavaScript values.
 
-use super::{Hook, NapiJs, OPERATORS};
-use crate::binding::node_api::{self, Reference, Value, ViewType};
+use super::{Hook, NapiJs, OPERATORS, type_error};
+use crate::binding::node_api::{self, Reference, Value};
 use crate::binding::{crossing, errors};
 use crate::emscripten::js::{
     HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
@@ -13,6 +13,13 @@ use crate::engine::Unwind;
 fn values(args: &[JsValue]) -> &[Value] {
     // SAFETY: both are a pointer that is not null, and nothing else; `JsValue`s come from values of this environment.
     unsafe { std::slice::from_raw_parts(args.as_ptr().cast(), args.len()) }
+}
+
+impl NapiJs {
+    fn made(&self, made: node_api::Res<Value>) -> Result<JsValue, Unwind> {
+        made.map(JsValue::from)
+            .map_err(|failed| self.unmade(failed))
+    }
 }
 
 impl Js for NapiJs {
@@ -45,22 +52,16 @@ impl Js for NapiJs {
         self.env.bigint_u64(value).into()
     }
     fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
-        let made = self.env.latin1(bytes);
-        made.map(JsValue::from)
-            .map_err(|failed| self.unmade(failed))
+        self.made(self.env.latin1(bytes))
     }
     fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
         if bytes.is_ascii() {
             return self.string_latin1(bytes);
         }
-        let made = self.env.utf8(bytes);
-        made.map(JsValue::from)
-            .map_err(|failed| self.unmade(failed))
+        self.made(self.env.utf8(bytes))
     }
     fn string_utf16(&self, units: &[u16]) -> Result<JsValue, Unwind> {
-        let made = self.env.utf16(units);
-        made.map(JsValue::from)
-            .map_err(|failed| self.unmade(failed))
+        self.made(self.env.utf16(units))
     }
     fn object(&self) -> JsValue {
         self.env.object().into()
@@ -115,12 +116,9 @@ impl Js for NapiJs {
         }
     }
     fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue, Unwind> {
-        let found = self.env.get(object.into(), key.into());
-        found.map(JsValue::from).map_err(|failed| {
-            self.unwind(failed, || {
-                let name = self.display(rt, key);
-                self.unreadable(object, &name)
-            })
+        self.found(self.env.get(object.into(), key.into()), || {
+            let name = self.display(rt, key);
+            self.unreadable(object, &name)
         })
     }
     fn set(
@@ -134,18 +132,15 @@ impl Js for NapiJs {
         set.map_err(|failed| {
             self.unwind(failed, || {
                 let (name, what) = (self.display(rt, key), self.display(rt, object));
-                Unwind::script(
-                    "TypeError",
-                    format!("Cannot set properties of {what} (setting '{name}')"),
-                )
+                type_error(format!(
+                    "Cannot set properties of {what} (setting '{name}')"
+                ))
             })
         })
     }
     fn get_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue, Unwind> {
         let found = self.env.get(object.into(), self.key(name)?);
-        found
-            .map(JsValue::from)
-            .map_err(|failed| self.unwind(failed, || self.unreadable(object, name)))
+        self.found(found, || self.unreadable(object, name))
     }
     fn set_named(
         &self,
@@ -159,9 +154,7 @@ impl Js for NapiJs {
     }
     fn get_index(&self, _: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue, Unwind> {
         let found = self.env.get_index(object.into(), index);
-        found
-            .map(JsValue::from)
-            .map_err(|failed| self.unwind(failed, || self.unreadable(object, &index.to_string())))
+        self.found(found, || self.unreadable(object, &index.to_string()))
     }
     fn set_index(
         &self,
@@ -172,19 +165,14 @@ impl Js for NapiJs {
     ) -> Result<(), Unwind> {
         let set = self.env.set_index(object.into(), index, value.into());
         set.map_err(|failed| {
-            self.unwind(failed, || {
-                Unwind::script("TypeError", format!("Cannot set element {index}"))
-            })
+            self.unwind(failed, || type_error(format!("Cannot set element {index}")))
         })
     }
     fn has_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<bool, Unwind> {
         let found = self.env.has(object.into(), self.key(name)?);
         found.map_err(|failed| {
             self.unwind(failed, || {
-                Unwind::script(
-                    "TypeError",
-                    format!("Cannot use 'in' operator to search for '{name}'"),
-                )
+                type_error(format!("Cannot use 'in' operator to search for '{name}'"))
             })
         })
     }
@@ -197,11 +185,8 @@ impl Js for NapiJs {
     ) -> Result<JsValue, Unwind> {
         self.follow_memory(rt);
         let called = self.env.call_on(this.into(), function.into(), values(args));
-        called.map(JsValue::from).map_err(|failed| {
-            self.unwind(failed, || {
-                let what = self.display(rt, function);
-                Unwind::script("TypeError", format!("{what} is not a function"))
-            })
+        self.found(called, || {
+            type_error(format!("{} is not a function", self.display(rt, function)))
         })
     }
     fn construct(
@@ -212,11 +197,8 @@ impl Js for NapiJs {
     ) -> Result<JsValue, Unwind> {
         self.follow_memory(rt);
         let made = self.env.construct(class.into(), values(args));
-        made.map(JsValue::from).map_err(|failed| {
-            self.unwind(failed, || {
-                let what = self.display(rt, class);
-                Unwind::script("TypeError", format!("{what} is not a constructor"))
-            })
+        self.found(made, || {
+            type_error(format!("{} is not a constructor", self.display(rt, class)))
         })
     }
     fn operator(
@@ -237,10 +219,8 @@ impl Js for NapiJs {
             }
         };
         let args = [self.env.uint(operator as u32), left.into(), right.into()];
-        let called = self.env.call(function, &args);
-        called
-            .map(JsValue::from)
-            .map_err(|failed| self.unwind(failed, || Unwind::Bug("an operator failed".into())))
+        let bug = || Unwind::Bug("an operator failed".into());
+        self.found(self.env.call(function, &args), bug)
     }
     fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue, Unwind> {
         let global = self.env.global().into();
@@ -266,23 +246,9 @@ impl Js for NapiJs {
                 "views of the module's memory: this runtime allows no external ArrayBuffers".into(),
             ));
         };
-        let ty = match kind {
-            ViewKind::I8 => ViewType::I8,
-            ViewKind::U8 => ViewType::U8,
-            ViewKind::I16 => ViewType::I16,
-            ViewKind::U16 => ViewType::U16,
-            ViewKind::I32 => ViewType::I32,
-            ViewKind::U32 => ViewType::U32,
-            ViewKind::F32 => ViewType::F32,
-            ViewKind::F64 => ViewType::F64,
-            ViewKind::I64 => ViewType::I64,
-            ViewKind::U64 => ViewType::U64,
-        };
-        let made = self.env.view(ty, count as usize, buffer, at as usize);
-        made.map(JsValue::from).map_err(|failed| {
-            self.unwind(failed, || {
-                Unwind::script("RangeError", format!("Invalid typed array length: {count}"))
-            })
+        let made = self.env.view(kind, count as usize, buffer, at as usize);
+        self.found(made, || {
+            Unwind::script("RangeError", format!("Invalid typed array length: {count}"))
         })
     }
 

@@ -1,7 +1,7 @@
 //! ArrayBuffers and typed arrays. No address into one outlives a function of this file, but for those over memory of ours
 //! and over shared memory, which somebody keeps.
 
-use super::{Env, Failed, Res, Value, ViewType};
+use super::{Env, Failed, Res, Value, ViewKind};
 use napi::sys;
 use std::ffi::c_void;
 use std::ptr;
@@ -116,10 +116,11 @@ impl Env {
         Ok(value)
     }
     fn new_buffer(self, len: usize) -> Res<(Value, *mut u8)> {
-        let (mut data, mut value) = (ptr::null_mut(), ptr::null_mut());
+        let mut data = ptr::null_mut();
         // SAFETY: writes an address and a value.
-        let status = unsafe { sys::napi_create_arraybuffer(self.0, len, &mut data, &mut value) };
-        let value = self.given(status, value)?;
+        let value = self.given(|value| unsafe {
+            sys::napi_create_arraybuffer(self.0, len, &mut data, value)
+        })?;
         if data.is_null() && len > 0 {
             return Err(Failed::Refused(sys::Status::napi_generic_failure));
         }
@@ -128,16 +129,15 @@ impl Env {
     /// A new Uint8Array with these bytes.
     pub fn uint8_array(self, bytes: &[u8]) -> Res<Value> {
         let buffer = self.array_buffer(bytes)?;
-        self.view(ViewType::U8, bytes.len(), buffer, 0)
+        self.view(ViewKind::U8, bytes.len(), buffer, 0)
     }
     /// A typed array over an ArrayBuffer.
-    pub fn view(self, ty: ViewType, count: usize, buffer: Value, offset: usize) -> Res<Value> {
-        let (buffer, mut value) = (buffer.raw(), ptr::null_mut());
+    pub fn view(self, kind: ViewKind, count: usize, buffer: Value, offset: usize) -> Res<Value> {
+        let buffer = buffer.raw();
         // SAFETY: a live value.
-        let status = unsafe {
-            sys::napi_create_typedarray(self.0, ty as i32, count, buffer, offset, &mut value)
-        };
-        self.given(status, value)
+        self.given(|value| unsafe {
+            sys::napi_create_typedarray(self.0, array_type(kind), count, buffer, offset, value)
+        })
     }
 
     /// An ArrayBuffer over memory of ours.
@@ -151,23 +151,35 @@ impl Env {
         gone: sys::napi_finalize,
         hint: *mut c_void,
     ) -> Res<Value> {
-        let mut value = ptr::null_mut();
         // SAFETY: by the caller's promise.
-        let status = unsafe {
-            sys::napi_create_external_arraybuffer(self.0, base.cast(), len, gone, hint, &mut value)
-        };
-        self.given(status, value)
+        self.given(|value| unsafe {
+            sys::napi_create_external_arraybuffer(self.0, base.cast(), len, gone, hint, value)
+        })
     }
     pub fn is_detached(self, buffer: Value) -> Res<bool> {
-        let mut gone = false;
         // SAFETY: a live value; writes one flag.
-        self.check(unsafe { sys::napi_is_detached_arraybuffer(self.0, buffer.raw(), &mut gone) })?;
-        Ok(gone)
+        self.told(|gone| unsafe { sys::napi_is_detached_arraybuffer(self.0, buffer.raw(), gone) })
     }
     /// Every view of the buffer has length 0 from now on.
     pub fn detach(self, buffer: Value) -> Res<()> {
         // SAFETY: a live value; what cannot be detached is refused.
         self.check(unsafe { sys::napi_detach_arraybuffer(self.0, buffer.raw()) })
+    }
+}
+
+fn array_type(kind: ViewKind) -> sys::napi_typedarray_type {
+    use sys::TypedarrayType as T;
+    match kind {
+        ViewKind::I8 => T::int8_array,
+        ViewKind::U8 => T::uint8_array,
+        ViewKind::I16 => T::int16_array,
+        ViewKind::U16 => T::uint16_array,
+        ViewKind::I32 => T::int32_array,
+        ViewKind::U32 => T::uint32_array,
+        ViewKind::F32 => T::float32_array,
+        ViewKind::F64 => T::float64_array,
+        ViewKind::I64 => T::bigint64_array,
+        ViewKind::U64 => T::biguint64_array,
     }
 }
 

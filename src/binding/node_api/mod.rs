@@ -10,10 +10,10 @@ mod references;
 mod values;
 mod work;
 
+pub use crate::emscripten::js::ViewKind;
 pub use entries::{Arguments, Entry, with_arguments, with_data, with_padded};
 pub use objects::Kind;
 pub use references::{Ref, Reference, Scope};
-pub use values::ViewType;
 
 use napi::sys;
 use std::ptr::{self, NonNull};
@@ -98,19 +98,35 @@ impl Env {
             Failed::Refused(status)
         }
     }
-    /// The value that a call wrote to `raw` with this status.
+    /// The value that a call writes.
     #[inline]
-    fn given(self, status: sys::napi_status, raw: sys::napi_value) -> Res<Value> {
-        self.check(status)?;
+    fn given(self, call: impl FnOnce(&mut sys::napi_value) -> sys::napi_status) -> Res<Value> {
+        let mut raw = ptr::null_mut();
+        self.check(call(&mut raw))?;
         Value::from_raw(raw).ok_or(Failed::Refused(sys::Status::napi_generic_failure))
     }
     /// The same for calls that cannot fail in a live environment: a panic, which ends at the gate, if one does.
     #[inline]
-    fn sure(self, status: sys::napi_status, raw: sys::napi_value) -> Value {
+    fn sure(self, call: impl FnOnce(&mut sys::napi_value) -> sys::napi_status) -> Value {
+        let mut raw = ptr::null_mut();
+        let status = call(&mut raw);
         match Value::from_raw(raw) {
             Some(value) if status == sys::Status::napi_ok => value,
             _ => unmade(status),
         }
+    }
+    /// The number or flag that a call writes.
+    #[inline]
+    fn told<T: Default>(self, call: impl FnOnce(&mut T) -> sys::napi_status) -> Res<T> {
+        let mut told = T::default();
+        self.check(call(&mut told))?;
+        Ok(told)
+    }
+    /// The same; nothing where the value is of another kind.
+    #[inline]
+    fn read<T: Default>(self, call: impl FnOnce(&mut T) -> sys::napi_status) -> Option<T> {
+        let mut read = T::default();
+        (call(&mut read) == sys::Status::napi_ok).then_some(read)
     }
 
     /// Runs `body` and gives Node-API what it expects: the value, or null with an exception pending. No panic gets through.
@@ -193,10 +209,8 @@ impl Env {
     }
     /// Takes the pending exception; `undefined` when there is none.
     pub fn take_exception(self) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_get_and_clear_last_exception(self.0, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_get_and_clear_last_exception(self.0, value) })
             .unwrap_or_else(|_| self.undefined())
     }
 
@@ -206,41 +220,34 @@ impl Env {
             0..=LONGEST_MESSAGE => text,
             _ => &text[..text.floor_char_boundary(LONGEST_MESSAGE)],
         };
-        let mut value = ptr::null_mut();
         let (at, len) = (text.as_ptr().cast(), text.len() as isize);
         // SAFETY: pointer and length of one slice.
-        let status = unsafe { sys::napi_create_string_utf8(self.0, at, len, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_string_utf8(self.0, at, len, value) })
     }
     pub fn error(self, message: &str) -> Value {
-        let (text, mut value) = (self.message(message), ptr::null_mut());
+        let text = self.message(message);
         let none = ptr::null_mut();
         // SAFETY: a string, and no code.
-        let status = unsafe { sys::napi_create_error(self.0, none, text.raw(), &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_error(self.0, none, text.raw(), value) })
     }
     pub fn error_with_code(self, code: &str, message: &str) -> Value {
         let (code, text) = (self.message(code), self.message(message));
-        let mut value = ptr::null_mut();
         // SAFETY: two strings.
-        let status = unsafe { sys::napi_create_error(self.0, code.raw(), text.raw(), &mut value) };
-        // The code is a property, which cannot be set in a thread that is being ended.
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_create_error(self.0, code.raw(), text.raw(), value) })
+            // The code is a property, which cannot be set in a thread that is being ended.
             .unwrap_or_else(|_| self.error(message))
     }
     pub fn type_error(self, message: &str) -> Value {
-        let (text, mut value) = (self.message(message), ptr::null_mut());
+        let text = self.message(message);
         let none = ptr::null_mut();
         // SAFETY: a string, and no code.
-        let status = unsafe { sys::napi_create_type_error(self.0, none, text.raw(), &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_type_error(self.0, none, text.raw(), value) })
     }
     pub fn range_error(self, message: &str) -> Value {
-        let (text, mut value) = (self.message(message), ptr::null_mut());
+        let text = self.message(message);
         let none = ptr::null_mut();
         // SAFETY: a string, and no code.
-        let status = unsafe { sys::napi_create_range_error(self.0, none, text.raw(), &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_range_error(self.0, none, text.raw(), value) })
     }
 
     /// What V8's collector is told of a linear memory that goes without it: the part that is taken for touched.

@@ -36,38 +36,29 @@ impl Env {
     }
     /// `!!value`
     pub fn truthy(self, value: Value) -> bool {
-        let mut coerced = ptr::null_mut();
         // SAFETY: a live value; runs no JavaScript.
-        let status = unsafe { sys::napi_coerce_to_bool(self.0, value.raw(), &mut coerced) };
-        let coerced = self.given(status, coerced).ok();
-        coerced.and_then(|flag| self.as_bool(flag)).unwrap_or(false)
+        let flag =
+            self.given(|flag| unsafe { sys::napi_coerce_to_bool(self.0, value.raw(), flag) });
+        flag.is_ok_and(|flag| self.as_bool(flag) == Some(true))
     }
     /// `String(value)`; may run JavaScript.
     pub fn coerce_to_string(self, value: Value) -> Res<Value> {
-        let mut text = ptr::null_mut();
         // SAFETY: a live value.
-        let status = unsafe { sys::napi_coerce_to_string(self.0, value.raw(), &mut text) };
-        self.given(status, text)
+        self.given(|text| unsafe { sys::napi_coerce_to_string(self.0, value.raw(), text) })
     }
     /// `Number(value)`; may run JavaScript.
     pub fn coerce_to_number(self, value: Value) -> Res<Value> {
-        let mut number = ptr::null_mut();
         // SAFETY: a live value.
-        let status = unsafe { sys::napi_coerce_to_number(self.0, value.raw(), &mut number) };
-        self.given(status, number)
+        self.given(|number| unsafe { sys::napi_coerce_to_number(self.0, value.raw(), number) })
     }
 
     pub fn object(self) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_object(self.0, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_object(self.0, value) })
     }
     pub fn array(self, len: usize) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_array_with_length(self.0, len, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_array_with_length(self.0, len, value) })
     }
     pub fn is_promise(self, value: Value) -> bool {
         let mut is = false;
@@ -85,36 +76,29 @@ impl Env {
     }
 
     pub fn get(self, object: Value, key: Value) -> Res<Value> {
-        let mut value = ptr::null_mut();
         // SAFETY: live values.
-        let status = unsafe { sys::napi_get_property(self.0, object.raw(), key.raw(), &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe {
+            sys::napi_get_property(self.0, object.raw(), key.raw(), value)
+        })
     }
     pub fn get_named(self, object: Value, name: &CStr) -> Res<Value> {
-        let mut value = ptr::null_mut();
         let name = name.as_ptr();
         // SAFETY: a live value and a C string.
-        let status =
-            unsafe { sys::napi_get_named_property(self.0, object.raw(), name, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe {
+            sys::napi_get_named_property(self.0, object.raw(), name, value)
+        })
     }
     pub fn get_index(self, object: Value, index: u32) -> Res<Value> {
-        let mut value = ptr::null_mut();
         // SAFETY: a live value.
-        let status = unsafe { sys::napi_get_element(self.0, object.raw(), index, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_get_element(self.0, object.raw(), index, value) })
     }
     pub fn len(self, array: Value) -> Res<u32> {
-        let mut len = 0;
         // SAFETY: a live value; writes one number.
-        self.check(unsafe { sys::napi_get_array_length(self.0, array.raw(), &mut len) })?;
-        Ok(len)
+        self.told(|len| unsafe { sys::napi_get_array_length(self.0, array.raw(), len) })
     }
     pub fn has(self, object: Value, key: Value) -> Res<bool> {
-        let mut found = false;
         // SAFETY: live values; writes one flag.
-        self.check(unsafe { sys::napi_has_property(self.0, object.raw(), key.raw(), &mut found) })?;
-        Ok(found)
+        self.told(|found| unsafe { sys::napi_has_property(self.0, object.raw(), key.raw(), found) })
     }
     pub fn set(self, object: Value, key: Value, value: Value) -> Res<()> {
         // SAFETY: live values.
@@ -178,27 +162,22 @@ impl Env {
     }
     #[inline]
     pub fn call_on(self, this: Value, function: Value, args: &[Value]) -> Res<Value> {
-        let mut value = ptr::null_mut();
         // A `Value` is a `napi_value` that is not null.
         let (count, at) = (args.len(), args.as_ptr().cast());
         // SAFETY: pointer and length of one slice of live values.
-        let status = unsafe {
-            sys::napi_call_function(self.0, this.raw(), function.raw(), count, at, &mut value)
-        };
-        self.given(status, value)
+        self.given(|value| unsafe {
+            sys::napi_call_function(self.0, this.raw(), function.raw(), count, at, value)
+        })
     }
     pub fn construct(self, class: Value, args: &[Value]) -> Res<Value> {
-        let mut value = ptr::null_mut();
         let (count, at) = (args.len(), args.as_ptr().cast());
         // SAFETY: pointer and length of one slice of live values.
-        let status = unsafe { sys::napi_new_instance(self.0, class.raw(), count, at, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_new_instance(self.0, class.raw(), count, at, value) })
     }
     pub fn run_script(self, source: &str) -> Res<Value> {
-        let (source, mut value) = (self.string(source)?, ptr::null_mut());
+        let source = self.string(source)?;
         // SAFETY: a live string.
-        let status = unsafe { sys::napi_run_script(self.0, source.raw(), &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_run_script(self.0, source.raw(), value) })
     }
     /// A function of native code.
     ///
@@ -210,12 +189,11 @@ impl Env {
         callback: sys::napi_callback,
         data: *mut c_void,
     ) -> Res<Value> {
-        let mut value = ptr::null_mut();
         let (at, len) = (name.as_ptr().cast(), name.len() as isize);
         // SAFETY: pointer and length of one slice; the rest by the caller's promise.
-        let status =
-            unsafe { sys::napi_create_function(self.0, at, len, callback, data, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe {
+            sys::napi_create_function(self.0, at, len, callback, data, value)
+        })
     }
     /// The function of an entry of a list.
     pub fn entry(self, entry: &'static Entry) -> Res<Value> {
@@ -231,16 +209,16 @@ impl Env {
             drop(unsafe { Box::from_raw(data.cast::<T>()) });
         }
         let data = Box::into_raw(Box::new(value));
-        let (none, mut js) = (ptr::null_mut(), ptr::null_mut());
+        let none = ptr::null_mut();
         // SAFETY: the finalizer frees the box.
-        let status = unsafe {
-            sys::napi_create_external(self.0, data.cast(), Some(finalize::<T>), none, &mut js)
-        };
-        if status != sys::Status::napi_ok {
+        let made = self.given(|js| unsafe {
+            sys::napi_create_external(self.0, data.cast(), Some(finalize::<T>), none, js)
+        });
+        if made.is_err() {
             // SAFETY: nobody else has it.
             drop(unsafe { Box::from_raw(data) });
         }
-        self.given(status, js)
+        made
     }
     /// What `external` was given.
     ///

@@ -7,87 +7,53 @@ use std::ptr;
 /// The longest string of V8, in code units.
 const LONGEST: usize = 0x1fff_ffe8;
 
-/// The element type of a typed array.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum ViewType {
-    I8 = sys::TypedarrayType::int8_array,
-    U8 = sys::TypedarrayType::uint8_array,
-    I16 = sys::TypedarrayType::int16_array,
-    U16 = sys::TypedarrayType::uint16_array,
-    I32 = sys::TypedarrayType::int32_array,
-    U32 = sys::TypedarrayType::uint32_array,
-    F32 = sys::TypedarrayType::float32_array,
-    F64 = sys::TypedarrayType::float64_array,
-    I64 = sys::TypedarrayType::bigint64_array,
-    U64 = sys::TypedarrayType::biguint64_array,
-}
-
 /// Values that can always be made.
 impl Env {
     #[inline]
     pub fn undefined(self) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_get_undefined(self.0, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_get_undefined(self.0, value) })
     }
     #[inline]
     pub fn null(self) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_get_null(self.0, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_get_null(self.0, value) })
     }
     #[inline]
     pub fn boolean(self, flag: bool) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_get_boolean(self.0, flag, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_get_boolean(self.0, flag, value) })
     }
     #[inline]
     pub fn int(self, number: i32) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_int32(self.0, number, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_int32(self.0, number, value) })
     }
     #[inline]
     pub fn uint(self, number: u32) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_uint32(self.0, number, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_uint32(self.0, number, value) })
     }
     #[inline]
     pub fn number(self, number: f64) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_double(self.0, number, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_double(self.0, number, value) })
     }
     /// An address or a number below 2^53.
     pub fn address(self, number: usize) -> Value {
         self.number(number as f64)
     }
     pub fn bigint(self, number: i64) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_bigint_int64(self.0, number, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_bigint_int64(self.0, number, value) })
     }
     pub fn bigint_u64(self, number: u64) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_create_bigint_uint64(self.0, number, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_create_bigint_uint64(self.0, number, value) })
     }
     pub fn global(self) -> Value {
-        let mut value = ptr::null_mut();
         // SAFETY: writes one value.
-        let status = unsafe { sys::napi_get_global(self.0, &mut value) };
-        self.sure(status, value)
+        self.sure(|value| unsafe { sys::napi_get_global(self.0, value) })
     }
 }
 
@@ -103,31 +69,25 @@ impl Env {
             let units: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
             return self.utf16(&units);
         }
-        let mut value = ptr::null_mut();
         let (at, len) = (bytes.as_ptr().cast(), bytes.len() as isize);
         // SAFETY: pointer and length of one slice.
-        let status = unsafe { sys::napi_create_string_utf8(self.0, at, len, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_create_string_utf8(self.0, at, len, value) })
     }
     pub fn latin1(self, bytes: &[u8]) -> Res<Value> {
         if bytes.len() > LONGEST {
             return Err(Failed::TooLong);
         }
-        let mut value = ptr::null_mut();
         let (at, len) = (bytes.as_ptr().cast(), bytes.len() as isize);
         // SAFETY: pointer and length of one slice.
-        let status = unsafe { sys::napi_create_string_latin1(self.0, at, len, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_create_string_latin1(self.0, at, len, value) })
     }
     pub fn utf16(self, units: &[u16]) -> Res<Value> {
         if units.len() > LONGEST {
             return Err(Failed::TooLong);
         }
-        let mut value = ptr::null_mut();
         let (at, len) = (units.as_ptr(), units.len() as isize);
         // SAFETY: pointer and length of one slice.
-        let status = unsafe { sys::napi_create_string_utf16(self.0, at, len, &mut value) };
-        self.given(status, value)
+        self.given(|value| unsafe { sys::napi_create_string_utf16(self.0, at, len, value) })
     }
     /// A string as UTF-8; lone surrogates become U+FFFD.
     pub fn to_string(self, value: Value) -> Res<String> {
@@ -147,13 +107,11 @@ impl Env {
     }
     /// Writes a string and a NUL, as far as there is room; gives how many bytes without the NUL.
     pub fn write_utf8(self, value: Value, out: &mut [u8]) -> Res<usize> {
-        let mut len = 0;
         let (at, room) = (out.as_mut_ptr().cast(), out.len());
         // SAFETY: pointer and length of one slice.
-        self.check(unsafe {
-            sys::napi_get_value_string_utf8(self.0, value.raw(), at, room, &mut len)
-        })?;
-        Ok(len)
+        self.told(|len| unsafe {
+            sys::napi_get_value_string_utf8(self.0, value.raw(), at, room, len)
+        })
     }
     /// The code units of a string.
     pub fn to_utf16(self, value: Value) -> Res<Vec<u16>> {
@@ -175,31 +133,23 @@ impl Env {
     /// The number, when it is one.
     #[inline]
     pub fn as_f64(self, value: Value) -> Option<f64> {
-        let mut number = 0.0;
         // SAFETY: writes one number.
-        let status = unsafe { sys::napi_get_value_double(self.0, value.raw(), &mut number) };
-        (status == sys::Status::napi_ok).then_some(number)
+        self.read(|number| unsafe { sys::napi_get_value_double(self.0, value.raw(), number) })
     }
     /// ToInt32 of a number, when it is one.
     #[inline]
     pub fn as_i32(self, value: Value) -> Option<i32> {
-        let mut number = 0;
         // SAFETY: writes one number.
-        let status = unsafe { sys::napi_get_value_int32(self.0, value.raw(), &mut number) };
-        (status == sys::Status::napi_ok).then_some(number)
+        self.read(|number| unsafe { sys::napi_get_value_int32(self.0, value.raw(), number) })
     }
     #[inline]
     pub fn as_u32(self, value: Value) -> Option<u32> {
-        let mut number = 0;
         // SAFETY: writes one number.
-        let status = unsafe { sys::napi_get_value_uint32(self.0, value.raw(), &mut number) };
-        (status == sys::Status::napi_ok).then_some(number)
+        self.read(|number| unsafe { sys::napi_get_value_uint32(self.0, value.raw(), number) })
     }
     pub fn as_bool(self, value: Value) -> Option<bool> {
-        let mut flag = false;
         // SAFETY: writes one flag.
-        let status = unsafe { sys::napi_get_value_bool(self.0, value.raw(), &mut flag) };
-        (status == sys::Status::napi_ok).then_some(flag)
+        self.read(|flag| unsafe { sys::napi_get_value_bool(self.0, value.raw(), flag) })
     }
     /// The low 64 bits of a bigint, when it is one.
     #[inline]
