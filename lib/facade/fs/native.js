@@ -70,7 +70,10 @@ const ARGUMENTS = {
 function makeNative (sandbox) {
   const native = {}
   for (const [name, kinds] of Object.entries(ARGUMENTS)) {
-    native[name] = (...args) => sandbox[name](...kinds.map((convert, i) => convert(args[i])))
+    const converted = (args) => kinds.map((convert, i) => convert(args[i]))
+    native[name] = sandbox[name] === undefined
+      ? (...args) => sandbox.fsOperation(name, converted(args))
+      : (...args) => sandbox[name](...converted(args))
   }
   return native
 }

@@ -2,8 +2,8 @@
 
 mod host;
 
-use super::addon::{SandboxObject, pending, value_of};
-use super::node_api::Reference;
+use super::addon::{SandboxObject, pending, unknown, value_of};
+use super::node_api::{self, Kind, Reference, Value};
 use crate::emscripten::fs::{Errno, FileSystem, Seek, Stat};
 use host::ScriptHost;
 use napi::bindgen_prelude::*;
@@ -12,8 +12,8 @@ use napi_derive::napi;
 type Outcome<T> = std::result::Result<T, Errno>;
 
 /// dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks, atime, mtime, ctime
-fn numbers(stat: Stat) -> Vec<f64> {
-    vec![
+fn numbers(stat: Stat) -> Answer {
+    Answer::Numbers(vec![
         stat.dev.into(),
         stat.ino as f64,
         stat.mode.into(),
@@ -27,7 +27,7 @@ fn numbers(stat: Stat) -> Vec<f64> {
         stat.atime as f64,
         stat.mtime as f64,
         stat.ctime as f64,
-    ]
+    ])
 }
 
 /// What `FS.analyzePath` tells, objects left out.
@@ -87,28 +87,21 @@ impl SandboxObject {
         })
     }
 
-    /// The bytes of an array that a caller passes. A copy: what runs meanwhile may do anything to the array.
-    fn passed(&self, array: Unknown) -> Result<Vec<u8>> {
-        let env = self.cell.env;
-        self.done(env.bytes(value_of(env, array)))
-    }
-
+    /// An operation by its name in `lib/facade/fs/native.js`, which converts the arguments.
     #[napi(catch_unwind)]
-    pub fn fs_open(&self, path: String, flags: u32, mode: u32) -> Result<i32> {
-        self.fs(|fs| fs.open(&path, flags, mode))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_close(&self, fd: i32) -> Result<()> {
-        self.fs(|fs| fs.close(fd))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_is_open(&self, fd: i32) -> Result<bool> {
-        self.fs(|fs| Ok(fs.is_open(fd)))
-    }
-    /// The open descriptors.
-    #[napi(catch_unwind)]
-    pub fn fs_descriptors(&self) -> Result<Vec<i32>> {
-        self.fs(|fs| Ok(fs.descriptors()))
+    pub fn fs_operation<'env>(
+        &self,
+        env: &'env napi::Env,
+        name: String,
+        args: Vec<Unknown>,
+    ) -> Result<Unknown<'env>> {
+        let own = self.cell.env;
+        let given = args
+            .into_iter()
+            .map(|arg| Argument::of(own, value_of(own, arg)));
+        let given = self.done(given.collect::<node_api::Res<Vec<_>>>())?;
+        let answer = self.fs(|fs| operate(fs, &name, &Given(given)))?;
+        unknown(env, self.done(answer.value(own))?)
     }
     #[napi(catch_unwind)]
     pub fn fs_info(&self, fd: i32) -> Result<DescriptorInfo> {
@@ -120,10 +113,6 @@ impl SandboxObject {
                 tty: fs.isatty(fd).unwrap_or(false),
             })
         })
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_position(&self, fd: i32) -> Result<f64> {
-        self.fs(|fs| fs.position(fd).map(|at| at as f64))
     }
     /// Fills the array; without a position the descriptor moves. What devices and lazy files give goes into the array once
     /// their functions have run, as far as there still is one.
@@ -148,138 +137,6 @@ impl SandboxObject {
         })
     }
     #[napi(catch_unwind)]
-    pub fn fs_write(&self, fd: i32, data: Unknown, position: Option<f64>) -> Result<u32> {
-        let data = self.passed(data)?;
-        self.fs(|fs| {
-            fs.write(fd, &data, position.map(|at| at as u64))
-                .map(|n| n as u32)
-        })
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_seek(&self, fd: i32, offset: f64, whence: u32) -> Result<f64> {
-        self.fs(|fs| {
-            let whence = match whence {
-                0 => Seek::Set,
-                1 => Seek::Current,
-                2 => Seek::End,
-                _ => return Err(Errno::EINVAL),
-            };
-            fs.seek(fd, offset as i64, whence).map(|at| at as f64)
-        })
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_stat(&self, path: String, follow: bool) -> Result<Vec<f64>> {
-        self.fs(|fs| {
-            if follow {
-                fs.stat(&path)
-            } else {
-                fs.lstat(&path)
-            }
-            .map(numbers)
-        })
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_fstat(&self, fd: i32) -> Result<Vec<f64>> {
-        self.fs(|fs| fs.fstat(fd).map(numbers))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_mkdir(&self, path: String, mode: u32) -> Result<()> {
-        self.fs(|fs| fs.make_dir(&path, mode))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_mkdir_tree(&self, path: String, mode: u32) -> Result<()> {
-        self.fs(|fs| fs.mkdir_tree(&path, mode))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_mknod(&self, path: String, mode: u32, dev: u32) -> Result<()> {
-        self.fs(|fs| fs.mknod(&path, mode, dev))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_symlink(&self, target: String, path: String) -> Result<()> {
-        self.fs(|fs| fs.symlink(&target, &path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_readlink(&self, path: String) -> Result<String> {
-        self.fs(|fs| fs.readlink(&path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_readdir(&self, path: String) -> Result<Vec<String>> {
-        self.fs(|fs| fs.readdir(&path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_unlink(&self, path: String) -> Result<()> {
-        self.fs(|fs| fs.unlink(&path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_rmdir(&self, path: String) -> Result<()> {
-        self.fs(|fs| fs.rmdir(&path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_rename(&self, from: String, to: String) -> Result<()> {
-        self.fs(|fs| fs.rename(&from, &to))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_link(&self, from: String, to: String) -> Result<()> {
-        self.fs(|fs| fs.link(&from, &to))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_truncate(&self, path: String, len: f64) -> Result<()> {
-        self.fs(|fs| fs.truncate(&path, len as i64))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_ftruncate(&self, fd: i32, len: f64) -> Result<()> {
-        self.fs(|fs| fs.ftruncate(fd, len as i64))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_allocate(&self, fd: i32, offset: f64, len: f64) -> Result<()> {
-        self.fs(|fs| fs.allocate(fd, offset as i64, len as i64))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_chmod(&self, path: String, mode: u32, follow: bool) -> Result<()> {
-        self.fs(|fs| fs.chmod(&path, mode, follow))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_fchmod(&self, fd: i32, mode: u32) -> Result<()> {
-        self.fs(|fs| fs.fchmod(fd, mode))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_chown(&self, path: String, follow: bool) -> Result<()> {
-        self.fs(|fs| fs.chown(&path, follow))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_fchown(&self, fd: i32) -> Result<()> {
-        self.fs(|fs| fs.fchown(fd))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_utime(
-        &self,
-        path: String,
-        atime: Option<f64>,
-        mtime: Option<f64>,
-        follow: bool,
-    ) -> Result<()> {
-        self.fs(|fs| {
-            fs.utime(
-                &path,
-                atime.map(|t| t as i64),
-                mtime.map(|t| t as i64),
-                follow,
-            )
-        })
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_cwd(&self) -> Result<String> {
-        self.fs(|fs| Ok(fs.cwd().to_owned()))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_chdir(&self, path: String) -> Result<()> {
-        self.fs(|fs| fs.chdir(&path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_real_path(&self, path: String, follow: bool) -> Result<String> {
-        self.fs(|fs| fs.real_path(&path, follow))
-    }
-    #[napi(catch_unwind)]
     pub fn fs_analyze(&self, path: String, dont_resolve_last_link: bool) -> Result<PathAnalysis> {
         let linux = self.look(|instance| instance.runtime.abi.linux_errno)?;
         self.fs(|fs| {
@@ -299,104 +156,188 @@ impl SandboxObject {
     pub fn fs_read_file(&self, path: String) -> Result<Uint8Array> {
         self.fs(|fs| fs.read_file(&path).map(Uint8Array::from))
     }
-    #[napi(catch_unwind)]
-    pub fn fs_write_file(
-        &self,
-        path: String,
-        data: Unknown,
-        flags: Option<u32>,
-        mode: Option<u32>,
-    ) -> Result<()> {
-        let data = self.passed(data)?;
-        self.fs(|fs| fs.write_file(&path, &data, flags, mode))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_dup(&self, fd: i32, from: i32) -> Result<i32> {
-        self.fs(|fs| fs.dup(fd, from))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_dup2(&self, fd: i32, to: i32) -> Result<i32> {
-        self.fs(|fs| fs.dup2(fd, to))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_create_path(&self, parent: String, path: String) -> Result<String> {
-        self.fs(|fs| fs.create_path(&parent, &path))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_create_file(
-        &self,
-        parent: String,
-        name: String,
-        readable: bool,
-        writable: bool,
-    ) -> Result<String> {
-        self.fs(|fs| fs.create_file(&parent, &name, readable, writable))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_create_data_file(
-        &self,
-        parent: String,
-        name: String,
-        data: Unknown,
-        readable: bool,
-        writable: bool,
-    ) -> Result<String> {
-        let data = self.passed(data)?;
-        self.fs(|fs| fs.create_data_file(&parent, &name, &data, readable, writable))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_create_lazy_file(
-        &self,
-        parent: String,
-        name: String,
-        key: u32,
-        readable: bool,
-        writable: bool,
-    ) -> Result<String> {
-        self.fs(|fs| fs.create_lazy_file(&parent, &name, key, readable, writable))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_create_device(
-        &self,
-        parent: String,
-        name: String,
-        id: u32,
-        input: bool,
-        output: bool,
-    ) -> Result<u32> {
-        self.fs(|fs| fs.create_device(&parent, &name, id, input, output))
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_register_device(&self, dev: u32, id: u32) -> Result<()> {
-        self.fs(|fs| {
-            fs.register_device(dev, id);
-            Ok(())
+}
+
+/// What JavaScript gives an operation.
+enum Argument {
+    Nothing,
+    Flag(bool),
+    Number(f64),
+    Text(String),
+    /// A copy: what runs meanwhile may do anything to the array.
+    Bytes(Vec<u8>),
+}
+
+impl Argument {
+    fn of(env: node_api::Env, value: Value) -> node_api::Res<Self> {
+        Ok(match env.kind(value) {
+            Kind::Boolean => Self::Flag(env.to_bool(value)?),
+            Kind::Number => Self::Number(env.to_f64(value)?),
+            Kind::String => Self::Text(env.to_string(value)?),
+            Kind::Object => Self::Bytes(env.bytes(value)?),
+            _ => Self::Nothing,
         })
     }
-    /// bsize, blocks, bfree, files, ffree, fsid, flags, namelen
-    #[napi(catch_unwind)]
-    pub fn fs_statfs(&self, path: String) -> Result<Vec<f64>> {
-        self.fs(|fs| {
-            let of = fs.statfs(&path)?;
+}
+
+struct Given(Vec<Argument>);
+
+/// Arguments of the wrong type are EINVAL.
+impl Given {
+    fn text(&self, at: usize) -> Outcome<&str> {
+        match self.0.get(at) {
+            Some(Argument::Text(text)) => Ok(text),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+    fn bytes(&self, at: usize) -> Outcome<&[u8]> {
+        match self.0.get(at) {
+            Some(Argument::Bytes(bytes)) => Ok(bytes),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+    fn flag(&self, at: usize) -> Outcome<bool> {
+        match self.0.get(at) {
+            Some(Argument::Flag(flag)) => Ok(*flag),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+    /// A number that may be left out.
+    fn optional(&self, at: usize) -> Option<f64> {
+        match self.0.get(at) {
+            Some(Argument::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+    fn number(&self, at: usize) -> Outcome<i64> {
+        self.optional(at)
+            .map(|number| number as i64)
+            .ok_or(Errno::EINVAL)
+    }
+    fn word(&self, at: usize) -> Outcome<u32> {
+        self.number(at).map(|number| number as u32)
+    }
+    fn fd(&self, at: usize) -> Outcome<i32> {
+        self.number(at).map(|number| number as i32)
+    }
+}
+
+/// What an operation gives JavaScript.
+enum Answer {
+    Nothing,
+    Flag(bool),
+    Number(f64),
+    Numbers(Vec<f64>),
+    Text(String),
+    Texts(Vec<String>),
+}
+
+impl Answer {
+    fn value(self, env: node_api::Env) -> node_api::Res<Value> {
+        match self {
+            Self::Nothing => Ok(env.undefined()),
+            Self::Flag(flag) => Ok(env.boolean(flag)),
+            Self::Number(number) => Ok(env.number(number)),
+            Self::Numbers(numbers) => env.list(numbers.into_iter().map(|one| env.number(one))),
+            Self::Text(text) => env.string(&text),
+            Self::Texts(texts) => {
+                let texts = texts.iter().map(|text| env.string(text));
+                env.list(texts.collect::<node_api::Res<Vec<_>>>()?)
+            }
+        }
+    }
+}
+
+impl From<()> for Answer {
+    fn from((): ()) -> Self {
+        Self::Nothing
+    }
+}
+impl From<i32> for Answer {
+    fn from(number: i32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+fn operate(fs: &mut FileSystem, name: &str, a: &Given) -> Outcome<Answer> {
+    Ok(match name {
+        "fsOpen" => fs.open(a.text(0)?, a.word(1)?, a.word(2)?)?.into(),
+        "fsClose" => fs.close(a.fd(0)?)?.into(),
+        "fsIsOpen" => Answer::Flag(fs.is_open(a.fd(0)?)),
+        "fsDescriptors" => Answer::Numbers(fs.descriptors().into_iter().map(f64::from).collect()),
+        "fsPosition" => Answer::Number(fs.position(a.fd(0)?)? as f64),
+        "fsWrite" => {
+            let position = a.optional(2).map(|at| at as u64);
+            Answer::Number(fs.write(a.fd(0)?, a.bytes(1)?, position)? as f64)
+        }
+        "fsSeek" => {
+            let whence = match a.word(2)? {
+                0 => Seek::Set,
+                1 => Seek::Current,
+                2 => Seek::End,
+                _ => return Err(Errno::EINVAL),
+            };
+            Answer::Number(fs.seek(a.fd(0)?, a.number(1)?, whence)? as f64)
+        }
+        "fsStat" if a.flag(1)? => numbers(fs.stat(a.text(0)?)?),
+        "fsStat" => numbers(fs.lstat(a.text(0)?)?),
+        "fsFstat" => numbers(fs.fstat(a.fd(0)?)?),
+        "fsMkdir" => fs.make_dir(a.text(0)?, a.word(1)?)?.into(),
+        "fsMkdirTree" => fs.mkdir_tree(a.text(0)?, a.word(1)?)?.into(),
+        "fsMknod" => fs.mknod(a.text(0)?, a.word(1)?, a.word(2)?)?.into(),
+        "fsSymlink" => fs.symlink(a.text(0)?, a.text(1)?)?.into(),
+        "fsReadlink" => Answer::Text(fs.readlink(a.text(0)?)?),
+        "fsReaddir" => Answer::Texts(fs.readdir(a.text(0)?)?),
+        "fsUnlink" => fs.unlink(a.text(0)?)?.into(),
+        "fsRmdir" => fs.rmdir(a.text(0)?)?.into(),
+        "fsRename" => fs.rename(a.text(0)?, a.text(1)?)?.into(),
+        "fsLink" => fs.link(a.text(0)?, a.text(1)?)?.into(),
+        "fsTruncate" => fs.truncate(a.text(0)?, a.number(1)?)?.into(),
+        "fsFtruncate" => fs.ftruncate(a.fd(0)?, a.number(1)?)?.into(),
+        "fsAllocate" => fs.allocate(a.fd(0)?, a.number(1)?, a.number(2)?)?.into(),
+        "fsChmod" => fs.chmod(a.text(0)?, a.word(1)?, a.flag(2)?)?.into(),
+        "fsFchmod" => fs.fchmod(a.fd(0)?, a.word(1)?)?.into(),
+        "fsChown" => fs.chown(a.text(0)?, a.flag(1)?)?.into(),
+        "fsFchown" => fs.fchown(a.fd(0)?)?.into(),
+        "fsUtime" => {
+            let [atime, mtime] = [1, 2].map(|at| a.optional(at).map(|ms| ms as i64));
+            fs.utime(a.text(0)?, atime, mtime, a.flag(3)?)?.into()
+        }
+        "fsCwd" => Answer::Text(fs.cwd().to_owned()),
+        "fsChdir" => fs.chdir(a.text(0)?)?.into(),
+        "fsRealPath" => Answer::Text(fs.real_path(a.text(0)?, a.flag(1)?)?),
+        "fsWriteFile" => {
+            let [flags, mode] = [2, 3].map(|at| a.optional(at).map(|bits| bits as u32));
+            fs.write_file(a.text(0)?, a.bytes(1)?, flags, mode)?.into()
+        }
+        "fsDup" => fs.dup(a.fd(0)?, a.fd(1)?)?.into(),
+        "fsDup2" => fs.dup2(a.fd(0)?, a.fd(1)?)?.into(),
+        "fsCreatePath" => Answer::Text(fs.create_path(a.text(0)?, a.text(1)?)?),
+        "fsCreateFile" => {
+            Answer::Text(fs.create_file(a.text(0)?, a.text(1)?, a.flag(2)?, a.flag(3)?)?)
+        }
+        "fsCreateDataFile" => {
+            let (read, write) = (a.flag(3)?, a.flag(4)?);
+            Answer::Text(fs.create_data_file(a.text(0)?, a.text(1)?, a.bytes(2)?, read, write)?)
+        }
+        "fsCreateLazyFile" => {
+            let (read, write) = (a.flag(3)?, a.flag(4)?);
+            Answer::Text(fs.create_lazy_file(a.text(0)?, a.text(1)?, a.word(2)?, read, write)?)
+        }
+        "fsCreateDevice" => {
+            let (input, output) = (a.flag(3)?, a.flag(4)?);
+            let dev = fs.create_device(a.text(0)?, a.text(1)?, a.word(2)?, input, output)?;
+            Answer::Number(dev.into())
+        }
+        "fsRegisterDevice" => fs.register_device(a.word(0)?, a.word(1)?).into(),
+        // bsize, blocks, bfree, files, ffree, fsid, flags, namelen
+        "fsStatfs" => {
+            let of = fs.statfs(a.text(0)?)?;
+            let counts = [of.blocks, of.bfree, of.files, of.ffree].map(|count| count as f64);
             let small = [of.fsid, of.flags, of.namelen].map(f64::from);
-            Ok([
-                &[
-                    of.bsize.into(),
-                    of.blocks as f64,
-                    of.bfree as f64,
-                    of.files as f64,
-                    of.ffree as f64,
-                ][..],
-                &small[..],
-            ]
-            .concat())
-        })
-    }
-    #[napi(catch_unwind)]
-    pub fn fs_ignore_permissions(&self, ignore: bool) -> Result<()> {
-        self.fs(|fs| {
-            fs.set_ignore_permissions(ignore);
-            Ok(())
-        })
-    }
+            Answer::Numbers([&[of.bsize.into()][..], &counts, &small].concat())
+        }
+        "fsIgnorePermissions" => fs.set_ignore_permissions(a.flag(0)?).into(),
+        _ => return Err(Errno::ENOSYS),
+    })
 }
