@@ -1,6 +1,6 @@
 //! Checkpoints as JavaScript objects, and the list of those that other threads can open.
 
-use super::addon::SandboxObject;
+use super::addon::Sandbox;
 use super::{errors, node_api};
 use crate::engine::Cache;
 use crate::instance::{Image, Instance, open_image, save_image};
@@ -151,7 +151,7 @@ pub fn open_image_file(path: String, cache: Option<String>) -> AsyncTask<OpenTas
 }
 
 #[napi]
-impl SandboxObject {
+impl Sandbox {
     /// Takes an image of the instance, which goes on as it is.
     #[napi(catch_unwind)]
     pub fn checkpoint(&self) -> Result<PointHandle> {

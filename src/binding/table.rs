@@ -1,6 +1,6 @@
 //! The function table, memory and stack of a sandbox for `lib/facade`, and `main`.
 
-use super::addon::{SandboxObject, unknown, value_of};
+use super::addon::{Sandbox, unknown, value_of};
 use super::exports::{self, ExportSite};
 use super::sandbox::{Entering, enter};
 use crate::emscripten::Runtime;
@@ -14,7 +14,7 @@ use napi_derive::napi;
 const MAX_TABLE: u32 = 10_000_000;
 
 #[napi]
-impl SandboxObject {
+impl Sandbox {
     /// `addFunction`: puts a function into the table and gives its index. `name`: it is this export of the module; `last`: the
     /// index it was given last.
     #[napi(catch_unwind)]

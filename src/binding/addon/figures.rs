@@ -2,7 +2,7 @@
 
 use super::super::allocations;
 use super::super::node_api::Value;
-use super::SandboxObject;
+use super::Sandbox;
 use crate::emscripten::embind::signatures;
 use crate::instance::Instance;
 use napi::JsValue as _;
@@ -30,7 +30,7 @@ pub struct SandboxStats {
 }
 
 #[napi]
-impl SandboxObject {
+impl Sandbox {
     /// How much was registered with embind so far: it grows where `main` registers too.
     #[napi(getter, catch_unwind)]
     pub fn embind_registrations(&self) -> u32 {

@@ -88,9 +88,10 @@ pub struct SandboxSettings {
     pub user_imports: Option<Vec<String>>,
 }
 
-/// A sandbox, as `lib/sandbox.js` has it.
-#[napi(js_name = "Sandbox")]
-pub struct SandboxObject {
+/// A sandbox, as `lib/sandbox.js` has it. It is called as JavaScript has it, since several files add methods to it: those that the
+/// compiler comes to first would not know another name.
+#[napi]
+pub struct Sandbox {
     pub(super) cell: Box<SandboxCell>,
     program: RefCell<Option<Arc<Program>>>,
     settings: RefCell<Option<Settings>>,
@@ -110,7 +111,7 @@ pub(super) fn value_of(env: node_api::Env, given: Unknown) -> Value {
 }
 
 #[napi]
-impl SandboxObject {
+impl Sandbox {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: &Env, program: &ProgramHandle, settings: SandboxSettings) -> Self {
         let mut environment: Vec<_> = settings.env.unwrap_or_default().into_iter().collect();
@@ -433,7 +434,7 @@ pub(super) fn unknown(env: &Env, value: Value) -> Result<Unknown<'_>> {
     unsafe { Unknown::from_napi_value(env.raw(), value.raw()) }
 }
 
-impl Drop for SandboxObject {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         self.cell.abandon();
     }

@@ -2,7 +2,7 @@
 
 mod host;
 
-use super::addon::{SandboxObject, pending, unknown, value_of};
+use super::addon::{Sandbox, pending, unknown, value_of};
 use super::node_api::{self, Kind, Reference, Value};
 use crate::emscripten::fs::{Errno, FileSystem, Seek, Stat};
 use host::ScriptHost;
@@ -52,7 +52,7 @@ pub struct DescriptorInfo {
 }
 
 #[napi]
-impl SandboxObject {
+impl Sandbox {
     /// `(errno, code, text) => Error`: the facade's `FS.ErrnoError`.
     #[napi(catch_unwind)]
     pub fn set_errno_error(&self, this: This, function: Unknown) {
