@@ -4,6 +4,7 @@
 
 const test = require('node:test')
 const assert = require('node:assert')
+const { execFileSync } = require('node:child_process')
 const path = require('node:path')
 const { open, inspect } = require('../..')
 const { glueFolder, BASE64 } = require('../support/glue')
@@ -356,5 +357,32 @@ test('a wasm that is only tried is not the module, whatever the engine makes of 
       }
       vm.dispose()
     }
+  }
+})
+
+test('a CommonJS file has the arguments and the `require` that it has in plain Node', async (t) => {
+  const { write } = glueFolder(t)
+  write('machine.wasm', MACHINE)
+  write('package.json', '{ "name": "machine" }')
+  const text = `
+    const mine = () => arguments
+    exports.tell = () => {
+      const given = mine()
+      const told = [given.length, given[0] === exports, given[1] === require, given[2] === module, given[3] === __filename, given[4] === __dirname, given.n, eval('arguments.length'), typeof given.callee]
+      given.n = 1
+      given[5] = 1
+      return [...told, require.resolve.name, require.resolve('fs'), require.resolve.paths('machine')[0] === __dirname + '/node_modules', require.main === process.mainModule, process.execArgv.push('mine') - 1]
+    }
+    exports.refused = (() => { try { eval('let exports') ; return 'none' } catch (error) { return error.name } })()`
+  const plain = write('plain.js', text)
+  const file = write('glue.js', `new WebAssembly.Instance(new WebAssembly.Module(require('fs').readFileSync(__dirname + '/machine.wasm')), { env: { callback: (x) => x } })\n${text}`)
+  const expected = JSON.parse(execFileSync(process.execPath, ['-p', `JSON.stringify([require(${JSON.stringify(plain)})].map((own) => [own.tell(), own.refused])[0])`], { encoding: 'utf8' }))
+  for (const rewind of [false, true]) {
+    const vm = await glueHost(file, { rewind })
+    for (let round = 0; round < 3; round++) {
+      assert.deepStrictEqual(JSON.parse(JSON.stringify([vm.exports.tell(), vm.exports.refused])), expected)
+      await vm.isReady()
+    }
+    vm.dispose()
   }
 })

@@ -3,34 +3,20 @@
 // Evaluates the files that run inside, for one generation. Each file runs once, as in Node; what else they load
 // (built-in modules, other dependencies) is the caller's and shared.
 
-const module_ = require('node:module')
-const { isBuiltin } = module_
+const { isBuiltin } = require('node:module')
 const { importedFile, isRelative, urlOf } = require('../base/resolve')
-const { fileURLToPath, URL } = require('node:url')
-const path = require('node:path')
-const timers = require('node:timers')
-const util = require('node:util')
-const vm = require('node:vm')
-const { ownTimers } = require('../surroundings/loop')
+const { URL } = require('node:url')
+const { Builtins } = require('./builtins')
 const { dataOf } = require('./files')
 const { Globals } = require('./globals')
 const { functionOf } = require('../base/evaluate')
-const { GlobalObject, ownVm } = require('../surroundings/global-object')
+const { GlobalObject } = require('../surroundings/global-object')
 const { hide } = require('../webassembly/promising')
-const { Callbacks } = require('../rewind/callbacks')
-
-const PROCESS = /^(node:)?process$/
-const TIMERS = /^(node:)?timers$/
-const MODULE = /^(node:)?module$/
-const UTIL = /^(node:)?util$/
-const VM = /^(node:)?vm$/
-const WORKERS = /^(node:)?worker_threads$/
 
 class Loader {
   // `overrides`: what the files see in place of the caller's globals; `own`: the same for the main file alone;
   // `rewinder`: where an image of them is to be taken; `threads`: of the generation.
   constructor (files, { overrides, own, context, rewinder = undefined, threads = undefined }) {
-    this.threads = threads
     this.rewinder = rewinder
     this.files = files
     this.overrides = overrides
@@ -42,11 +28,9 @@ class Loader {
     this.reach = this.#reach()
     if (rewinder !== undefined) rewinder.registry.plain = (made, args) => this.globalObject.plain(made, args)
     this.records = new Map()
-    this.module = undefined
-    this.timers = undefined
-    this.util = undefined
-    this.vm = undefined
-    this.callbacks = rewinder && new Callbacks(rewinder.registry, rewinder.stops, rewinder.tellers)
+    // What stands for the program's module.
+    this.programs = undefined
+    this.builtins = new Builtins({ overrides, globalObject: this.globalObject, rewinder, threads, requireFrom: (from) => this.#require(from) })
   }
 
   // Runs the main file; `said` is told what is waited for.
@@ -190,63 +174,30 @@ class Loader {
 
   // What of the files an image leads to, by name; which files there are.
   roots () {
-    const roots = {}
+    const roots = { builtins: this.builtins.roots, main: [this.programs?.paths, this.programs?.children] }
     for (const [file, { module, namespace, initial, result, meta, required }] of this.records) roots[file] = { module, namespace, initial, result, meta, required }
     return roots
   }
 
-  image () { return new Map(this.records) }
+  image () { return { records: new Map(this.records), builtins: this.builtins.image() } }
 
   has (file) { return this.records.has(file) }
 
   // Files of the system that are open.
-  get open () { return this.callbacks === undefined ? 0 : this.callbacks.open }
+  get open () { return this.builtins.open }
 
   // A file that a later generation asked for is evaluated anew in the next.
-  restore (image) {
-    this.callbacks?.rewind()
-    if (this.records.size !== image.size) this.records = new Map(image)
+  restore ({ records, builtins }) {
+    if (this.records.size !== records.size) this.records = new Map(records)
+    this.builtins.restore(builtins)
   }
 
   #linked ({ source, data, specifier, namespace }) {
     if (source) return this.#namespaceOf(this.records.get(source.file))
     if (data !== undefined) return this.#data(data).namespace
-    const shadowed = this.#builtin(specifier)
-    if (shadowed === undefined) {
-      this.rewinder?.meets(specifier, namespace)
-      return namespace
-    }
-    const named = shadowed === this.module ? { createRequire: shadowed.createRequire } : { ...shadowed }
-    return { ...namespace, ...named, default: shadowed }
-  }
-
-  // Built-in modules that lead out of the realm, as the files see them.
-  #builtin (id) {
-    if (PROCESS.test(id)) return this.overrides.process
-    if (TIMERS.test(id)) return (this.timers ??= ownTimers(id, timers, this.overrides))
-    if (this.rewinder && UTIL.test(id)) return (this.util ??= { ...util, TextDecoder: this.overrides.TextDecoder })
-    if (VM.test(id)) return (this.vm ??= ownVm(this.callbacks?.of(id) ?? vm, this.globalObject))
-    const calling = this.callbacks?.of(id)
-    if (calling !== undefined) return calling
-    if (this.threads && WORKERS.test(id)) {
-      this.rewinder?.stops.add(this.threads.module)
-      return this.threads.module
-    }
-    if (MODULE.test(id)) return (this.module ??= this.#moduleModule())
-    return undefined
-  }
-
-  // `createRequire` gives a `require` that meets the files of this generation.
-  #moduleModule () {
-    const createRequire = (place) => {
-      const theirs = module_.createRequire(place)
-      const text = `${place}`
-      const file = path.resolve(text.startsWith('file:') ? fileURLToPath(text) : text)
-      return this.#require({ file, require: theirs })
-    }
-    const proxy = new Proxy(module_, { get: (target, key) => key === 'createRequire' ? createRequire : Reflect.get(target, key) })
-    this.rewinder?.stops.add(proxy)
-    return proxy
+    const builtin = this.builtins.namespaceOf(specifier, namespace)
+    if (builtin === undefined) this.rewinder?.meets(specifier, namespace)
+    return builtin ?? namespace
   }
 
   // What `import` sees of a file.
@@ -267,7 +218,7 @@ class Loader {
   #require (from) {
     const theirs = from.require
     const require = (id) => {
-      const builtin = this.#builtin(id)
+      const builtin = this.builtins.of(id)
       if (builtin !== undefined) return builtin
       const source = this.files.required(from, id)
       if (source === undefined) {
@@ -280,9 +231,24 @@ class Loader {
       const record = this.records.get(source.file) ?? this.#importSync(source)
       return source.body.module ? requiredOf(record) : record.module.exports
     }
-    // Bun's is a bound function.
-    this.rewinder?.stops.add(theirs.resolve)
-    return Object.assign(require, { resolve: theirs.resolve, main: theirs.main, cache: theirs.cache, extensions: theirs.extensions })
+    const resolve = (request, options) => theirs.resolve(request, options)
+    if (theirs.resolve.paths !== undefined) resolve.paths = (request) => theirs.resolve.paths(request)
+    const { cache, extensions } = theirs
+    return Object.assign(require, { resolve, main: this.#mainOf(theirs.main), cache: this.builtins.noted(cache), extensions: this.builtins.noted(extensions) })
+  }
+
+  // `require.main`: the program's module, but for what is written to it.
+  #mainOf (theirs) {
+    if (theirs === undefined || this.programs !== undefined) return this.programs
+    const copy = Object.create(Object.getPrototypeOf(theirs), Object.getOwnPropertyDescriptors(theirs))
+    for (const key of ['children', 'paths']) if (Array.isArray(theirs[key])) copy[key] = [...theirs[key]]
+    const require = (id) => this.builtins.of(id) ?? theirs.require(id)
+    Object.defineProperty(copy, 'require', { value: require, writable: true, configurable: true })
+    const own = this.programs = this.builtins.noted(copy)
+    for (const child of copy.children ?? []) this.rewinder?.stops.add(child)
+    const { process } = this.overrides
+    if (process.mainModule === theirs) process.mainModule = own
+    return own
   }
 }
 

@@ -21,6 +21,8 @@ const SHADOWED = [
   'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'fetch',
   'FinalizationRegistry', 'WeakRef', 'Atomics'
 ]
+// The parameters of the function that Node makes of a CommonJS file.
+const GIVEN = ['exports', 'require', 'module', '__filename', '__dirname']
 // Read at the end of a script that makes a variable of its own.
 const RESULT = '\n;return { Module: typeof Module === "undefined" ? undefined : Module };'
 
@@ -51,7 +53,9 @@ class GlueSource {
   #shadow () {
     const { body, rewound } = this
     const shadowed = rewound ? [...SHADOWED, ...rewind.SHADOWED] : SHADOWED
-    this.names = [...new Set(shadowed)].filter((name) => body.module || !body.declares.includes(name))
+    // What a scope of its own declares may have the name of a parameter.
+    const inner = body.module || (body.arguments && !body.awaits)
+    this.names = [...new Set(shadowed)].filter((name) => inner || !body.declares.includes(name))
     this.compiled = null
   }
 
@@ -95,11 +99,14 @@ class GlueSource {
   }
 
   #wrap () {
-    const { source, module, awaits } = this.body
+    const { source, module, awaits, arguments: asked, declares } = this.body
     // A module's declarations may have the names of parameters: they need a scope of their own.
     if (module) return `"use strict"; return (${awaits ? 'async ' : ''}function () {\n${source}\n}).call(undefined);`
     if (awaits) return `return (async function () {\n${source}${RESULT}\n}).call(this);`
-    return `\n${source}${RESULT}`
+    if (!asked) return `\n${source}${RESULT}`
+    // Its `arguments` are what Node gives. A name that it declares is none of the parameters.
+    const parameters = GIVEN.map((name, at) => declares.includes(name) ? `__emvm_${at}` : name)
+    return `return (function (${parameters.join(', ')}) {\n${source}${RESULT}\n}).call(this, ${GIVEN.join(', ')});`
   }
 
   // The main file and those it imports statically.

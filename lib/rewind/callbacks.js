@@ -4,44 +4,62 @@
 
 const { getOwnPropertyDescriptors } = Object
 
-const MODULES = /^(node:)?(fs|zlib|dns|crypto|child_process|http|https|http2|net|tls|dgram|readline)$/
-const TEXTS = /^(node:)?vm$/
+const MODULES = /^(fs|zlib|dns|crypto|child_process|http|https|http2|net|tls|dgram|readline)$/
 // What they are given is asked for again by its identity.
 const BY_IDENTITY = /^(un)?watchFile/
 
 class Callbacks {
-  // `registry` knows the generation; `stops`: what a walk does not look into; `tellers`: see lib/rewind/shadows/tellers.js.
-  constructor (registry, stops, tellers) {
+  // `registry` knows the generation; `stops`: what a walk does not look into; `tellers`: see lib/rewind/shadows/tellers.js; `copies`: of what
+  // modules lead to.
+  constructor ({ registry, stops, tellers }, copies) {
     this.registry = registry
     this.tellers = tellers
     this.stops = stops
-    this.modules = new Map()
+    this.copies = copies
     this.files = undefined
+    this.handles = undefined
   }
 
-  // A built-in module, where it is one of these.
-  of (id) {
-    const given = this.tellers.of(id)
-    if (given !== undefined) return given
-    const [, , name] = TEXTS.test(id) ? [id, '', 'vm'] : MODULES.exec(id) ?? []
-    if (name === undefined) return undefined
+  // A built-in module, where it is one of these. Made anew each time.
+  of (name) {
+    const given = this.tellers.of(name)
+    if (given !== undefined) return name === 'console' ? given : { ...given }
+    if (name === 'fs/promises') return this.#handles()
+    if (name !== 'vm' && !MODULES.test(name)) return undefined
     const { registry } = this
-    let own = this.modules.get(name)
-    if (own === undefined) {
-      const given = require(`node:${name}`)
-      own = name === 'vm' ? this.#texts(given) : this.#around(given)
-      if (name === 'fs') this.files = openFiles(own)
-      this.modules.set(name, own)
-      registry.world.shadows.add(own)
-      for (const fn of Object.values(own)) if (typeof fn === 'function') this.stops.add(fn)
+    const real = require(`node:${name}`)
+    const own = name === 'vm' ? this.#texts(real) : this.#around(real)
+    if (name === 'fs') {
+      this.files = openFiles(own, registry)
+      const get = () => this.#handles()
+      this.stops.add(get)
+      Object.defineProperty(own, 'promises', { get, enumerable: true, configurable: true })
+    }
+    for (const each of [own, ...Object.values(own)]) {
+      if (typeof each === 'function') this.stops.add(each)
+      if (each === own || typeof each === 'function') registry.world.shadows.add(each)
+    }
+    return own
+  }
+
+  // `fs.promises`
+  #handles () {
+    const own = this.copies.of(require('node:fs').promises)
+    if (this.handles?.own !== own) {
+      this.handles = openHandles(own)
+      this.stops.add(own.open)
     }
     return own
   }
 
   // Descriptors that are open now, where the files had `fs`.
-  get open () { return this.files === undefined ? 0 : this.files.open }
+  get open () { return (this.files?.open ?? 0) + (this.handles?.open ?? 0) }
+
   // What is open is the image's; what a generation leaves open is closed when it ends.
-  rewind () { this.files?.rewind() }
+  rewind () {
+    this.files?.rewind()
+    this.handles?.rewind()
+  }
 
   // What runs text: its functions tell nothing.
   #texts (given) {
@@ -65,7 +83,8 @@ class Callbacks {
   #around (given) {
     const own = {}
     const descriptors = getOwnPropertyDescriptors(given)
-    for (const [key, descriptor] of Object.entries(descriptors)) {
+    for (const key of Object.keys(descriptors)) {
+      const descriptor = this.copies.property(given, own, key)
       // Classes begin with a capital.
       if (typeof descriptor.value === 'function' && /^[a-z]/.test(key) && !BY_IDENTITY.test(key)) descriptor.value = this.#told(given, own, descriptor.value)
       // What the package puts there is its own.
@@ -75,11 +94,11 @@ class Callbacks {
   }
 
   #told (given, own, fn) {
-    const { registry } = this
+    const { registry, copies: { streams } } = this
     const told = function (...args) {
       const last = args.length - 1
       if (typeof args[last] === 'function') args[last] = registry.quiet(args[last])
-      return Reflect.apply(fn, this === own ? given : this, args)
+      return streams.nodes(Reflect.apply(fn, this === own ? given : this, args))
     }
     this.stops.add(told)
     return Object.defineProperties(told, getOwnPropertyDescriptors(fn))
@@ -87,7 +106,7 @@ class Callbacks {
 }
 
 // Descriptors have a place in their file, which nobody can set: see `Callbacks`.
-function openFiles (fs) {
+function openFiles (fs, registry) {
   const real = require('node:fs')
   const open = new Set()
   const note = (fd) => {
@@ -98,7 +117,8 @@ function openFiles (fs) {
     const put = (key, value) => Object.defineProperty(made, key, { value, configurable: true })
     put('name', name)
     put('length', fs[name].length)
-    fs[name] = made
+    // Some are accessors that load something.
+    Object.defineProperty(fs, name, { value: made, writable: true, configurable: true, enumerable: true })
   }
   const { openSync, open: openLater, closeSync, close } = fs
   wrap('openSync', (...args) => note(openSync(...args)))
@@ -118,6 +138,31 @@ function openFiles (fs) {
     open.delete(fd)
     return close(fd, ...rest)
   })
+  // So have folders.
+  const folders = new Set()
+  const noteFolder = (folder) => {
+    const { close, closeSync, read } = folder
+    const quietly = (fn) => (...args) => {
+      const last = args.length - 1
+      if (typeof args[last] === 'function') args[last] = registry.quiet(args[last])
+      return Reflect.apply(fn, folder, args)
+    }
+    const closing = (fn) => (...args) => {
+      folders.delete(folder)
+      return fn(...args)
+    }
+    const own = { read: quietly(read), close: closing(quietly(close)), closeSync: closing(closeSync.bind(folder)) }
+    for (const [key, value] of Object.entries(own)) Object.defineProperty(folder, key, { value, writable: true, configurable: true })
+    folders.add(folder)
+    return folder
+  }
+  const { opendir, opendirSync } = fs
+  wrap('opendirSync', (...args) => noteFolder(opendirSync(...args)))
+  wrap('opendir', (...args) => {
+    const callback = args.at(-1)
+    if (typeof callback !== 'function') return opendir(...args)
+    return opendir(...args.slice(0, -1), (error, folder) => callback(error, error ? folder : noteFolder(folder)))
+  })
   // What watches goes on until it is told.
   const watching = new Set()
   const { watch, watchFile } = fs
@@ -132,7 +177,7 @@ function openFiles (fs) {
     return watchFile(file, ...args)
   })
   return {
-    get open () { return open.size + watching.size },
+    get open () { return open.size + folders.size + watching.size },
     rewind () {
       for (const watcher of watching) watcher.close()
       watching.clear()
@@ -142,6 +187,37 @@ function openFiles (fs) {
         } catch { /* somebody else has closed it */ }
       }
       open.clear()
+      for (const folder of folders) {
+        try {
+          folder.closeSync()
+        } catch { /* it is being read: Node closes it when nobody has it */ }
+      }
+      folders.clear()
+    }
+  }
+}
+
+// The same for the objects that stand for them in `fs.promises`.
+function openHandles (promises) {
+  const handles = new Set()
+  const { open } = promises
+  let round = 0
+  const close = (handle) => { handle.close().catch(() => {}) }
+  const told = async function (...args) {
+    const began = round
+    const handle = await open(...args)
+    if (began !== round) close(handle)
+    else handles.add(handle.once('close', () => handles.delete(handle)))
+    return handle
+  }
+  promises.open = Object.defineProperties(told, getOwnPropertyDescriptors(open))
+  return {
+    own: promises,
+    get open () { return handles.size },
+    rewind () {
+      round++
+      handles.forEach(close)
+      handles.clear()
     }
   }
 }

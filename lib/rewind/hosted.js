@@ -5,6 +5,7 @@
 // have one that can be put back, or to be refused.
 
 const { setImmediate, setTimeout, clearTimeout } = require('../base/clock')
+const { aside } = require('../surroundings/failures')
 const { builtinModules } = require('node:module')
 const { inspect, types } = require('node:util')
 
@@ -15,7 +16,8 @@ const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|clus
 let all
 
 function hostObjects () {
-  return (all ??= gather())
+  // Some of Node's modules begin something when they are loaded, which fails where memory is short.
+  return (all ??= aside(gather))
 }
 
 function gather () {

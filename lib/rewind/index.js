@@ -5,7 +5,7 @@
 
 const { setImmediate } = require('../base/clock')
 const { isBuiltin } = require('node:module')
-const { types } = require('node:util')
+const { promisify, types } = require('node:util')
 const { Registry } = require('./registry')
 const { Requests } = require('./requests')
 const { Image } = require('./image')
@@ -90,6 +90,9 @@ class Rewinder {
     this.stale = new Stale(() => this.current())
     this.requests = new Requests(isOurs)
     this.files = undefined
+    // Of Node's, that its files make: see lib/rewind/shadows/streams.js.
+    /** @type {{ rewind: () => void } | undefined} */
+    this.streams = undefined
     // The number of the sandbox's generation.
     this.current = () => this.registry.generation
     this.image = undefined
@@ -107,15 +110,18 @@ class Rewinder {
       eval: this.registry.$rw.eval,
       ...this.tellers.overrides
     }
-    this.stops = new Set(given)
+    this.stops = new WeakSet(given)
     this.stopAt(this.overrides)
+    // The process's, as files see it.
+    this.env = this.world.noting(process.env, () => this.registry.$rw.on)
+    this.stops.add(this.env)
   }
 
   // What files see in place of the language's own is not theirs.
   stopAt (overrides) {
     for (const value of Object.values(overrides)) {
-      for (const each of [value, typeof value === 'function' ? value.prototype : undefined]) {
-        if (each === undefined) continue
+      for (const each of typeof value === 'function' ? [value, value.prototype, value[promisify.custom]] : [value]) {
+        if (each === null || (typeof each !== 'object' && typeof each !== 'function')) continue
         this.stops.add(each)
         this.world.shadows.add(each)
       }
@@ -225,6 +231,7 @@ class Rewinder {
   rewind (image = this.image) {
     const { registry } = this
     this.world.rewind()
+    this.streams?.rewind()
     if (registry.made.overflowed) return new Refusal('growth', `more than ${registry.made.limit} objects of its classes were alive at once`)
     if (this.store.full !== undefined) return new Refusal('growth', this.store.full)
     if (this.globals?.world.constants > this.globals.constants) return new Refusal('restore', 'a property of its global object that it has made so that it cannot be configured')
@@ -273,6 +280,7 @@ class Rewinder {
   end () {
     this.requests.end()
     this.world.rewind()
+    this.streams?.rewind()
     this.registry.end()
     this.image = this.last = undefined
   }

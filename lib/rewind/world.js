@@ -9,6 +9,8 @@ const { sameProperty } = require('../base/descriptors')
 const { hostObjects, isStandardStream } = require('./hosted')
 
 const { Channel } = diagnostics
+// Not in every Node.
+const Tracing = diagnostics.tracingChannel?.('emvm').constructor
 const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, getPrototypeOf, ownKeys, setPrototypeOf } = Reflect
 const { __defineGetter__: defineGetter, __defineSetter__: defineSetter } = /** @type {any} */ (Object.prototype)
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
@@ -28,9 +30,11 @@ class World {
     this.found = new Map()
     // Who is listened to, and with what; of a handler (`onmessage`), what was there before.
     this.heard = []
+    // Channels of diagnostics, and the stores that are bound to them.
+    this.stores = []
     this.host = hostObjects()
     // What files see in place of some of them.
-    this.shadows = new Set()
+    this.shadows = new WeakSet()
   }
 
   // A property of an object, or any, is about to change.
@@ -49,6 +53,16 @@ class World {
     if (before.isWhole) return
     ownKeys(object).forEach(note)
     before.isWhole = true
+  }
+
+  // An object whose changes are told by whatever way they come.
+  noting (object, isStart) {
+    const told = (work) => (target, key, ...rest) => {
+      if (!isStart()) this.changes(object, key)
+      // Node's own is the receiver.
+      return work(target, key, ...rest.slice(0, 1))
+    }
+    return new Proxy(object, { set: told(Reflect.set), defineProperty: told(defineProperty), deleteProperty: told(deleteProperty) })
   }
 
   // What an accessor of Node's sets.
@@ -93,9 +107,15 @@ class World {
       prependListener: (object, ...args) => after(object.prependListener(...args), object, ...args),
       prependOnceListener: (object, ...args) => after(once(object, 'prependOnceListener', 'prependListener', args), object, ...args),
       addEventListener: (object, ...args) => after(object.addEventListener(...args), object, ...args),
-      subscribe: (object, ...args) => object === diagnostics
-        ? after(object.subscribe(...args), object.channel(args[0]), undefined, args[1])
-        : after(object.subscribe(...args), object, undefined, ...args),
+      subscribe: (object, ...args) => {
+        const given = object.subscribe(...args)
+        for (const [channel, listener] of subscriptions(object, args[0], args[1])) told(channel, undefined, listener)
+        return given
+      },
+      bindStore: (object, ...args) => {
+        if (!isStart() && object instanceof Channel) this.stores.push([new WeakRef(object), new WeakRef(args[0])])
+        return object.bindStore(...args)
+      },
       __defineGetter__: (object, key, ...args) => this.#accessor(defineGetter, isStart, object, '__defineGetter__', key, args),
       __defineSetter__: (object, key, ...args) => this.#accessor(defineSetter, isStart, object, '__defineSetter__', key, args)
     }
@@ -110,6 +130,7 @@ class World {
   rewind () {
     if (this.found.size > 0) this.#restore()
     if (this.heard.length > 0) this.#silence()
+    if (this.stores.length > 0) for (const [channel, store] of this.stores.splice(0)) channel.deref()?.unbindStore(store.deref())
   }
 
   #restore () {
@@ -151,6 +172,14 @@ class World {
 function setAgain (object, key, now, then) {
   if (now === undefined || now.writable !== true || then.writable !== true) return false
   return Reflect.set(object, key, then.value) && sameProperty(describe(object, key), then)
+}
+
+// The channels that a call of `subscribe` is about, with what is to be told: those of `node:diagnostics_channel` have names, and a
+// tracing channel is five of them.
+function subscriptions (object, first, second) {
+  if (object.subscribe === diagnostics.subscribe) return [[diagnostics.channel(first), second]]
+  if (Tracing === undefined || !(object instanceof Tracing) || !isObject(first)) return [[object, first]]
+  return Object.entries(first).map(([name, listener]) => [object[name], listener])
 }
 
 // Node's own wrapper remembers, where nobody sees it, that it was called.

@@ -7,11 +7,15 @@
 // Whose a rejection is tells its asynchronous context: what a caller of the module awaits is the caller's.
 
 const { AsyncLocalStorage } = require('node:async_hooks')
+const path = require('node:path')
 
 const context = new AsyncLocalStorage()
 const [STARTING, ALIVE, ENDED] = ['starting', 'alive', 'ended']
 // Errors of work that a recycle ended: who waits for it is told; that nobody does is no failure.
 const untold = new WeakSet()
+// Files of emvm's.
+const OWN = path.dirname(__dirname)
+const FATAL = new Set(['uncaughtException', 'uncaughtExceptionMonitor'])
 let watching = false
 
 // What becomes of a generation's failures. Promises may hold it for ever, so that it leads to nothing once all is over.
@@ -73,10 +77,25 @@ function watch () {
   watching = true
   const { emit } = process
   const watched = function (event, ...rest) {
+    if (FATAL.has(event) && isNodes(rest[0])) return true
     if (event === 'unhandledRejection' && (untold.has(rest[0]) || context.getStore()?.take(rest[0]))) return true
     return Reflect.apply(emit, this, [event, ...rest])
   }
   Object.defineProperty(process, 'emit', { value: watched, writable: true, configurable: true, enumerable: false })
+}
+
+// What Node's own objects (a stream, a socket) do with an object of a past generation, or pass on of its work.
+function isNodes (error) {
+  if (untold.has(error)) return true
+  if (error?.code !== 'EMVM_ERR_STALE') return false
+  const frames = String(error.stack).split('\n').filter((line) => /^\s+at /.test(line) && !line.includes(OWN))
+  return frames.length > 0 && frames.every((line) => /\(node:internal\/|at node:internal\/|\(node:(events|fs|net|stream)[:)]|<anonymous>\)$/.test(line))
+}
+
+// What `work` makes Node begin fails for nobody.
+function aside (work) {
+  watch()
+  return context.run({ take: () => true }, work)
 }
 
 function nobodys (error) {
@@ -85,4 +104,4 @@ function nobodys (error) {
   return error
 }
 
-module.exports = { Failures, nobodys }
+module.exports = { Failures, aside, nobodys }

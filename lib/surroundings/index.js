@@ -112,7 +112,7 @@ class Surroundings {
     this.rewinder?.end()
   }
 
-  // The program's `process`: the real one, except for listeners, the exit code, the title and `exit`.
+  // The program's `process`: the real one, except for listeners, arguments, the exit code, the title and `exit`.
   #process (args) {
     const events = this.events = new EventEmitter()
     events.setMaxListeners(0)
@@ -126,6 +126,8 @@ class Surroundings {
     }
     // With arguments the file is the program that they are for; else it is no program, but a part of the one that runs.
     define('argv', [process.argv[0], ...(args?.length > 0 ? [this.source.file, ...args] : process.argv.slice(1, 2))])
+    define('execArgv', [...process.execArgv])
+    if (this.rewinder !== undefined) define('env', this.rewinder.env)
     define('exitCode', undefined)
     // These would be set for the whole process.
     for (const key of ['title', 'debugPort']) define(key, process[key])

@@ -123,12 +123,18 @@ function interrupted (message) {
   return trap(new TimeoutError(message, { interrupted: true }))
 }
 
+// V8's class; where the system has no memory left, the user's to tell from the module's own mistakes.
+function tooMuch (message) {
+  const error = new RangeError(message)
+  return message.includes('the system refused') ? also(error, 'EMVM_ERR_MEMORY') : error
+}
+
 // In the order of `ErrorKind` in src/binding/webassembly/realm.
 const kinds = [
   (message) => new LinkError(message),
   (message, frames) => trap(new RuntimeError(message), frames),
   (message, frames) => trap(new RangeError(message), frames),
-  (message) => new RangeError(message),
+  tooMuch,
   stale,
   busy,
   timedOut,

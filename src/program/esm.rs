@@ -14,6 +14,7 @@ use oxc_ast::ast::{
     Statement, StringLiteral,
 };
 use oxc_span::{GetSpan, Span};
+use oxc_syntax::node::NodeId;
 use oxc_syntax::symbol::SymbolFlags;
 use std::collections::HashMap;
 
@@ -36,6 +37,8 @@ pub struct Body {
     pub globals: Vec<String>,
     /// Names that it declares with `let`, `const` or `class` at top level: no parameter may have them.
     pub declares: Vec<String>,
+    /// It asks for the `arguments` of the function that Node.js makes of a CommonJS file, or may: it has a direct `eval`.
+    pub arguments: bool,
     /// How many embedded modules were cut out.
     pub cut: usize,
     /// Where columns moved, in order.
@@ -115,6 +118,11 @@ impl<'r, 'a> Rewriter<'r, 'a> {
                     self.out.awaits |= self.ast.enclosing_function(node.id()).is_none();
                 }
                 AstKind::StringLiteral(literal) => self.literal(literal, wasm, &marker),
+                AstKind::IdentifierReference(name)
+                    if matches!(name.name.as_str(), "arguments" | "eval") =>
+                {
+                    self.out.arguments |= !self.has_arguments(node.id());
+                }
                 _ => {}
             }
         }
@@ -126,6 +134,13 @@ impl<'r, 'a> Rewriter<'r, 'a> {
             }
         }
         self.finish()
+    }
+
+    /// Whether a function of the file's own is around a node: arrow functions have no `arguments`.
+    fn has_arguments(&self, node: NodeId) -> bool {
+        self.ast
+            .ancestors(node)
+            .any(|around| matches!(around, AstKind::Function(_)))
     }
 
     fn imports(&mut self, import: &ImportDeclaration<'a>) {

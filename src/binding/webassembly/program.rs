@@ -49,6 +49,7 @@ pub struct GlueBody {
     pub imports: Vec<String>,
     pub declares: Vec<String>,
     pub globals: Vec<String>,
+    pub arguments: bool,
     pub cut: u32,
     /// Where columns moved: see `lib/rewind/columns.js`.
     pub columns: Uint32Array,
@@ -89,6 +90,7 @@ impl From<esm::Body> for GlueBody {
             imports: body.imports,
             declares: body.declares,
             globals: body.globals,
+            arguments: body.arguments,
             cut: body.cut as u32,
             columns: crate::program::columns::flat(&body.columns).into(),
         }

@@ -32,6 +32,7 @@ pub(super) fn listens(name: &str) -> Option<&'static str> {
         "prependOnceListener" => "hear.prependOnceListener",
         "addEventListener" => "hear.addEventListener",
         "subscribe" => "hear.subscribe",
+        "bindStore" => "hear.bindStore",
         "__defineGetter__" => "hear.__defineGetter__",
         "__defineSetter__" => "hear.__defineSetter__",
         _ => return None,
