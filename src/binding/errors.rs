@@ -1,7 +1,7 @@
 //! From an [`Unwind`] to the error that JavaScript sees.
 
 use super::crossing;
-use super::node_api::{Env, Failed, Reference, TOO_LONG, TOO_LONG_CODE, Value};
+use super::node_api::{Env, Failure, Reference, TOO_LONG, TOO_LONG_CODE, Value};
 use super::sandbox::SandboxCell;
 use crate::engine::{TrapKind, Unwind};
 use crate::instance::StartError;
@@ -51,23 +51,23 @@ fn missing_imports(env: Env, imports: &[(String, String, String)]) -> Value {
         }
         Ok(import)
     };
-    let described: Result<Vec<_>, Failed> = imports.iter().map(describe).collect();
+    let described: Result<Vec<_>, Failure> = imports.iter().map(describe).collect();
     let list = described.and_then(|list| env.list(list));
     list.unwrap_or_else(|_| env.undefined())
 }
 
-pub fn throw(env: Env, code: &str, message: &str) -> Failed {
+pub fn throw(env: Env, code: &str, message: &str) -> Failure {
     env.throw(make(env, code, message, &[]))
 }
 
 #[cold]
-pub fn disposed(env: Env) -> Failed {
+pub fn disposed(env: Env) -> Failure {
     let text = "the sandbox was disposed: open another one";
     throw(env, "EMVM_ERR_DISPOSED", text)
 }
 
 #[cold]
-pub fn busy(env: Env, what: &str) -> Failed {
+pub fn busy(env: Env, what: &str) -> Failure {
     let text = format!(
         "cannot {what}: the module is on the stack; do it after the running call has returned"
     );
@@ -75,7 +75,7 @@ pub fn busy(env: Env, what: &str) -> Failed {
 }
 
 /// As much memory of past generations waits for requests as may: `isReady()` waits when it sees `inFlight`.
-pub fn in_flight(env: Env) -> Failed {
+pub fn in_flight(env: Env) -> Failure {
     let text = "cannot recycle: requests under way (files, sockets, crypto, zlib) may still hold views of the memory of past \
         generations, and as much of it waits for them as may; use `await vm.isReady()`, which waits, or give requests copies";
     let fields = [("inFlight", env.boolean(true))];

@@ -55,7 +55,7 @@ struct Hooks {
     watch: Reference,
 }
 
-struct Parked {
+struct ParkedRegions {
     left: Leftover,
     bytes: usize,
     claim: Rc<RefCell<Claim>>,
@@ -65,7 +65,7 @@ struct Owner {
     hooks: Hooks,
     has_begun: Cell<bool>,
     limit: usize,
-    parked: RefCell<Vec<Parked>>,
+    parked: RefCell<Vec<ParkedRegions>>,
     bytes: Cell<usize>,
 }
 
@@ -247,7 +247,7 @@ pub fn park(env: Env, left: impl IntoIterator<Item = Leftover>, claim: Claim) {
     for left in left {
         let bytes = left.private_bytes();
         owner.bytes.set(owner.bytes.get() + bytes);
-        owner.parked.borrow_mut().push(Parked {
+        owner.parked.borrow_mut().push(ParkedRegions {
             left,
             bytes,
             claim: claim.clone(),
@@ -309,7 +309,7 @@ impl Owner {
 
     /// The claims of requests that are over.
     fn settled(&self, env: Env) -> Vec<Rc<RefCell<Claim>>> {
-        let open = |parked: &Parked| {
+        let open = |parked: &ParkedRegions| {
             let claim = &parked.claim;
             claim.borrow().requests.then(|| claim.clone())
         };

@@ -2,7 +2,7 @@
 
 use crate::program::ReadError;
 use crate::program::columns::flat;
-use crate::program::instrument::{self, Kept, Kind, Options};
+use crate::program::instrument::{self, CachedText, Kind, Options};
 use napi::JsString;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -54,8 +54,8 @@ impl InstrumentOptions {
     }
 }
 
-impl From<Arc<Kept>> for InstrumentedText {
-    fn from(kept: Arc<Kept>) -> Self {
+impl From<Arc<CachedText>> for InstrumentedText {
+    fn from(kept: Arc<CachedText>) -> Self {
         let made = &kept.text;
         let facts: Vec<_> = made
             .facts
@@ -85,7 +85,7 @@ impl From<Arc<Kept>> for InstrumentedText {
 }
 
 /// The text with all registrations.
-fn run(text: &str, options: &Options) -> Result<Arc<Kept>> {
+fn run(text: &str, options: &Options) -> Result<Arc<CachedText>> {
     match catch_unwind(AssertUnwindSafe(|| instrument::kept(text, options))) {
         Ok(made) => made.map_err(|error: ReadError| Error::from_reason(error.to_string())),
         Err(_) => Err(Error::from_reason(

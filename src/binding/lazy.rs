@@ -156,7 +156,7 @@ impl Layout {
         let object = env.object();
         let data = env.number(f64::from(PROBE));
         let read = |name: &str, result: Value| {
-            PROBED.set(Some(Probed {
+            PROBED.set(Some(Probe {
                 data,
                 object,
                 result,
@@ -178,7 +178,7 @@ impl Layout {
 const PROBE: u32 = 0x2B5A_6E91;
 
 #[derive(Clone, Copy)]
-struct Probed {
+struct Probe {
     data: Value,
     object: Value,
     result: Value,
@@ -186,7 +186,7 @@ struct Probed {
 }
 
 thread_local! {
-    static PROBED: Cell<Option<Probed>> = const { Cell::new(None) };
+    static PROBED: Cell<Option<Probe>> = const { Cell::new(None) };
     /// Of the JavaScript of this thread.
     static ENV: Cell<Option<Env>> = const { Cell::new(None) };
 }
@@ -221,7 +221,7 @@ unsafe extern "C" fn make(name: sys::napi_value, info: *const usize) {
     };
     let scope = Scope::open(env);
     let made = env.guard(|| {
-        let refused = super::node_api::Failed::Refused(sys::Status::napi_invalid_arg);
+        let refused = super::node_api::Failure::Refused(sys::Status::napi_invalid_arg);
         // SAFETY: V8 gave it, in this layout.
         let resolve = unsafe { layout.data_of(info, env) };
         let name = Value::from_raw(name);

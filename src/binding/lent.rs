@@ -60,7 +60,7 @@ unsafe extern "C" fn out_of_sight(_: sys::napi_env, _: *mut c_void, hint: *mut c
 
 /// Buffers over one generation's memory.
 #[derive(Debug, Default)]
-pub struct Lent {
+pub struct LentBuffers {
     /// The memory is that of one of many generations.
     is_replaced: bool,
     given: Cell<bool>,
@@ -93,7 +93,7 @@ pub struct Claim {
     pub sight_tells: bool,
 }
 
-impl Lent {
+impl LentBuffers {
     /// `is_replaced`: the memory is that of one of many generations.
     pub fn of(is_replaced: bool) -> Self {
         Self {

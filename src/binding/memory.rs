@@ -1,6 +1,6 @@
 //! The linear memory as JavaScript sees it: external ArrayBuffers, dead after growth and recycle.
 
-use super::lent::{self, Claim, Lent};
+use super::lent::{self, Claim, LentBuffers};
 use super::node_api::{Env, Reference, Scope, Value};
 use std::cell::RefCell;
 
@@ -17,7 +17,7 @@ pub struct MemoryBuffer {
     whole: RefCell<Option<CurrentBuffer>>,
     /// Over its first `WINDOW` bytes, so that views have the same `byteOffset` in it. Only where the whole is costly.
     window: RefCell<Option<CurrentBuffer>>,
-    lent: Lent,
+    lent: LentBuffers,
     /// Over as much as the window; the facade's own, which gives it to nobody. Nothing is owed to whom has it.
     inner: RefCell<Option<CurrentBuffer>>,
 }

@@ -26,11 +26,11 @@ type Deleter = unsafe extern "C" fn(*mut c_void, usize, *mut c_void);
 
 /// What is returned in memory: a `std::unique_ptr`, which is one word. A value of this size is returned in the same way.
 #[repr(C)]
-struct Returned([MaybeUninit<usize>; 3]);
+struct ReturnSlot([MaybeUninit<usize>; 3]);
 
 /// A `std::shared_ptr`, with what counts its owners.
 #[repr(C)]
-struct Shared {
+struct SharedPtr {
     value: usize,
     control: usize,
 }
@@ -92,8 +92,8 @@ impl Drop for Owners {
 
 struct V8 {
     isolate: v8::Current,
-    store: unsafe extern "C" fn(*mut c_void, usize, Deleter, *mut c_void) -> Returned,
-    buffer: unsafe extern "C" fn(v8::Isolate, *mut Shared) -> usize,
+    store: unsafe extern "C" fn(*mut c_void, usize, Deleter, *mut c_void) -> ReturnSlot,
+    buffer: unsafe extern "C" fn(v8::Isolate, *mut SharedPtr) -> usize,
     keeps: Deleter,
 }
 
@@ -168,7 +168,7 @@ fn make(env: Env, v8: &V8, base: *mut u8, len: usize) -> Option<(Value, Owners)>
     let owners = Owners::new();
     // The argument is an owner.
     owners.uses().fetch_add(1, Ordering::AcqRel);
-    let mut shared = Shared {
+    let mut shared = SharedPtr {
         value: store,
         control: owners.0.as_ptr() as usize,
     };

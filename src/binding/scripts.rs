@@ -17,7 +17,7 @@ const TAIL: &str = "\n})";
 
 /// V8's code for a text.
 #[derive(Clone)]
-struct Compiled {
+struct ScriptCode {
     /// Of the text.
     hash: [u8; 32],
     bytes: Arc<Vec<u8>>,
@@ -45,7 +45,7 @@ struct Scripts {
     key: blake3::Hash,
     /// By what was asked for, a path without its end; nothing where Node is to load it.
     files: FxHashMap<PathBuf, Option<Arc<Script>>>,
-    compiled: FxHashMap<PathBuf, Compiled>,
+    compiled: FxHashMap<PathBuf, ScriptCode>,
 }
 
 static SCRIPTS: Mutex<Option<Scripts>> = Mutex::new(None);
@@ -69,7 +69,7 @@ impl Scripts {
         let records: Option<Vec<Record>> = saved::load(&mut &kept[..]);
         for Record { file, hash, bytes } in records.unwrap_or_default() {
             let bytes = Arc::new(bytes.0.to_vec());
-            let compiled = Compiled { hash, bytes };
+            let compiled = ScriptCode { hash, bytes };
             self.compiled.insert(self.root.join(file), compiled);
         }
     }
@@ -78,7 +78,7 @@ impl Scripts {
         let records: Vec<Record> = self
             .compiled
             .iter()
-            .filter_map(|(path, Compiled { hash, bytes })| {
+            .filter_map(|(path, ScriptCode { hash, bytes })| {
                 Some(Record {
                     file: path.strip_prefix(&self.root).ok()?.to_str()?,
                     hash: *hash,
@@ -106,7 +106,7 @@ impl Scripts {
         found
     }
 
-    fn compiled(&self, script: &Script) -> Option<&Compiled> {
+    fn compiled(&self, script: &Script) -> Option<&ScriptCode> {
         let compiled = self.compiled.get(&script.path)?;
         (compiled.hash == script.hash).then_some(compiled)
     }
@@ -227,7 +227,7 @@ pub fn keep_scripts(made: Vec<OwnCode>, write: bool) {
         if let Some(script) = scripts.script(&path) {
             let bytes = Arc::new(code.to_vec());
             let hash = script.hash;
-            scripts.compiled.insert(path, Compiled { hash, bytes });
+            scripts.compiled.insert(path, ScriptCode { hash, bytes });
         }
     }
     if write {
@@ -288,7 +288,7 @@ mod tests {
         let hash = one.hash;
         scripts
             .compiled
-            .insert(path.clone(), Compiled { hash, bytes });
+            .insert(path.clone(), ScriptCode { hash, bytes });
         assert!(scripts.compiled(&one).is_some());
         assert!(scripts.compiled(&script("two")).is_none());
     }

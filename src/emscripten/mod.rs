@@ -35,7 +35,7 @@ mod text;
 mod time;
 mod timers;
 
-use crate::engine::{Args, Func, Unwind, ValRaw, Wasm};
+use crate::engine::{Args, Func, Unwind, ValRaw, WasmInstance};
 use abi::Abi;
 pub use imports::answer;
 #[cfg(any(test, fuzzing))]
@@ -56,7 +56,7 @@ pub type ImportFn = fn(&mut Runtime, &mut Args) -> Result<(), Unwind>;
 /// A [`Func`] belongs to one wasm instance: an image must hold table indices or export names instead, and whatever keeps
 /// a `Func` must be able to look it up again in another instance of the same program.
 pub struct Runtime {
-    pub wasm: Wasm,
+    pub wasm: WasmInstance,
     pub abi: Arc<Abi>,
     pub embind: embind::Embind,
     pub emval: emval::Emval,
@@ -97,7 +97,7 @@ impl Runtime {
         fs.nul_ends_line = abi.no_filesystem;
         fs.opens_folders_to_create = abi.opens_folders_to_create;
         fs.unlisted_descriptors = abi.unlisted_descriptors;
-        let wasm = Wasm::default();
+        let wasm = WasmInstance::default();
         fs.set_pace(wasm.pace().clone());
         Self {
             wasm,

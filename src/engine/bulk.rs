@@ -26,9 +26,9 @@ thread_local! {
 
 /// An instance whose bulk operations can be stopped; goes before its store.
 #[derive(Debug)]
-pub(super) struct Paced(usize);
+pub(super) struct BulkPace(usize);
 
-impl Drop for Paced {
+impl Drop for BulkPace {
     fn drop(&mut self) {
         let _ = FLAGS.try_with(|flags| flags.borrow_mut().remove(&self.0));
     }
@@ -38,7 +38,7 @@ impl Drop for Paced {
 ///
 /// # Safety
 /// The flag lives as long as the result, which goes on the same thread before the instance.
-pub(super) unsafe fn pace(instance: &VMInstance, flag: NonNull<VMGlobalDefinition>) -> Paced {
+pub(super) unsafe fn pace(instance: &VMInstance, flag: NonNull<VMGlobalDefinition>) -> BulkPace {
     let (context, offsets) = (instance.vmctx_ptr(), instance.vmoffsets());
     let functions = [
         (
@@ -60,7 +60,7 @@ pub(super) unsafe fn pace(instance: &VMInstance, flag: NonNull<VMGlobalDefinitio
         unsafe { context.byte_add(place).cast::<usize>().write(function) };
     }
     FLAGS.with_borrow_mut(|flags| flags.insert(context as usize, flag.cast()));
-    Paced(context as usize)
+    BulkPace(context as usize)
 }
 
 /// Traps as an interruption check does where the running call is being stopped. No destructor may be waiting.

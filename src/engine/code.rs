@@ -1,6 +1,6 @@
 //! Compiled code: one engine per program, so that dropping the program frees its code.
 
-use super::allocations::{AllocationHooks, Watched, with_table};
+use super::allocations::{AllocationHooks, WatchedFunction, with_table};
 use super::checks::Checks;
 use super::far::FarAccesses;
 use super::interruption::InterruptionChecks;
@@ -8,7 +8,7 @@ use super::own_shared::OwnShared;
 use super::tiers::Tier;
 use super::tunables::RecyclableTunables;
 use super::workers::NoThread;
-use super::{Bodies, Compiled};
+use super::{Bodies, CompiledModule};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use shared_buffer::OwnedBuffer;
@@ -26,7 +26,7 @@ pub struct Code {
     module: Module,
     tier: Tier,
     /// The thunks of its function imports, when the module can catch exceptions, by which of them are host functions.
-    pub(super) thunks: Arc<Mutex<Option<(Vec<usize>, Arc<Compiled>)>>>,
+    pub(super) thunks: Arc<Mutex<Option<(Vec<usize>, Arc<CompiledModule>)>>>,
     /// Where they are known.
     pub(super) bodies: Option<Arc<Bodies>>,
 }
@@ -135,7 +135,7 @@ impl Code {
     /// Compiles with calls that tell of what these functions allocate and free.
     pub fn compile_watched(
         wasm: &[u8],
-        watched: &[Watched],
+        watched: &[WatchedFunction],
         progress: Option<Arc<Progress>>,
     ) -> Result<Self, CompileError> {
         let hooks = AllocationHooks::new(watched);

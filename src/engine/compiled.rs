@@ -1,6 +1,6 @@
 //! Compiled modules, shared by content: the same bytes are compiled once per process.
 
-use super::scanned::Scanned;
+use super::body_facts::BodyFacts;
 use super::{Cache, CacheEntry, Code, refused};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Weak};
 use wasmer_types::ModuleInfo;
 
 /// A module ready to be instantiated.
-pub struct Compiled {
+pub struct CompiledModule {
     pub code: Code,
     /// Whether its code can catch or throw wasm exceptions: host exceptions then take the slower, catchable way.
     pub exceptions: bool,
@@ -52,14 +52,14 @@ pub fn host_engine() -> &'static wasmer::Engine {
     &ENGINE
 }
 
-impl Compiled {
+impl CompiledModule {
     /// Code that was compiled of `bytes`, which have the hash `digest`. `cache`: where it is kept what they say.
     pub fn of_code(code: Code, bytes: &[u8], digest: &blake3::Hash, cache: Option<&Cache>) -> Self {
         let info = code.module().info();
         for signature in info.signatures.values() {
             host_engine().as_sys().register_signature(signature);
         }
-        let scanned = Scanned::of(bytes, digest, cache);
+        let scanned = BodyFacts::of(bytes, digest, cache);
         let exceptions = !info.tags.is_empty() || scanned.catches;
         let passive = !info.passive_data.is_empty() || !info.passive_elements.is_empty();
         Self {
@@ -83,17 +83,17 @@ const SMALL_BYTES: usize = 4096;
 #[derive(Default)]
 struct Registry {
     /// With how many bytes there are behind the key.
-    by_content: FxHashMap<blake3::Hash, (usize, Weak<Compiled>)>,
-    small: VecDeque<Arc<Compiled>>,
+    by_content: FxHashMap<blake3::Hash, (usize, Weak<CompiledModule>)>,
+    small: VecDeque<Arc<CompiledModule>>,
 }
 
 impl Registry {
-    fn get(&self, key: &blake3::Hash) -> Option<Arc<Compiled>> {
+    fn get(&self, key: &blake3::Hash) -> Option<Arc<CompiledModule>> {
         self.by_content
             .get(key)
             .and_then(|(_, module)| module.upgrade())
     }
-    fn insert(&mut self, key: blake3::Hash, bytes: usize, compiled: &Arc<Compiled>) {
+    fn insert(&mut self, key: blake3::Hash, bytes: usize, compiled: &Arc<CompiledModule>) {
         if self.by_content.len() > 1024 {
             self.by_content
                 .retain(|_, (_, module)| module.strong_count() > 0);
@@ -109,9 +109,10 @@ static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 const CACHED_BYTES: usize = 64 << 10;
 
 /// What was compiled of these bytes in this process and is still held. Bytes of a length that nothing has are not read.
-pub fn known(bytes: &[u8]) -> Option<Arc<Compiled>> {
-    let of_length =
-        |(len, module): &(usize, Weak<Compiled>)| *len == bytes.len() && module.strong_count() > 0;
+pub fn known(bytes: &[u8]) -> Option<Arc<CompiledModule>> {
+    let of_length = |(len, module): &(usize, Weak<CompiledModule>)| {
+        *len == bytes.len() && module.strong_count() > 0
+    };
     if !REGISTRY.lock().by_content.values().any(of_length) {
         return None;
     }
@@ -120,7 +121,7 @@ pub fn known(bytes: &[u8]) -> Option<Arc<Compiled>> {
 }
 
 /// Compiles, or finds what was compiled before in this process.
-pub fn compile(bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
+pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, CompileFailure> {
     compile_kept(bytes, bytes, None)
 }
 
@@ -130,7 +131,7 @@ pub fn compile_kept(
     bytes: &[u8],
     original: &[u8],
     cache: Option<&Cache>,
-) -> Result<Arc<Compiled>, CompileFailure> {
+) -> Result<Arc<CompiledModule>, CompileFailure> {
     let digest = blake3::hash(original);
     let key = Cache::key(&digest);
     if let Some(known) = REGISTRY.lock().get(&key) {
@@ -166,9 +167,9 @@ pub fn compile_kept(
         let code = code.map_err(|error| classify(&error.to_string(), bytes))?;
         Ok((code, None))
     })?;
-    let compiled = Arc::new(Compiled {
+    let compiled = Arc::new(CompiledModule {
         from_cache: obtained.from_cache,
-        ..Compiled::of_code(obtained.code, original, &digest, cache)
+        ..CompiledModule::of_code(obtained.code, original, &digest, cache)
     });
     let mut registry = REGISTRY.lock();
     registry.insert(key, original.len(), &compiled);
@@ -182,7 +183,7 @@ pub fn compile_kept(
 }
 
 /// Makes `compiled` what bytes of this hash and length compile to: they are its source, or it is a translation of them.
-pub fn share(digest: &blake3::Hash, bytes: usize, compiled: &Arc<Compiled>) {
+pub fn share(digest: &blake3::Hash, bytes: usize, compiled: &Arc<CompiledModule>) {
     REGISTRY.lock().insert(Cache::key(digest), bytes, compiled);
 }
 

@@ -5,7 +5,7 @@
 //! wasm under a tag of their own: its destructors run, and `catch (...)` sees them.
 
 use super::Unwind;
-use super::store::{Handle, Instantiated, Store};
+use super::store::{Handle, NewInstance, Store};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasmer_types::{ExportIndex, ModuleInfo, RawValue, Type};
@@ -37,7 +37,7 @@ impl Thrower {
     }
 
     /// The module has its instance.
-    pub fn know(&self, made: &Instantiated, info: &ModuleInfo, rename: &dyn Fn(&str) -> String) {
+    pub fn know(&self, made: &NewInstance, info: &ModuleInfo, rename: &dyn Fn(&str) -> String) {
         let named = info.exports.iter().find_map(|(name, index)| match index {
             ExportIndex::Tag(tag) if rename(name) == "__cpp_exception" => Some(tag.as_u32()),
             _ => None,

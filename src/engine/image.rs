@@ -27,12 +27,12 @@ pub struct StoreImage {
     memories: Vec<Arc<memory::Image>>,
     globals: Vec<u128>,
     tables: Vec<TableImage>,
-    made: Made,
+    made: ObjectCounts,
 }
 
 /// How many objects a store has, or how many more than an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Made {
+pub struct ObjectCounts {
     pub functions: usize,
     pub instances: usize,
     pub memories: usize,
@@ -59,7 +59,7 @@ pub enum ImageError {
     System(#[from] memory::Error),
 }
 
-impl Made {
+impl ObjectCounts {
     fn of(store: &Store) -> Self {
         let objects = store.objects();
         Self {
@@ -131,7 +131,7 @@ impl Store {
             memories,
             globals: self.globals.values().collect(),
             tables: self.tables.images(&self.objects),
-            made: Made::of(self),
+            made: ObjectCounts::of(self),
         })
     }
 
@@ -175,8 +175,8 @@ impl Store {
     }
 
     /// What was made since an image of this store, in all generations together.
-    pub fn made_since(&self, image: &StoreImage) -> Made {
-        Made::of(self).since(image.made)
+    pub fn made_since(&self, image: &StoreImage) -> ObjectCounts {
+        ObjectCounts::of(self).since(image.made)
     }
 
     fn find_globals(&mut self) {
@@ -234,7 +234,7 @@ impl StoreImage {
             memories: memory.map(Arc::new).into_iter().collect(),
             globals,
             tables: tables.into_iter().map(Arc::new).collect(),
-            made: Made::default(),
+            made: ObjectCounts::default(),
         })
     }
 }

@@ -2,11 +2,11 @@
 
 use super::exceptions::Thrower;
 use super::host_function::{HostFn, Hosts, host_function};
+use super::instance::WasmInstance;
 use super::interruption::START;
 use super::store::{self, Store, shown};
 use super::tables::{HostTable, Names, Tables};
 use super::vm::CallConfig;
-use super::wasm::Wasm;
 use super::{Code, Func, Pace, Unwind, ValRaw, allocations};
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmer_types::{ExternType, MemoryType, RawValue, TableType, Type};
@@ -59,10 +59,10 @@ pub enum InstantiateError {
 /// Whoever implements it promises that a boxed value, once linked, stays in its box and on its thread until its wasm is
 /// replaced or dropped, and that no reference to it is used while wasm runs but those that host functions are given.
 pub unsafe trait Owner: 'static {
-    fn wasm(&mut self) -> &mut Wasm;
+    fn wasm(&mut self) -> &mut WasmInstance;
 }
 
-/// Instantiates into `owner`, whose address the host functions keep. The start function has not run: see [`Wasm::start`].
+/// Instantiates into `owner`, whose address the host functions keep. The start function has not run: see [`WasmInstance::start`].
 pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), InstantiateError> {
     // The old wasm goes first: it holds the memory that the new one may need.
     let vacant = owner.wasm().vacant();
@@ -74,7 +74,7 @@ pub fn link<T: Owner>(owner: &mut Box<T>, setup: &Setup<T>) -> Result<(), Instan
     Ok(())
 }
 
-/// Instantiates. The start function, if any, has not run: see [`Wasm::start`].
+/// Instantiates. The start function, if any, has not run: see [`WasmInstance::start`].
 ///
 /// # Safety
 /// As for [`host_function`]: `data` stays valid and in place as long as the result.
@@ -82,7 +82,7 @@ unsafe fn instantiate<T: Owner>(
     setup: &Setup<T>,
     pace: &Pace,
     data: *mut T,
-) -> Result<Wasm, InstantiateError> {
+) -> Result<WasmInstance, InstantiateError> {
     let module = setup.code.module();
     let info = module.info();
     let mut store = Store::default();
@@ -152,13 +152,13 @@ unsafe fn instantiate<T: Owner>(
         thrower.know(&made, info, setup.rename);
     }
 
-    let mut wasm = Wasm {
+    let mut wasm = WasmInstance {
         config,
         bodies: setup.code.bodies.clone(),
         pace: hosts.pace,
         throws: hosts.throws,
         interrupt: made.flags,
-        ..Wasm::default()
+        ..WasmInstance::default()
     };
     if let Some(linear) = store.linears().first() {
         wasm.memory = linear.definition();
@@ -226,7 +226,7 @@ fn refused(error: store::InstantiateError, store: &Store) -> InstantiateError {
     }
 }
 
-impl Wasm {
+impl WasmInstance {
     /// Copies the data segments, where they were left out for an image: see [`Setup::adopts`].
     pub fn fill(&mut self) -> Result<(), InstantiateError> {
         let Some(store) = self.store.as_mut() else {

@@ -30,12 +30,12 @@ pub(super) const FLAGS: u32 = 64;
 #[derive(Debug, Default)]
 pub(super) struct InterruptionChecks {
     checks: Arc<Checks>,
-    added: Mutex<Option<Added>>,
+    added: Mutex<Option<Indices>>,
 }
 
 /// Indices of the added globals: [`FLAGS`] from `flag` on.
 #[derive(Clone, Copy, Debug)]
-struct Added {
+struct Indices {
     written: u32,
     flag: u32,
 }
@@ -55,7 +55,7 @@ impl ModuleMiddleware for InterruptionChecks {
         function: LocalFunctionIndex,
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
         // wasmer describes the module before it walks over functions; an index that no global has is refused.
-        let nowhere = Added {
+        let nowhere = Indices {
             written: u32::MAX,
             flag: u32::MAX - FLAGS,
         };
@@ -89,7 +89,7 @@ impl ModuleMiddleware for InterruptionChecks {
                 .exports
                 .insert(START.into(), ExportIndex::Function(start));
         }
-        *self.added.lock() = Some(Added {
+        *self.added.lock() = Some(Indices {
             written: written.as_u32(),
             flag: flag.as_u32(),
         });
@@ -100,20 +100,20 @@ impl ModuleMiddleware for InterruptionChecks {
 /// Writes the checks of one function.
 #[derive(Debug)]
 struct Writer {
-    globals: Added,
+    globals: Indices,
     /// `None`: every check.
     checks: Option<FunctionChecks>,
     begun: bool,
     /// Loops so far.
     loops: usize,
     /// Of each open block, the counted loop that it is, and its flag.
-    frames: Vec<Option<Counted>>,
+    frames: Vec<Option<Counter>>,
     /// Flags taken so far.
     flags: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Counted {
+struct Counter {
     local: u32,
     mask: u32,
     flag: u32,
@@ -164,7 +164,7 @@ impl Writer {
         look(flag, state);
     }
 
-    fn back(&self, depth: u32) -> Option<Counted> {
+    fn back(&self, depth: u32) -> Option<Counter> {
         let at = self.frames.len().checked_sub(1 + depth as usize)?;
         *self.frames.get(at)?
     }
@@ -182,7 +182,7 @@ fn look<'a>(flag: u32, state: &mut MiddlewareReaderState<'a>) {
 }
 
 /// Goes back to the beginning of a counted loop, with a look when it is time.
-fn go_back<'a>(to: Counted, depth: u32, state: &mut MiddlewareReaderState<'a>) {
+fn go_back<'a>(to: Counter, depth: u32, state: &mut MiddlewareReaderState<'a>) {
     state.extend(&[
         Operator::LocalGet {
             local_index: to.local,
@@ -223,7 +223,7 @@ impl<'a> FunctionMiddleware<'a> for Writer {
                 }
                 LoopCheck::Counted { local, mask } => {
                     let flag = self.flag(state);
-                    self.frames.push(Some(Counted { local, mask, flag }));
+                    self.frames.push(Some(Counter { local, mask, flag }));
                     state.push_operator(operator);
                 }
                 LoopCheck::None => {

@@ -3,6 +3,8 @@
 mod allocations;
 mod args;
 mod baseline;
+mod body_facts;
+mod bounded_map;
 mod budget;
 mod bulk;
 mod cache;
@@ -14,14 +16,13 @@ mod far;
 pub mod fiber;
 mod host_function;
 mod image;
+mod instance;
 mod instantiate;
 mod interruption;
-mod known;
 mod own_shared;
 mod pace;
 mod raw;
 pub mod refused;
-mod scanned;
 mod short;
 mod stack;
 pub mod store;
@@ -29,33 +30,34 @@ mod tables;
 pub mod thunks;
 mod tiers;
 mod trampolines;
-mod trapped;
+mod trap_report;
 mod tunables;
 mod unwind;
 pub mod vm;
-mod wasm;
 pub mod workers;
 
-pub use allocations::{AllocationTracker, AllocatorKind, Attachment, Capture, Exit, Heap, Watched};
+pub use allocations::{
+    AllocationTracker, AllocatorKind, Attachment, Capture, Exit, Heap, WatchedFunction,
+};
 pub use args::Args;
+pub use body_facts::{drops_segments, writes_tables};
+pub use bounded_map::BoundedMap;
 pub use cache::{Cache, CacheEntry, WritableFolder, is_writable, take_unkept};
 pub use code::{Code, CompileError, Progress, WASMER_VERSION, engine, fingerprint};
-pub use compiled::Compiled;
+pub use compiled::CompiledModule;
 #[cfg(any(test, fuzzing))]
 pub use host_function::HostFn;
-pub use image::{ImageError, Made, StoreImage};
+pub use image::{ImageError, ObjectCounts, StoreImage};
+pub use instance::{Func, WasmInstance, enter};
 pub use instantiate::{Answer, InstantiateError, Owner, Setup, link, signature};
 pub use interruption::InterruptFlag;
-pub use known::Known;
-pub use pace::{PIECE, Pace, Stopped};
+pub use pace::{Interruption, PIECE, Pace};
 pub use raw::ValRaw;
-pub use scanned::{drops_segments, writes_tables};
 pub use short::{Bodies, Load, Shortcut};
 pub use tiers::{Choice, Tier, Tiers};
 pub use trampolines::{BATCH, table_functions};
-pub use trapped::Trapped;
+pub use trap_report::TrapReport;
 pub use unwind::{Frame, TrapKind, Unwind};
-pub use wasm::{Func, Wasm, enter};
 pub use workers::NoThread;
 
 /// Bytes of native stack for wasm where nobody asks for another size.

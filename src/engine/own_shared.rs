@@ -16,7 +16,7 @@ impl ModuleMiddleware for OwnShared {
         &self,
         _: LocalFunctionIndex,
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
-        Box::new(Unchanged)
+        Box::new(NoChange)
     }
 
     fn transform_module_info(&self, module: &mut ModuleInfo) -> Result<(), MiddlewareError> {
@@ -41,9 +41,9 @@ impl ModuleMiddleware for OwnShared {
 }
 
 #[derive(Debug)]
-struct Unchanged;
+struct NoChange;
 
-impl<'a> FunctionMiddleware<'a> for Unchanged {
+impl<'a> FunctionMiddleware<'a> for NoChange {
     fn feed(
         &mut self,
         operator: Operator<'a>,

@@ -1,7 +1,7 @@
 //! How host functions notice that the call they work for is being stopped.
 //!
 //! Interruption checks end compiled code. A host function whose work depends on a number or a length of the module's
-//! asks here instead: [`Wasm`](super::Wasm) does so at each access to memory, and what works on a long stretch takes it
+//! asks here instead: [`WasmInstance`](super::Wasm) does so at each access to memory, and what works on a long stretch takes it
 //! in pieces. Whatever a function returns that was told to stop, it does not return into wasm.
 
 use super::Unwind;
@@ -35,10 +35,10 @@ impl Default for State {
 
 /// The running call is being stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped;
+pub struct Interruption;
 
-impl From<Stopped> for Unwind {
-    fn from(_: Stopped) -> Self {
+impl From<Interruption> for Unwind {
+    fn from(_: Interruption) -> Self {
         Unwind::Interrupted
     }
 }
@@ -59,9 +59,9 @@ impl Pace {
 
     /// To be asked in each round of work whose length the module chooses.
     #[inline]
-    pub fn go_on(&self) -> Result<(), Stopped> {
+    pub fn go_on(&self) -> Result<(), Interruption> {
         if self.is_stopped() {
-            return Err(Stopped);
+            return Err(Interruption);
         }
         Ok(())
     }
@@ -77,27 +77,27 @@ impl Pace {
     /// # Safety
     /// The flag stays in place as long as what is given back.
     #[inline]
-    pub(super) unsafe fn begin(&self, flag: *const AtomicI32) -> Option<Paced> {
+    pub(super) unsafe fn begin(&self, flag: *const AtomicI32) -> Option<PaceGuard> {
         if !self.0.flag.get().is_null() {
             return None;
         }
         self.0.flag.set(flag);
-        Some(Paced(self.clone()))
+        Some(PaceGuard(self.clone()))
     }
 }
 
 /// Work is told to stop as long as this is there.
 #[derive(Debug)]
-pub struct Paced(Pace);
+pub struct PaceGuard(Pace);
 
-impl Paced {
+impl PaceGuard {
     /// Something was told to stop, and may be half done.
     pub fn was_told(&self) -> bool {
         self.0.was_told()
     }
 }
 
-impl Drop for Paced {
+impl Drop for PaceGuard {
     #[inline]
     fn drop(&mut self) {
         let Pace(state) = &self.0;
@@ -120,7 +120,7 @@ mod tests {
         // SAFETY: as above.
         assert!(unsafe { pace.begin(&raw const flag) }.is_none());
         assert!(!pace.was_told());
-        assert_eq!(pace.clone().go_on(), Err(Stopped));
+        assert_eq!(pace.clone().go_on(), Err(Interruption));
         assert!(pace.was_told());
         flag.store(0, Ordering::Relaxed);
         assert_eq!(pace.go_on(), Ok(()));

@@ -3,8 +3,8 @@
 //! It works on `wasmer_vm` directly, without a `wasmer::Store`: the WebAssembly JavaScript API needs the identity of functions
 //! (the address of their record), which `wasmer` hides.
 
-use super::bulk::{self, Paced};
-use super::compiled::{Compiled, compile, host_engine};
+use super::bulk::{self, BulkPace};
+use super::compiled::{CompiledModule, compile, host_engine};
 use super::image::Globals;
 use super::interruption::{FLAG, FLAGS, InterruptFlag, START};
 use super::tables::Tables;
@@ -36,9 +36,9 @@ pub type Handle<T> = InternalStoreHandle<T>;
 /// Invariant: `objects` never moves, since instances point at it, and is dropped before the code.
 pub struct Store {
     /// Its instances, as far as they can be stopped.
-    paced: Vec<Paced>,
+    paced: Vec<BulkPace>,
     pub(super) objects: Box<StoreObjects>,
-    codes: Vec<Kept>,
+    codes: Vec<StoreCode>,
     /// Flags that stop its instances, which other threads write: by the address of the global.
     pub(super) flags: FxHashSet<usize>,
     /// Memories of its own, in the order in which they were made.
@@ -51,16 +51,16 @@ pub struct Store {
     unfilled: Option<Handle<VMInstance>>,
 }
 
-enum Kept {
+enum StoreCode {
     Code(Code),
-    Compiled(Arc<Compiled>),
+    Compiled(Arc<CompiledModule>),
 }
 
-impl Kept {
+impl StoreCode {
     fn code(&self) -> &Code {
         match self {
-            Kept::Code(code) => code,
-            Kept::Compiled(compiled) => &compiled.code,
+            StoreCode::Code(code) => code,
+            StoreCode::Compiled(compiled) => &compiled.code,
         }
     }
 }
@@ -88,7 +88,7 @@ impl From<wasmer_compiler::InstantiationError> for InstantiateError {
 }
 
 /// What an instance is made of, and what it offers.
-pub struct Instantiated {
+pub struct NewInstance {
     /// In the order of the module's exports, without emvm's own.
     pub exports: Vec<VMExtern>,
     /// In index order, imported ones first; globals without emvm's own.
@@ -101,7 +101,7 @@ pub struct Instantiated {
     pub start: Option<Func>,
 }
 
-impl Instantiated {
+impl NewInstance {
     pub fn flag(&self) -> InterruptFlag {
         InterruptFlag::new(self.flags.iter().copied())
     }
@@ -144,18 +144,18 @@ impl Store {
         for ty in code.module().info().signatures.values() {
             host_engine().as_sys().register_signature(ty);
         }
-        self.codes.push(Kept::Code(code.clone()));
+        self.codes.push(StoreCode::Code(code.clone()));
     }
-    pub fn keep_compiled(&mut self, module: &Arc<Compiled>) {
+    pub fn keep_compiled(&mut self, module: &Arc<CompiledModule>) {
         let known = self.compiled().any(|known| Arc::ptr_eq(known, module));
         if !known {
-            self.codes.push(Kept::Compiled(module.clone()));
+            self.codes.push(StoreCode::Compiled(module.clone()));
         }
     }
-    pub fn compiled(&self) -> impl Iterator<Item = &Arc<Compiled>> {
+    pub fn compiled(&self) -> impl Iterator<Item = &Arc<CompiledModule>> {
         self.codes.iter().filter_map(|kept| match kept {
-            Kept::Compiled(compiled) => Some(compiled),
-            Kept::Code(_) => None,
+            StoreCode::Compiled(compiled) => Some(compiled),
+            StoreCode::Code(_) => None,
         })
     }
     /// How well the code of its module is compiled: that which was kept first.
@@ -288,7 +288,7 @@ impl Store {
         config: &CallConfig,
         cap: Option<u64>,
         fills: bool,
-    ) -> Result<Instantiated, InstantiateError> {
+    ) -> Result<NewInstance, InstantiateError> {
         let no_code = || InstantiateError::Link("not a native module".into());
         let artifact = code.module().sys_artifact().ok_or_else(no_code)?;
         let info = code.module().info();
@@ -368,7 +368,7 @@ impl Store {
             Some(VMExtern::Function(start)) => Some(self.func(start)),
             _ => None,
         };
-        Ok(Instantiated {
+        Ok(NewInstance {
             exports,
             tables,
             globals,
@@ -384,7 +384,11 @@ impl Store {
             return Ok(());
         };
         let no_code = || InstantiateError::Link("not a native module".into());
-        let code = self.codes.first().map(Kept::code).ok_or_else(no_code)?;
+        let code = self
+            .codes
+            .first()
+            .map(StoreCode::code)
+            .ok_or_else(no_code)?;
         let artifact = code.module().sys_artifact().ok_or_else(no_code)?;
         let instance = instance.get_mut(&mut self.objects);
         // SAFETY: the instance is of this code, which is kept, and nothing of it has run; its tables get what they have.
@@ -439,7 +443,7 @@ impl Store {
     /// Makes an instance of a module of emvm's own, which has no start function, and gives its exports.
     pub(super) fn small_instance(
         &mut self,
-        module: &Arc<Compiled>,
+        module: &Arc<CompiledModule>,
         imports: &[VMExtern],
     ) -> Result<Vec<VMExtern>, String> {
         self.keep_compiled(module);

@@ -58,9 +58,9 @@ pub struct Tiers {
 }
 
 /// Tells whether anybody still has the program.
-pub struct Wanted(Weak<Tiers>);
+pub struct Demand(Weak<Tiers>);
 
-impl Wanted {
+impl Demand {
     pub fn is_true(&self) -> bool {
         self.0.strong_count() > 0
     }
@@ -80,14 +80,14 @@ impl Tiers {
     /// Baseline code, until `make` has better code; `make` runs on a thread of its own.
     pub fn improving(
         baseline: Code,
-        make: impl FnOnce(Wanted) -> Option<Code> + Send + 'static,
+        make: impl FnOnce(Demand) -> Option<Code> + Send + 'static,
     ) -> Arc<Self> {
         let tiers = Self::settled(baseline);
         *tiers.settled.lock() = false;
         let own = Arc::downgrade(&tiers);
         let improve = move || {
             yield_to_others();
-            let wanted = Wanted(own.clone());
+            let wanted = Demand(own.clone());
             let made = catch_unwind(AssertUnwindSafe(|| make(wanted)))
                 .ok()
                 .flatten();

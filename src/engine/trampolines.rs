@@ -6,7 +6,7 @@
 use super::compiled::compile;
 use super::host_function::{HostFn, Hosts, host_function};
 use super::store::{Handle, Store};
-use super::{Code, Compiled, Func, Known, Owner, Tier, thunks};
+use super::{BoundedMap, Code, CompiledModule, Func, Owner, Tier, thunks};
 use std::sync::{Arc, LazyLock};
 use wasmer_types::{FunctionType, Type};
 use wasmer_vm::{VMExtern, VMFunction};
@@ -85,15 +85,21 @@ fn passes_floats(ty: &FunctionType) -> bool {
 }
 
 /// Baseline code that calls imports of these types. Kept, since each kind of function is made again and again.
-fn forwarders(types: &[FunctionType]) -> Result<Arc<Compiled>, String> {
-    static KNOWN: LazyLock<Known<Vec<u8>, Arc<Compiled>>> = LazyLock::new(|| Known::at_most(256));
+fn forwarders(types: &[FunctionType]) -> Result<Arc<CompiledModule>, String> {
+    static KNOWN: LazyLock<BoundedMap<Vec<u8>, Arc<CompiledModule>>> =
+        LazyLock::new(|| BoundedMap::at_most(256));
     let wasm = thunks::forwarder(types);
     if let Some(compiled) = KNOWN.get(&wasm) {
         return Ok(compiled);
     }
     let code = Code::compile_baseline(&wasm, None)
         .ok_or("the baseline compiler refused a function for the table")?;
-    let compiled = Arc::new(Compiled::of_code(code, &wasm, &blake3::hash(&wasm), None));
+    let compiled = Arc::new(CompiledModule::of_code(
+        code,
+        &wasm,
+        &blake3::hash(&wasm),
+        None,
+    ));
     KNOWN.insert(wasm, compiled.clone());
     Ok(compiled)
 }

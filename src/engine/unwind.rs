@@ -1,6 +1,6 @@
 //! Why a call into wasm did not return.
 
-use super::trapped::Trapped;
+use super::trap_report::TrapReport;
 use std::fmt;
 
 /// The kinds of trap named in `TrapError.trap`.
@@ -166,7 +166,7 @@ impl Unwind {
                     Err(other) => Unwind::Bug(other.to_string()),
                 };
             }
-            trap => Trapped::read(&trap, modules),
+            trap => TrapReport::read(&trap, modules),
         };
         match trap.code {
             Some(code) => Unwind::Trap {

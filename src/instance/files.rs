@@ -42,13 +42,13 @@ pub fn place(stamps: &[Stamp]) -> String {
     stamps.iter().map(place).collect::<Vec<_>>().join("\n")
 }
 
-struct Known {
+struct FileRecord {
     program: Weak<Program>,
     /// The `.wasm` that the source led to.
     beside: Option<Stamp>,
 }
 
-static KNOWN: LazyLock<Mutex<FxHashMap<Vec<Stamp>, Known>>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Mutex<FxHashMap<Vec<Stamp>, FileRecord>>> = LazyLock::new(Mutex::default);
 
 /// The living program that was read from these files, if they and what they led to are as they were.
 pub fn known(stamps: &[Stamp]) -> Option<Arc<Program>> {
@@ -74,5 +74,5 @@ pub fn remember(stamps: Vec<Stamp>, program: &Arc<Program>) {
     let mut known = KNOWN.lock();
     known.retain(|_, entry| entry.program.strong_count() > 0);
     let program = Arc::downgrade(program);
-    known.insert(stamps, Known { program, beside });
+    known.insert(stamps, FileRecord { program, beside });
 }

@@ -5,7 +5,7 @@
 //! within one tick of the clock have the same: so only a file is noted that was at rest for a while before it was read. For other
 //! processes it is noted in the cache folder of compiled code, beside which it is trusted as much.
 
-use crate::engine::{Cache, Known};
+use crate::engine::{BoundedMap, Cache};
 use parking_lot::Mutex;
 use std::fs::File;
 use std::sync::LazyLock;
@@ -134,7 +134,7 @@ impl Stamp {
 }
 
 /// Files whose pages were found right, with their checksums.
-static KNOWN: LazyLock<Known<Stamp, Sum>> = LazyLock::new(|| Known::at_most(4096));
+static KNOWN: LazyLock<BoundedMap<Stamp, Sum>> = LazyLock::new(|| BoundedMap::at_most(4096));
 
 /// A look at a file's pages.
 pub struct Check<'a> {

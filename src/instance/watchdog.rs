@@ -16,7 +16,7 @@ const QUIET_TICKS: u32 = 50;
 
 /// The one thread that looks at deadlines, and at threads that are to end. Started when the addon is loaded.
 pub(super) struct Watchdog {
-    watched: Mutex<Watched>,
+    watched: Mutex<WatchList>,
     /// A call with a limit must wake it.
     sleeping: AtomicBool,
     /// Any call must.
@@ -25,7 +25,7 @@ pub(super) struct Watchdog {
 }
 
 #[derive(Default)]
-struct Watched {
+struct WatchList {
     started: bool,
     limits: Vec<Weak<Interrupter>>,
     threads: Vec<Arc<JsThread>>,
@@ -115,7 +115,7 @@ impl Watchdog {
     }
 }
 
-impl Watched {
+impl WatchList {
     /// Stops the calls of threads that are to end; tells whether any call is running.
     fn check_threads(&mut self) -> bool {
         let mut running = false;

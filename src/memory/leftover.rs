@@ -7,10 +7,10 @@ use std::sync::Arc;
 /// Memory of a past generation that requests under way, or buffers that were taken away, may still refer to. It stays
 /// mapped and is not touched until [`Leftover::free`]; dropped without, it stays mapped for ever.
 #[derive(Debug)]
-pub struct Leftover(Option<Left>);
+pub struct Leftover(Option<Content>);
 
 #[derive(Debug)]
-enum Left {
+enum Content {
     /// Of a memory that went on with another region. It comes back as that memory's spare.
     Region(Region, Spare),
     /// The whole memory of an instance that is gone.
@@ -19,20 +19,20 @@ enum Left {
 
 impl Leftover {
     pub(super) fn region(region: Region, home: &Spare) -> Self {
-        Self(Some(Left::Region(region, home.clone())))
+        Self(Some(Content::Region(region, home.clone())))
     }
 
     /// The memory of an instance whose store goes.
     pub fn memory(linear: LinearHandle) -> Self {
         linear.hold();
-        Self(Some(Left::Memory(linear)))
+        Self(Some(Content::Memory(linear)))
     }
 
     /// Bytes that the system could have back.
     pub fn private_bytes(&self) -> usize {
         match &self.0 {
-            Some(Left::Region(region, _)) => region.private_bytes(),
-            Some(Left::Memory(linear)) => linear.private_bytes(),
+            Some(Content::Region(region, _)) => region.private_bytes(),
+            Some(Content::Memory(linear)) => linear.private_bytes(),
             None => 0,
         }
     }
@@ -45,8 +45,8 @@ impl Leftover {
     /// Nobody has the bytes any more: they are given back by the decommit thread.
     pub fn free(mut self) {
         let (region, home) = match self.0.take() {
-            Some(Left::Region(region, home)) => (region, home),
-            Some(Left::Memory(linear)) => {
+            Some(Content::Region(region, home)) => (region, home),
+            Some(Content::Memory(linear)) => {
                 let Some(linear) = Arc::into_inner(linear) else {
                     return;
                 };
@@ -64,9 +64,9 @@ impl Leftover {
 impl Drop for Leftover {
     fn drop(&mut self) {
         match self.0.take() {
-            Some(Left::Region(mut region, _)) => region.abandon(),
+            Some(Content::Region(mut region, _)) => region.abandon(),
             // Held, so its region is abandoned with it.
-            Some(Left::Memory(_)) | None => {}
+            Some(Content::Memory(_)) | None => {}
         }
     }
 }

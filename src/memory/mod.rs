@@ -15,7 +15,7 @@
 //! * [`Linear`]: a recycle (no wasm frame may be live) copies the image's bytes over the pages that were written. Where these
 //!   are many, it writes the clean region's base and the image's length into the memory definition instead, and hands the
 //!   dirty region to the decommit thread: constant cost, whatever was leaked.
-//! * [`Shared`]: a memory that threads share, over bytes of V8's.
+//! * [`SharedMemory`]: a memory that threads share, over bytes of V8's.
 //! * [`Foreign`]: large buffers of JavaScript's, brought back by the same means.
 //! * [`Leftover`]: a region that was left as it is, because requests of the system may still read and write it.
 //! * `os`: the same functions per platform; the portable backend is compiled everywhere.
@@ -44,7 +44,9 @@ pub use os::user;
 pub use os::{Backend, backend, backend_refusal, descriptor_limit, page_size};
 pub use region::Region;
 pub use residency::Residency;
-pub use shared::{Expected, Shared, SharedAdapter, SharedHost, Unshared, shared_style};
+pub use shared::{
+    SharedAdapter, SharedHost, SharedMemory, SharedMemoryError, WaitValue, shared_style,
+};
 pub use written::Writers;
 pub use zeroed::zeroed;
 

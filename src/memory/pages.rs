@@ -1,6 +1,6 @@
 //! Where the pages of images are kept: memory files that many images share, or the heap.
 
-use super::os::{self, Sealed, Window};
+use super::os::{self, SealedFile, Window};
 use parking_lot::Mutex;
 use std::io;
 use std::ops::Range;
@@ -20,7 +20,7 @@ pub(super) enum Bytes {
 /// A file that nobody writes to any more.
 #[derive(Debug)]
 pub(super) struct Whole {
-    file: Sealed,
+    file: SealedFile,
     window: Window,
     /// For each page whether it is stored; `None`: all are. The others are holes: reading one would make the system find a
     /// page for it.
@@ -38,7 +38,7 @@ pub(super) struct Run {
 /// A memory file from which runs are taken: a descriptor and a map for thousands of checkpoints.
 #[derive(Debug)]
 struct Pile {
-    file: Sealed,
+    file: SealedFile,
     window: Window,
     /// In order, never empty, never touching.
     free: Mutex<Vec<Range<usize>>>,
@@ -180,7 +180,7 @@ impl Bytes {
     }
 
     /// The file to map, and where in it `at` is; `None`: it is to be copied.
-    pub fn mapped(&self, at: usize) -> Option<(&Sealed, usize)> {
+    pub fn mapped(&self, at: usize) -> Option<(&SealedFile, usize)> {
         match self {
             Bytes::File(whole) => Some((&whole.file, at)),
             Bytes::Run(run) => Some((&run.pile.file, run.at + at)),

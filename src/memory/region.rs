@@ -3,7 +3,7 @@
 mod back;
 
 use super::image::{Image, Part};
-use super::written::Written;
+use super::written::WrittenPages;
 use super::{Error, RESERVATION, os};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
@@ -28,7 +28,7 @@ pub struct Region {
     shared: bool,
     /// What `restore` brings back. Where it is mapped, each of its parts is a private mapping. It is dropped after these are gone.
     image: Option<Arc<Image>>,
-    written: Written,
+    written: WrittenPages,
     /// No page comes into being without a fault of whoever touches it.
     are_small: bool,
 }
@@ -54,7 +54,7 @@ impl Region {
             accessible: 0,
             shared: false,
             image: None,
-            written: Written::default(),
+            written: WrittenPages::default(),
             are_small: false,
         };
         region.choose_page_size(SMALL_PAGES_WITHOUT_IMAGE);
@@ -147,7 +147,7 @@ impl Region {
             accessible: 0,
             shared: false,
             image: None,
-            written: Written::default(),
+            written: WrittenPages::default(),
             are_small: false,
         }
     }
@@ -171,7 +171,7 @@ impl Region {
             accessible: 0,
             shared: true,
             image: None,
-            written: Written::default(),
+            written: WrittenPages::default(),
             are_small: false,
         })
     }

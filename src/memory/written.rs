@@ -14,7 +14,7 @@ pub enum Writers {
 /// Pages as the system told of them. Once written, a page stays among them as long as it stays mapped: what is copied back over it
 /// is a write like any other. So they need not be asked for again while no page was written for the first time.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct WrittenPages {
     /// (offset, length), in order.
     ranges: Vec<(usize, usize)>,
     pages: usize,
@@ -22,7 +22,7 @@ pub(super) struct Written {
     asked: Option<Faults>,
 }
 
-impl Written {
+impl WrittenPages {
     /// Pages were mapped anew, or given back.
     pub fn forget(&mut self) {
         self.asked = None;

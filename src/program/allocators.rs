@@ -2,7 +2,7 @@
 
 use super::wasm_custom::function_names;
 use super::wasm_facts::{Item, Signature, ValueType, WasmFacts};
-use crate::engine::{AllocatorKind, Watched};
+use crate::engine::{AllocatorKind, WatchedFunction};
 use std::collections::BTreeMap;
 use wasmparser::{Operator, Parser, Payload};
 
@@ -95,10 +95,10 @@ impl Allocators {
         has(true) && has(false)
     }
 
-    pub fn watched(&self, facts: &WasmFacts) -> Vec<Watched> {
+    pub fn watched(&self, facts: &WasmFacts) -> Vec<WatchedFunction> {
         self.functions
             .iter()
-            .map(|f| Watched {
+            .map(|f| WatchedFunction {
                 local: f.index - facts.imported_functions,
                 kind: f.kind,
             })

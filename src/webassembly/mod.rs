@@ -7,9 +7,11 @@ mod store;
 mod trap;
 mod types;
 
-pub use crate::engine::compiled::{CompileFailure, Compiled, compile_kept, known, share, validate};
+pub use crate::engine::compiled::{
+    CompileFailure, CompiledModule, compile_kept, known, share, validate,
+};
 pub use crate::engine::thunks::host_type;
-pub use crate::engine::{ImageError, Made, StoreImage};
+pub use crate::engine::{ImageError, ObjectCounts, StoreImage};
 pub use store::{FuncRef, MemoryLimits, Store, StoreError};
 pub use trap::{line, message};
 pub use types::{ExternKind, ValueKind};

@@ -1,15 +1,15 @@
 //! Modules that threads send each other.
 
-use crate::engine::compiled::Compiled;
+use crate::engine::compiled::CompiledModule;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
-static SENT: LazyLock<Mutex<FxHashMap<u64, Weak<Compiled>>>> = LazyLock::new(Mutex::default);
+static SENT: LazyLock<Mutex<FxHashMap<u64, Weak<CompiledModule>>>> = LazyLock::new(Mutex::default);
 
 /// The number under which other threads find a module, for as long as somebody has it.
-pub fn send(module: &Arc<Compiled>) -> u64 {
+pub fn send(module: &Arc<CompiledModule>) -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut sent = SENT.lock();
     let known = sent
@@ -26,7 +26,7 @@ pub fn send(module: &Arc<Compiled>) -> u64 {
 }
 
 /// The module of a number, if anybody still has it.
-pub fn receive(number: u64) -> Option<Arc<Compiled>> {
+pub fn receive(number: u64) -> Option<Arc<CompiledModule>> {
     SENT.lock().get(&number)?.upgrade()
 }
 

@@ -2,8 +2,8 @@
 
 use super::types::ValueKind;
 use crate::engine::vm::{self, MemoryPlace};
-use crate::engine::{ImageError, compiled::Compiled, store};
-use crate::memory::{Leftover, LinearHandle, Shared};
+use crate::engine::{ImageError, compiled::CompiledModule, store};
+use crate::memory::{Leftover, LinearHandle, SharedMemory};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use wasmer::ExternType;
@@ -35,19 +35,19 @@ pub struct MemoryLimits {
     pub max: Option<u32>,
 }
 
-type Named<T> = FxHashMap<usize, InternalStoreHandle<T>>;
+type HandleMap<T> = FxHashMap<usize, InternalStoreHandle<T>>;
 
 /// All wasm objects of one realm. Objects are named by the address wasmer keeps their definition at, which is fixed.
 #[derive(Default)]
 pub struct Store {
     engine: store::Store,
-    functions: Named<VMFunction>,
-    memories: Named<VMMemory>,
-    tables: Named<VMTable>,
-    globals: Named<VMGlobal>,
+    functions: HandleMap<VMFunction>,
+    memories: HandleMap<VMMemory>,
+    tables: HandleMap<VMTable>,
+    globals: HandleMap<VMGlobal>,
     tags: Vec<InternalStoreHandle<VMTag>>,
     /// Memories of V8's that other threads may have, and whether this realm has made them.
-    shared: FxHashMap<usize, (Arc<Shared>, bool)>,
+    shared: FxHashMap<usize, (Arc<SharedMemory>, bool)>,
     /// Bytes that each memory may reach.
     pub memory_cap: Option<u64>,
     /// The tag under which JavaScript exceptions travel through wasm that can catch.
@@ -62,7 +62,7 @@ impl Store {
         &mut self.engine
     }
     /// Keeps a module's code for as long as the store.
-    pub fn keep_module(&mut self, module: &Arc<Compiled>) {
+    pub fn keep_module(&mut self, module: &Arc<CompiledModule>) {
         self.exceptions |= module.exceptions;
         self.engine.keep_compiled(module);
     }
@@ -90,7 +90,7 @@ impl Store {
             ExternType::Tag(_) => VMExtern::Tag(*self.tags.get(key.checked_sub(1)?)?),
         })
     }
-    fn object<T: StoreObject>(&self, named: &Named<T>, key: usize) -> Option<&T> {
+    fn object<T: StoreObject>(&self, named: &HandleMap<T>, key: usize) -> Option<&T> {
         Some(named.get(&key)?.get(self.engine.objects()))
     }
 
@@ -171,12 +171,12 @@ impl Store {
         self.object(&self.memories, key)
     }
     /// Takes a shared memory in, of which `memory` is this store's adapter.
-    pub fn adopt_shared(&mut self, shared: Arc<Shared>, memory: VMMemory, is_ours: bool) {
+    pub fn adopt_shared(&mut self, shared: Arc<SharedMemory>, memory: VMMemory, is_ours: bool) {
         let handle = InternalStoreHandle::new(self.engine.objects_mut(), memory);
         let key = self.name_memory(handle).key();
         self.shared.insert(key, (shared, is_ours));
     }
-    pub fn shared(&self, key: usize) -> Option<Arc<Shared>> {
+    pub fn shared(&self, key: usize) -> Option<Arc<SharedMemory>> {
         self.shared.get(&key).map(|(shared, _)| shared.clone())
     }
     /// The store is about to go, and what it has made is of no use to other threads either.
@@ -227,8 +227,9 @@ impl Store {
     /// The growth that a memory was last refused, and what it may have, in bytes.
     pub fn refused_growth(&self) -> Option<(u64, u64)> {
         let refused = |linear: &LinearHandle| Some((linear.refused()?, linear.max() as u64));
-        let shared =
-            |(shared, _): &(Arc<Shared>, bool)| Some((shared.refused()?, shared.cap() as u64));
+        let shared = |(shared, _): &(Arc<SharedMemory>, bool)| {
+            Some((shared.refused()?, shared.cap() as u64))
+        };
         let own = self.linears().iter().find_map(refused);
         own.or_else(|| self.shared.values().find_map(shared))
     }

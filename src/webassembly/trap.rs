@@ -1,10 +1,10 @@
 //! What a trap is called: V8's own messages, so that programs that read them go on working.
 
-use crate::engine::{Frame, Trapped};
+use crate::engine::{Frame, TrapReport};
 use wasmer_types::TrapCode;
 
 /// V8's message.
-pub fn message(trap: &Trapped) -> &'static str {
+pub fn message(trap: &TrapReport) -> &'static str {
     trap.code.map_or("wasm ran out of memory", of_code)
 }
 

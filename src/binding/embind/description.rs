@@ -1,7 +1,7 @@
 //! What a registry holds, for JavaScript: told as it is asked for. It outlives the sandbox that it was taken from, since all sandboxes of a
 //! program in a thread share it.
 
-use crate::binding::node_api::{Env, Failed, Res, Value, with_arguments};
+use crate::binding::node_api::{Env, Failure, Res, Value, with_arguments};
 use crate::emscripten::abi::Abi;
 use crate::emscripten::embind::describe;
 use crate::emscripten::embind::registry::Registry;
@@ -43,7 +43,7 @@ fn asked(
 
 fn number(env: Env, args: &[Value], at: usize) -> Res<u32> {
     let given = args.get(at).and_then(|value| env.as_u32(*value));
-    given.ok_or(Failed::Refused(sys::Status::napi_number_expected))
+    given.ok_or(Failure::Refused(sys::Status::napi_number_expected))
 }
 
 /// `(list, index) => text`: see [`describe::one`].

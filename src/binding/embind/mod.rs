@@ -7,7 +7,7 @@ use super::js::NapiJs;
 use super::node_api::{Env, Res, Value, with_arguments, with_data};
 use super::sandbox::{Entering, SandboxCell, enter};
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::invoke::{Passed, Returned, invoke, invoke_plain};
+use crate::emscripten::embind::invoke::{CallArguments, CallResult, invoke, invoke_plain};
 use crate::emscripten::embind::numbers::Wire;
 use crate::emscripten::embind::registry::Registry;
 use crate::emscripten::embind::short::Plain;
@@ -25,14 +25,14 @@ use wasmer_types::Type;
 /// What one native function needs to know.
 struct CallData {
     cell: *const SandboxCell,
-    shared: *const Installed,
+    shared: *const Installation,
     /// Which callable, or which operation.
     index: u32,
 }
 
 /// Everything behind one facade. Lives until the facade's owner object is collected: every function made by the
 /// facade holds that object, so no function can outlive its data.
-struct Installed {
+struct Installation {
     reg: Arc<Registry>,
     js: Rc<NapiJs>,
     /// Of `call` and `call_with_numbers`.
@@ -45,7 +45,7 @@ struct Raws<'a> {
     args: &'a [Value],
 }
 
-impl Passed for Raws<'_> {
+impl CallArguments for Raws<'_> {
     #[inline]
     fn value(&self, at: usize) -> JsValue {
         let value = self.args.get(at).copied();
@@ -75,7 +75,7 @@ struct InRegisters<'a> {
     numbers: &'a [Cell<f64>],
 }
 
-impl Passed for InRegisters<'_> {
+impl CallArguments for InRegisters<'_> {
     fn value(&self, at: usize) -> JsValue {
         self.js.number(self.number(at))
     }
@@ -145,7 +145,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
                 .and_then(|index| shared.reg.callables.get(index as usize))
                 .ok_or_else(|| Unwind::Bug("a call without a callable".into()))?;
             match invoke(rt, &shared.reg, callable, &passed)? {
-                Returned::Out(out @ Out::Handle { .. }) if callable.gives_val(&shared.reg) => {
+                CallResult::Out(out @ Out::Handle { .. }) if callable.gives_val(&shared.reg) => {
                     // A number may be the val itself: the registers say that there is a handle, and hold its id.
                     let id = give(&shared.js, out);
                     shared
@@ -161,8 +161,8 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
                                 .unwind(failed, || Unwind::Bug("no registers".into()))
                         })?)
                 }
-                Returned::Out(out) => Ok(give(&shared.js, out)),
-                Returned::Leaves(leaves) => {
+                CallResult::Out(out) => Ok(give(&shared.js, out)),
+                CallResult::Leaves(leaves) => {
                     for (i, leaf) in leaves.into_iter().enumerate() {
                         shared.js.write_register(i, leaf);
                     }
@@ -263,7 +263,7 @@ pub unsafe fn install(
         (reg, abi)
     })?;
     let registers = js.register_array()?;
-    let mut installed = Box::new(Installed {
+    let mut installed = Box::new(Installation {
         reg,
         js,
         calls: Box::new([]),

@@ -5,7 +5,7 @@ use super::super::node_api::{Value, with_arguments};
 use super::super::sandbox::{Entering, enter};
 use super::{CallData, Raws, give};
 use crate::emscripten::Runtime;
-use crate::emscripten::embind::invoke::Passed;
+use crate::emscripten::embind::invoke::CallArguments;
 use crate::emscripten::embind::registry::Constant;
 use crate::emscripten::embind::{Out, handles, inherited, short};
 use crate::emscripten::emval::coroutines;
@@ -21,8 +21,8 @@ pub(super) const OPERATIONS: [(&str, Operation); 26] = [
     }),
     ("clone", |rt, js, a| {
         Ok(match handles::clone(rt, a.handle_at(0))? {
-            handles::Cloned::Same => js.boolean(true),
-            handles::Cloned::New(handle, smart) => give(js, Out::Handle { handle, smart }),
+            handles::CloneOutcome::Same => js.boolean(true),
+            handles::CloneOutcome::New(handle, smart) => give(js, Out::Handle { handle, smart }),
         })
     }),
     ("isDeleted", |rt, js, a| {

@@ -100,7 +100,7 @@ impl Sandbox {
             .into_iter()
             .map(|arg| Argument::of(own, value_of(own, arg)));
         let given = self.done(given.collect::<node_api::Res<Vec<_>>>())?;
-        let answer = self.fs(|fs| operate(fs, &name, &Given(given)))?;
+        let answer = self.fs(|fs| operate(fs, &name, &Arguments(given)))?;
         unknown(env, self.done(answer.value(own))?)
     }
     #[napi(catch_unwind)]
@@ -180,10 +180,10 @@ impl Argument {
     }
 }
 
-struct Given(Vec<Argument>);
+struct Arguments(Vec<Argument>);
 
 /// Arguments of the wrong type are EINVAL.
-impl Given {
+impl Arguments {
     fn text(&self, at: usize) -> Outcome<&str> {
         match self.0.get(at) {
             Some(Argument::Text(text)) => Ok(text),
@@ -259,7 +259,7 @@ impl From<i32> for Answer {
     }
 }
 
-fn operate(fs: &mut FileSystem, name: &str, a: &Given) -> Outcome<Answer> {
+fn operate(fs: &mut FileSystem, name: &str, a: &Arguments) -> Outcome<Answer> {
     Ok(match name {
         "fsOpen" => fs.open(a.text(0)?, a.word(1)?, a.word(2)?)?.into(),
         "fsClose" => fs.close(a.fd(0)?)?.into(),

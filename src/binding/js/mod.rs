@@ -3,7 +3,7 @@
 mod registers;
 mod values;
 
-use super::node_api::{Env, Failed, Reference, Res, Value};
+use super::node_api::{Env, Failure, Reference, Res, Value};
 use super::sandbox::SandboxCell;
 use super::{crossing, ending};
 use crate::emscripten::Runtime;
@@ -178,9 +178,9 @@ impl NapiJs {
 
     /// What unwinds wasm for a call of Node-API that failed. `otherwise`: it was refused.
     #[cold]
-    pub fn unwind(&self, failed: Failed, otherwise: impl FnOnce() -> Unwind) -> Unwind {
+    pub fn unwind(&self, failed: Failure, otherwise: impl FnOnce() -> Unwind) -> Unwind {
         match failed {
-            Failed::Thrown if ending::has_ended() => {
+            Failure::Thrown if ending::has_ended() => {
                 // Nothing catches this one.
                 let interrupter = self.cell().look(|instance| instance.interrupter.clone());
                 if let Some(interrupter) = interrupter {
@@ -188,19 +188,19 @@ impl NapiJs {
                 }
                 Unwind::Interrupted
             }
-            Failed::Thrown => {
+            Failure::Thrown => {
                 let error = self.env.take_exception();
                 crossing::restored(self.env, self.cell(), error)
                     .unwrap_or_else(|| Unwind::Js(self.keep_error(error.into()).0))
             }
-            Failed::TooLong => Unwind::StringTooLong,
-            Failed::Refused(_) => otherwise(),
+            Failure::TooLong => Unwind::StringTooLong,
+            Failure::Refused(_) => otherwise(),
         }
     }
 
     /// A value that could not be made.
     #[cold]
-    fn unmade(&self, failed: Failed) -> Unwind {
+    fn unmade(&self, failed: Failure) -> Unwind {
         self.unwind(failed, || {
             Unwind::Bug(format!("a value was not made: {failed:?}"))
         })

@@ -1,7 +1,7 @@
 //! Numbers that cross with a call beside its result: id and key of a handle, or key and kind of a new one, or all that a
 //! value object holds.
 
-use crate::binding::node_api::{Env, Failed, Reference, Res, Value, ViewKind};
+use crate::binding::node_api::{Env, Failure, Reference, Res, Value, ViewKind};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::rc::Rc;
@@ -63,7 +63,7 @@ impl Registers {
         let array = env.view(ViewKind::F64, COUNT, buffer, 0)?;
         // The buffer, and through it the array's numbers; neither leads back to the sandbox.
         let array = Reference::new(env, array);
-        let array = array.ok_or(Failed::Refused(napi::sys::Status::napi_generic_failure))?;
+        let array = array.ok_or(Failure::Refused(napi::sys::Status::napi_generic_failure))?;
         Ok(Self { env, array, ours })
     }
 
@@ -103,7 +103,7 @@ impl Registers {
 
     pub fn array(&self) -> Res<Value> {
         let array = self.array.value();
-        array.ok_or(Failed::Refused(napi::sys::Status::napi_generic_failure))
+        array.ok_or(Failure::Refused(napi::sys::Status::napi_generic_failure))
     }
 
     #[inline]

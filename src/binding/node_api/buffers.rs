@@ -1,7 +1,7 @@
 //! ArrayBuffers and typed arrays. No address into one outlives a function of this file, but for those over memory of ours
 //! and over shared memory, which somebody keeps.
 
-use super::{Env, Failed, Res, Value, ViewKind};
+use super::{Env, Failure, Res, Value, ViewKind};
 use napi::sys;
 use std::ffi::c_void;
 use std::ptr;
@@ -57,7 +57,7 @@ impl Env {
             (place, None | Some(T::int8_array | T::uint8_array | T::uint8_clamped_array)) => {
                 Ok(place)
             }
-            _ => Err(Failed::Refused(sys::Status::napi_invalid_arg)),
+            _ => Err(Failure::Refused(sys::Status::napi_invalid_arg)),
         }
     }
     /// How many bytes these have.
@@ -122,7 +122,7 @@ impl Env {
             sys::napi_create_arraybuffer(self.0, len, &mut data, value)
         })?;
         if data.is_null() && len > 0 {
-            return Err(Failed::Refused(sys::Status::napi_generic_failure));
+            return Err(Failure::Refused(sys::Status::napi_generic_failure));
         }
         Ok((value, data.cast()))
     }

@@ -98,7 +98,7 @@ pub fn with_data(
 #[inline]
 fn values(raw: &[sys::napi_value]) -> Res<&[Value]> {
     if raw.iter().any(|value| value.is_null()) {
-        return Err(super::Failed::Refused(sys::Status::napi_invalid_arg));
+        return Err(super::Failure::Refused(sys::Status::napi_invalid_arg));
     }
     // SAFETY: none is null, and `Value` has the layout of a `napi_value`.
     Ok(unsafe { std::slice::from_raw_parts(raw.as_ptr().cast(), raw.len()) })

@@ -1,6 +1,6 @@
 //! Node-API, checked: a value is never null, and every answer is looked at. The only folder that calls `napi::sys`.
 //!
-//! A call that fails gives a [`Failed`]. It becomes a JavaScript exception where native code returns to JavaScript
+//! A call that fails gives a [`Failure`]. It becomes a JavaScript exception where native code returns to JavaScript
 //! ([`Env::raise`]), or an [`Unwind`](crate::engine::Unwind) where wasm waits.
 
 mod buffers;
@@ -37,7 +37,7 @@ impl Value {
 
 /// Why a call of Node-API gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failed {
+pub enum Failure {
     /// A JavaScript exception is pending.
     Thrown,
     /// A text that is longer than a JavaScript string can be.
@@ -46,7 +46,7 @@ pub enum Failed {
     Refused(sys::napi_status),
 }
 
-pub type Res<T> = Result<T, Failed>;
+pub type Res<T> = Result<T, Failure>;
 
 /// The JavaScript environment of this thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,14 +88,14 @@ impl Env {
         }
     }
     #[cold]
-    fn failed(self, status: sys::napi_status) -> Failed {
+    fn failed(self, status: sys::napi_status) -> Failure {
         let mut pending = false;
         // SAFETY: writes one flag.
         unsafe { sys::napi_is_exception_pending(self.0, &mut pending) };
         if pending {
-            Failed::Thrown
+            Failure::Thrown
         } else {
-            Failed::Refused(status)
+            Failure::Refused(status)
         }
     }
     /// The value that a call writes.
@@ -103,7 +103,7 @@ impl Env {
     fn given(self, call: impl FnOnce(&mut sys::napi_value) -> sys::napi_status) -> Res<Value> {
         let mut raw = ptr::null_mut();
         self.check(call(&mut raw))?;
-        Value::from_raw(raw).ok_or(Failed::Refused(sys::Status::napi_generic_failure))
+        Value::from_raw(raw).ok_or(Failure::Refused(sys::Status::napi_generic_failure))
     }
     /// The same for calls that cannot fail in a live environment: a panic, which ends at the gate, if one does.
     #[inline]
@@ -158,43 +158,43 @@ impl Env {
         }
     }
     #[cold]
-    fn answer_failed(self, failed: Failed) -> sys::napi_value {
+    fn answer_failed(self, failed: Failure) -> sys::napi_value {
         self.guard(|| Err(failed))
     }
 
     // Exceptions.
 
     /// Makes sure that a JavaScript exception is pending.
-    pub fn raise(self, failed: Failed) {
+    pub fn raise(self, failed: Failure) {
         match failed {
-            Failed::Thrown => {}
-            Failed::TooLong => {
+            Failure::Thrown => {}
+            Failure::TooLong => {
                 self.throw(self.error_with_code(TOO_LONG_CODE, TOO_LONG));
             }
-            Failed::Refused(status) => {
+            Failure::Refused(status) => {
                 self.throw_plain(&format!("internal error in emvm: Node-API status {status}"));
             }
         }
     }
     /// The exception that a failure is, taken.
-    pub fn exception_of(self, failed: Failed) -> Value {
+    pub fn exception_of(self, failed: Failure) -> Value {
         self.raise(failed);
         self.take_exception()
     }
-    pub fn throw(self, value: Value) -> Failed {
+    pub fn throw(self, value: Value) -> Failure {
         // SAFETY: a live value of this environment.
         let status = unsafe { sys::napi_throw(self.0, value.raw()) };
         match self.check(status) {
-            Ok(()) => Failed::Thrown,
+            Ok(()) => Failure::Thrown,
             Err(failed) => failed,
         }
     }
     #[cold]
-    pub fn throw_plain(self, message: &str) -> Failed {
+    pub fn throw_plain(self, message: &str) -> Failure {
         self.throw(self.error(message))
     }
     #[cold]
-    pub fn throw_type(self, message: &str) -> Failed {
+    pub fn throw_type(self, message: &str) -> Failure {
         self.throw(self.type_error(message))
     }
     /// Whether Node lets JavaScript run in this thread; not any more once it is to end.

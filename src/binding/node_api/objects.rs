@@ -1,6 +1,6 @@
 //! Objects, arrays, properties, functions. What reads or calls may run JavaScript.
 
-use super::{Entry, Env, Failed, Res, Value};
+use super::{Entry, Env, Failure, Res, Value};
 use napi::sys;
 use std::ffi::{CStr, c_void};
 use std::ptr;
@@ -229,7 +229,7 @@ impl Env {
         // SAFETY: writes one address.
         self.check(unsafe { sys::napi_get_value_external(self.0, value.raw(), &mut data) })?;
         if data.is_null() {
-            return Err(Failed::Refused(sys::Status::napi_invalid_arg));
+            return Err(Failure::Refused(sys::Status::napi_invalid_arg));
         }
         // SAFETY: by the caller's promise.
         Ok(unsafe { &*data.cast::<T>() })

@@ -1,6 +1,6 @@
 //! What outlives a call: references. What does not: scopes.
 
-use super::{Env, Failed, Res, Value};
+use super::{Env, Failure, Res, Value};
 use napi::sys;
 use std::ptr;
 
@@ -36,7 +36,7 @@ impl Env {
         {
             return Ok(value);
         }
-        Err(Failed::Refused(status))
+        Err(Failure::Refused(status))
     }
     pub fn forget(self, reference: Ref) {
         // SAFETY: deleted once: its owner gives it up here.

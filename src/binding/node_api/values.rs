@@ -1,6 +1,6 @@
 //! Primitive values in and out.
 
-use super::{Env, Failed, Res, Value};
+use super::{Env, Failure, Res, Value};
 use napi::sys;
 use std::ptr;
 
@@ -75,7 +75,7 @@ impl Env {
     }
     pub fn latin1(self, bytes: &[u8]) -> Res<Value> {
         if bytes.len() > LONGEST {
-            return Err(Failed::TooLong);
+            return Err(Failure::TooLong);
         }
         let (at, len) = (bytes.as_ptr().cast(), bytes.len() as isize);
         // SAFETY: pointer and length of one slice.
@@ -83,7 +83,7 @@ impl Env {
     }
     pub fn utf16(self, units: &[u16]) -> Res<Value> {
         if units.len() > LONGEST {
-            return Err(Failed::TooLong);
+            return Err(Failure::TooLong);
         }
         let (at, len) = (units.as_ptr(), units.len() as isize);
         // SAFETY: pointer and length of one slice.
@@ -180,7 +180,7 @@ impl Env {
         (status == sys::Status::napi_ok).then_some((sign != 0, words))
     }
     fn number_expected<T>(self, found: Option<T>) -> Res<T> {
-        found.ok_or(Failed::Refused(sys::Status::napi_number_expected))
+        found.ok_or(Failure::Refused(sys::Status::napi_number_expected))
     }
     pub fn to_f64(self, value: Value) -> Res<f64> {
         self.number_expected(self.as_f64(value))
@@ -193,6 +193,6 @@ impl Env {
     }
     pub fn to_bool(self, value: Value) -> Res<bool> {
         let found = self.as_bool(value);
-        found.ok_or(Failed::Refused(sys::Status::napi_boolean_expected))
+        found.ok_or(Failure::Refused(sys::Status::napi_boolean_expected))
     }
 }

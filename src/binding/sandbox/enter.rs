@@ -1,7 +1,7 @@
 //! The way of a call into a sandbox.
 
 use super::{Entering, SandboxCell};
-use crate::binding::node_api::{Failed, Res, panic_text};
+use crate::binding::node_api::{Failure, Res, panic_text};
 use crate::binding::{ending, errors};
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
@@ -23,7 +23,7 @@ pub fn enter<R>(
 
 /// A fault of emvm's own ended a call, and nobody has ended what the call had begun.
 #[cold]
-fn panicked(cell: &SandboxCell, text: String) -> Failed {
+fn panicked(cell: &SandboxCell, text: String) -> Failure {
     let outermost = !cell.is_busy();
     let unwind = Unwind::Bug(text);
     cell.look(|instance| {
@@ -93,7 +93,7 @@ fn unwound(
     instance: &mut Instance,
     unwind: Unwind,
     outermost: bool,
-) -> Option<Failed> {
+) -> Option<Failure> {
     let unwind = match outermost {
         true => instance.interrupter.end(Some(unwind)),
         false => instance.interrupter.name(Some(unwind)),
@@ -111,10 +111,10 @@ fn unwound(
 
 /// Throws in JavaScript what ended a call.
 #[cold]
-fn surface(cell: &SandboxCell, unwind: Unwind, outermost: bool) -> Failed {
+fn surface(cell: &SandboxCell, unwind: Unwind, outermost: bool) -> Failure {
     if ending::is_ending() {
         // Nobody is told: no JavaScript runs any more, and no error can be made.
-        return Failed::Thrown;
+        return Failure::Thrown;
     }
     let fault = outermost && unwind.is_fault();
     let error = errors::of_unwind(cell.env, cell, unwind);

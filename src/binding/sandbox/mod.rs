@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 // SAFETY: every `Runtime` lives in an `Instance`'s box from before it is linked until after its store is dropped, is
 // never moved out of it, and is only used on the thread of its JavaScript environment.
 unsafe impl Owner for Runtime {
-    fn wasm(&mut self) -> &mut crate::engine::Wasm {
+    fn wasm(&mut self) -> &mut crate::engine::WasmInstance {
         &mut self.wasm
     }
 }

@@ -3,7 +3,7 @@
 use super::layout::{COUNTS, Layout, is_text};
 use super::lists::{List, elements, outside};
 use super::raw::{ELEMENTS, LENGTH, Object, PROPERTIES, Shape, Word};
-use super::watched::{Kind, Slot, Watched};
+use super::watched::{Kind, Slot, WatchedObject};
 use rustc_hash::FxHashMap;
 
 /// An object as JavaScript sees it.
@@ -18,7 +18,7 @@ pub struct Entry<'a> {
 
 /// What is to be kept of it. The words are read again when they are written down: see [`word`].
 pub struct Plan {
-    pub watched: Watched,
+    pub watched: WatchedObject,
     pub slots: Vec<Slot>,
     pub bits: Vec<u64>,
 }
@@ -75,7 +75,7 @@ impl Plan {
                 return None;
             }
             let is_bare = list == layout.empty;
-            let mut watched = Watched {
+            let mut watched = WatchedObject {
                 kind,
                 usable: true,
                 is_dictionary: dictionary.is_some(),
@@ -89,7 +89,7 @@ impl Plan {
                     Kind::Function => !is_list(layout, entry.other),
                     kind => kind == Kind::Prototype,
                 },
-                ..Watched::default()
+                ..WatchedObject::default()
             };
             if kind == Kind::Prototype {
                 let (from, words) = match dictionary {
@@ -129,13 +129,13 @@ impl Plan {
             (list.items.iter().map(slot).collect::<Vec<_>>(), Vec::new())
         };
         Some(Self {
-            watched: Watched {
+            watched: WatchedObject {
                 kind: Kind::Array,
                 usable: true,
                 is_special: slots.contains(&Slot::View),
                 is_doubles: list.is_doubles,
                 elements: u32::try_from(slots.len()).ok()?,
-                ..Watched::default()
+                ..WatchedObject::default()
             },
             slots,
             bits,
@@ -194,7 +194,7 @@ impl Plan {
                 slots.push(Slot::Fixed);
             }
             Some(Self {
-                watched: Watched {
+                watched: WatchedObject {
                     kind,
                     usable: true,
                     is_special,
@@ -204,7 +204,7 @@ impl Plan {
                     inside: u8::try_from(inside.len()).ok()?,
                     outside: u32::try_from(outside.len()).ok()?,
                     elements: u32::try_from(elements.len()).ok()?,
-                    ..Watched::default()
+                    ..WatchedObject::default()
                 },
                 slots,
                 bits,
@@ -220,7 +220,7 @@ impl Plan {
 pub unsafe fn word(
     layout: &Layout,
     entry: &Entry<'_>,
-    watched: &Watched,
+    watched: &WatchedObject,
     slot: usize,
 ) -> Option<Word> {
     // SAFETY: by the caller's promise; sizes are compared.

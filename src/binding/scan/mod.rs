@@ -20,7 +20,7 @@ use napi_derive::napi;
 use raw::{ITEMS, Object, PROPERTIES, Word};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use watched::{Book, Difference, Kept, Kind, Slots, Watched};
+use watched::{Book, Difference, Kind, Slots, Snapshot, WatchedObject};
 
 thread_local! {
     static LAYOUT: OnceCell<Option<Rc<Layout>>> = const { OnceCell::new() };
@@ -36,7 +36,7 @@ pub struct ObjectScan {
 }
 
 struct State {
-    watched: Vec<Watched>,
+    watched: Vec<WatchedObject>,
     books: Vec<Book>,
     slots: Slots,
 }
@@ -126,7 +126,7 @@ impl ObjectScan {
         let layout = LAYOUT.with(|layout| layout.get().cloned().flatten());
         let layout =
             layout.ok_or_else(|| Error::from_reason("objects cannot be looked at here"))?;
-        let unknown = |kind: &u8| Watched::unknown(Kind::of(*kind & !HAS_VIEWS));
+        let unknown = |kind: &u8| WatchedObject::unknown(Kind::of(*kind & !HAS_VIEWS));
         Ok(Self {
             has_views: kinds.iter().map(|kind| kind & HAS_VIEWS != 0).collect(),
             state: RefCell::new(State {
@@ -204,7 +204,7 @@ impl ObjectScan {
             book.room = u32::try_from(room).ok()?;
         }
         slots.set(from, &plan.slots, &plan.bits);
-        *watched = Watched {
+        *watched = WatchedObject {
             at: u32::try_from(from).ok()?,
             last: plan.watched.last_word(),
             ..plan.watched
@@ -256,12 +256,12 @@ impl ObjectScan {
     /// As for [`Lists::read`].
     unsafe fn found(
         &self,
-        read: &Read<'_>,
-        watched: &Watched,
+        read: &ObjectReading<'_>,
+        watched: &WatchedObject,
         slots: &Slots,
         at: usize,
     ) -> Option<Difference> {
-        let kept = Kept {
+        let kept = Snapshot {
             layout: &self.layout,
             words: read.flat.items,
             slots,
@@ -302,7 +302,7 @@ impl ObjectScan {
                 (0..watched.len()).for_each(|at| tell(at as i32));
                 return count as u32;
             };
-            let kept = Kept {
+            let kept = Snapshot {
                 layout: &self.layout,
                 words: flat.items,
                 slots,
@@ -330,7 +330,7 @@ impl ObjectScan {
 /// # Safety
 /// As for [`Lists::read`].
 #[inline]
-unsafe fn fetch(objects: &[usize], watched: &[Watched], at: usize) {
+unsafe fn fetch(objects: &[usize], watched: &[WatchedObject], at: usize) {
     let object = |at: usize| objects.get(at).and_then(|word| Word(*word).object());
     if let (Some(object), Some(watched)) = (object(at + FAR), watched.get(at + FAR)) {
         object.fetch_words(usize::from(watched.last));
@@ -374,7 +374,7 @@ struct Lists {
     views: Value,
 }
 
-struct Read<'a> {
+struct ObjectReading<'a> {
     objects: List<'a>,
     lists: List<'a>,
     names: List<'a>,
@@ -397,10 +397,10 @@ impl Lists {
 
     /// # Safety
     /// Nothing is allocated while what is read is used.
-    unsafe fn read<'a>(&self, layout: &Layout) -> Option<Read<'a>> {
+    unsafe fn read<'a>(&self, layout: &Layout) -> Option<ObjectReading<'a>> {
         // SAFETY: by the caller's promise.
         let list = |array| unsafe { List::of(layout, Object::of(array)?) };
-        Some(Read {
+        Some(ObjectReading {
             objects: list(self.objects)?,
             lists: list(self.lists)?,
             names: list(self.names)?,
@@ -411,7 +411,7 @@ impl Lists {
     }
 }
 
-impl<'a> Read<'a> {
+impl<'a> ObjectReading<'a> {
     fn object(&self, at: usize) -> Option<Object> {
         Word(*self.objects.items.get(at)?).object()
     }

@@ -99,7 +99,7 @@ impl Slots {
 
 /// An object as it should be. Its hidden class is kept elsewhere, by the collector's means.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub struct WatchedObject {
     pub kind: Kind,
     /// It can be told by a look whether this object is as it was.
     pub usable: bool,
@@ -116,7 +116,7 @@ pub struct Watched {
     /// Where its fields begin, and how many words it has inside, outside, and as elements.
     pub first: u8,
     pub inside: u8,
-    /// See [`Watched::last_word`].
+    /// See [`WatchedObject::last_word`].
     pub last: u8,
     /// Or, of a `prototype`, the field that has the tail.
     pub outside: u32,
@@ -159,13 +159,13 @@ const LARGEST: usize = 7;
 const MOST_FAILURES: u8 = 3;
 
 /// What is compared with.
-pub struct Kept<'a> {
+pub struct Snapshot<'a> {
     pub layout: &'a Layout,
     pub words: &'a [usize],
     pub slots: &'a Slots,
 }
 
-impl Kept<'_> {
+impl Snapshot<'_> {
     /// # Safety
     /// Nothing was allocated since `word` was read.
     unsafe fn is(&self, at: usize, word: usize) -> bool {
@@ -195,7 +195,7 @@ impl Kept<'_> {
     }
 }
 
-impl Watched {
+impl WatchedObject {
     /// Nothing can be told of it.
     pub fn unknown(kind: Kind) -> Self {
         Self {
@@ -235,7 +235,7 @@ impl Watched {
     /// # Safety
     /// Nothing is allocated meanwhile; `map` is what the object had when this was made.
     #[inline]
-    pub unsafe fn look(&self, object: Object, map: Word, kept: &Kept<'_>) -> Difference {
+    pub unsafe fn look(&self, object: Object, map: Word, kept: &Snapshot<'_>) -> Difference {
         // SAFETY: with the same map the object has as many words.
         let found = unsafe {
             if object.field(0) != map {
@@ -260,9 +260,9 @@ impl Watched {
     }
 
     /// # Safety
-    /// As for [`Watched::look`].
+    /// As for [`WatchedObject::look`].
     #[inline]
-    unsafe fn glance(&self, object: Object, map: Word, kept: &Kept<'_>) -> Option<bool> {
+    unsafe fn glance(&self, object: Object, map: Word, kept: &Snapshot<'_>) -> Option<bool> {
         let layout = kept.layout;
         // SAFETY: by the caller's promise; lists are as long as they say.
         unsafe {
@@ -307,7 +307,7 @@ impl Watched {
     /// Whether a list of elements, which an object keeps when they are deleted, has none. Those of a view are its bytes.
     ///
     /// # Safety
-    /// As for [`Watched::look`].
+    /// As for [`WatchedObject::look`].
     unsafe fn has_no_elements(&self, list: Object, layout: &Layout) -> bool {
         // SAFETY: by the caller's promise; lists are as long as they say.
         unsafe {
@@ -326,9 +326,9 @@ impl Watched {
     }
 
     /// # Safety
-    /// As for [`Watched::look`].
+    /// As for [`WatchedObject::look`].
     #[inline]
-    unsafe fn has_elements(&self, array: Object, kept: &Kept<'_>) -> Option<bool> {
+    unsafe fn has_elements(&self, array: Object, kept: &Snapshot<'_>) -> Option<bool> {
         let layout = kept.layout;
         // SAFETY: by the caller's promise; lists are as long as they say.
         unsafe {
@@ -359,9 +359,9 @@ impl Watched {
     }
 
     /// # Safety
-    /// As for [`Watched::look`].
+    /// As for [`WatchedObject::look`].
     #[inline]
-    unsafe fn compare(&self, object: Object, map: Word, kept: &Kept<'_>) -> Difference {
+    unsafe fn compare(&self, object: Object, map: Word, kept: &Snapshot<'_>) -> Difference {
         let layout = kept.layout;
         let at = self.at as usize;
         let (inside, outside_len) = (usize::from(self.inside), self.outside as usize);
@@ -406,7 +406,7 @@ impl Watched {
 }
 
 /// # Safety
-/// As for [`Watched::look`].
+/// As for [`WatchedObject::look`].
 #[inline]
 unsafe fn has_prototype(layout: &Layout, function: Object, map: Word, expected: usize) -> bool {
     // SAFETY: by the caller's promise; a field that has a map has the map of maps.

@@ -3,9 +3,9 @@
 use super::realm::{ErrorKind, FunctionCell, Realm};
 use super::value::{to_js, to_wasm};
 use crate::binding::ending;
-use crate::binding::node_api::{Failed, Kind, Ref, Res, Scope, Value, with_padded};
+use crate::binding::node_api::{Failure, Kind, Ref, Res, Scope, Value, with_padded};
 use crate::engine::vm::{self, HostTrap};
-use crate::engine::{Exit, Trapped, Unwind};
+use crate::engine::{Exit, TrapReport, Unwind};
 use crate::webassembly::{ValueKind, line, message};
 use napi::sys;
 use smallvec::SmallVec;
@@ -115,7 +115,7 @@ fn results_array(realm: &Realm, slots: &[RawValue], kinds: &[ValueKind]) -> Res<
 
 /// Throws in JavaScript what ended a call into wasm.
 #[cold]
-pub fn surface(realm: &Realm, trap: &Trap) -> Failed {
+pub fn surface(realm: &Realm, trap: &Trap) -> Failure {
     let pending = match raise(realm, trap) {
         Ok(pending) | Err(pending) => pending,
     };
@@ -125,7 +125,7 @@ pub fn surface(realm: &Realm, trap: &Trap) -> Failed {
     pending
 }
 
-fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
+fn raise(realm: &Realm, trap: &Trap) -> Res<Failure> {
     let env = realm.env;
     if trap.is::<FromJavaScript>() {
         return Ok(env.throw(realm.take_in_flight()?));
@@ -166,7 +166,7 @@ fn raise(realm: &Realm, trap: &Trap) -> Res<Failed> {
             &[env.address(tag), array],
         )?));
     }
-    let trapped = realm.with(|store| Trapped::read(trap, store.engine().modules()))?;
+    let trapped = realm.with(|store| TrapReport::read(trap, store.engine().modules()))?;
     realm.traps.set(realm.traps.get() + 1);
     let kind = match trapped.code {
         Some(TrapCode::StackOverflow) => ErrorKind::StackOverflow,
@@ -324,7 +324,7 @@ fn spread(realm: &Realm, result: Value, kinds: &[ValueKind], slots: *mut RawValu
 
 /// Turns the pending JavaScript exception into a wasm exception, where wasm may catch it.
 #[cold]
-fn catch(realm: &Realm, failed: Failed) -> Result<u32, HostTrap> {
+fn catch(realm: &Realm, failed: Failure) -> Result<u32, HostTrap> {
     let value = realm.env.exception_of(failed);
     match catchable(realm, value) {
         Ok(Some(exnref)) => Ok(exnref),

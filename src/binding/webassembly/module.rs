@@ -3,20 +3,20 @@
 use super::call::{self, Import};
 use super::realm::{ErrorKind, Realm};
 use super::suspending;
-use crate::binding::node_api::{Arguments, Env, Failed, Kind, Res, Value};
+use crate::binding::node_api::{Arguments, Env, Failure, Kind, Res, Value};
 use crate::engine::Cache;
 use crate::engine::store::{self, InstantiateError};
 use crate::engine::vm::{self, Place};
 use crate::webassembly::{
-    CompileFailure, Compiled, ExternKind, ValueKind, compile_kept, host_type, known, validate,
+    CompileFailure, CompiledModule, ExternKind, ValueKind, compile_kept, host_type, known, validate,
 };
 use std::sync::Arc;
 use wasmer_types::{ExternType, FunctionType, RawValue};
 use wasmer_vm::VMExtern;
 
-pub fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<Compiled>> {
+pub fn module_of<'a>(env: Env, value: Value) -> Res<&'a Arc<CompiledModule>> {
     // SAFETY: `lib/webassembly` passes the external that compiling gave it and keeps it.
-    unsafe { env.from_external::<Arc<Compiled>>(value) }
+    unsafe { env.from_external::<Arc<CompiledModule>>(value) }
 }
 
 pub fn module_validate(env: Env, a: &Arguments) -> Res<Value> {
@@ -65,13 +65,17 @@ impl Source {
             original,
         })
     }
-    fn compile(&self, bytes: &[u8]) -> Result<Arc<Compiled>, CompileFailure> {
+    fn compile(&self, bytes: &[u8]) -> Result<Arc<CompiledModule>, CompileFailure> {
         let original = self.original.as_deref().unwrap_or(bytes);
         compile_kept(bytes, original, self.cache.as_ref())
     }
 }
 
-fn settle(env: Env, outcome: Result<Arc<Compiled>, CompileFailure>, bytes: &[u8]) -> Res<Value> {
+fn settle(
+    env: Env,
+    outcome: Result<Arc<CompiledModule>, CompileFailure>,
+    bytes: &[u8],
+) -> Res<Value> {
     match outcome {
         Ok(module) => env.external(module),
         Err(CompileFailure::Invalid(message)) => env.list([env.message(&message)]),
@@ -234,7 +238,7 @@ pub fn instantiate(env: Env, a: &Arguments) -> Res<Value> {
 /// Makes the instance and runs its start function. The realm is held, so that it is not released meanwhile.
 fn start(
     realm: &Realm,
-    module: &Arc<Compiled>,
+    module: &Arc<CompiledModule>,
     imports: &[VMExtern],
 ) -> Res<Result<Vec<VMExtern>, InstantiateError>> {
     let made = realm.with(|store| {
@@ -263,7 +267,7 @@ fn start(
     Ok(Ok(exports))
 }
 
-fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
+fn link(realm: &Realm, module: &CompiledModule, given: Value) -> Res<Vec<VMExtern>> {
     let env = realm.env;
     // Emscripten's `addFunction` wraps functions in small modules, through which watched code calls out as well.
     let beside = realm.with(|store| store.engine().tracker().is_some())?;
@@ -335,14 +339,14 @@ fn link(realm: &Realm, module: &Compiled, given: Value) -> Res<Vec<VMExtern>> {
 /// The JavaScript API's own limit.
 const MAX_TABLE: u32 = 10_000_000;
 
-fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> Failed {
+fn mismatch(realm: &Realm, at: usize, module: &str, name: &str, what: &str) -> Failure {
     realm.raise(
         ErrorKind::Link,
         &format!("WebAssembly.Instance(): Import #{at} \"{module}\" \"{name}\": {what}"),
     )
 }
 
-fn show(realm: &Realm, module: &Compiled, exports: &[VMExtern]) -> Res<Value> {
+fn show(realm: &Realm, module: &CompiledModule, exports: &[VMExtern]) -> Res<Value> {
     let env = realm.env;
     let info = module.info();
     let own = realm.with(|store| {

@@ -4,7 +4,7 @@ use crate::binding::node_api::{Env, Res, Value};
 use crate::binding::program::ProgramHandle;
 use crate::instance::Program;
 use crate::program::{WasmOrigin, esm};
-use crate::webassembly::{Compiled, share};
+use crate::webassembly::{CompiledModule, share};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ pub fn webassembly_module(env: napi::Env, program: &ProgramHandle) -> Result<Arr
     let reading = program.program.reading();
     let code = program.program.code();
     let cache = program.program.cache();
-    let compiled = Compiled::of_code(code, &reading.wasm, &reading.digest, cache);
+    let compiled = CompiledModule::of_code(code, &reading.wasm, &reading.digest, cache);
     let compiled = Arc::new(compiled);
     // Watched code is only for those who asked for it: they have the marker.
     if program.program.allocators().is_none() {

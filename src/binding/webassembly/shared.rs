@@ -6,7 +6,7 @@ use super::realm::{ErrorKind, Realm};
 use crate::binding::ending::{self, Waker};
 use crate::binding::node_api::{Arguments, Env, Reference, Res, Scope, Value};
 use crate::instance::Interrupter;
-use crate::memory::{Expected, Shared, SharedAdapter, SharedHost};
+use crate::memory::{SharedAdapter, SharedHost, SharedMemory, WaitValue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,12 +93,12 @@ impl SharedHost for Host {
         self.ask(&self.grow, &[self.env.uint(delta)])
     }
 
-    fn wait(&self, offset: u32, expected: Expected, timeout: Option<Duration>) -> Option<u32> {
+    fn wait(&self, offset: u32, expected: WaitValue, timeout: Option<Duration>) -> Option<u32> {
         let env = self.env;
         let _scope = Scope::open(env);
         let expected = match expected {
-            Expected::I32(value) => env.int(value),
-            Expected::I64(value) => env.bigint(value),
+            WaitValue::I32(value) => env.int(value),
+            WaitValue::I64(value) => env.bigint(value),
         };
         let ms = timeout.map_or(-1.0, |timeout| timeout.as_nanos() as f64 / 1e6);
         let args = [env.uint(offset), expected, env.number(ms)];
@@ -142,7 +142,7 @@ pub fn memory_share(env: Env, a: &Arguments) -> Res<Value> {
     };
     let cap = realm.with(|store| store.memory_cap)?;
     // SAFETY: `lib/webassembly/memory.js` gives a view of the buffer of the very memory that it gives.
-    let shared = match unsafe { Shared::at(base, len, maximum, cap) } {
+    let shared = match unsafe { SharedMemory::at(base, len, maximum, cap) } {
         Ok(shared) => shared,
         Err(why) => return Err(realm.raise(ErrorKind::Unsupported, &why.to_string())),
     };
@@ -184,7 +184,7 @@ pub fn memory_end_shared(env: Env, a: &Arguments) -> Res<Value> {
 
 /// How many shared memories wasm of the process runs on.
 pub fn shared_memories(env: Env, _: &Arguments) -> Res<Value> {
-    Ok(env.address(Shared::count()))
+    Ok(env.address(SharedMemory::count()))
 }
 
 /// Bytes of address space that the process has; undefined where the system does not tell.

@@ -25,7 +25,7 @@ const STACKS_KEPT: usize = 32;
 
 /// The suspended calls of a realm.
 #[derive(Default)]
-pub struct Suspended {
+pub struct SuspendedCalls {
     calls: RefCell<FxHashMap<u32, Call>>,
     last: Cell<u32>,
     /// The most there were at once since there were none.
@@ -40,7 +40,7 @@ struct Call {
     results: SmallVec<[ValueKind; 2]>,
 }
 
-impl Suspended {
+impl SuspendedCalls {
     pub fn is_empty(&self) -> bool {
         self.calls.borrow().is_empty()
     }
@@ -73,15 +73,15 @@ impl Suspended {
 
 /// Unwinds a call that does not go on.
 #[derive(Debug)]
-struct Ended;
+struct CallEnd;
 
-impl fmt::Display for Ended {
+impl fmt::Display for CallEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the call was ended while it was suspended")
     }
 }
 
-impl std::error::Error for Ended {}
+impl std::error::Error for CallEnd {}
 
 /// `(realm, address, arguments)`: calls a function that may suspend. `[value]` when it has returned, `[given, number]` when
 /// it waits for what an import gave, `[,, error]` when it threw.
@@ -215,11 +215,11 @@ pub fn suspending(import: &Import, slots: *mut RawValue) -> Result<(), HostTrap>
     let realm = import.realm();
     // Its time is over, or it was interrupted: it does not wait first.
     if realm.interrupter.is_raised() {
-        return Err(Box::new(Ended));
+        return Err(Box::new(CallEnd));
     }
     let resumed = fiber::suspend(realm.calls_with.stack()).map_err(Box::new)?;
     if resumed == Resume::Ended {
-        return Err(Box::new(Ended));
+        return Err(Box::new(CallEnd));
     }
     fiber::on_thread(|| {
         let _exit = import.exit(slots);

@@ -2,13 +2,13 @@
 
 use super::registry::FuncId;
 use crate::emscripten::Runtime;
-use crate::engine::{Func, Shortcut, Unwind, ValRaw, Wasm};
+use crate::engine::{Func, Shortcut, Unwind, ValRaw, WasmInstance};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
 /// A function that C++ named by a pointer, and its type, so that nobody can call it with another.
 #[derive(Clone, Debug)]
-pub struct Resolved {
+pub struct ResolvedFunction {
     pub func: Func,
     /// Where pointers are called through the module's `dynCall_<signature>`, see [`crate::emscripten::Abi`]: it takes them first.
     pub pointer: Option<u32>,
@@ -23,8 +23,13 @@ pub struct Resolved {
     shortcut: Shortcut,
 }
 
-impl Resolved {
-    pub fn of(wasm: &Wasm, by_dyncall: bool, pointer: u32, signature: &str) -> Option<Self> {
+impl ResolvedFunction {
+    pub fn of(
+        wasm: &WasmInstance,
+        by_dyncall: bool,
+        pointer: u32,
+        signature: &str,
+    ) -> Option<Self> {
         let func = if by_dyncall {
             // A float may have been promoted on its way through JavaScript.
             wasm.export(&format!("dynCall_{signature}"))
@@ -40,7 +45,7 @@ impl Resolved {
             .skip(usize::from(by_dyncall))
             .copied()
             .collect();
-        Some(Resolved {
+        Some(ResolvedFunction {
             func,
             pointer: by_dyncall.then_some(pointer),
             all_i32: params.iter().all(|t| *t == Type::I32)

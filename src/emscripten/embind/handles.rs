@@ -56,7 +56,7 @@ fn generation_of(handle: HandleRef) -> u64 {
 }
 
 /// Why a handle does not name a live object.
-pub enum Gone {
+pub enum Absence {
     Deleted,
     Stale(Unwind),
 }
@@ -76,7 +76,7 @@ pub fn live(rt: &Runtime, handle: HandleRef) -> Option<&Handle> {
 
 /// The slot of a live handle.
 #[inline]
-pub fn find(rt: &Runtime, handle: HandleRef) -> Result<u32, Gone> {
+pub fn find(rt: &Runtime, handle: HandleRef) -> Result<u32, Absence> {
     match live(rt, handle) {
         Some(_) => Ok(slot_of(handle)),
         None => Err(gone(rt, handle)),
@@ -84,12 +84,12 @@ pub fn find(rt: &Runtime, handle: HandleRef) -> Result<u32, Gone> {
 }
 
 #[cold]
-fn gone(rt: &Runtime, handle: HandleRef) -> Gone {
+fn gone(rt: &Runtime, handle: HandleRef) -> Absence {
     let generation = generation_of(handle);
     if generation == rt.generation || generation == 0 {
-        return Gone::Deleted;
+        return Absence::Deleted;
     }
-    Gone::Stale(Unwind::Stale {
+    Absence::Stale(Unwind::Stale {
         class: class_name(&rt.embind.reg, handle).to_owned(),
         generation,
         current: rt.generation,
@@ -99,8 +99,8 @@ fn gone(rt: &Runtime, handle: HandleRef) -> Gone {
 /// The slot of a live handle, or embind's error for a method called on a deleted one.
 pub fn require(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
     find(rt, handle).map_err(|gone| match gone {
-        Gone::Stale(stale) => stale,
-        Gone::Deleted => Unwind::binding(format!(
+        Absence::Stale(stale) => stale,
+        Absence::Deleted => Unwind::binding(format!(
             "{} instance already deleted",
             class_name(&rt.embind.reg, handle)
         )),
@@ -182,20 +182,20 @@ pub(super) fn change_count(rt: &mut Runtime, count: u32, by: i32) -> u32 {
 }
 
 /// The result of `clone()`: a new handle, or the same object again.
-pub enum Cloned {
+pub enum CloneOutcome {
     Same,
     New(HandleRef, bool),
 }
 
-pub fn clone(rt: &mut Runtime, handle: HandleRef) -> Result<Cloned, Unwind> {
+pub fn clone(rt: &mut Runtime, handle: HandleRef) -> Result<CloneOutcome, Unwind> {
     let slot = require(rt, handle)?;
     let copy = rt.embind.handles.get(slot).cloned().unwrap_or_default();
     change_count(rt, copy.count, 1);
     if copy.preserve {
-        return Ok(Cloned::Same);
+        return Ok(CloneOutcome::Same);
     }
     let smart = copy.smart != NO_SMART;
-    Ok(Cloned::New(
+    Ok(CloneOutcome::New(
         occupy(
             rt,
             Handle {
@@ -331,8 +331,8 @@ fn root(rt: &mut Runtime, handle: HandleRef) -> Result<(Option<u32>, u32), Unwin
             let (ptr, class) = super::pointers::basest(rt, class, h.ptr)?;
             Ok((Some(ptr), class))
         }
-        Err(Gone::Stale(stale)) => Err(stale),
-        Err(Gone::Deleted) => {
+        Err(Absence::Stale(stale)) => Err(stale),
+        Err(Absence::Deleted) => {
             let mut class = class_of(handle);
             while let Some(base) = rt
                 .embind

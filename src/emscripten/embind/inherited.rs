@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 /// An instance of a JavaScript subclass, by the pointer at the root of its hierarchy.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Inherited {
+pub struct SubclassInstance {
     pub object: JsRef,
     pub handle: HandleRef,
 }
 
-impl Inherited {
+impl SubclassInstance {
     /// With a reference of its own.
     pub fn again(&self, js: &dyn Js) -> Self {
         Self {
@@ -48,7 +48,7 @@ pub fn register(
     let object = rt.js().keep(object);
     rt.embind
         .inherited
-        .insert(ptr, Inherited { object, handle });
+        .insert(ptr, SubclassInstance { object, handle });
     rt.embind.values_changed = true;
     Ok(())
 }
@@ -73,7 +73,7 @@ pub fn unregister(rt: &mut Runtime, class: u32, handle: HandleRef) -> Result<(),
 /// takes over the incoming pointer.
 pub fn revive(
     rt: &mut Runtime,
-    instance: Inherited,
+    instance: SubclassInstance,
     ptr: u32,
     wire: u32,
 ) -> Result<JsValue, Unwind> {
@@ -93,7 +93,7 @@ pub fn revive(
 }
 
 /// Whether the subclass's instance has no references left, so that the incoming pointer becomes its own.
-pub fn is_neutered(rt: &Runtime, instance: Inherited) -> bool {
+pub fn is_neutered(rt: &Runtime, instance: SubclassInstance) -> bool {
     rt.embind
         .handles
         .get(slot_of(instance.handle))

@@ -15,7 +15,7 @@ use wasmer_types::Type;
 
 /// The arguments of a call as the facade passes them: one value each, or two numbers for a class handle. A first
 /// number below 0 says that the second is not a handle of this sandbox but whatever the caller passed.
-pub trait Passed {
+pub trait CallArguments {
     fn value(&self, at: usize) -> JsValue;
     /// `None` for what is no number.
     fn as_number(&self, at: usize) -> Option<f64>;
@@ -46,7 +46,7 @@ pub trait Passed {
 }
 
 /// What a call gives back.
-pub enum Returned {
+pub enum CallResult {
     Out(Out),
     /// The numbers in a value object.
     Leaves(Leaves),
@@ -62,7 +62,7 @@ fn plan<'a>(rt: &mut Runtime, callable: &'a Callable) -> Result<&'a Plan, Unwind
 
 /// Calls one of the module's functions; gives what wasm gave.
 #[inline]
-fn run<P: Passed>(
+fn run<P: CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
     callable: &Callable,
@@ -94,7 +94,7 @@ fn run<P: Passed>(
 }
 
 /// Calls a function whose plan is [plain](Plan::plain).
-pub fn invoke_plain<P: Passed>(
+pub fn invoke_plain<P: CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
     callable: &Callable,
@@ -106,12 +106,12 @@ pub fn invoke_plain<P: Passed>(
 }
 
 /// Calls one of the module's functions.
-pub fn invoke<P: Passed>(
+pub fn invoke<P: CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
     callable: &Callable,
     passed: &P,
-) -> Result<Returned, Unwind> {
+) -> Result<CallResult, Unwind> {
     let plan = plan(rt, callable)?;
     let result = run(rt, reg, callable, plan, passed)?;
     match plan.result_wasm {
@@ -121,15 +121,15 @@ pub fn invoke<P: Passed>(
             };
             let mut leaves = Leaves::new();
             leaves_from_wire(rt, reg, record, result.u32(), &mut leaves)?;
-            Ok(Returned::Leaves(leaves))
+            Ok(CallResult::Leaves(leaves))
         }
-        Some(wasm) => from_wire(rt, reg, plan.result, result, wasm).map(Returned::Out),
-        None => Ok(Returned::Out(Out::Js(rt.js.undefined()))),
+        Some(wasm) => from_wire(rt, reg, plan.result, result, wasm).map(CallResult::Out),
+        None => Ok(CallResult::Out(Out::Js(rt.js.undefined()))),
     }
 }
 
 #[inline]
-fn arguments<P: Passed>(
+fn arguments<P: CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
     callable: &Callable,

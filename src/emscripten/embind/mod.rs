@@ -28,10 +28,10 @@ pub use register::IMPORTS;
 use super::Runtime;
 use super::js::{HandleRef, Js, JsRef, JsValue};
 use super::pool::{Pool, PoolImage};
-use crate::engine::{Func, Shortcut, Unwind, ValRaw, Wasm};
-use funcs::Resolved;
+use crate::engine::{Func, Shortcut, Unwind, ValRaw, WasmInstance};
+use funcs::ResolvedFunction;
 use handles::Handle;
-use inherited::Inherited;
+use inherited::SubclassInstance;
 use registry::{Constant, FuncId, Registry, TypeIdx};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ pub struct Embind {
     pub reg: Arc<Registry>,
     builder: resolve::Builder,
     /// `reg.funcs` in this instance.
-    funcs: Vec<Option<Resolved>>,
+    funcs: Vec<Option<ResolvedFunction>>,
     /// By callable.
     shortcuts: Vec<Shortcut>,
     /// Function pointer and signature to the entry in `funcs`, while registering.
@@ -81,7 +81,7 @@ pub struct Embind {
     live: u32,
     queue: Vec<HandleRef>,
     delay: Option<JsRef>,
-    inherited: FxHashMap<u32, Inherited>,
+    inherited: FxHashMap<u32, SubclassInstance>,
     /// `delay` or `inherited` are not those of the image that it was at last.
     values_changed: bool,
 
@@ -101,7 +101,7 @@ pub struct Image {
     live: u32,
     queue: Vec<HandleRef>,
     delay: Option<JsRef>,
-    inherited: Vec<(u32, Inherited)>,
+    inherited: Vec<(u32, SubclassInstance)>,
 }
 
 impl Image {
@@ -195,12 +195,12 @@ impl Embind {
         Arc::make_mut(&mut self.reg)
     }
     #[inline]
-    fn resolved(&self, id: FuncId) -> Option<&Resolved> {
+    fn resolved(&self, id: FuncId) -> Option<&ResolvedFunction> {
         self.funcs.get(id as usize)?.as_ref()
     }
     fn add_function(
         &mut self,
-        wasm: &Wasm,
+        wasm: &WasmInstance,
         by_dyncall: bool,
         table_index: u32,
         signature: String,
@@ -209,8 +209,12 @@ impl Embind {
             return *id;
         }
         let id = self.funcs.len() as FuncId;
-        self.funcs
-            .push(Resolved::of(wasm, by_dyncall, table_index, &signature));
+        self.funcs.push(ResolvedFunction::of(
+            wasm,
+            by_dyncall,
+            table_index,
+            &signature,
+        ));
         self.registry_mut()
             .funcs
             .push((table_index, signature.clone()));
@@ -262,20 +266,20 @@ impl Embind {
     }
 
     /// Another wasm instance of the program has taken the place of the one before.
-    pub fn rebind(&mut self, wasm: &Wasm, by_dyncall: bool) {
+    pub fn rebind(&mut self, wasm: &WasmInstance, by_dyncall: bool) {
         self.malloc = None;
         self.free = None;
         let funcs = self.reg.funcs.iter();
         if !by_dyncall {
             self.funcs = funcs
-                .map(|(index, signature)| Resolved::of(wasm, false, *index, signature))
+                .map(|(index, signature)| ResolvedFunction::of(wasm, false, *index, signature))
                 .collect();
             return;
         }
         // All of a signature differ by the pointer only.
-        let mut known = FxHashMap::<&str, Option<Resolved>>::default();
+        let mut known = FxHashMap::<&str, Option<ResolvedFunction>>::default();
         let resolved = funcs.map(|(index, signature)| {
-            let of = || Resolved::of(wasm, true, *index, signature);
+            let of = || ResolvedFunction::of(wasm, true, *index, signature);
             let first = known.entry(signature).or_insert_with(of);
             first.as_ref().map(|first| first.at(*index))
         });
@@ -299,7 +303,7 @@ impl Embind {
     }
 
     /// Makes a new sandbox's embind from the portable image of another of the same program, whose table `wasm` has.
-    pub fn adopt(&mut self, image: &Image, wasm: &Wasm, by_dyncall: bool) {
+    pub fn adopt(&mut self, image: &Image, wasm: &WasmInstance, by_dyncall: bool) {
         self.closed = true;
         self.reg = Arc::clone(&image.reg);
         self.rebind(wasm, by_dyncall);

@@ -3,7 +3,7 @@
 use super::Out;
 use super::convert::{Arg, Destructor, Destructors};
 use super::funcs::call_i32;
-use super::handles::{self, Gone, NO_SMART, NewHandle};
+use super::handles::{self, Absence, NO_SMART, NewHandle};
 use super::inherited;
 use super::register::legal_name;
 use super::registry::{Pointer, Registry};
@@ -142,8 +142,8 @@ pub fn to_wire(
     };
     let slot = match handles::find(rt, handle) {
         Ok(slot) => slot,
-        Err(Gone::Stale(stale)) => return Err(stale),
-        Err(Gone::Deleted) => return Err(deleted(pointer)),
+        Err(Absence::Stale(stale)) => return Err(stale),
+        Err(Absence::Deleted) => return Err(deleted(pointer)),
     };
     let Some(held) = rt.embind.handles.get(slot) else {
         return Err(deleted(pointer));
@@ -185,8 +185,8 @@ pub fn to_wire(
         2 if held_smart == index => Ok(held_smart_ptr),
         2 => {
             let keeper = match handles::clone(rt, handle)? {
-                handles::Cloned::New(clone, _) => clone,
-                handles::Cloned::Same => handle,
+                handles::CloneOutcome::New(clone, _) => clone,
+                handles::CloneOutcome::Same => handle,
             };
             let js = rt.js();
             let function = js.delete_function(rt, keeper)?;
@@ -286,8 +286,8 @@ pub fn validate_this(
     };
     let slot = match handles::find(rt, handle) {
         Ok(slot) => slot,
-        Err(Gone::Stale(stale)) => return Err(stale),
-        Err(Gone::Deleted) => {
+        Err(Absence::Stale(stale)) => return Err(stale),
+        Err(Absence::Deleted) => {
             return Err(Unwind::binding(format!(
                 "cannot call emscripten binding method {human} {access} on deleted object"
             )));

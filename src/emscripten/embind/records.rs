@@ -58,7 +58,7 @@ pub fn leaves_from_wire(
 }
 
 /// Makes a value object of values that the facade took out of a JavaScript one.
-pub fn record_from_leaves<P: super::invoke::Passed>(
+pub fn record_from_leaves<P: super::invoke::CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
     index: u32,

@@ -2,7 +2,7 @@
 //! [`crate::engine::Shortcut`].
 
 use super::handles;
-use super::invoke::Passed;
+use super::invoke::CallArguments;
 use super::numbers::{number_from_wire, number_of};
 use super::registry::{CallableId, Passing, Plan, Registry, Role, State, This, TypeKind};
 use crate::emscripten::Runtime;
@@ -123,7 +123,7 @@ pub fn field(rt: &Runtime, reg: &Registry, id: CallableId) -> Option<Field> {
 
 /// The call, when it is one of a short function; with the address of its object, if it has one. `None`: nothing has happened, and it is to be made the ordinary way.
 #[inline]
-pub fn invoke<P: Passed>(
+pub fn invoke<P: CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
     id: CallableId,

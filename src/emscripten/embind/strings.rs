@@ -3,7 +3,7 @@
 use super::convert::{Destructor, Destructors};
 use crate::emscripten::js::JsValue;
 use crate::emscripten::{Runtime, text};
-use crate::engine::{PIECE, Pace, Stopped, Unwind};
+use crate::engine::{Interruption, PIECE, Pace, Unwind};
 
 /// Emscripten decodes longer strings by `TextDecoder`, which eats a byte order mark.
 const TEXT_DECODER_FROM: usize = 17;
@@ -146,7 +146,10 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, U
 }
 
 /// `TextDecoder` for UTF-16: without a byte order mark, and with U+FFFD for lone surrogates.
-fn text_decoder_utf16(pace: &Pace, units: impl Iterator<Item = u16>) -> Result<Vec<u16>, Stopped> {
+fn text_decoder_utf16(
+    pace: &Pace,
+    units: impl Iterator<Item = u16>,
+) -> Result<Vec<u16>, Interruption> {
     let mut text = Vec::new();
     for (i, unit) in char::decode_utf16(units).enumerate() {
         if i % PIECE == 0 {

@@ -109,8 +109,8 @@ impl fmt::Display for Errno {
 impl std::error::Error for Errno {}
 
 /// The module does not see it: its call ends.
-impl From<crate::engine::Stopped> for Errno {
-    fn from(_: crate::engine::Stopped) -> Self {
+impl From<crate::engine::Interruption> for Errno {
+    fn from(_: crate::engine::Interruption) -> Self {
         Errno::EINTR
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::emscripten::Runtime;
 use crate::emscripten::fs::Errno;
-use crate::engine::{Args, Unwind, Wasm};
+use crate::engine::{Args, Unwind, WasmInstance};
 use smallvec::SmallVec;
 
 /// How a call failed: with an error number for the module, or for good.
@@ -105,7 +105,7 @@ impl Words {
         if self.packed { 0 } else { self.words.len() }
     }
     /// The optional last argument: behind a pointer to the variable arguments, 0 when there is none.
-    pub fn optional(&mut self, wasm: &Wasm) -> Result<i32, Unwind> {
+    pub fn optional(&mut self, wasm: &WasmInstance) -> Result<i32, Unwind> {
         if self.packed {
             return Ok(self.i32());
         }

@@ -3,7 +3,7 @@
 use super::calendar::{is_leap, join, split};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Pace, Stopped, Unwind};
+use crate::engine::{Args, Interruption, Pace, Unwind};
 
 const WEEKDAYS: [&str; 7] = [
     "Sunday",
@@ -64,7 +64,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// `None` when the text and its NUL take more than `max` bytes.
-    fn text(&self, pattern: &str, max: u64) -> Result<Option<String>, Stopped> {
+    fn text(&self, pattern: &str, max: u64) -> Result<Option<String>, Interruption> {
         let mut out = String::new();
         let mut rest = pattern;
         while let Some(at) = memchr::memchr(b'%', rest.as_bytes()) {
@@ -99,7 +99,7 @@ impl Context<'_> {
         Ok(Some(out).filter(|out| (out.len() as u64) < max))
     }
 
-    fn item(&self, letter: char) -> Result<Option<String>, Stopped> {
+    fn item(&self, letter: char) -> Result<Option<String>, Interruption> {
         let Context {
             tm,
             offset,

@@ -4,7 +4,7 @@
 use super::calendar::{Zone, is_leap};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Pace, Stopped, Unwind};
+use crate::engine::{Args, Interruption, Pace, Unwind};
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -47,7 +47,7 @@ pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
 }
 
-struct Parsed {
+struct ParsedTime {
     tm: Tm,
     offset: Option<i32>,
     /// Bytes of the text that were used.
@@ -75,14 +75,14 @@ fn parse(
     before: &Tm,
     zone: &Zone,
     pace: &Pace,
-) -> Result<Option<Parsed>, Stopped> {
+) -> Result<Option<ParsedTime>, Interruption> {
     let mut found = Parts::default();
     let rest = read(text, &expand(pattern, pace)?, &mut found, pace)?;
     Ok(rest.and_then(|rest| put_together(found, text.len() - rest.len(), before, zone)))
 }
 
 /// The time that was read. `length`: bytes of the text that were used.
-fn put_together(found: Parts, length: usize, before: &Tm, zone: &Zone) -> Option<Parsed> {
+fn put_together(found: Parts, length: usize, before: &Tm, zone: &Zone) -> Option<ParsedTime> {
     let number = |letter: u8| found.numbers[usize::from(letter - b'A')];
     // What the text leaves open stays as it is in the structure, brought into range.
     let mut year = (i64::from(before.year) + 1900).clamp(1970, 9999);
@@ -148,14 +148,14 @@ fn put_together(found: Parts, length: usize, before: &Tm, zone: &Zone) -> Option
         yday: at.year_day as i32,
         isdst: 0,
     };
-    Some(Parsed {
+    Some(ParsedTime {
         tm,
         offset: found.offset,
         length,
     })
 }
 
-fn expand(pattern: &str, pace: &Pace) -> Result<String, Stopped> {
+fn expand(pattern: &str, pace: &Pace) -> Result<String, Interruption> {
     let mut out = String::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -196,7 +196,7 @@ fn read<'a>(
     pattern: &str,
     found: &mut Parts,
     pace: &Pace,
-) -> Result<Option<&'a str>, Stopped> {
+) -> Result<Option<&'a str>, Interruption> {
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
         pace.go_on()?;
@@ -217,7 +217,7 @@ fn read<'a>(
 }
 
 /// What follows the white space that a text begins with.
-fn trimmed<'a>(text: &'a str, pace: &Pace) -> Result<&'a str, Stopped> {
+fn trimmed<'a>(text: &'a str, pace: &Pace) -> Result<&'a str, Interruption> {
     for (i, c) in text.char_indices() {
         if !c.is_whitespace() {
             return Ok(&text[i..]);

@@ -9,7 +9,7 @@
 //!   i32.const 0  call_indirect (table added) (i32 i32 i32 i32 i32) -> i32
 //! ```
 
-use super::{AllocatorKind, Event, HOOK, Watched};
+use super::{AllocatorKind, Event, HOOK, WatchedFunction};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use wasmer_types::{
 #[derive(Debug)]
 pub struct AllocationHooks {
     kinds: FxHashMap<u32, AllocatorKind>,
-    added: Mutex<Option<Added>>,
+    added: Mutex<Option<Indices>>,
 }
 
 /// Indices of what was added to the module.
 #[derive(Clone, Copy, Debug)]
-struct Added {
+struct Indices {
     signature: u32,
     table: u32,
 }
 
 impl AllocationHooks {
-    pub fn new(watched: &[Watched]) -> Arc<Self> {
+    pub fn new(watched: &[WatchedFunction]) -> Arc<Self> {
         Arc::new(Self {
             kinds: watched.iter().map(|w| (w.local, w.kind)).collect(),
             added: Mutex::default(),
@@ -54,12 +54,12 @@ impl ModuleMiddleware for AllocationHooks {
     ) -> Box<dyn FunctionMiddleware<'a> + 'a> {
         let kind = self.kinds.get(&function.as_u32()).copied();
         match (kind, *self.added.lock()) {
-            (Some(kind), Some(added)) => Box::new(Wrapped {
+            (Some(kind), Some(added)) => Box::new(WrappedFunction {
                 kind,
                 added,
                 nesting: None,
             }),
-            _ => Box::new(Untouched),
+            _ => Box::new(NoChange),
         }
     }
 
@@ -75,7 +75,7 @@ impl ModuleMiddleware for AllocationHooks {
         module
             .exports
             .insert(HOOK.into(), ExportIndex::Table(table));
-        *self.added.lock() = Some(Added {
+        *self.added.lock() = Some(Indices {
             signature: signature.as_u32(),
             table: table.as_u32(),
         });
@@ -84,14 +84,14 @@ impl ModuleMiddleware for AllocationHooks {
 }
 
 #[derive(Debug)]
-struct Untouched;
+struct NoChange;
 
-impl<'a> FunctionMiddleware<'a> for Untouched {}
+impl<'a> FunctionMiddleware<'a> for NoChange {}
 
 #[derive(Debug)]
-struct Wrapped {
+struct WrappedFunction {
     kind: AllocatorKind,
-    added: Added,
+    added: Indices,
     /// Open blocks of the body; `None` before its first operator.
     nesting: Option<u32>,
 }
@@ -104,7 +104,7 @@ fn local<'a>(local_index: u32) -> Operator<'a> {
     Operator::LocalGet { local_index }
 }
 
-impl Wrapped {
+impl WrappedFunction {
     fn call<'a>(&self) -> [Operator<'a>; 2] {
         [
             constant(0),
@@ -158,7 +158,7 @@ impl Wrapped {
     }
 }
 
-impl<'a> FunctionMiddleware<'a> for Wrapped {
+impl<'a> FunctionMiddleware<'a> for WrappedFunction {
     fn feed(
         &mut self,
         operator: Operator<'a>,

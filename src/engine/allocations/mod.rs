@@ -38,7 +38,7 @@ pub enum AllocatorKind {
 
 /// A function to watch: its index among the functions that the module defines.
 #[derive(Clone, Copy, Debug)]
-pub struct Watched {
+pub struct WatchedFunction {
     pub local: u32,
     pub kind: AllocatorKind,
 }

@@ -3,7 +3,7 @@
 //! A file `SOURCE.hint` names the code that a source of this place and length led to. It is believed in nothing: the code is checked as
 //! ever, and what reading asks for is used only if it is that.
 
-use super::{Cache, Cached, open_regular};
+use super::{Cache, CachedCode, open_regular};
 use blake3::Hash;
 use parking_lot::Mutex;
 use std::io::Read;
@@ -16,7 +16,7 @@ pub(super) struct Ahead {
     source: Hash,
     /// What the hint said.
     said: Option<Hash>,
-    loading: Mutex<Option<JoinHandle<Option<Cached>>>>,
+    loading: Mutex<Option<JoinHandle<Option<CachedCode>>>>,
 }
 
 impl Ahead {
@@ -36,7 +36,7 @@ impl Ahead {
     }
 
     /// The code, if it is that of `key`.
-    pub fn take(&self, key: &Hash) -> Option<Cached> {
+    pub fn take(&self, key: &Hash) -> Option<CachedCode> {
         let loading = self.loading.lock().take()?;
         let loaded = loading.join().ok()?;
         loaded.filter(|_| self.said == Some(*key))

@@ -1,6 +1,6 @@
 //! Code of one key: mapped where the cache has it, else compiled and kept.
 
-use super::{Cache, Cached, Claim, Claimed};
+use super::{Cache, CachedCode, Claim, ClaimOutcome};
 use crate::engine::Code;
 use blake3::Hash;
 
@@ -12,11 +12,11 @@ pub struct CacheEntry {
     cache: Option<Cache>,
     key: Hash,
     claim: Option<Claim>,
-    found: Option<Cached>,
+    found: Option<CachedCode>,
 }
 
 /// Code that an entry gave.
-pub struct Obtained {
+pub struct EntryCode {
     pub code: Code,
     /// `None` where who compiled it did not look at its function bodies.
     pub notes: Option<String>,
@@ -45,7 +45,7 @@ impl CacheEntry {
     /// right ended before the code was there.
     pub fn claim_now(&mut self) -> bool {
         let claimed = self.cache.as_ref().map(|cache| cache.try_claim(&self.key));
-        let Some(Claimed::Mine { claim, left }) = claimed else {
+        let Some(ClaimOutcome::Mine { claim, left }) = claimed else {
             return false;
         };
         self.claim = Some(claim);
@@ -58,13 +58,13 @@ impl CacheEntry {
     pub fn obtain<E>(
         mut self,
         make: impl FnOnce(bool) -> Result<(Code, Option<String>), E>,
-    ) -> Result<Obtained, E> {
+    ) -> Result<EntryCode, E> {
         if !self.find() && self.claim.is_none() {
             self.claim = self.cache.as_ref().and_then(|cache| cache.claim(&self.key));
             self.find();
         }
-        if let Some(Cached { code, notes }) = self.found {
-            return Ok(Obtained {
+        if let Some(CachedCode { code, notes }) = self.found {
+            return Ok(EntryCode {
                 code,
                 notes: (notes != NOT_NOTED).then_some(notes),
                 from_cache: true,
@@ -78,7 +78,7 @@ impl CacheEntry {
                 super::unkept::note(cache.folder(), &error);
             }
         }
-        Ok(Obtained {
+        Ok(EntryCode {
             code,
             notes,
             from_cache: false,

@@ -42,7 +42,7 @@ pub struct Cache {
 }
 
 /// Code from the cache, and what was noted beside it.
-struct Cached {
+struct CachedCode {
     pub code: Code,
     pub notes: String,
 }
@@ -130,7 +130,7 @@ impl Cache {
     }
 
     /// The code under `key`. Files that are damaged, truncated, foreign or not ours alone are removed and count as absent.
-    fn load(&self, key: &blake3::Hash) -> Option<Cached> {
+    fn load(&self, key: &blake3::Hash) -> Option<CachedCode> {
         if let Some(cached) = self.ahead.as_ref().and_then(|ahead| ahead.take(key)) {
             return Some(cached);
         }
@@ -149,7 +149,7 @@ impl Cache {
         }
     }
 
-    fn read(&self, key: &blake3::Hash) -> io::Result<Option<Cached>> {
+    fn read(&self, key: &blake3::Hash) -> io::Result<Option<CachedCode>> {
         // A folder that is not ours alone is left as it is, whatever stands in it.
         guard::note_cache(&self.folder);
         if guard::is_writable(&self.folder) {
@@ -186,7 +186,7 @@ impl Cache {
         // change while it is mapped. The very file that was hashed is mapped, whatever has its name by now.
         let code = unsafe { Code::load(&code) }.map_err(|_| damaged())?;
         room::note_use(&seal);
-        Ok(Some(Cached { code, notes }))
+        Ok(Some(CachedCode { code, notes }))
     }
 
     /// The right to compile what `key` stands for: other processes wait for it, and find the code when they have it. It ends with the
@@ -195,20 +195,20 @@ impl Cache {
         let patience = Instant::now() + WAIT;
         loop {
             match self.try_claim(key) {
-                Claimed::Mine { claim, .. } => return Some(claim),
+                ClaimOutcome::Mine { claim, .. } => return Some(claim),
                 // A process that was stopped holds nobody up for ever.
-                Claimed::Others if Instant::now() <= patience => std::thread::sleep(LOOK),
+                ClaimOutcome::Others if Instant::now() <= patience => std::thread::sleep(LOOK),
                 _ => return None,
             }
         }
     }
 
     /// The same without waiting.
-    fn try_claim(&self, key: &blake3::Hash) -> Claimed {
-        self.claim_now(key).unwrap_or(Claimed::Nobodys)
+    fn try_claim(&self, key: &blake3::Hash) -> ClaimOutcome {
+        self.claim_now(key).unwrap_or(ClaimOutcome::Nobodys)
     }
 
-    fn claim_now(&self, key: &blake3::Hash) -> Option<Claimed> {
+    fn claim_now(&self, key: &blake3::Hash) -> Option<ClaimOutcome> {
         guard::note_cache(&self.folder);
         if guard::is_writable(&self.folder) {
             return None;
@@ -220,11 +220,11 @@ impl Cache {
         let file = open_lock(&path).ok()?;
         check_file(&file.metadata().ok()?).ok()?;
         Some(match file.try_lock() {
-            Ok(()) => Claimed::Mine {
+            Ok(()) => ClaimOutcome::Mine {
                 claim: Claim { file, path },
                 left,
             },
-            Err(_) => Claimed::Others,
+            Err(_) => ClaimOutcome::Others,
         })
     }
 
@@ -282,7 +282,7 @@ impl Cache {
 
 /// What became of asking for a claim.
 #[derive(Debug)]
-enum Claimed {
+enum ClaimOutcome {
     Mine {
         claim: Claim,
         /// A process that had it ended before the code was there.

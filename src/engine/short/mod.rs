@@ -11,9 +11,9 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use steps::{DEPTH, Known, Load, Place, Steps, take};
+pub use steps::{DEPTH, Load, Place, Steps, StepsCache, take};
 
-use super::{Func, Wasm};
+use super::{Func, WasmInstance};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -109,7 +109,7 @@ pub struct Shortcut {
 impl Shortcut {
     /// Whether the next call may be short. Counts calls until that is known.
     #[inline]
-    pub fn is_open(&mut self, wasm: &mut Wasm, func: Func) -> bool {
+    pub fn is_open(&mut self, wasm: &mut WasmInstance, func: Func) -> bool {
         self.steps.is_some() || (self.calls < CALLS && self.look(wasm, func))
     }
 
@@ -120,7 +120,7 @@ impl Shortcut {
     }
 
     #[cold]
-    fn look(&mut self, wasm: &mut Wasm, func: Func) -> bool {
+    fn look(&mut self, wasm: &mut WasmInstance, func: Func) -> bool {
         self.calls += 1;
         if self.calls == CALLS {
             self.steps = wasm.steps_of(func);
@@ -135,7 +135,7 @@ impl Shortcut {
 
     /// Does the call, when that is possible. `arguments` are as many as the function has, each as its bits.
     #[inline]
-    pub fn take(&mut self, wasm: &mut Wasm, arguments: &[u64]) -> Option<u64> {
+    pub fn take(&mut self, wasm: &mut WasmInstance, arguments: &[u64]) -> Option<u64> {
         let result = wasm.take_steps(self.steps.as_deref()?, arguments);
         match result {
             Some(_) => self.misses = 0,

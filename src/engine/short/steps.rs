@@ -105,14 +105,14 @@ pub enum Load {
 }
 
 /// The functions of an instance that have been looked at; `None` for one that is not short.
-pub type Known = FxHashMap<Func, Option<Rc<Steps>>>;
+pub type StepsCache = FxHashMap<Func, Option<Rc<Steps>>>;
 
 /// What steps work on.
 pub struct Place<'a> {
     pub memory: &'a mut [u8],
     /// The function table.
     pub table: &'a [Option<Func>],
-    pub known: &'a Known,
+    pub known: &'a StepsCache,
     /// A function that is to be looked at before the steps can be taken.
     pub unknown: Option<Func>,
     /// How deep functions may call each other from here on.

@@ -1,7 +1,7 @@
 //! Which code is short, and what its steps do. That they do what wasm does, `__test__/native/short-calls.test.js` compares with V8.
 
 use super::read::{Types, steps};
-use super::steps::{DEPTH, Known, Place, Steps, take};
+use super::steps::{DEPTH, Place, Steps, StepsCache, take};
 use crate::engine::Func;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -33,7 +33,7 @@ fn run(function: &Steps, arguments: [u64; 2], memory: &mut [u8]) -> Option<u64> 
     let mut place = Place {
         memory,
         table: &[],
-        known: &Known::default(),
+        known: &StepsCache::default(),
         unknown: None,
         depth: DEPTH,
     };
@@ -96,8 +96,8 @@ fn only_what_is_known_and_of_the_right_type_is_called() {
     };
     let func = Func(NonNull::dangling());
     let table = [None, Some(func)];
-    let mut known = Known::default();
-    let call = |known: &Known| {
+    let mut known = StepsCache::default();
+    let call = |known: &StepsCache| {
         let mut place = Place {
             memory: &mut [],
             table: &table,

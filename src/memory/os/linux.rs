@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 /// A memory file that nobody can change any more.
 #[derive(Debug)]
-pub struct Sealed(File);
+pub struct SealedFile(File);
 
 /// Its length stays, and so do its seals.
 const FIXED_LENGTH: SealFlags = SealFlags::GROW
@@ -25,33 +25,33 @@ fn memory_file_named(name: &str, len: usize) -> Result<File> {
 }
 
 /// A sealed memory file of `len` bytes with `pages` (offset, bytes) written; the rest is holes that read as zero.
-pub fn seal(len: usize, pages: &[(usize, &[u8])]) -> Result<Sealed> {
+pub fn seal(len: usize, pages: &[(usize, &[u8])]) -> Result<SealedFile> {
     let file = memory_file_named("emvm-image", len)?;
     for (offset, bytes) in pages {
         file.write_all_at(bytes, *offset as u64)?;
     }
     fcntl_add_seals(&file, FIXED_LENGTH | SealFlags::WRITE)?;
-    Ok(Sealed(file))
+    Ok(SealedFile(file))
 }
 
 /// A memory file of `len` bytes of zeroes for [`write`] to fill and [`punch`] to empty.
-pub fn memory_file(len: usize) -> Result<Sealed> {
+pub fn memory_file(len: usize) -> Result<SealedFile> {
     let file = memory_file_named("emvm-checkpoints", len)?;
     fcntl_add_seals(&file, FIXED_LENGTH)?;
-    Ok(Sealed(file))
+    Ok(SealedFile(file))
 }
 
 /// A file of the user's, as if nobody could change it.
-pub fn opened(file: File) -> Result<Sealed> {
-    Ok(Sealed(file))
+pub fn opened(file: File) -> Result<SealedFile> {
+    Ok(SealedFile(file))
 }
 
-pub fn write(file: &Sealed, at: usize, bytes: &[u8]) -> Result<()> {
+pub fn write(file: &SealedFile, at: usize, bytes: &[u8]) -> Result<()> {
     file.0.write_all_at(bytes, at as u64)
 }
 
 /// Gives pages of a memory file back; they read as zero afterwards.
-pub fn punch(file: &Sealed, at: usize, len: usize) {
+pub fn punch(file: &SealedFile, at: usize, len: usize) {
     let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     // An error would leave bytes that nobody shows.
     let _ = fallocate(&file.0, mode, at as u64, len as u64);
@@ -71,17 +71,17 @@ unsafe impl Sync for Window {}
 
 impl Window {
     /// Of a sealed file.
-    pub fn over(sealed: &Sealed, len: usize) -> Result<Self> {
+    pub fn over(sealed: &SealedFile, len: usize) -> Result<Self> {
         // Not shared: until 6.7 the kernel took any shared mapping for one that could be written to.
         Self::map(sealed, len, libc::MAP_PRIVATE)
     }
 
     /// Of a file that is still written to, elsewhere than where this is read.
-    pub fn shared(file: &Sealed, len: usize) -> Result<Self> {
+    pub fn shared(file: &SealedFile, len: usize) -> Result<Self> {
         Self::map(file, len, libc::MAP_SHARED)
     }
 
-    fn map(sealed: &Sealed, len: usize, flags: libc::c_int) -> Result<Self> {
+    fn map(sealed: &SealedFile, len: usize, flags: libc::c_int) -> Result<Self> {
         let fd = sealed.0.as_raw_fd();
         // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
         let base = unsafe {
@@ -118,7 +118,12 @@ impl Drop for Window {
 ///
 /// # Safety
 /// `[base, base + len)` lies in a reservation of the caller's and nothing refers to it.
-pub unsafe fn map_private(base: *mut u8, len: usize, sealed: &Sealed, offset: usize) -> Result<()> {
+pub unsafe fn map_private(
+    base: *mut u8,
+    len: usize,
+    sealed: &SealedFile,
+    offset: usize,
+) -> Result<()> {
     let rw = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: by the caller's promise; the file is sealed, so the mapping can never fault for want of bytes.

@@ -13,7 +13,7 @@ mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Sealed, Window, address_space, choose_small_pages, dirty_bytes, faults, map_private,
+    SealedFile, Window, address_space, choose_small_pages, dirty_bytes, faults, map_private,
     memory_file, opened, own_pages, prefer_large_pages, punch, seal, touched_pages, write,
     written_slowly,
 };
@@ -31,7 +31,7 @@ pub use windows::{
 };
 #[cfg(not(target_os = "linux"))]
 pub use without_cow::{
-    Sealed, Window, address_space, choose_small_pages, dirty_bytes, faults, map_private,
+    SealedFile, Window, address_space, choose_small_pages, dirty_bytes, faults, map_private,
     memory_file, opened, own_pages, prefer_large_pages, punch, seal, tells_written_pages,
     thread_faults, touched_pages, write, written_pages, written_slowly,
 };
@@ -125,9 +125,9 @@ fn tried() -> std::io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 mod without_cow {
     #[derive(Debug)]
-    pub enum Sealed {}
+    pub enum SealedFile {}
 
-    pub fn seal(_len: usize, _pages: &[(usize, &[u8])]) -> std::io::Result<Sealed> {
+    pub fn seal(_len: usize, _pages: &[(usize, &[u8])]) -> std::io::Result<SealedFile> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
     /// # Safety
@@ -135,21 +135,21 @@ mod without_cow {
     pub unsafe fn map_private(
         _base: *mut u8,
         _len: usize,
-        sealed: &Sealed,
+        sealed: &SealedFile,
         _offset: usize,
     ) -> std::io::Result<()> {
         match *sealed {}
     }
-    pub fn memory_file(_len: usize) -> std::io::Result<Sealed> {
+    pub fn memory_file(_len: usize) -> std::io::Result<SealedFile> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
-    pub fn opened(_file: std::fs::File) -> std::io::Result<Sealed> {
+    pub fn opened(_file: std::fs::File) -> std::io::Result<SealedFile> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
-    pub fn write(file: &Sealed, _at: usize, _bytes: &[u8]) -> std::io::Result<()> {
+    pub fn write(file: &SealedFile, _at: usize, _bytes: &[u8]) -> std::io::Result<()> {
         match *file {}
     }
-    pub fn punch(file: &Sealed, _at: usize, _len: usize) {
+    pub fn punch(file: &SealedFile, _at: usize, _len: usize) {
         match *file {}
     }
     pub fn written_slowly(_base: *const u8, _len: usize) -> Option<Vec<(usize, usize)>> {
@@ -194,10 +194,10 @@ mod without_cow {
     pub enum Window {}
 
     impl Window {
-        pub fn over(sealed: &Sealed, _len: usize) -> std::io::Result<Self> {
+        pub fn over(sealed: &SealedFile, _len: usize) -> std::io::Result<Self> {
             match *sealed {}
         }
-        pub fn shared(file: &Sealed, _len: usize) -> std::io::Result<Self> {
+        pub fn shared(file: &SealedFile, _len: usize) -> std::io::Result<Self> {
             match *file {}
         }
         pub fn bytes(&self) -> &[u8] {

@@ -1,6 +1,6 @@
 //! A shared memory as wasmer has it.
 
-use super::{Expected, Shared, SharedHost, shared_style};
+use super::{SharedHost, SharedMemory, WaitValue, shared_style};
 use crate::memory::WASM_PAGE;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -12,9 +12,9 @@ use wasmer_vm::{
     WaiterError,
 };
 
-/// wasmer's side of a [`Shared`] in one store.
+/// wasmer's side of a [`SharedMemory`] in one store.
 pub struct SharedAdapter {
-    shared: Arc<Shared>,
+    shared: Arc<SharedMemory>,
     host: Box<dyn SharedHost>,
 }
 
@@ -34,7 +34,7 @@ impl SharedAdapter {
     ///
     /// # Safety
     /// The store stays on this thread, and `host` keeps an object of V8's for the memory until it is dropped.
-    pub unsafe fn memory(shared: Arc<Shared>, host: Box<dyn SharedHost>) -> VMMemory {
+    pub unsafe fn memory(shared: Arc<SharedMemory>, host: Box<dyn SharedHost>) -> VMMemory {
         shared.users.lock().count += 1;
         let adapter: Box<dyn LinearMemory + Send + Sync> = Box::new(Self { shared, host });
         VMMemory::from_custom(adapter)
@@ -93,8 +93,8 @@ impl LinearMemory for SharedAdapter {
         timeout: Option<Duration>,
     ) -> Result<u32, WaiterError> {
         let expected = match expected {
-            ExpectedValue::U32(value) => Expected::I32(value.cast_signed()),
-            ExpectedValue::U64(value) => Expected::I64(value.cast_signed()),
+            ExpectedValue::U32(value) => WaitValue::I32(value.cast_signed()),
+            ExpectedValue::U64(value) => WaitValue::I64(value.cast_signed()),
             ExpectedValue::None => return Err(WaiterError::Unimplemented),
         };
         self.outside(|host| host.wait(offset, expected, timeout))

@@ -49,20 +49,20 @@ pub trait SharedHost: std::fmt::Debug {
     fn grow(&self, delta: u32) -> Option<u32>;
     /// Waits at a byte offset, as `memory.atomic.wait` does: 0: notified, 1: another value, 2: timed out. `None`: the thread
     /// is to stop.
-    fn wait(&self, offset: u32, expected: Expected, timeout: Option<Duration>) -> Option<u32>;
+    fn wait(&self, offset: u32, expected: WaitValue, timeout: Option<Duration>) -> Option<u32>;
     /// Wakes at most `count` who wait there; how many.
     fn notify(&self, offset: u32, count: u32) -> u32;
 }
 
 /// What a waiter expects to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
+pub enum WaitValue {
     I32(i32),
     I64(i64),
 }
 
 /// A memory of V8's that wasm runs on.
-pub struct Shared {
+pub struct SharedMemory {
     /// Read by compiled code of all threads; the length is written atomically and only rises.
     definition: Box<UnsafeCell<VMMemoryDefinition>>,
     maximum: u32,
@@ -85,11 +85,11 @@ struct Users {
 
 // SAFETY: the definition's base never changes and its length is accessed atomically; what it points to is reached by
 // addresses only. The rest is behind mutexes.
-unsafe impl Send for Shared {}
+unsafe impl Send for SharedMemory {}
 // SAFETY: as above.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for SharedMemory {}
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for SharedMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Shared({:p}, {} bytes)", self.base(), self.len())
     }
@@ -97,7 +97,7 @@ impl std::fmt::Debug for Shared {
 
 /// Why bytes are no memory that wasm can run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unshared {
+pub enum SharedMemoryError {
     #[error(
         "this process's V8 reserves no address space that faults behind a memory (--disable-wasm-trap-handler?), which code \
          of emvm's relies on"
@@ -107,9 +107,9 @@ pub enum Unshared {
     NoPlace,
 }
 
-static ALL: LazyLock<Mutex<FxHashMap<usize, Weak<Shared>>>> = LazyLock::new(Mutex::default);
+static ALL: LazyLock<Mutex<FxHashMap<usize, Weak<SharedMemory>>>> = LazyLock::new(Mutex::default);
 
-impl Shared {
+impl SharedMemory {
     /// The memory at `base`, which has `len` bytes now: the one that other threads know already, or a new one.
     ///
     /// # Safety
@@ -119,9 +119,9 @@ impl Shared {
         len: usize,
         maximum: u32,
         cap: Option<u64>,
-    ) -> Result<Arc<Self>, Unshared> {
+    ) -> Result<Arc<Self>, SharedMemoryError> {
         if base.is_null() {
-            return Err(Unshared::NoPlace);
+            return Err(SharedMemoryError::NoPlace);
         }
         let mut all = ALL.lock();
         if let Some(known) = all.get(&(base as usize)).and_then(Weak::upgrade) {
@@ -130,7 +130,7 @@ impl Shared {
         if shared_style() == MemoryStyle::Static
             && !os::faults(base.wrapping_add(len), RESERVED - len)
         {
-            return Err(Unshared::NoGuard);
+            return Err(SharedMemoryError::NoGuard);
         }
         let own = maximum as usize * WASM_PAGE;
         let cap = cap.map_or(own, |cap| {

@@ -9,7 +9,7 @@ impl SharedHost for Host {
     fn grow(&self, _: u32) -> Option<u32> {
         None
     }
-    fn wait(&self, _: u32, _: Expected, _: Option<Duration>) -> Option<u32> {
+    fn wait(&self, _: u32, _: WaitValue, _: Option<Duration>) -> Option<u32> {
         None
     }
     fn notify(&self, _: u32, _: u32) -> u32 {
@@ -17,9 +17,9 @@ impl SharedHost for Host {
     }
 }
 
-fn shared(region: &Region, cap: Option<u64>) -> Arc<Shared> {
+fn shared(region: &Region, cap: Option<u64>) -> Arc<SharedMemory> {
     // SAFETY: a region is 8 GiB that fault behind its length.
-    unsafe { Shared::at(region.base(), WASM_PAGE, 4, cap) }.expect("is guarded")
+    unsafe { SharedMemory::at(region.base(), WASM_PAGE, 4, cap) }.expect("is guarded")
 }
 
 #[test]
@@ -40,12 +40,12 @@ fn what_does_not_fault_behind_is_refused() {
     let region = Region::new(4 * WASM_PAGE).expect("address space");
     if shared_style() == MemoryStyle::Static {
         // SAFETY: refused, or never used.
-        let made = unsafe { Shared::at(region.base(), WASM_PAGE, 4, None) };
-        assert_eq!(made.err(), Some(Unshared::NoGuard));
+        let made = unsafe { SharedMemory::at(region.base(), WASM_PAGE, 4, None) };
+        assert_eq!(made.err(), Some(SharedMemoryError::NoGuard));
     }
     // SAFETY: as above.
-    let none = unsafe { Shared::at(std::ptr::null_mut(), 0, 4, None) };
-    assert_eq!(none.err(), Some(Unshared::NoPlace));
+    let none = unsafe { SharedMemory::at(std::ptr::null_mut(), 0, 4, None) };
+    assert_eq!(none.err(), Some(SharedMemoryError::NoPlace));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use oxc_span::{GetSpan, Span};
 
 /// A method whose calls are told.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum WatchedMethod {
     Bind,
     /// `then`, `catch`, `finally`.
     Promise(&'static str),
@@ -17,14 +17,14 @@ enum Told {
     Other(&'static str),
 }
 
-fn told(name: &str) -> Option<Told> {
+fn told(name: &str) -> Option<WatchedMethod> {
     Some(match name {
-        "bind" => Told::Bind,
-        "then" => Told::Promise("then"),
-        "catch" => Told::Promise("catch"),
-        "finally" => Told::Promise("finally"),
-        "constructor" => Told::Other("construct"),
-        name => Told::Other(listens(name)?),
+        "bind" => WatchedMethod::Bind,
+        "then" => WatchedMethod::Promise("then"),
+        "catch" => WatchedMethod::Promise("catch"),
+        "finally" => WatchedMethod::Promise("finally"),
+        "constructor" => WatchedMethod::Other("construct"),
+        name => WatchedMethod::Other(listens(name)?),
     })
 }
 
@@ -108,7 +108,7 @@ impl<'a> Walker<'_, 'a> {
                     },
                     _ => "",
                 };
-                if let Some(Told::Promise(_)) = told(name) {
+                if let Some(WatchedMethod::Promise(_)) = told(name) {
                     self.guarded_arguments(it);
                 } else {
                     self.visit_arguments(&it.arguments);
@@ -149,27 +149,31 @@ impl<'a> Walker<'_, 'a> {
         }
         let from_super = matches!(member.object, Expression::Super(_));
         match told(name) {
-            Some(Told::Bind) if !optional && !from_super => self.told_method(it, member, "bind"),
+            Some(WatchedMethod::Bind) if !optional && !from_super => {
+                self.told_method(it, member, "bind")
+            }
             // The object is there or not, and nothing follows: `undefined` is all there is to it.
-            Some(Told::Bind) if whole && member.optional && !it.optional => {
+            Some(WatchedMethod::Bind) if whole && member.optional && !it.optional => {
                 self.told_method(it, member, "bindIf");
             }
-            Some(Told::Promise(name) | Told::Other(name)) if !optional && !from_super => {
+            Some(WatchedMethod::Promise(name) | WatchedMethod::Other(name))
+                if !optional && !from_super =>
+            {
                 self.told_method(it, member, name);
             }
-            Some(Told::Promise(_)) => {
+            Some(WatchedMethod::Promise(_)) => {
                 self.visit_expression(&it.callee);
                 self.guarded_arguments(it);
             }
-            Some(Told::Bind)
+            Some(WatchedMethod::Bind)
                 if whole && !from_super && !it.optional && self.bound_if(it, member) => {}
-            Some(Told::Bind) => {
+            Some(WatchedMethod::Bind) => {
                 if !from_super {
                     self.fact(What::OptionalBind, it.span.start);
                 }
                 walk_js::walk_call_expression(self, it);
             }
-            Some(Told::Other(_)) | None => walk_js::walk_call_expression(self, it),
+            Some(WatchedMethod::Other(_)) | None => walk_js::walk_call_expression(self, it),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What was instrumented before in this process, with V8's code for it: by content, for all threads.
 
-use super::{Instrumented, Options, ReadError, instrument};
+use super::{InstrumentedText, Options, ReadError, instrument};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -10,23 +10,23 @@ use std::sync::{Arc, LazyLock};
 const MOST_BYTES: usize = 64 << 20;
 
 /// An instrumented text of this process.
-pub struct Kept {
+pub struct CachedText {
     pub key: [u8; 32],
-    pub text: Instrumented,
+    pub text: InstrumentedText,
     /// V8's code for it, from the first thread that compiled it.
     code: Mutex<Option<Arc<[u8]>>>,
 }
 
 #[derive(Default)]
 struct Shelf {
-    by_key: FxHashMap<[u8; 32], Arc<Kept>>,
+    by_key: FxHashMap<[u8; 32], Arc<CachedText>>,
     order: VecDeque<[u8; 32]>,
     bytes: usize,
 }
 
 static SHELF: LazyLock<Mutex<Shelf>> = LazyLock::new(Mutex::default);
 
-impl Kept {
+impl CachedText {
     pub fn code(&self) -> Option<Arc<[u8]>> {
         self.code.lock().clone()
     }
@@ -36,7 +36,7 @@ impl Kept {
 }
 
 impl Shelf {
-    fn put(&mut self, kept: Arc<Kept>) -> Arc<Kept> {
+    fn put(&mut self, kept: Arc<CachedText>) -> Arc<CachedText> {
         // Two threads may have been at it at once: the first one's numbers stand.
         if let Some(known) = self.by_key.get(&kept.key) {
             return known.clone();
@@ -55,13 +55,13 @@ impl Shelf {
 }
 
 /// Instruments a text, or finds it.
-pub fn kept(text: &str, options: &Options) -> Result<Arc<Kept>, ReadError> {
+pub fn kept(text: &str, options: &Options) -> Result<Arc<CachedText>, ReadError> {
     let key = key(text, options);
     if let Some(known) = SHELF.lock().by_key.get(&key) {
         return Ok(known.clone());
     }
     let text = instrument(text, options)?;
-    Ok(SHELF.lock().put(Arc::new(Kept {
+    Ok(SHELF.lock().put(Arc::new(CachedText {
         key,
         text,
         code: Mutex::default(),

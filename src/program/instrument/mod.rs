@@ -1,7 +1,7 @@
 //! Makes a package's own JavaScript tell of the state that its closures hide, so that an image of it can be taken and put
 //! back (`lib/rewind`). Text in, text out; a file is neither run nor changed in what it does while nothing is rewound.
 //!
-//! No line is added or taken away, so line numbers hold. Columns do not; [`Instrumented::columns`] leads back to them.
+//! No line is added or taken away, so line numbers hold. Columns do not; [`InstrumentedText::columns`] leads back to them.
 //!
 //! # What the text finds around it
 //!
@@ -86,7 +86,7 @@ mod world;
 
 pub use super::columns::Column;
 pub use facts::{Fact, What};
-pub use kept::{Kept, keep_code, kept};
+pub use kept::{CachedText, keep_code, kept};
 
 use super::ReadError;
 use super::glue::parse::with_program;
@@ -147,7 +147,7 @@ pub struct Site {
 
 /// The instrumented text, and what a reader of it should know.
 #[derive(Clone, Debug, Default)]
-pub struct Instrumented {
+pub struct InstrumentedText {
     pub code: String,
     pub facts: Vec<Fact>,
     pub sites: Vec<Site>,
@@ -156,7 +156,7 @@ pub struct Instrumented {
 }
 
 /// Instruments a text.
-pub fn instrument(text: &str, options: &Options) -> Result<Instrumented, ReadError> {
+pub fn instrument(text: &str, options: &Options) -> Result<InstrumentedText, ReadError> {
     if memchr::memmem::find(text.as_bytes(), b"$rw").is_some() {
         return Err(ReadError::NotEmscripten {
             reason: "the JavaScript has names that begin with $rw, which emvm uses itself".into(),
@@ -223,7 +223,7 @@ fn run(
     wrap: Wrap<'_>,
     source_type: SourceType,
     options: &Options,
-) -> Result<Instrumented, ReadError> {
+) -> Result<InstrumentedText, ReadError> {
     with_program(&wrap.text, source_type, |program| {
         let mut own = Vec::new();
         loop {
@@ -321,7 +321,7 @@ fn the_function<'p, 'a>(program: &'p Program<'a>) -> Option<&'p Function<'a>> {
     }
 }
 
-fn finish(walker: Walker<'_, '_>, wrap: &Wrap<'_>) -> Instrumented {
+fn finish(walker: Walker<'_, '_>, wrap: &Wrap<'_>) -> InstrumentedText {
     let from = wrap.before as u32;
     let to = (wrap.text.len() - wrap.after) as u32;
     let lines = Lines::of(wrap.text.get(wrap.before..).unwrap_or_default());
@@ -339,7 +339,7 @@ fn finish(walker: Walker<'_, '_>, wrap: &Wrap<'_>) -> Instrumented {
         (fact.line, fact.column) = lines.place(fact.at.saturating_sub(from));
     }
     let (code, columns) = walker.edits.apply(&wrap.text, from, to);
-    Instrumented {
+    InstrumentedText {
         code,
         facts,
         sites,

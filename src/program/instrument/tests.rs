@@ -4,7 +4,7 @@ fn code(text: &str) -> String {
     made(text).code
 }
 
-fn made(text: &str) -> Instrumented {
+fn made(text: &str) -> InstrumentedText {
     instrument(text, &Options::default()).expect("parses")
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ErrorKind, LAST, Promising, Realm};
 use crate::binding::gate::Hold;
-use crate::binding::node_api::{Failed, Res};
+use crate::binding::node_api::{Failure, Res};
 use crate::engine::Unwind;
 use crate::instance::groups;
 use crate::memory;
@@ -104,7 +104,7 @@ impl Realm {
         counter.set(counter.get() + 1);
     }
     #[cold]
-    pub fn stopped(&self, why: Option<Unwind>) -> Failed {
+    pub fn stopped(&self, why: Option<Unwind>) -> Failure {
         let env = self.env;
         if self.depth() == 0 {
             self.timeouts.set(self.timeouts.get() + 1);

@@ -3,9 +3,9 @@
 use super::{ErrorKind, Point, Realm};
 use crate::binding::in_flight;
 use crate::binding::lent::Claim;
-use crate::binding::node_api::{Failed, Res, Value};
+use crate::binding::node_api::{Failure, Res, Value};
 use crate::memory::{RecycleOutcome, Writers};
-use crate::webassembly::{ImageError, Made, Store, StoreImage};
+use crate::webassembly::{ImageError, ObjectCounts, Store, StoreImage};
 
 impl Realm {
     /// Takes the image of the store; the number it is known by.
@@ -67,7 +67,7 @@ impl Realm {
         }
     }
     /// Brings the store back to an image. Buffers of all memories are detached, and function objects made since are of no use.
-    pub fn rewind(&self, number: usize) -> Res<(RecycleOutcome, Made)> {
+    pub fn rewind(&self, number: usize) -> Res<(RecycleOutcome, ObjectCounts)> {
         self.at_rest("rewind it")?;
         let images = self.images.borrow();
         let Some(Point { image, lineage }) = images.get(number).and_then(Option::as_ref) else {
@@ -145,7 +145,7 @@ impl Realm {
         Err(self.raise(ErrorKind::Busy, message))
     }
     #[cold]
-    fn no_image(&self, error: &ImageError) -> Failed {
+    fn no_image(&self, error: &ImageError) -> Failure {
         let kind = match error {
             ImageError::System(_) => ErrorKind::Range,
             _ => ErrorKind::Runtime,

@@ -5,11 +5,11 @@ mod calls;
 mod functions;
 mod images;
 
-use super::suspending::Suspended;
+use super::suspending::SuspendedCalls;
 use crate::binding::gate::Gate;
 use crate::binding::in_flight;
-use crate::binding::lent::Lent;
-use crate::binding::node_api::{Env, Failed, Ref, Res, Value};
+use crate::binding::lent::LentBuffers;
+use crate::binding::node_api::{Env, Failure, Ref, Res, Value};
 use crate::emscripten::Lineage;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::{Interrupter, groups};
@@ -155,7 +155,7 @@ pub struct Realm {
     /// Wasm exceptions that stand for a JavaScript object: exnref -> externref number.
     identities: RefCell<FxHashMap<u32, usize>>,
     /// Buffers over the realm's memories.
-    lent: Lent,
+    lent: LentBuffers,
     /// What `rewind` brings the store back to, and how often it was; 0 until there is an image.
     images: RefCell<Vec<Option<Point>>>,
     generation: Cell<u64>,
@@ -176,7 +176,7 @@ pub struct Realm {
     /// The number of the group of threads that it opened.
     threads: Cell<Option<u64>>,
     /// Calls that wait for promises.
-    pub suspended: Suspended,
+    pub suspended: SuspendedCalls,
     /// How many promising calls are on the stack.
     promising: Cell<u32>,
 }
@@ -213,7 +213,7 @@ impl Realm {
             imports: RefCell::default(),
             buffers: RefCell::default(),
             identities: RefCell::default(),
-            lent: Lent::of(is_replaced),
+            lent: LentBuffers::of(is_replaced),
             images: RefCell::default(),
             generation: Cell::new(0),
             lineage: RefCell::default(),
@@ -224,7 +224,7 @@ impl Realm {
             refusals: Cell::new(memory::refusals()),
             failed: Cell::new(false),
             threads: Cell::new(None),
-            suspended: Suspended::default(),
+            suspended: SuspendedCalls::default(),
             promising: Cell::new(0),
         })
     }
@@ -241,18 +241,18 @@ impl Realm {
         self.store.look(body).ok_or_else(|| self.stale())
     }
     #[cold]
-    pub fn stale(&self) -> Failed {
+    pub fn stale(&self) -> Failure {
         self.raise(
             ErrorKind::Stale,
             "this WebAssembly object belongs to a generation that was released; take it anew from the current module",
         )
     }
     #[cold]
-    pub fn raise(&self, kind: ErrorKind, message: &str) -> Failed {
+    pub fn raise(&self, kind: ErrorKind, message: &str) -> Failure {
         self.raise_with(kind, message, self.env.undefined())
     }
     #[cold]
-    pub fn raise_with(&self, kind: ErrorKind, message: &str, detail: Value) -> Failed {
+    pub fn raise_with(&self, kind: ErrorKind, message: &str, detail: Value) -> Failure {
         let env = self.env;
         let made = env.deref(self.helpers.error).and_then(|error| {
             env.call(error, &[env.int(kind as i32), env.message(message), detail])

@@ -1,13 +1,13 @@
 //! What only a look at all function bodies of a module tells. Of a large module it takes longer than mapping its code, so the answer
 //! is kept: in the process, and beside the code in the cache.
 
-use super::{Cache, Known};
+use super::{BoundedMap, Cache};
 use std::sync::LazyLock;
 use wasmparser::{Operator, Parser, Payload};
 
 /// What function bodies do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scanned {
+pub struct BodyFacts {
     /// They can catch wasm exceptions.
     pub catches: bool,
     /// They can drop segments.
@@ -18,9 +18,10 @@ pub struct Scanned {
 const CACHED_BYTES: usize = 1 << 20;
 
 /// So many modules are remembered.
-static KNOWN: LazyLock<Known<blake3::Hash, Scanned>> = LazyLock::new(|| Known::at_most(4096));
+static KNOWN: LazyLock<BoundedMap<blake3::Hash, BodyFacts>> =
+    LazyLock::new(|| BoundedMap::at_most(4096));
 
-impl Scanned {
+impl BodyFacts {
     /// Of `wasm`, whose bytes have this hash.
     pub fn of(wasm: &[u8], digest: &blake3::Hash, cache: Option<&Cache>) -> Self {
         if let Some(known) = KNOWN.get(digest) {
@@ -184,17 +185,17 @@ mod tests {
         for (code, catches, drops_segments) in cases {
             let wasm = module(code);
             let digest = blake3::hash(&wasm);
-            let expected = Scanned {
+            let expected = BodyFacts {
                 catches,
                 drops_segments,
             };
-            assert_eq!(Scanned::read(&wasm), expected, "{code:?}");
-            assert_eq!(Scanned::of(&wasm, &digest, Some(&cache)), expected);
+            assert_eq!(BodyFacts::read(&wasm), expected, "{code:?}");
+            assert_eq!(BodyFacts::of(&wasm, &digest, Some(&cache)), expected);
             // From here on the bytes are not read: these say something else.
             let other = module(b"\x1f\x40\0\x0b\xfc\x09\0");
-            assert_eq!(Scanned::of(&other, &digest, None), expected);
+            assert_eq!(BodyFacts::of(&other, &digest, None), expected);
             KNOWN.clear();
-            assert_eq!(Scanned::of(&other, &digest, Some(&cache)), expected);
+            assert_eq!(BodyFacts::of(&other, &digest, Some(&cache)), expected);
         }
     }
 }

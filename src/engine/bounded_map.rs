@@ -5,12 +5,12 @@ use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
 /// Beyond this many, all of them go.
-pub struct Known<K, V> {
+pub struct BoundedMap<K, V> {
     most: usize,
     entries: Mutex<FxHashMap<K, V>>,
 }
 
-impl<K: Hash + Eq, V: Clone> Known<K, V> {
+impl<K: Hash + Eq, V: Clone> BoundedMap<K, V> {
     pub fn at_most(most: usize) -> Self {
         Self {
             most,
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn no_more_is_remembered_than_allowed() {
-        let known = Known::at_most(2);
+        let known = BoundedMap::at_most(2);
         for key in 0..5 {
             known.insert(key, key * 10);
             assert_eq!(known.get(&key), Some(key * 10));

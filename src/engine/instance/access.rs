@@ -2,13 +2,13 @@
 
 use super::super::Unwind;
 use super::super::pace::PIECE;
-use super::Wasm;
+use super::WasmInstance;
 
 macro_rules! access {
     ($($t:ident $read:ident $($write:ident)?;)*) => {
         /// Little-endian loads and stores; past the end of memory they trap as wasm's own would. Each asks whether the call
         /// is being stopped, so that a loop over the module's memory ends with it.
-        impl Wasm {
+        impl WasmInstance {
             $(
                 pub fn $read(&self, addr: u32) -> Result<$t, Unwind> {
                     const N: usize = size_of::<$t>();
@@ -46,7 +46,7 @@ access! {
     f64 read_f64;
 }
 
-impl Wasm {
+impl WasmInstance {
     /// `len` bytes at `addr`. Where the module chooses the length, they are worked on in pieces.
     pub fn bytes(&self, addr: u32, len: u32) -> Result<&[u8], Unwind> {
         self.pace.go_on()?;

@@ -1,8 +1,8 @@
 //! The function table that indirect calls go through.
 
-use super::{Func, Wasm};
+use super::{Func, WasmInstance};
 
-impl Wasm {
+impl WasmInstance {
     /// The entry of the function table, `None` when null or out of range.
     pub fn table_get(&self, index: u32) -> Option<Func> {
         // SAFETY: the definition is valid as long as the store; the index is checked against its length; elements of a

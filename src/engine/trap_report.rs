@@ -5,14 +5,14 @@ use wasmer_types::TrapCode;
 use wasmer_vm::Trap;
 
 /// A trap that wasm code or the engine raised.
-pub struct Trapped {
+pub struct TrapReport {
     /// `None`: the engine ran out of memory.
     pub code: Option<TrapCode>,
     /// Innermost first.
     pub stack: Vec<Frame>,
 }
 
-impl Trapped {
+impl TrapReport {
     /// Reads a trap of code of these modules.
     pub fn read<'a>(trap: &Trap, modules: impl IntoIterator<Item = &'a wasmer::Module>) -> Self {
         let (trace, code) = wasmer_compiler::get_trace_and_trapcode(trap);

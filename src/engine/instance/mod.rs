@@ -4,8 +4,8 @@ mod access;
 mod table;
 
 use super::exceptions::Thrower;
-use super::pace::{Pace, Paced};
-use super::short::{self, Bodies, Known, Steps};
+use super::pace::{Pace, PaceGuard};
+use super::short::{self, Bodies, Steps, StepsCache};
 use super::store::Store;
 use super::vm::{self, CallConfig};
 use super::{AllocationTracker, Owner, Unwind, ValRaw};
@@ -33,7 +33,7 @@ impl From<VMFuncRef> for Func {
 }
 
 /// The running wasm of one sandbox.
-pub struct Wasm {
+pub struct WasmInstance {
     // Everything below points into the store, which is therefore dropped last.
     pub(super) exports: FxHashMap<String, Func>,
     pub(super) memory: NonNull<VMMemoryDefinition>,
@@ -49,7 +49,7 @@ pub struct Wasm {
     pub(super) config: CallConfig,
     /// What functions are made of, for those that are short.
     pub(super) bodies: Option<Arc<Bodies>>,
-    pub(super) known: Known,
+    pub(super) known: StepsCache,
     /// The most parameters or results that any function of the module has.
     pub(super) widest: usize,
     /// How many calls into wasm are on the stack.
@@ -59,7 +59,7 @@ pub struct Wasm {
     /// For a module that can catch exceptions.
     pub(super) throws: Option<Thrower>,
     pub(super) store: Option<Store>,
-    /// Host functions use this while a call of [`Wasm::enter`] waits: the compiler must not take a reference to it for the
+    /// Host functions use this while a call of [`WasmInstance::enter`] waits: the compiler must not take a reference to it for the
     /// only way there.
     pub(super) _shared: PhantomPinned,
 }
@@ -69,7 +69,7 @@ static mut NO_MEMORY: VMMemoryDefinition = VMMemoryDefinition {
     current_length: 0,
 };
 
-impl Default for Wasm {
+impl Default for WasmInstance {
     /// No module yet: no memory, no exports.
     fn default() -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Default for Wasm {
             pace: Pace::default(),
             config: CallConfig::with_stack(super::STACK_BYTES),
             bodies: None,
-            known: Known::default(),
+            known: StepsCache::default(),
             widest: 1,
             depth: 0,
             epoch: 0,
@@ -94,7 +94,7 @@ impl Default for Wasm {
     }
 }
 
-impl Wasm {
+impl WasmInstance {
     /// The linear memory as it is now. Calls into wasm may grow it: take the slice anew after each.
     pub fn memory(&self) -> &[u8] {
         // SAFETY: the definition is valid as long as the store, and names accessible bytes. Wasm cannot run while the
@@ -260,7 +260,7 @@ impl Wasm {
     /// Work of the host's that belongs to a call begins: it is told to stop when the call is. `None` within another call. What
     /// is given back goes before the instance does.
     #[inline]
-    pub(crate) fn paced(&self) -> Option<Paced> {
+    pub(crate) fn paced(&self) -> Option<PaceGuard> {
         let flag = self.interrupt.first()?.as_ptr();
         // SAFETY: globals live as long as the store, which callers keep: it stays while a call of it is on the stack.
         unsafe { self.pace.begin((&raw const (*flag).val.i32).cast()) }
