@@ -2,7 +2,7 @@
 //!
 //! All of it is outside of linear memory, so `memory.max` does not hold for it. `docs/limits.md` has a row for each.
 
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 
 /// The most of one thing.
 pub struct Bound {
@@ -12,7 +12,7 @@ pub struct Bound {
 
 impl Bound {
     /// Whether one more may come, where `held` are there.
-    pub fn admit(&self, held: usize) -> Result<(), Unwind> {
+    pub fn admit(&self, held: usize) -> Result {
         if held < self.limit {
             return Ok(());
         }

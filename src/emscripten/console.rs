@@ -2,11 +2,11 @@
 
 use super::fs::Stdio;
 use super::{ImportFn, Runtime, text};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
 impl Runtime {
     /// One call of `print` or `printErr`.
-    pub fn print(&mut self, stream: Stdio, text: &str) -> Result<(), Unwind> {
+    pub fn print(&mut self, stream: Stdio, text: &str) -> Result {
         super::text::check_length(text.len())?;
         self.fs
             .print(stream, text)
@@ -14,12 +14,12 @@ impl Runtime {
     }
 }
 
-fn to(stream: Stdio, rt: &mut Runtime, args: &Args) -> Result<(), Unwind> {
+fn to(stream: Stdio, rt: &mut Runtime, args: &Args) -> Result {
     let text = rt.c_string(args.u32(0))?;
     rt.print(stream, &text)
 }
 /// `(text, length)`, ended by a NUL before that too.
-fn to_n(stream: Stdio, rt: &mut Runtime, args: &Args) -> Result<(), Unwind> {
+fn to_n(stream: Stdio, rt: &mut Runtime, args: &Args) -> Result {
     let text = {
         let bytes = rt.wasm.bytes(args.u32(0), args.u32(1))?;
         text::utf8_to_nul(rt.wasm.pace(), bytes)?
@@ -30,7 +30,7 @@ const EM_LOG_WARN: u32 = 2;
 const EM_LOG_ERROR: u32 = 4;
 
 /// `_emscripten_log_formatted(flags, text)`.
-fn log_formatted(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn log_formatted(rt: &mut Runtime, args: &mut Args) -> Result {
     let text = rt.c_string(args.u32(1))?;
     let stream = if args.u32(0) & (EM_LOG_WARN | EM_LOG_ERROR) != 0 {
         Stdio::Err
@@ -40,7 +40,7 @@ fn log_formatted(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.print(stream, &text)
 }
 /// `emscripten_log(flags, format, varargs)`, formatted by the host in old builds.
-fn log(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn log(rt: &mut Runtime, args: &mut Args) -> Result {
     let format = rt.c_string(args.u32(1))?;
     let text = super::printf::format(rt, &format, args.u32(2))?;
     let stream = if args.u32(0) & (EM_LOG_WARN | EM_LOG_ERROR) != 0 {

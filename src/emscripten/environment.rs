@@ -4,7 +4,7 @@ use super::fs::Errno;
 use super::lifecycle::text_or;
 use super::process::PROGRAM;
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
 /// What the user set up. A recycle leaves it alone.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ impl Runtime {
         overlay(&mut all, &self.process.variables);
         all
     }
-    fn set_variable(&mut self, name: String, value: Option<String>) -> Result<(), Unwind> {
+    fn set_variable(&mut self, name: String, value: Option<String>) -> Result {
         let bytes = |(name, value): (&String, &Option<String>)| {
             name.len() + value.as_ref().map_or(0, String::len) + 1
         };
@@ -104,7 +104,7 @@ impl Runtime {
             None => Ok(()),
         }
     }
-    fn write_environment(&mut self, pointers: u32, mut pool: u32) -> Result<(), Unwind> {
+    fn write_environment(&mut self, pointers: u32, mut pool: u32) -> Result {
         let all = self.variables();
         let size: usize = all.iter().map(|(n, v)| n.len() + v.len() + 2).sum();
         if size > POOL as usize || all.len() >= MOST {
@@ -125,7 +125,7 @@ impl Runtime {
 const POOL: u32 = 1024;
 const MOST: usize = 64;
 
-fn build_environment(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn build_environment(rt: &mut Runtime, args: &mut Args) -> Result {
     let environ = args.u32(0);
     let (pointers, pool) = match rt.process.environ_memory {
         Some(memory) => memory,
@@ -138,7 +138,7 @@ fn build_environment(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.wasm.write_u32(environ, pointers)?;
     rt.write_environment(pointers, pool)
 }
-fn getenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn getenv(rt: &mut Runtime, args: &mut Args) -> Result {
     if args.u32(0) == 0 {
         return args.ret_u32(0);
     }
@@ -159,7 +159,7 @@ fn getenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 fn valid(name: &str) -> bool {
     !name.is_empty() && !name.contains('=')
 }
-fn setenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn setenv(rt: &mut Runtime, args: &mut Args) -> Result {
     let (name, overwrite) = (args.u32(0), args.i32(2) != 0);
     let name = text_or(rt, name, "")?;
     if !valid(&name) {
@@ -171,7 +171,7 @@ fn setenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     args.ret_i32(0)
 }
-fn unsetenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn unsetenv(rt: &mut Runtime, args: &mut Args) -> Result {
     let name = text_or(rt, args.u32(0), "")?;
     if !valid(&name) {
         return rt.fail(args, Errno::EINVAL);
@@ -179,7 +179,7 @@ fn unsetenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.set_variable(name, None)?;
     args.ret_i32(0)
 }
-fn putenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn putenv(rt: &mut Runtime, args: &mut Args) -> Result {
     let text = text_or(rt, args.u32(0), "")?;
     match text.split_once('=') {
         Some((name, value)) if valid(name) => {
@@ -189,7 +189,7 @@ fn putenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         _ => rt.fail(args, Errno::EINVAL),
     }
 }
-fn clearenv(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clearenv(rt: &mut Runtime, args: &mut Args) -> Result {
     for (name, _) in rt.variables() {
         rt.set_variable(name, None)?;
     }

@@ -1,48 +1,48 @@
 //! What only the old fastcomp back end imports: LLVM intrinsics, and integer helpers.
 
 use super::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result};
 
 /// Intrinsics that are hints, or about things a sandbox does not have.
-fn nothing(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn nothing(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(0)
 }
-fn stacksave(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn stacksave(rt: &mut Runtime, args: &mut Args) -> Result {
     let pointer = rt.call_export("stackSave", &[])?;
     args.ret_raw(pointer)
 }
-fn stackrestore(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn stackrestore(rt: &mut Runtime, args: &mut Args) -> Result {
     let pointer = args.raw().first().copied().unwrap_or_default();
     rt.call_export("stackRestore", &[pointer]).map(drop)
 }
 /// Of 64 bits in halves, like all of fastcomp's.
-fn cttz_i64(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn cttz_i64(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = u64::from(args.u32(0)) | u64::from(args.u32(1)) << 32;
     rt.exceptions.set_temp_ret0(0);
     args.ret_u32(value.trailing_zeros())
 }
-fn ctlz_i64(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn ctlz_i64(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = u64::from(args.u32(0)) | u64::from(args.u32(1)) << 32;
     rt.exceptions.set_temp_ret0(0);
     args.ret_u32(value.leading_zeros())
 }
-fn ctpop_i32(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn ctpop_i32(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(args.u32(0).count_ones())
 }
-fn cttz_i32(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn cttz_i32(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(args.u32(0).trailing_zeros())
 }
-fn bswap_i32(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn bswap_i32(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(args.u32(0).swap_bytes())
 }
-fn bswap_i16(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn bswap_i16(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(u32::from((args.u32(0) as u16).swap_bytes()))
 }
-fn expect_i32(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn expect_i32(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(args.u32(0))
 }
 /// A variable argument list is a pointer.
-fn va_copy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn va_copy(rt: &mut Runtime, args: &mut Args) -> Result {
     let pointer = rt.wasm.read_u32(args.u32(1))?;
     rt.wasm.write_u32(args.u32(0), pointer)
 }

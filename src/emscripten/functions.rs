@@ -5,7 +5,7 @@
 use super::embind::keep_again;
 use super::js::{Js, JsRef, JsValue};
 use super::{Runtime, from_js, to_js};
-use crate::engine::{self, Args, Func, Unwind};
+use crate::engine::{self, Args, Func, Result, Unwind};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -162,7 +162,7 @@ impl Runtime {
         function: JsValue,
         ty: Option<&FunctionType>,
         last: Option<u32>,
-    ) -> Result<u32, Unwind> {
+    ) -> Result<u32> {
         if let Some(index) = last.and_then(|last| self.function_index(function, last)) {
             return Ok(index);
         }
@@ -196,7 +196,7 @@ impl Runtime {
     }
 
     /// Puts an exported function into the table: the index it has already, if any.
-    pub fn add_exported(&mut self, name: &str) -> Result<u32, Unwind> {
+    pub fn add_exported(&mut self, name: &str) -> Result<u32> {
         let func = self.wasm.export(name);
         if let Some(index) =
             (0..self.wasm.table_len()).find(|i| func.is_some() && self.wasm.table_get(*i) == func)
@@ -209,12 +209,7 @@ impl Runtime {
     }
 
     /// Sets an entry to a JavaScript function of this type.
-    pub fn put_function(
-        &mut self,
-        index: u32,
-        function: JsValue,
-        ty: &FunctionType,
-    ) -> Result<(), Unwind> {
+    pub fn put_function(&mut self, index: u32, function: JsValue, ty: &FunctionType) -> Result {
         self.vacate_entry(index);
         self.wasm.widen(ty);
         let at = match self.functions.idle.get_mut(ty).and_then(Vec::pop) {
@@ -236,7 +231,7 @@ impl Runtime {
     }
 
     /// Sets an entry to an exported function, or to none.
-    pub fn put_exported(&mut self, index: u32, name: Option<&str>) -> Result<(), Unwind> {
+    pub fn put_exported(&mut self, index: u32, name: Option<&str>) -> Result {
         self.vacate_entry(index);
         let func = name.and_then(|name| self.wasm.export(name));
         if self.wasm.table_set(index, func) {
@@ -247,7 +242,7 @@ impl Runtime {
     }
 
     /// Takes a function out of the table; its index may be used again.
-    pub fn remove_function(&mut self, index: u32) -> Result<(), Unwind> {
+    pub fn remove_function(&mut self, index: u32) -> Result {
         self.put_exported(index, None)?;
         self.functions.changed = true;
         self.functions.free.push(index);
@@ -265,7 +260,7 @@ impl Runtime {
         }
     }
 
-    fn empty_entry(&mut self) -> Result<u32, Unwind> {
+    fn empty_entry(&mut self) -> Result<u32> {
         if let Some(index) = self.functions.free.pop() {
             self.functions.changed = true;
             return Ok(index);
@@ -291,7 +286,7 @@ impl Runtime {
         Ok(())
     }
 
-    fn make_slots(&mut self, ty: &FunctionType) -> Result<u32, Unwind> {
+    fn make_slots(&mut self, ty: &FunctionType) -> Result<u32> {
         let first = self.functions.slots.len() as u32;
         let made = engine::table_functions(self, ty, call_slot, first)
             .map_err(|e| Unwind::script("TypeError", e))?;
@@ -322,7 +317,7 @@ fn out_of_range(index: u32, len: u32) -> Unwind {
 }
 
 /// wasm calls a JavaScript function of the table: numbers as numbers, i64 as bigint.
-fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result {
     let Some(function) = rt
         .functions
         .slots
@@ -342,7 +337,7 @@ fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     called
 }
 
-fn call(rt: &mut Runtime, a: &mut Args, js: &dyn Js, function: JsRef) -> Result<(), Unwind> {
+fn call(rt: &mut Runtime, a: &mut Args, js: &dyn Js, function: JsRef) -> Result {
     let args: SmallVec<[JsValue; 8]> = a
         .ty()
         .params()

@@ -2,7 +2,7 @@
 
 use super::abi::Growth;
 use super::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
 const PAGE: u64 = 65536;
 const GIB: u64 = 1 << 30;
@@ -48,7 +48,7 @@ impl Runtime {
         self.wasm.max_bytes().min((4 << 30) - PAGE)
     }
     /// Grows to at least `requested` bytes; false when that may not be.
-    pub fn resize_heap(&mut self, requested: u64) -> Result<bool, Unwind> {
+    pub fn resize_heap(&mut self, requested: u64) -> Result<bool> {
         let (old, limit) = (self.heap_size(), self.heap_max());
         if requested <= limit && !self.abi.fixed_memory {
             for size in candidates(old, requested, limit, self.abi.growth) {
@@ -71,11 +71,11 @@ impl Runtime {
     }
 }
 
-fn emscripten_resize_heap(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_resize_heap(rt: &mut Runtime, args: &mut Args) -> Result {
     let grown = rt.resize_heap(u64::from(args.u32(0)))?;
     args.ret_i32(i32::from(grown))
 }
-fn emscripten_get_heap_max(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_get_heap_max(rt: &mut Runtime, args: &mut Args) -> Result {
     let size = if rt.abi.fixed_memory {
         rt.heap_size()
     } else {
@@ -83,12 +83,12 @@ fn emscripten_get_heap_max(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwi
     };
     args.ret_u32(size as u32)
 }
-fn emscripten_get_heap_size(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_get_heap_size(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(rt.heap_size() as u32)
 }
 /// Up to 1.38.24 the module keeps the end of its heap at `DYNAMICTOP_PTR`, has raised it already, and asks for memory up
 /// to there. Gives 0 when there is none.
-fn enlarge_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn enlarge_memory(rt: &mut Runtime, args: &mut Args) -> Result {
     let requested = match rt.abi.dynamic_top {
         Some(at) => u64::from(rt.wasm.read_u32(at)?),
         None => rt.heap_size() + PAGE,
@@ -96,7 +96,7 @@ fn enlarge_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let grown = !rt.abi.fixed_memory && rt.resize_heap(requested)?;
     args.ret_i32(i32::from(grown))
 }
-fn abort_on_cannot_grow_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn abort_on_cannot_grow_memory(rt: &mut Runtime, args: &mut Args) -> Result {
     let asked = u64::from(args.u32(0));
     let requested = if asked > 0 {
         asked
@@ -111,7 +111,7 @@ fn abort_on_cannot_grow_memory(rt: &mut Runtime, args: &mut Args) -> Result<(), 
 }
 
 /// `sbrk`, where it is the host's: the end of the heap is kept in memory at `DYNAMICTOP_PTR`.
-fn sbrk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn sbrk(rt: &mut Runtime, args: &mut Args) -> Result {
     let increment = i64::from(args.i32(0));
     let Some(at) = rt.abi.dynamic_top else {
         return Err(Unwind::Unsupported(
@@ -130,7 +130,7 @@ fn sbrk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.wasm.write_u32(at, new as u32)?;
     args.ret_i32(old as i32)
 }
-fn brk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn brk(rt: &mut Runtime, args: &mut Args) -> Result {
     let new = args.u32(0);
     let fits = u64::from(new) <= rt.heap_size() || rt.resize_heap(u64::from(new))?;
     match rt.abi.dynamic_top.filter(|_| fits) {
@@ -140,16 +140,16 @@ fn brk(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(if fits { 0 } else { -1 })
 }
 /// The engine's own growth is seen by everyone at once.
-fn notify_memory_growth(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn notify_memory_growth(_: &mut Runtime, _: &mut Args) -> Result {
     Ok(())
 }
 
 /// Copies like `memmove`. Gives the destination, where the generation's signature has a result.
-fn memcpy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn memcpy(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.wasm.copy_within(args.u32(0), args.u32(1), args.u32(2))?;
     args.ret_u32(args.u32(0))
 }
-fn memset(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn memset(rt: &mut Runtime, args: &mut Args) -> Result {
     let byte = args.u32(1) as u8;
     rt.wasm.in_pieces(args.u32(0), args.u32(2), |piece| {
         piece.fill(byte);

@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::js_imports::to_int32;
-use crate::engine::{TrapKind, Unwind, ValRaw};
+use crate::engine::{Result, TrapKind, Unwind, ValRaw};
 use smallvec::SmallVec;
 use wasmer_types::{FunctionType, Type};
 
@@ -13,12 +13,7 @@ impl Runtime {
     ///
     /// A function of another type is called as JavaScript would call it: what is missing is zero, what is too much is
     /// left out, numbers are converted.
-    pub fn call_pointer(
-        &mut self,
-        letters: &str,
-        pointer: u32,
-        args: &[ValRaw],
-    ) -> Result<ValRaw, Unwind> {
+    pub fn call_pointer(&mut self, letters: &str, pointer: u32, args: &[ValRaw]) -> Result<ValRaw> {
         let missing = || Unwind::trap(TrapKind::IndirectCall);
         let (result, params) = letters.split_at(1);
         if self.abi.calls_by_dyncall {
@@ -62,7 +57,7 @@ impl Runtime {
     }
 
     /// The same, where all arguments are i32 and so is the result, if there is any.
-    pub fn call_indirect(&mut self, pointer: u32, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
+    pub fn call_indirect(&mut self, pointer: u32, args: &[ValRaw]) -> Result<ValRaw> {
         const LETTERS: &str = "viiiiiiii";
         self.call_pointer(&LETTERS[..=args.len().min(8)], pointer, args)
     }
@@ -92,7 +87,7 @@ fn as_f64(ty: Type, raw: ValRaw) -> f64 {
     }
 }
 
-fn number(wanted: Type, value: f64, from: Type, raw: ValRaw) -> Result<ValRaw, Unwind> {
+fn number(wanted: Type, value: f64, from: Type, raw: ValRaw) -> Result<ValRaw> {
     Ok(match (from, wanted) {
         (Type::I64, Type::I64) => raw,
         (Type::I64, _) | (_, Type::I64) => return Err(no_bigint()),

@@ -4,7 +4,7 @@
 //! come back through any entry of the module and change it, so no caller may hold on to parts of it meanwhile.
 
 use super::Runtime;
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use serde::{Deserialize, Serialize};
 use std::ptr::NonNull;
 
@@ -152,10 +152,10 @@ pub trait Js {
     fn bigint_i64(&self, value: i64) -> JsValue;
     fn bigint_u64(&self, value: u64) -> JsValue;
     /// Strings fail when they are longer than JavaScript's can be.
-    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue, Unwind>;
+    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue>;
     /// Invalid sequences become U+FFFD.
-    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue, Unwind>;
-    fn string_utf16(&self, units: &[u16]) -> Result<JsValue, Unwind>;
+    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue>;
+    fn string_utf16(&self, units: &[u16]) -> Result<JsValue>;
     fn object(&self) -> JsValue;
     fn array(&self) -> JsValue;
 
@@ -184,80 +184,46 @@ pub trait Js {
 
     /// `String(value)`, for messages; never throws.
     fn display(&self, rt: &mut Runtime, value: JsValue) -> String;
-    fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue, Unwind>;
-    fn set(
-        &self,
-        rt: &mut Runtime,
-        object: JsValue,
-        key: JsValue,
-        value: JsValue,
-    ) -> Result<(), Unwind>;
-    fn get_named(&self, rt: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue, Unwind>;
-    fn set_named(
-        &self,
-        rt: &mut Runtime,
-        object: JsValue,
-        name: &str,
-        value: JsValue,
-    ) -> Result<(), Unwind>;
-    fn get_index(&self, rt: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue, Unwind>;
-    fn set_index(
-        &self,
-        rt: &mut Runtime,
-        object: JsValue,
-        index: u32,
-        value: JsValue,
-    ) -> Result<(), Unwind>;
+    fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue>;
+    fn set(&self, rt: &mut Runtime, object: JsValue, key: JsValue, value: JsValue) -> Result;
+    fn get_named(&self, rt: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue>;
+    fn set_named(&self, rt: &mut Runtime, object: JsValue, name: &str, value: JsValue) -> Result;
+    fn get_index(&self, rt: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue>;
+    fn set_index(&self, rt: &mut Runtime, object: JsValue, index: u32, value: JsValue) -> Result;
     /// `name in object`
-    fn has_named(&self, rt: &mut Runtime, object: JsValue, name: &str) -> Result<bool, Unwind>;
+    fn has_named(&self, rt: &mut Runtime, object: JsValue, name: &str) -> Result<bool>;
     fn call(
         &self,
         rt: &mut Runtime,
         function: JsValue,
         this: JsValue,
         args: &[JsValue],
-    ) -> Result<JsValue, Unwind>;
-    fn construct(
-        &self,
-        rt: &mut Runtime,
-        class: JsValue,
-        args: &[JsValue],
-    ) -> Result<JsValue, Unwind>;
+    ) -> Result<JsValue>;
+    fn construct(&self, rt: &mut Runtime, class: JsValue, args: &[JsValue]) -> Result<JsValue>;
     fn operator(
         &self,
         rt: &mut Runtime,
         operator: Operator,
         left: JsValue,
         right: JsValue,
-    ) -> Result<JsValue, Unwind>;
+    ) -> Result<JsValue>;
     /// `globalThis[name]`, or `globalThis`.
-    fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue, Unwind>;
+    fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue>;
     /// `Module[name]`
-    fn module_property(&self, rt: &mut Runtime, name: &str) -> Result<JsValue, Unwind>;
+    fn module_property(&self, rt: &mut Runtime, name: &str) -> Result<JsValue>;
 
     /// A typed array over linear memory, which dies with the generation and with growth.
-    fn view(
-        &self,
-        rt: &mut Runtime,
-        kind: ViewKind,
-        ptr: u32,
-        count: u32,
-    ) -> Result<JsValue, Unwind>;
+    fn view(&self, rt: &mut Runtime, kind: ViewKind, ptr: u32, count: u32) -> Result<JsValue>;
 
     /// Makes or clears a timer of the event loop.
-    fn timer(&self, command: TimerCommand) -> Result<(), Unwind>;
+    fn timer(&self, command: TimerCommand) -> Result;
 
     /// Makes the JavaScript object of a new class handle. `smart` handles are finalized when collected.
-    fn make_handle(
-        &self,
-        rt: &mut Runtime,
-        handle: HandleRef,
-        smart: bool,
-    ) -> Result<JsValue, Unwind>;
+    fn make_handle(&self, rt: &mut Runtime, handle: HandleRef, smart: bool) -> Result<JsValue>;
     /// What names the class handle of this sandbox that `value` is, if it is one.
     fn handle_of(&self, rt: &mut Runtime, value: JsValue) -> Option<HandleRef>;
     /// The object that stands for an enum's value, `undefined` when it has no name.
-    fn enum_value(&self, rt: &mut Runtime, index: u32, value: f64) -> Result<JsValue, Unwind>;
+    fn enum_value(&self, rt: &mut Runtime, index: u32, value: f64) -> Result<JsValue>;
     /// embind's JavaScript subclass of a wrapper class.
     fn inheriting_constructor(
         &self,
@@ -265,16 +231,16 @@ pub trait Js {
         name: &str,
         class: u32,
         properties: JsValue,
-    ) -> Result<JsValue, Unwind>;
+    ) -> Result<JsValue>;
     /// The module's `flushPendingDeletes`.
-    fn flush_function(&self, rt: &mut Runtime) -> Result<JsValue, Unwind>;
+    fn flush_function(&self, rt: &mut Runtime) -> Result<JsValue>;
     /// A function that deletes the handle when called; `std::shared_ptr`s hold it.
-    fn delete_function(&self, rt: &mut Runtime, handle: HandleRef) -> Result<JsValue, Unwind>;
+    fn delete_function(&self, rt: &mut Runtime, handle: HandleRef) -> Result<JsValue>;
 
     /// Goes on with a coroutine of C++ once `promise` has settled, by [`super::emval::coroutines::resume`].
-    fn suspend(&self, rt: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind>;
+    fn suspend(&self, rt: &mut Runtime, promise: JsValue, awaiter: u32) -> Result;
     /// A promise for C++ to settle: itself, `resolve`, `reject`.
-    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind>;
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3]>;
     /// The error that JavaScript would catch for this.
     fn error_of(&self, rt: &mut Runtime, unwind: Unwind) -> JsValue;
     /// What an error was that left this instance's module, when thrown into it again goes on unwinding.

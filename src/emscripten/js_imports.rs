@@ -2,11 +2,11 @@
 
 use super::Runtime;
 use super::js::{JsRef, JsValue, Kind};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 use wasmer_types::Type;
 
 /// An unresolved import, where start-up was allowed to go on without it: its first call says so.
-pub fn missing_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn missing_import(rt: &mut Runtime, a: &mut Args) -> Result {
     let (module, name, signature) = rt
         .missing
         .get(a.index() as usize)
@@ -20,7 +20,7 @@ pub fn missing_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// Calls the JavaScript function that answers this import: numbers as numbers, i64 as bigint.
-pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result {
     let function = rt.js_imports.get(a.index() as usize).copied().flatten();
     let Some(function) = function else {
         return Err(Unwind::Bug(format!(
@@ -37,7 +37,7 @@ pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     called
 }
 
-fn call(rt: &mut Runtime, a: &mut Args, function: JsRef) -> Result<(), Unwind> {
+fn call(rt: &mut Runtime, a: &mut Args, function: JsRef) -> Result {
     let js = rt.js();
     let args: smallvec::SmallVec<[JsValue; 8]> = a
         .ty()
@@ -66,7 +66,7 @@ pub fn to_js(js: &dyn super::js::Js, ty: Type, raw: ValRaw) -> JsValue {
 }
 
 /// A JavaScript value as wasm takes it, converted as the WebAssembly JavaScript API does.
-pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<ValRaw, Unwind> {
+pub fn from_js(rt: &mut Runtime, ty: Type, value: JsValue) -> Result<ValRaw> {
     let js = rt.js();
     if ty == Type::I64 {
         return match js.to_bigint(value) {

@@ -1,10 +1,10 @@
 //! How a program ends, and what keeps it alive.
 
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 
 /// A C string, or a stand-in when the pointer is null.
-pub(super) fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String, Unwind> {
+pub(super) fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String> {
     if ptr == 0 {
         Ok(otherwise.to_owned())
     } else {
@@ -12,10 +12,10 @@ pub(super) fn text_or(rt: &Runtime, ptr: u32, otherwise: &str) -> Result<String,
     }
 }
 
-fn abort(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn abort(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::Abort(String::new()))
 }
-fn assert_fail(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn assert_fail(rt: &mut Runtime, args: &mut Args) -> Result {
     let condition = rt.c_string(args.u32(0))?;
     let file = text_or(rt, args.u32(1), "unknown filename")?;
     let function = text_or(rt, args.u32(3), "unknown function")?;
@@ -25,7 +25,7 @@ fn assert_fail(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     )))
 }
 /// `__assert_func(file, line, function, condition)`.
-fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result {
     let condition = rt.c_string(args.u32(3))?;
     let file = text_or(rt, args.u32(0), "unknown filename")?;
     let function = text_or(rt, args.u32(2), "unknown function")?;
@@ -34,13 +34,13 @@ fn assert_func(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         "Assertion failed: {condition}, at: {file},{line},{function}"
     )))
 }
-fn stack_overflow(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn stack_overflow(_: &mut Runtime, args: &mut Args) -> Result {
     Err(Unwind::Abort(format!(
         "stack overflow (Attempt to set SP to 0x{:08x})",
         args.u32(0)
     )))
 }
-fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result {
     const TEXTS: [&str; 4] = [
         "trap!",
         "segmentation fault",
@@ -51,14 +51,14 @@ fn aborts<const N: usize>(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
 }
 
 /// `exit(status)`: functions registered for it run where the module hands them out, unfinished lines are printed.
-fn exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn exit(rt: &mut Runtime, args: &mut Args) -> Result {
     let status = args.i32(0);
     rt.end_program()?;
     Err(Unwind::Exit(status))
 }
 impl Runtime {
     /// What the end of a program does: functions registered for it, then what is still to be printed.
-    pub fn end_program(&mut self) -> Result<(), Unwind> {
+    pub fn end_program(&mut self) -> Result {
         while let Some((function, argument)) = self.process.at_exit.pop() {
             self.call_indirect(function, &[ValRaw::from_u32(argument)])?;
         }
@@ -73,39 +73,39 @@ impl Runtime {
     }
 }
 /// `emscripten_force_exit(status)`: nothing that still waits keeps the program going.
-fn force_exit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn force_exit(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.stop_timers();
     exit(rt, args)
 }
-fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn exit_at_once(_: &mut Runtime, args: &mut Args) -> Result {
     Err(Unwind::Exit(args.i32(0)))
 }
 /// `atexit(f)`, `__cxa_atexit(f, argument, dso)`. Emscripten runs none of them unless the runtime exits.
-fn atexit(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn atexit(rt: &mut Runtime, args: &mut Args) -> Result {
     bounds::AT_EXIT.admit(rt.process.at_exit.len())?;
     rt.process.at_exit.push((args.u32(0), args.u32(1)));
     args.ret_i32(0)
 }
-fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn live_runtime(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::KeepAlive)
 }
-fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn call_sighandler(rt: &mut Runtime, args: &mut Args) -> Result {
     let (function, signal) = (args.u32(0), args.i32(1));
     rt.call_indirect(function, &[ValRaw::from_i32(signal)])
         .map(drop)
 }
 /// `raise` and `kill` of builds whose signals are the host's.
-fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn no_signals(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.fail(args, super::fs::Errno::EPERM)
 }
 /// `emscripten_run_script*`: text from C++ is no JavaScript that the package came with.
-fn no_scripts(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn no_scripts(rt: &mut Runtime, args: &mut Args) -> Result {
     let text: String = rt.c_string(args.u32(0))?.chars().take(60).collect();
     Err(Unwind::Unsupported(format!(
         "emscripten_run_script: the module wants to run JavaScript from a string ('{text}'); allow it by answering that import in the `imports` option, or use host: 'glue'"
     )))
 }
-fn signal(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn signal(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(0)
 }
 

@@ -4,7 +4,7 @@ use super::fs::Stdio;
 use super::js::TimerKind;
 use super::time::monotonic_ms;
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -55,7 +55,7 @@ impl MainLoop {
 }
 
 impl Runtime {
-    fn schedule_turn(&mut self) -> Result<(), Unwind> {
+    fn schedule_turn(&mut self) -> Result {
         let main_loop = &self.timers.main_loop;
         let (kind, ms) = match main_loop.mode {
             TIMEOUT => {
@@ -80,7 +80,7 @@ impl Runtime {
     }
 
     /// One turn, or one of the blockers that come before the next.
-    pub(super) fn turn(&mut self, skip: bool) -> Result<(), Unwind> {
+    pub(super) fn turn(&mut self, skip: bool) -> Result {
         self.timers.main_loop.next = None;
         let revision = self.timers.main_loop.revision;
         if let Some(blocker) = self.timers.main_loop.blockers.pop_front() {
@@ -128,7 +128,7 @@ impl Runtime {
     }
 
     /// `Module.pauseMainLoop`.
-    pub fn pause_main_loop(&mut self) -> Result<(), Unwind> {
+    pub fn pause_main_loop(&mut self) -> Result {
         let main_loop = &mut self.timers.main_loop;
         main_loop.revision = main_loop.revision.wrapping_add(1);
         match main_loop.next.take() {
@@ -138,7 +138,7 @@ impl Runtime {
     }
 
     /// `Module.resumeMainLoop`.
-    pub fn resume_main_loop(&mut self) -> Result<(), Unwind> {
+    pub fn resume_main_loop(&mut self) -> Result {
         self.pause_main_loop()?;
         match self.timers.main_loop.function {
             Some(_) => self.schedule_turn(),
@@ -152,7 +152,7 @@ impl Runtime {
         argument: Option<u32>,
         fps: i32,
         forever: bool,
-    ) -> Result<(), Unwind> {
+    ) -> Result {
         if self.timers.main_loop.function.is_some() {
             return Err(Unwind::Abort(
                 "emscripten_set_main_loop: there can only be one main loop function at once: call emscripten_cancel_main_loop to cancel the previous one before setting a new one with different parameters.".into(),
@@ -176,10 +176,10 @@ impl Runtime {
     }
 }
 
-fn set(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.set_main_loop(args.u32(0), None, args.i32(1), args.i32(2) != 0)
 }
-fn set_arg(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_arg(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.set_main_loop(
         args.u32(0),
         Some(args.u32(1)),
@@ -187,18 +187,18 @@ fn set_arg(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         args.i32(3) != 0,
     )
 }
-fn cancel(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn cancel(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.timers.main_loop.function = None;
     rt.pause_main_loop()
 }
-fn pause(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn pause(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.pause_main_loop()
 }
-fn resume(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn resume(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.resume_main_loop()
 }
 /// It counts from the turn after the next, which is set already.
-fn set_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_timing(rt: &mut Runtime, args: &mut Args) -> Result {
     let main_loop = &mut rt.timers.main_loop;
     main_loop.mode = args.i32(0);
     main_loop.value = f64::from(args.i32(1));
@@ -210,7 +210,7 @@ fn set_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     args.ret_i32(i32::from(main_loop.function.is_none()))
 }
-fn get_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn get_timing(rt: &mut Runtime, args: &mut Args) -> Result {
     let (mode, value) = (rt.timers.main_loop.mode, rt.timers.main_loop.value);
     for (at, word) in [(args.u32(0), mode), (args.u32(1), value as i32)] {
         if at != 0 {
@@ -219,7 +219,7 @@ fn get_timing(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     Ok(())
 }
-fn push_blocker(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn push_blocker(rt: &mut Runtime, args: &mut Args) -> Result {
     bounds::BLOCKERS.admit(rt.timers.main_loop.blockers.len())?;
     let mut name = rt.c_string(args.u32(2))?;
     // It is only shown.
@@ -233,7 +233,7 @@ fn push_blocker(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 /// For a progress bar, which nobody sees.
-fn expect_blockers(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn expect_blockers(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.timers.main_loop.expected_blockers = args.i32(0);
     Ok(())
 }

@@ -35,7 +35,7 @@ mod text;
 mod time;
 mod timers;
 
-use crate::engine::{Args, Func, Unwind, ValRaw, WasmInstance};
+use crate::engine::{Args, Func, Result, Unwind, ValRaw, WasmInstance};
 use abi::Abi;
 pub use imports::answer;
 #[cfg(any(test, fuzzing))]
@@ -49,7 +49,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// A host function. It may call back into wasm through `Runtime`, which may call host functions in turn.
-pub type ImportFn = fn(&mut Runtime, &mut Args) -> Result<(), Unwind>;
+pub type ImportFn = fn(&mut Runtime, &mut Args) -> Result;
 
 /// All that a host function can reach. One per sandbox; its state is what a recycle restores.
 ///
@@ -135,11 +135,11 @@ impl Runtime {
     }
     /// Enters wasm; see [`crate::engine::enter`].
     #[inline]
-    pub fn enter(&mut self, func: Func, slots: &mut [ValRaw]) -> Result<(), Unwind> {
+    pub fn enter(&mut self, func: Func, slots: &mut [ValRaw]) -> Result {
         crate::engine::enter(self, func, slots)
     }
     /// Calls a function of the module. `args` are in wasm order; the result is zero when there is none.
-    pub fn call(&mut self, func: Func, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
+    pub fn call(&mut self, func: Func, args: &[ValRaw]) -> Result<ValRaw> {
         let mut slots = smallvec::SmallVec::<[ValRaw; 12]>::from_slice(args);
         // A function that is not of the type its name or pointer promises must find room all the same.
         let room = self.wasm.widest();
@@ -150,7 +150,7 @@ impl Runtime {
         Ok(slots[0])
     }
     /// Calls an export by its canonical name.
-    pub fn call_export(&mut self, name: &str, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
+    pub fn call_export(&mut self, name: &str, args: &[ValRaw]) -> Result<ValRaw> {
         let func = self
             .wasm
             .export(name)
@@ -161,12 +161,12 @@ impl Runtime {
             })?;
         self.call(func, args)
     }
-    pub fn malloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
+    pub fn malloc(&mut self, bytes: u32) -> Result<u32> {
         Ok(self
             .call_export("malloc", &[ValRaw::from_u32(bytes)])?
             .u32())
     }
-    pub fn free(&mut self, ptr: u32) -> Result<(), Unwind> {
+    pub fn free(&mut self, ptr: u32) -> Result {
         self.call_export("free", &[ValRaw::from_u32(ptr)]).map(drop)
     }
 }

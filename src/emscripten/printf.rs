@@ -1,13 +1,13 @@
 //! `printf` formats with C's variable arguments, for calls that old builds leave to the host.
 
 use super::{Runtime, text};
-use crate::engine::Unwind;
+use crate::engine::Result;
 
 /// The widest field, and the most digits.
 const WIDEST: usize = 4096;
 
 /// Formats by `format` with the arguments packed at `varargs`: 4 bytes each, 8 (at a multiple of 8) for doubles and 64 bits.
-pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String, Unwind> {
+pub fn format(rt: &Runtime, format: &str, varargs: u32) -> Result<String> {
     let mut at = varargs;
     let mut out = String::new();
     let mut chars = format.chars().peekable();
@@ -160,12 +160,12 @@ impl Spec {
     }
 }
 
-fn word(rt: &Runtime, at: &mut u32) -> Result<u32, Unwind> {
+fn word(rt: &Runtime, at: &mut u32) -> Result<u32> {
     let value = rt.wasm.read_u32(*at)?;
     *at = at.wrapping_add(4);
     Ok(value)
 }
-fn double_word(rt: &Runtime, at: &mut u32) -> Result<u64, Unwind> {
+fn double_word(rt: &Runtime, at: &mut u32) -> Result<u64> {
     *at = at.wrapping_add(7) & !7;
     let value = rt.wasm.read_u64(*at)?;
     *at = at.wrapping_add(8);

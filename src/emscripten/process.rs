@@ -1,7 +1,7 @@
 //! What a program knows of itself: its arguments, how it starts and how it ends.
 
 use super::Runtime;
-use crate::engine::{TrapKind, Unwind, ValRaw};
+use crate::engine::{Result, TrapKind, Unwind, ValRaw};
 use serde::{Deserialize, Serialize};
 
 /// The name a program finds in `argv[0]`.
@@ -87,7 +87,7 @@ impl Runtime {
         }
     }
     /// Runs `main`, if the module has one, with `argv` made from `args`. Gives its status.
-    pub fn run_main(&mut self, args: &[String]) -> Result<Option<i32>, Unwind> {
+    pub fn run_main(&mut self, args: &[String]) -> Result<Option<i32>> {
         let Some(main) = ["__main_argc_argv", "main"]
             .iter()
             .find_map(|name| self.wasm.export(name))
@@ -131,7 +131,7 @@ impl Runtime {
     }
 
     /// Room on the module's stack. It is given back when whoever calls restores the stack, or with the instance.
-    pub fn stack_alloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
+    pub fn stack_alloc(&mut self, bytes: u32) -> Result<u32> {
         for name in ["stackAlloc", "_emscripten_stack_alloc"] {
             if let Some(func) = self.wasm.export(name) {
                 return Ok(self.call(func, &[ValRaw::from_u32(bytes)])?.u32());
@@ -140,7 +140,7 @@ impl Runtime {
         self.malloc(bytes)
     }
 
-    fn stack_string(&mut self, text: &str) -> Result<u32, Unwind> {
+    fn stack_string(&mut self, text: &str) -> Result<u32> {
         let at = self.stack_alloc(text.len() as u32 + 1)?;
         let place = self.wasm.bytes_mut(at, text.len() as u32 + 1)?;
         place[..text.len()].copy_from_slice(text.as_bytes());

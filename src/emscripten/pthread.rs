@@ -4,30 +4,30 @@
 
 use super::fs::Errno;
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 
-fn success(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn success(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(0)
 }
-fn one(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn one(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(1)
 }
 /// EAGAIN, which every caller of `pthread_create` has to handle.
-fn create(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn create(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(rt.errno(Errno::EAGAIN))
 }
-fn join(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn join(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(rt.errno(Errno::EINVAL))
 }
-fn timed_wait(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn timed_wait(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(rt.errno(Errno::ETIMEDOUT))
 }
 /// `pthread_exit` of the only thread ends the program.
-fn exit(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn exit(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::Exit(0))
 }
 /// `pthread_once(control*, f)`.
-fn once(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn once(rt: &mut Runtime, args: &mut Args) -> Result {
     const DONE: u32 = 1;
     let (control, function) = (args.u32(0), args.u32(1));
     if rt.wasm.read_u32(control)? != DONE {
@@ -36,7 +36,7 @@ fn once(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     args.ret_i32(0)
 }
-fn key_create(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn key_create(rt: &mut Runtime, args: &mut Args) -> Result {
     if args.u32(0) == 0 {
         return args.ret_i32(rt.errno(Errno::EINVAL));
     }
@@ -53,14 +53,14 @@ fn value_of(rt: &mut Runtime, key: u32) -> Option<&mut u32> {
         .thread_values
         .get_mut((key as usize).checked_sub(1)?)
 }
-fn key_delete(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn key_delete(rt: &mut Runtime, args: &mut Args) -> Result {
     set(rt, args, 0)
 }
-fn setspecific(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn setspecific(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = args.u32(1);
     set(rt, args, value)
 }
-fn set(rt: &mut Runtime, args: &mut Args, value: u32) -> Result<(), Unwind> {
+fn set(rt: &mut Runtime, args: &mut Args, value: u32) -> Result {
     let errno = rt.errno(Errno::EINVAL);
     match value_of(rt, args.u32(0)) {
         Some(place) => {
@@ -70,12 +70,12 @@ fn set(rt: &mut Runtime, args: &mut Args, value: u32) -> Result<(), Unwind> {
         None => args.ret_i32(errno),
     }
 }
-fn getspecific(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn getspecific(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = value_of(rt, args.u32(0)).map_or(0, |v| *v);
     args.ret_u32(value)
 }
 /// `pthread_attr_getstack` and the like have nothing to tell.
-fn not_supported(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn not_supported(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(rt.errno(Errno::ENOSYS))
 }
 

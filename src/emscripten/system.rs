@@ -3,10 +3,10 @@
 use super::fs::Errno;
 use super::process::PROGRAM;
 use super::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
 /// `-1`, with errno set.
-fn answer<const N: i32>(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn answer<const N: i32>(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(N)
 }
 
@@ -14,7 +14,7 @@ const POSIX_VERSION: i32 = 200_809;
 const PAGE: i32 = 16384;
 
 /// Emscripten's table, by musl's numbers.
-fn sysconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn sysconf(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = match args.i32(0) {
         30 => PAGE,
         85 => {
@@ -62,11 +62,11 @@ fn sysconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
 fn cores() -> i32 {
     std::thread::available_parallelism().map_or(1, |n| n.get() as i32)
 }
-fn num_logical_cores(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn num_logical_cores(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(cores())
 }
 /// `fpathconf(fd, name)`, `pathconf(path, name)`: Emscripten's table.
-fn pathconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn pathconf(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = match args.i32(1) {
         0 => 32000,
         1..=3 => 255,
@@ -79,7 +79,7 @@ fn pathconf(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     };
     args.ret_i32(value)
 }
-fn confstr(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn confstr(rt: &mut Runtime, args: &mut Args) -> Result {
     let (name, buf, len) = (args.i32(0), args.u32(1), args.u32(2));
     let value = match name {
         // _CS_PATH
@@ -98,7 +98,7 @@ fn confstr(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(value.len() as i32 + 1)
 }
 
-fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result {
     // The C library of later builds refuses more than 256 bytes itself; that of earlier ones leaves it to the host, which
     // gives what it is asked for.
     let (buf, len) = (args.u32(0), args.u32(1));
@@ -113,19 +113,19 @@ fn getentropy(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(0)
 }
 /// `emscripten_random()`, `emscripten_math_random()`: from 0 to 1.
-fn random(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn random(_: &mut Runtime, args: &mut Args) -> Result {
     let bits = getrandom::u64().map_err(|e| Unwind::Bug(format!("no entropy: {e}")))?;
     args.ret((bits >> 11) as f64 / (1u64 << 53) as f64)
 }
 /// No shell: asked for one it says so, a command is refused.
-fn system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn system(rt: &mut Runtime, args: &mut Args) -> Result {
     if args.u32(0) == 0 {
         return args.ret_i32(0);
     }
     rt.fail(args, Errno::ENOSYS)
 }
 /// `_emscripten_system` gives the error number itself.
-fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result {
     let refused = if args.u32(0) == 0 {
         0
     } else {
@@ -134,24 +134,24 @@ fn emscripten_system(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(refused)
 }
 /// `fork`, `execl` and the like.
-fn no_processes(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn no_processes(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.fail(args, Errno::ENOSYS)
 }
-fn no_children(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn no_children(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.fail(args, Errno::ECHILD)
 }
-fn set_errno(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_errno(rt: &mut Runtime, args: &mut Args) -> Result {
     let value = args.i32(0);
     rt.write_errno(value)?;
     args.ret_i32(value)
 }
-fn get_progname(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn get_progname(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.write_c_string(args.u32(0), PROGRAM, args.u32(1))
         .map(drop)
 }
 
 /// `_emscripten_fs_load_embedded_files`: records `{ name*, length, data* }` until a null name.
-fn load_embedded_files(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn load_embedded_files(rt: &mut Runtime, args: &mut Args) -> Result {
     let mut at = args.u32(0);
     loop {
         let name = rt.wasm.read_u32(at)?;
@@ -180,18 +180,18 @@ fn load_embedded_files(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> 
     }
 }
 /// `utime(path, { access, modification }*)`.
-fn utime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn utime(rt: &mut Runtime, args: &mut Args) -> Result {
     set_times(rt, args, 4, 0)
 }
 /// `utimes(path, timeval[2])`.
-fn utimes(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn utimes(rt: &mut Runtime, args: &mut Args) -> Result {
     set_times(rt, args, 8, 4)
 }
 /// Old builds only: seconds are 32 bits wide.
-fn set_times(rt: &mut Runtime, args: &mut Args, stride: u32, micros: u32) -> Result<(), Unwind> {
+fn set_times(rt: &mut Runtime, args: &mut Args, stride: u32, micros: u32) -> Result {
     let path = rt.c_string(args.u32(0))?;
     let at = args.u32(1);
-    let time = |i: u32| -> Result<i64, Unwind> {
+    let time = |i: u32| -> Result<i64> {
         if at == 0 {
             return Ok(super::fs::now_ms());
         }
@@ -210,11 +210,11 @@ fn set_times(rt: &mut Runtime, args: &mut Args, stride: u32, micros: u32) -> Res
     }
 }
 /// A position in the program, for stack traces of sanitizers: unknown.
-fn nothing(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn nothing(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(0)
 }
 /// Emscripten's: a tenth, whatever the machine does.
-fn getloadavg(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn getloadavg(rt: &mut Runtime, args: &mut Args) -> Result {
     let (at, count) = (args.u32(0), args.i32(1).clamp(0, 3));
     for i in 0..count as u32 {
         rt.wasm
@@ -222,7 +222,7 @@ fn getloadavg(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     args.ret_i32(count)
 }
-fn getpagesize(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn getpagesize(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(PAGE)
 }
 

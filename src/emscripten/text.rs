@@ -1,6 +1,6 @@
 //! Text of the module's as Rust has it, made in pieces: the module chooses how long it is.
 
-use crate::engine::{PIECE, Pace, Unwind};
+use crate::engine::{PIECE, Pace, Result, Unwind};
 
 /// The most units of a string in V8 on 64 bits. What would be longer is refused as Node refuses it.
 pub const MOST: usize = 0x1fff_ffe8;
@@ -9,7 +9,7 @@ pub fn too_long() -> Unwind {
     Unwind::StringTooLong
 }
 
-pub fn check_length(units: usize) -> Result<(), Unwind> {
+pub fn check_length(units: usize) -> Result {
     if units > MOST {
         return Err(too_long());
     }
@@ -17,7 +17,7 @@ pub fn check_length(units: usize) -> Result<(), Unwind> {
 }
 
 /// As `String::from_utf8_lossy`.
-pub fn utf8(pace: &Pace, bytes: &[u8]) -> Result<String, Unwind> {
+pub fn utf8(pace: &Pace, bytes: &[u8]) -> Result<String> {
     check_length(bytes.len())?;
     let mut text = String::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -47,7 +47,7 @@ pub fn utf8(pace: &Pace, bytes: &[u8]) -> Result<String, Unwind> {
 }
 
 /// The same up to a NUL, if there is one.
-pub fn utf8_to_nul(pace: &Pace, bytes: &[u8]) -> Result<String, Unwind> {
+pub fn utf8_to_nul(pace: &Pace, bytes: &[u8]) -> Result<String> {
     let mut end = bytes.len();
     for (i, piece) in bytes.chunks(PIECE).enumerate() {
         pace.go_on()?;
@@ -60,7 +60,7 @@ pub fn utf8_to_nul(pace: &Pace, bytes: &[u8]) -> Result<String, Unwind> {
 }
 
 /// A character to a byte.
-pub fn latin1(pace: &Pace, bytes: &[u8]) -> Result<String, Unwind> {
+pub fn latin1(pace: &Pace, bytes: &[u8]) -> Result<String> {
     check_length(bytes.len())?;
     let mut text = String::with_capacity(bytes.len());
     for piece in bytes.chunks(PIECE) {
@@ -70,7 +70,7 @@ pub fn latin1(pace: &Pace, bytes: &[u8]) -> Result<String, Unwind> {
     Ok(text)
 }
 
-pub fn utf16(pace: &Pace, text: &str) -> Result<Vec<u16>, Unwind> {
+pub fn utf16(pace: &Pace, text: &str) -> Result<Vec<u16>> {
     let mut units = Vec::with_capacity(text.len());
     for (i, unit) in text.encode_utf16().enumerate() {
         if i % PIECE == 0 {

@@ -7,7 +7,7 @@ use super::js::{TimerCommand, TimerKind};
 use super::main_loop::MainLoop;
 use super::time::{date_now, monotonic_ms};
 use super::{ImportFn, Runtime, bounds};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Timers {
 const SIGALRM: i32 = 14;
 
 impl Runtime {
-    fn add_timer(&mut self, timer: Timer) -> Result<u32, Unwind> {
+    fn add_timer(&mut self, timer: Timer) -> Result<u32> {
         bounds::TIMERS.admit(self.timers.list.len())?;
         self.timers.last_id = self.timers.last_id.checked_add(1).unwrap_or(1);
         let id = self.timers.last_id;
@@ -90,7 +90,7 @@ impl Runtime {
         Ok(id)
     }
 
-    fn arm(&mut self, id: u32, timer: Timer) -> Result<(), Unwind> {
+    fn arm(&mut self, id: u32, timer: Timer) -> Result {
         self.timers.list.insert(id, timer);
         let js = self.js();
         let command = TimerCommand::Set {
@@ -103,14 +103,14 @@ impl Runtime {
     }
 
     /// The timer of the main loop's next turn.
-    pub(super) fn add_turn(&mut self, kind: TimerKind, ms: f64) -> Result<u32, Unwind> {
+    pub(super) fn add_turn(&mut self, kind: TimerKind, ms: f64) -> Result<u32> {
         self.add_timer(Timer {
             task: Task::Turn,
             ..call(0, 0, kind, ms)
         })
     }
 
-    pub(super) fn clear_timer(&mut self, id: u32) -> Result<(), Unwind> {
+    pub(super) fn clear_timer(&mut self, id: u32) -> Result {
         match self.timers.list.remove(&id) {
             Some(_) => self.js().timer(TimerCommand::Clear(id)),
             None => Ok(()),
@@ -146,7 +146,7 @@ impl Runtime {
     }
 
     /// An entry's time has come. `skip`: the main loop's turn is not wanted (`preMainLoop` said so).
-    pub fn fire_timer(&mut self, id: u32, skip: bool) -> Result<(), Unwind> {
+    pub fn fire_timer(&mut self, id: u32, skip: bool) -> Result {
         let Some(timer) = self.timers.list.get(&id).copied() else {
             return Ok(());
         };
@@ -166,7 +166,7 @@ impl Runtime {
         Ok(())
     }
 
-    fn run_timer(&mut self, id: u32, timer: Timer, skip: bool) -> Result<(), Unwind> {
+    fn run_timer(&mut self, id: u32, timer: Timer, skip: bool) -> Result {
         let data = ValRaw::from_u32(timer.data);
         match timer.task {
             Task::Call => self.call_pointer("vi", timer.callback, &[data]).map(drop),
@@ -227,11 +227,11 @@ fn call(callback: u32, data: u32, kind: TimerKind, ms: f64) -> Timer {
     }
 }
 
-fn set_timeout(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_timeout(rt: &mut Runtime, args: &mut Args) -> Result {
     let timer = call(args.u32(0), args.u32(2), TimerKind::Timeout, args.f64(1));
     args.ret_u32(rt.add_timer(timer)?)
 }
-fn set_timeout_loop(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_timeout_loop(rt: &mut Runtime, args: &mut Args) -> Result {
     let timer = Timer {
         task: Task::TimeoutLoop,
         ms: 0.0,
@@ -239,36 +239,36 @@ fn set_timeout_loop(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     };
     args.ret_u32(rt.add_timer(timer)?)
 }
-fn set_interval(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_interval(rt: &mut Runtime, args: &mut Args) -> Result {
     let timer = call(args.u32(0), args.u32(2), TimerKind::Interval, args.f64(1));
     args.ret_u32(rt.add_timer(timer)?)
 }
-fn set_immediate(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_immediate(rt: &mut Runtime, args: &mut Args) -> Result {
     let timer = call(args.u32(0), args.u32(1), TimerKind::Immediate, 0.0);
     args.ret_u32(rt.add_timer(timer)?)
 }
-fn set_immediate_loop(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn set_immediate_loop(rt: &mut Runtime, args: &mut Args) -> Result {
     let timer = Timer {
         task: Task::ImmediateLoop,
         ..call(args.u32(0), args.u32(1), TimerKind::Immediate, 0.0)
     };
     args.ret_u32(rt.add_timer(timer)?)
 }
-fn queue_microtask(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn queue_microtask(rt: &mut Runtime, args: &mut Args) -> Result {
     let timer = call(args.u32(0), args.u32(1), TimerKind::Microtask, 0.0);
     rt.add_timer(timer).map(drop)
 }
 /// `emscripten_clear_timeout`, `_interval`, `_immediate` and `emscripten_cancel_animation_frame`: ids are of one kind.
-fn clear(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clear(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.clear_timer(args.u32(0))
 }
 /// `emscripten_async_call(callback, data, ms)`: a negative time means the next frame, which in Node is a time-out.
-fn async_call(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn async_call(rt: &mut Runtime, args: &mut Args) -> Result {
     let ms = f64::from(args.i32(2));
     let timer = call(args.u32(0), args.u32(1), TimerKind::Timeout, ms);
     rt.add_timer(timer).map(drop)
 }
-fn animation_frame<const REPEATS: bool>(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn animation_frame<const REPEATS: bool>(rt: &mut Runtime, args: &mut Args) -> Result {
     let ms = rt.timers.until_frame();
     let timer = Timer {
         task: Task::Frame { repeats: REPEATS },
@@ -278,7 +278,7 @@ fn animation_frame<const REPEATS: bool>(rt: &mut Runtime, args: &mut Args) -> Re
     args.ret_u32(rt.add_timer(timer)?)
 }
 /// `alarm(seconds)`. Without a `raise` nobody could be told.
-fn alarm(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn alarm(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(0)?;
     let ms = f64::from(args.u32(0)) * 1000.0;
     if rt.wasm.export("raise").is_none() {
@@ -297,7 +297,7 @@ fn alarm(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.add_timer(timer).map(drop)
 }
 /// `_setitimer_js(which, ms)`: one timer of each kind, 0 disarms it.
-fn setitimer(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn setitimer(rt: &mut Runtime, args: &mut Args) -> Result {
     let (which, ms) = (args.u32(0), args.f64(1));
     let same = |timer: &Timer| timer.task == Task::Itimer && timer.data == which;
     let armed = rt.timers.list.iter().find(|(_, timer)| same(timer));
@@ -314,25 +314,25 @@ fn setitimer(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     args.ret_i32(0)
 }
 
-fn keepalive_push(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn keepalive_push(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.timers.keepalive += 1;
     Ok(())
 }
-fn keepalive_pop(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn keepalive_pop(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.timers.keepalive -= 1;
     Ok(())
 }
-fn keepalive_check(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn keepalive_check(rt: &mut Runtime, args: &mut Args) -> Result {
     let alive = !rt.abi.exit_runtime || rt.timers.keeps_alive();
     args.ret_i32(i32::from(alive))
 }
-fn keepalive_clear(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn keepalive_clear(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.timers.keepalive = 0;
     Ok(())
 }
 
 /// What only Asyncify's own JavaScript can do.
-fn needs_asyncify(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn needs_asyncify(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::Unsupported(
         "emscripten_sleep waits for the event loop in the middle of a call, which needs Asyncify: open the package's .js file with host: 'glue'".into(),
     ))

@@ -57,7 +57,7 @@ pub use short::{Bodies, Load, Shortcut};
 pub use tiers::{Choice, Tier, Tiers};
 pub use trampolines::{BATCH, table_functions};
 pub use trap_report::TrapReport;
-pub use unwind::{Frame, TrapKind, Unwind};
+pub use unwind::{Frame, Result, TrapKind, Unwind};
 pub use workers::NoThread;
 
 /// Bytes of native stack for wasm where nobody asks for another size.

@@ -1,7 +1,7 @@
 //! How host functions notice that the call they work for is being stopped.
 //!
 //! Interruption checks end compiled code. A host function whose work depends on a number or a length of the module's
-//! asks here instead: [`WasmInstance`](super::Wasm) does so at each access to memory, and what works on a long stretch takes it
+//! asks here instead: [`WasmInstance`](super::WasmInstance) does so at each access to memory, and what works on a long stretch takes it
 //! in pieces. Whatever a function returns that was told to stop, it does not return into wasm.
 
 use super::Unwind;

@@ -24,7 +24,7 @@ pub(super) fn bounded(ty: &TableType) -> Result<TableType, String> {
     Ok(TableType { maximum, ..*ty })
 }
 
-/// A shared memory is over bytes of V8's, and the host makes it: see [`Shared`](crate::memory::Shared).
+/// A shared memory is over bytes of V8's, and the host makes it: see [`SharedMemory`](crate::memory::SharedMemory).
 fn not_shared() -> MemoryError {
     MemoryError::Generic("a shared memory of a module's own".into())
 }

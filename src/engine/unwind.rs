@@ -18,6 +18,9 @@ pub enum TrapKind {
     Other,
 }
 
+/// What a host function gives: nothing, unless it is said, or what unwinds wasm.
+pub type Result<T = (), E = Unwind> = std::result::Result<T, E>;
+
 /// What unwinds wasm frames. Host functions return it as an error; a call into wasm gives it back as one.
 #[derive(Debug)]
 pub enum Unwind {

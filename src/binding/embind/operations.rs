@@ -10,7 +10,7 @@ use crate::emscripten::embind::registry::Constant;
 use crate::emscripten::embind::{Out, handles, inherited, short};
 use crate::emscripten::emval::coroutines;
 use crate::emscripten::js::{HandleRef, Js, JsValue};
-use crate::engine::Unwind;
+use crate::engine::Result;
 use napi::sys;
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ pub(super) const OPERATIONS: [(&str, Operation); 26] = [
     }),
 ];
 
-type Operation = fn(&mut Runtime, &NapiJs, &Raws) -> Result<JsValue, Unwind>;
+type Operation = fn(&mut Runtime, &NapiJs, &Raws) -> Result<JsValue>;
 
 pub(super) unsafe extern "C" fn operate(
     env: sys::napi_env,
@@ -153,7 +153,7 @@ pub(super) unsafe extern "C" fn operate(
 }
 
 /// What those who look into `$$` are shown.
-fn peek(rt: &mut Runtime, js: &NapiJs, handle: HandleRef) -> Result<JsValue, Unwind> {
+fn peek(rt: &mut Runtime, js: &NapiJs, handle: HandleRef) -> Result<JsValue> {
     let Some(peek) = handles::peek(rt, handle) else {
         return Ok(js.undefined());
     };
@@ -177,7 +177,7 @@ fn peek(rt: &mut Runtime, js: &NapiJs, handle: HandleRef) -> Result<JsValue, Unw
     Ok(object)
 }
 
-fn constants(rt: &mut Runtime, js: &NapiJs) -> Result<JsValue, Unwind> {
+fn constants(rt: &mut Runtime, js: &NapiJs) -> Result<JsValue> {
     let list = js.array();
     let reg = Arc::clone(&rt.embind.reg);
     for (i, constant) in reg.constants.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::sandbox::SandboxCell;
 use super::{crossing, ending};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{Js, JsValue, Kind};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 pub use registers::Reading;
 use registers::Registers;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -207,16 +207,12 @@ impl NapiJs {
     }
 
     /// What Node-API made or found; `refused`: why it did not.
-    fn found(
-        &self,
-        found: Res<Value>,
-        refused: impl FnOnce() -> Unwind,
-    ) -> Result<JsValue, Unwind> {
+    fn found(&self, found: Res<Value>, refused: impl FnOnce() -> Unwind) -> Result<JsValue> {
         let unwind = |failed| self.unwind(failed, refused);
         found.map(JsValue::from).map_err(unwind)
     }
 
-    fn hook(&self, hook: Hook) -> Result<Value, Unwind> {
+    fn hook(&self, hook: Hook) -> Result<Value> {
         let hooks = self.hooks.borrow().as_ref().and_then(Reference::value);
         let found = hooks.map(|hooks| self.env.get_index(hooks, hook as u32));
         match found {
@@ -228,13 +224,13 @@ impl NapiJs {
         }
     }
 
-    fn call_hook(&self, hook: Hook, args: &[Value]) -> Result<JsValue, Unwind> {
+    fn call_hook(&self, hook: Hook, args: &[Value]) -> Result<JsValue> {
         let function = self.hook(hook)?;
         let bug = || Unwind::Bug("a hook of the facade failed".into());
         self.found(self.env.call(function, args), bug)
     }
 
-    fn key(&self, name: &str) -> Result<Value, Unwind> {
+    fn key(&self, name: &str) -> Result<Value> {
         self.env.string(name).map_err(|failed| self.unmade(failed))
     }
 

@@ -7,7 +7,7 @@ use crate::emscripten::js::{
     HandleRef, Js, JsRef, JsValue, Kind, Operator, Scope, TimerCommand, ViewKind,
 };
 use crate::emscripten::{Runtime, exact_int};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 
 /// The same values for Node-API.
 fn values(args: &[JsValue]) -> &[Value] {
@@ -16,7 +16,7 @@ fn values(args: &[JsValue]) -> &[Value] {
 }
 
 impl NapiJs {
-    fn made(&self, made: node_api::Res<Value>) -> Result<JsValue, Unwind> {
+    fn made(&self, made: node_api::Res<Value>) -> Result<JsValue> {
         made.map(JsValue::from)
             .map_err(|failed| self.unmade(failed))
     }
@@ -51,16 +51,16 @@ impl Js for NapiJs {
     fn bigint_u64(&self, value: u64) -> JsValue {
         self.env.bigint_u64(value).into()
     }
-    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
+    fn string_latin1(&self, bytes: &[u8]) -> Result<JsValue> {
         self.made(self.env.latin1(bytes))
     }
-    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue, Unwind> {
+    fn string_utf8(&self, bytes: &[u8]) -> Result<JsValue> {
         if bytes.is_ascii() {
             return self.string_latin1(bytes);
         }
         self.made(self.env.utf8(bytes))
     }
-    fn string_utf16(&self, units: &[u16]) -> Result<JsValue, Unwind> {
+    fn string_utf16(&self, units: &[u16]) -> Result<JsValue> {
         self.made(self.env.utf16(units))
     }
     fn object(&self) -> JsValue {
@@ -115,19 +115,13 @@ impl Js for NapiJs {
             }
         }
     }
-    fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue, Unwind> {
+    fn get(&self, rt: &mut Runtime, object: JsValue, key: JsValue) -> Result<JsValue> {
         self.found(self.env.get(object.into(), key.into()), || {
             let name = self.display(rt, key);
             self.unreadable(object, &name)
         })
     }
-    fn set(
-        &self,
-        rt: &mut Runtime,
-        object: JsValue,
-        key: JsValue,
-        value: JsValue,
-    ) -> Result<(), Unwind> {
+    fn set(&self, rt: &mut Runtime, object: JsValue, key: JsValue, value: JsValue) -> Result {
         let set = self.env.set(object.into(), key.into(), value.into());
         set.map_err(|failed| {
             self.unwind(failed, || {
@@ -138,37 +132,25 @@ impl Js for NapiJs {
             })
         })
     }
-    fn get_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue, Unwind> {
+    fn get_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<JsValue> {
         let found = self.env.get(object.into(), self.key(name)?);
         self.found(found, || self.unreadable(object, name))
     }
-    fn set_named(
-        &self,
-        rt: &mut Runtime,
-        object: JsValue,
-        name: &str,
-        value: JsValue,
-    ) -> Result<(), Unwind> {
+    fn set_named(&self, rt: &mut Runtime, object: JsValue, name: &str, value: JsValue) -> Result {
         let key = self.key(name)?;
         self.set(rt, object, key.into(), value)
     }
-    fn get_index(&self, _: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue, Unwind> {
+    fn get_index(&self, _: &mut Runtime, object: JsValue, index: u32) -> Result<JsValue> {
         let found = self.env.get_index(object.into(), index);
         self.found(found, || self.unreadable(object, &index.to_string()))
     }
-    fn set_index(
-        &self,
-        _: &mut Runtime,
-        object: JsValue,
-        index: u32,
-        value: JsValue,
-    ) -> Result<(), Unwind> {
+    fn set_index(&self, _: &mut Runtime, object: JsValue, index: u32, value: JsValue) -> Result {
         let set = self.env.set_index(object.into(), index, value.into());
         set.map_err(|failed| {
             self.unwind(failed, || type_error(format!("Cannot set element {index}")))
         })
     }
-    fn has_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<bool, Unwind> {
+    fn has_named(&self, _: &mut Runtime, object: JsValue, name: &str) -> Result<bool> {
         let found = self.env.has(object.into(), self.key(name)?);
         found.map_err(|failed| {
             self.unwind(failed, || {
@@ -182,19 +164,14 @@ impl Js for NapiJs {
         function: JsValue,
         this: JsValue,
         args: &[JsValue],
-    ) -> Result<JsValue, Unwind> {
+    ) -> Result<JsValue> {
         self.follow_memory(rt);
         let called = self.env.call_on(this.into(), function.into(), values(args));
         self.found(called, || {
             type_error(format!("{} is not a function", self.display(rt, function)))
         })
     }
-    fn construct(
-        &self,
-        rt: &mut Runtime,
-        class: JsValue,
-        args: &[JsValue],
-    ) -> Result<JsValue, Unwind> {
+    fn construct(&self, rt: &mut Runtime, class: JsValue, args: &[JsValue]) -> Result<JsValue> {
         self.follow_memory(rt);
         let made = self.env.construct(class.into(), values(args));
         self.found(made, || {
@@ -207,7 +184,7 @@ impl Js for NapiJs {
         operator: Operator,
         left: JsValue,
         right: JsValue,
-    ) -> Result<JsValue, Unwind> {
+    ) -> Result<JsValue> {
         let known = self.operators.borrow().as_ref().and_then(Reference::value);
         let function = match known {
             Some(function) => function,
@@ -222,24 +199,18 @@ impl Js for NapiJs {
         let bug = || Unwind::Bug("an operator failed".into());
         self.found(self.env.call(function, &args), bug)
     }
-    fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue, Unwind> {
+    fn global(&self, rt: &mut Runtime, name: Option<&str>) -> Result<JsValue> {
         let global = self.env.global().into();
         match name {
             Some(name) => self.get_named(rt, global, name),
             None => Ok(global),
         }
     }
-    fn module_property(&self, _: &mut Runtime, name: &str) -> Result<JsValue, Unwind> {
+    fn module_property(&self, _: &mut Runtime, name: &str) -> Result<JsValue> {
         self.call_hook(Hook::ModuleProperty, &[self.key(name)?])
     }
 
-    fn view(
-        &self,
-        _: &mut Runtime,
-        kind: ViewKind,
-        at: u32,
-        count: u32,
-    ) -> Result<JsValue, Unwind> {
+    fn view(&self, _: &mut Runtime, kind: ViewKind, at: u32, count: u32) -> Result<JsValue> {
         let end = at as usize + count as usize * kind.width() as usize;
         let Some(buffer) = self.cell().array_buffer_for(end) else {
             return Err(Unwind::Unsupported(
@@ -252,7 +223,7 @@ impl Js for NapiJs {
         })
     }
 
-    fn timer(&self, command: TimerCommand) -> Result<(), Unwind> {
+    fn timer(&self, command: TimerCommand) -> Result {
         let function = self.timers.borrow().as_ref().and_then(Reference::value);
         let Some(function) = function else {
             return Err(Unwind::Unsupported(
@@ -286,12 +257,7 @@ impl Js for NapiJs {
         }
     }
 
-    fn make_handle(
-        &self,
-        _: &mut Runtime,
-        handle: HandleRef,
-        smart: bool,
-    ) -> Result<JsValue, Unwind> {
+    fn make_handle(&self, _: &mut Runtime, handle: HandleRef, smart: bool) -> Result<JsValue> {
         let env = self.env;
         let args = [
             env.number(handle.id),
@@ -307,7 +273,7 @@ impl Js for NapiJs {
             key: self.read_register(1),
         })
     }
-    fn enum_value(&self, _: &mut Runtime, index: u32, value: f64) -> Result<JsValue, Unwind> {
+    fn enum_value(&self, _: &mut Runtime, index: u32, value: f64) -> Result<JsValue> {
         let args = [self.env.uint(index), self.env.number(value)];
         self.call_hook(Hook::EnumValue, &args)
     }
@@ -317,15 +283,15 @@ impl Js for NapiJs {
         name: &str,
         class: u32,
         properties: JsValue,
-    ) -> Result<JsValue, Unwind> {
+    ) -> Result<JsValue> {
         let args = [self.key(name)?, self.env.uint(class), properties.into()];
         self.call_hook(Hook::Inheriting, &args)
     }
-    fn suspend(&self, _: &mut Runtime, promise: JsValue, awaiter: u32) -> Result<(), Unwind> {
+    fn suspend(&self, _: &mut Runtime, promise: JsValue, awaiter: u32) -> Result {
         let args = [promise.into(), self.env.uint(awaiter)];
         self.call_hook(Hook::Suspend, &args).map(drop)
     }
-    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3], Unwind> {
+    fn make_promise(&self, rt: &mut Runtime) -> Result<[JsValue; 3]> {
         let made = self.call_hook(Hook::MakePromise, &[])?;
         Ok([
             self.get_index(rt, made, 0)?,
@@ -339,10 +305,10 @@ impl Js for NapiJs {
     fn unwind_of(&self, error: JsValue) -> Option<Unwind> {
         crossing::restored(self.env, self.cell(), error.into())
     }
-    fn flush_function(&self, _: &mut Runtime) -> Result<JsValue, Unwind> {
+    fn flush_function(&self, _: &mut Runtime) -> Result<JsValue> {
         self.hook(Hook::Flush).map(JsValue::from)
     }
-    fn delete_function(&self, _: &mut Runtime, handle: HandleRef) -> Result<JsValue, Unwind> {
+    fn delete_function(&self, _: &mut Runtime, handle: HandleRef) -> Result<JsValue> {
         let args = [self.env.number(handle.id), self.env.number(handle.key)];
         self.call_hook(Hook::DeleteFunction, &args)
     }

@@ -7,7 +7,7 @@ use super::registry::{EnumStyle, FuncId, Registry, TypeIdx, TypeKind};
 use super::{Out, pointers, strings};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue, Kind};
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, Unwind, ValRaw};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use wasmer_types::Type;
@@ -28,7 +28,7 @@ pub enum Destructor {
 
 pub type Destructors = SmallVec<[Destructor; 4]>;
 
-pub fn run_destructor(rt: &mut Runtime, destructor: Destructor) -> Result<(), Unwind> {
+pub fn run_destructor(rt: &mut Runtime, destructor: Destructor) -> Result {
     match destructor {
         Destructor::Free(ptr) => rt.embind_free(ptr),
         Destructor::Call(func, ptr) => call_i32(rt, func, &[ptr]).map(drop),
@@ -36,7 +36,7 @@ pub fn run_destructor(rt: &mut Runtime, destructor: Destructor) -> Result<(), Un
 }
 
 /// Last in, first out.
-pub fn run_destructors(rt: &mut Runtime, mut destructors: Destructors) -> Result<(), Unwind> {
+pub fn run_destructors(rt: &mut Runtime, mut destructors: Destructors) -> Result {
     while let Some(destructor) = destructors.pop() {
         run_destructor(rt, destructor)?;
     }
@@ -51,7 +51,7 @@ pub fn from_wire(
     ty: TypeIdx,
     raw: ValRaw,
     wasm: Type,
-) -> Result<Out, Unwind> {
+) -> Result<Out> {
     Ok(Out::Js(match &reg.ty(ty).kind {
         kind @ TypeKind::Int { .. } => rt.js.number(number_from_wire(kind, raw, wasm)),
         TypeKind::Float { .. } => rt.js.number(number_of(raw, wasm)),
@@ -72,12 +72,7 @@ pub fn from_wire(
     }))
 }
 
-fn enum_from_wire(
-    rt: &mut Runtime,
-    reg: &Registry,
-    index: u32,
-    value: f64,
-) -> Result<JsValue, Unwind> {
+fn enum_from_wire(rt: &mut Runtime, reg: &Registry, index: u32, value: f64) -> Result<JsValue> {
     let entry = &reg.enums[index as usize];
     match entry.style {
         EnumStyle::Object => {
@@ -100,8 +95,8 @@ fn enum_from_wire(
 }
 
 /// The value of that type in memory: what emval's argument packs hold.
-pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Result<Out, Unwind> {
-    let sized = |rt: &Runtime, size: u32, signed: bool| -> Result<ValRaw, Unwind> {
+pub fn read_value(rt: &mut Runtime, reg: &Registry, ty: TypeIdx, at: u32) -> Result<Out> {
+    let sized = |rt: &Runtime, size: u32, signed: bool| -> Result<ValRaw> {
         Ok(ValRaw::from_i32(match (size, signed) {
             (1, true) => i32::from(rt.wasm.read_i8(at)?),
             (1, false) => i32::from(rt.wasm.read_u8(at)?),
@@ -155,7 +150,7 @@ pub fn to_wire(
     ty: TypeIdx,
     arg: Arg,
     destructors: &mut Destructors,
-) -> Result<Wire, Unwind> {
+) -> Result<Wire> {
     let info = reg.ty(ty);
     if let TypeKind::Pointer(index) = info.kind {
         return Ok(Wire::Number(f64::from(pointers::to_wire(
@@ -217,12 +212,7 @@ pub fn to_wire(
     }))
 }
 
-fn enum_to_wire(
-    rt: &mut Runtime,
-    reg: &Registry,
-    index: u32,
-    value: JsValue,
-) -> Result<f64, Unwind> {
+fn enum_to_wire(rt: &mut Runtime, reg: &Registry, index: u32, value: JsValue) -> Result<f64> {
     let entry = &reg.enums[index as usize];
     let js = rt.js();
     match entry.style {

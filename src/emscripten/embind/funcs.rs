@@ -2,7 +2,7 @@
 
 use super::registry::FuncId;
 use crate::emscripten::Runtime;
-use crate::engine::{Func, Shortcut, Unwind, ValRaw, WasmInstance};
+use crate::engine::{Func, Result, Shortcut, Unwind, ValRaw, WasmInstance};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -67,7 +67,7 @@ impl ResolvedFunction {
     }
 
     /// Calls it; `args` have been checked against `params`, and it is not `odd`.
-    fn call(&self, rt: &mut Runtime, args: &[ValRaw]) -> Result<ValRaw, Unwind> {
+    fn call(&self, rt: &mut Runtime, args: &[ValRaw]) -> Result<ValRaw> {
         call_checked(rt, self.func, self.pointer, args.iter().copied())
     }
 }
@@ -78,7 +78,7 @@ fn call_checked(
     func: Func,
     pointer: Option<u32>,
     args: impl Iterator<Item = ValRaw>,
-) -> Result<ValRaw, Unwind> {
+) -> Result<ValRaw> {
     let mut slots: SmallVec<[ValRaw; 6]> = pointer.map(ValRaw::from_u32).into_iter().collect();
     slots.extend(args);
     if slots.is_empty() {
@@ -104,7 +104,7 @@ fn misfit(rt: &Runtime, id: FuncId) -> Unwind {
 }
 
 /// Calls a helper that takes and gives pointers or other i32s; 0 when it returns nothing.
-pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwind> {
+pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32> {
     let Some(resolved) = rt.embind.resolved(id) else {
         return Err(unknown_function(rt, id));
     };
@@ -121,7 +121,7 @@ pub fn call_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<u32, Unwin
 
 /// The call, when it is one of a short function.
 #[inline]
-fn short_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<Option<u32>, Unwind> {
+fn short_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<Option<u32>> {
     let resolved = rt.embind.funcs.get_mut(id as usize);
     let Some(Some(resolved)) = resolved.filter(|_| args.len() <= MOST_SHORT) else {
         return Ok(None);
@@ -143,12 +143,7 @@ fn short_i32(rt: &mut Runtime, id: FuncId, args: &[u32]) -> Result<Option<u32>, 
 const MOST_SHORT: usize = 4;
 
 /// Calls a getter `(context, pointer) -> value`.
-pub fn call_getter(
-    rt: &mut Runtime,
-    id: FuncId,
-    context: u32,
-    ptr: u32,
-) -> Result<(ValRaw, Type), Unwind> {
+pub fn call_getter(rt: &mut Runtime, id: FuncId, context: u32, ptr: u32) -> Result<(ValRaw, Type)> {
     let Some(resolved) = rt.embind.resolved(id) else {
         return Err(unknown_function(rt, id));
     };
@@ -164,7 +159,7 @@ pub fn call_getter(
 }
 
 /// The type of a setter's value: `(context, pointer, value)`.
-pub fn setter_type(rt: &Runtime, id: FuncId) -> Result<Type, Unwind> {
+pub fn setter_type(rt: &Runtime, id: FuncId) -> Result<Type> {
     match rt.embind.resolved(id) {
         None => Err(unknown_function(rt, id)),
         Some(r) if !r.odd && r.params.len() == 3 && r.params[..2] == [Type::I32, Type::I32] => {
@@ -175,13 +170,7 @@ pub fn setter_type(rt: &Runtime, id: FuncId) -> Result<Type, Unwind> {
 }
 
 /// Calls a setter whose value type [`setter_type`] gave.
-pub fn call_setter(
-    rt: &mut Runtime,
-    id: FuncId,
-    context: u32,
-    ptr: u32,
-    value: ValRaw,
-) -> Result<(), Unwind> {
+pub fn call_setter(rt: &mut Runtime, id: FuncId, context: u32, ptr: u32, value: ValRaw) -> Result {
     setter_type(rt, id)?;
     let Some(resolved) = rt.embind.resolved(id).cloned() else {
         return Err(unknown_function(rt, id));

@@ -7,7 +7,7 @@ use super::funcs::call_i32;
 use super::registry::Registry;
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ fn gone(rt: &Runtime, handle: HandleRef) -> Absence {
 }
 
 /// The slot of a live handle, or embind's error for a method called on a deleted one.
-pub fn require(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
+pub fn require(rt: &Runtime, handle: HandleRef) -> Result<u32> {
     find(rt, handle).map_err(|gone| match gone {
         Absence::Stale(stale) => stale,
         Absence::Deleted => Unwind::binding(format!(
@@ -107,7 +107,7 @@ pub fn require(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
     })
 }
 
-fn occupy(rt: &mut Runtime, mut handle: Handle) -> Result<HandleRef, Unwind> {
+fn occupy(rt: &mut Runtime, mut handle: Handle) -> Result<HandleRef> {
     let generation = rt.generation;
     let embind = &mut rt.embind;
     let serial = match embind.handles.next_free() {
@@ -150,7 +150,7 @@ fn vacate(rt: &mut Runtime, slot: u32) {
 }
 
 /// A handle that owns what it points to.
-pub fn create(rt: &mut Runtime, new: NewHandle) -> Result<HandleRef, Unwind> {
+pub fn create(rt: &mut Runtime, new: NewHandle) -> Result<HandleRef> {
     if new.ptr == 0 {
         return Err(Unwind::script(
             "InternalError",
@@ -187,7 +187,7 @@ pub enum CloneOutcome {
     New(HandleRef, bool),
 }
 
-pub fn clone(rt: &mut Runtime, handle: HandleRef) -> Result<CloneOutcome, Unwind> {
+pub fn clone(rt: &mut Runtime, handle: HandleRef) -> Result<CloneOutcome> {
     let slot = require(rt, handle)?;
     let copy = rt.embind.handles.get(slot).cloned().unwrap_or_default();
     change_count(rt, copy.count, 1);
@@ -208,7 +208,7 @@ pub fn clone(rt: &mut Runtime, handle: HandleRef) -> Result<CloneOutcome, Unwind
 }
 
 /// Takes one reference away and destroys the C++ object with the last.
-fn release(rt: &mut Runtime, slot: u32) -> Result<(), Unwind> {
+fn release(rt: &mut Runtime, slot: u32) -> Result {
     let Some(handle) = rt.embind.handles.get(slot).cloned() else {
         return Ok(());
     };
@@ -233,7 +233,7 @@ fn release(rt: &mut Runtime, slot: u32) -> Result<(), Unwind> {
     Ok(())
 }
 
-fn require_unscheduled(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
+fn require_unscheduled(rt: &Runtime, handle: HandleRef) -> Result<u32> {
     let slot = require(rt, handle)?;
     match rt.embind.handles.get(slot) {
         Some(h) if h.scheduled && !h.preserve => {
@@ -243,7 +243,7 @@ fn require_unscheduled(rt: &Runtime, handle: HandleRef) -> Result<u32, Unwind> {
     }
 }
 
-pub fn delete(rt: &mut Runtime, handle: HandleRef) -> Result<(), Unwind> {
+pub fn delete(rt: &mut Runtime, handle: HandleRef) -> Result {
     let slot = require_unscheduled(rt, handle)?;
     release(rt, slot)?;
     if find(rt, handle).is_ok() && rt.embind.handles.get(slot).is_some_and(|h| !h.preserve) {
@@ -253,7 +253,7 @@ pub fn delete(rt: &mut Runtime, handle: HandleRef) -> Result<(), Unwind> {
 }
 
 /// The garbage collector took the object: as `delete`, but silent about what is gone already.
-pub fn finalize(rt: &mut Runtime, handle: HandleRef) -> Result<(), Unwind> {
+pub fn finalize(rt: &mut Runtime, handle: HandleRef) -> Result {
     match find(rt, handle) {
         Ok(slot) => {
             release(rt, slot)?;
@@ -273,7 +273,7 @@ pub fn is_deleted(rt: &Runtime, handle: HandleRef) -> bool {
     }
 }
 
-pub fn delete_later(rt: &mut Runtime, handle: HandleRef) -> Result<(), Unwind> {
+pub fn delete_later(rt: &mut Runtime, handle: HandleRef) -> Result {
     let slot = require_unscheduled(rt, handle)?;
     rt.embind.queue.push(handle);
     if rt.embind.queue.len() == 1 {
@@ -285,7 +285,7 @@ pub fn delete_later(rt: &mut Runtime, handle: HandleRef) -> Result<(), Unwind> {
     Ok(())
 }
 
-fn call_delay(rt: &mut Runtime) -> Result<(), Unwind> {
+fn call_delay(rt: &mut Runtime) -> Result {
     let Some(delay) = rt.embind.delay else {
         return Ok(());
     };
@@ -296,7 +296,7 @@ fn call_delay(rt: &mut Runtime) -> Result<(), Unwind> {
     js.call(rt, function, undefined, &[flush]).map(drop)
 }
 
-pub fn flush_pending_deletes(rt: &mut Runtime) -> Result<(), Unwind> {
+pub fn flush_pending_deletes(rt: &mut Runtime) -> Result {
     while let Some(handle) = rt.embind.queue.pop() {
         let slot = require(rt, handle)?;
         if let Some(h) = rt.embind.handles.get_mut(slot) {
@@ -308,7 +308,7 @@ pub fn flush_pending_deletes(rt: &mut Runtime) -> Result<(), Unwind> {
 }
 
 /// `setDelayFunction`; `None` when it is not a function.
-pub fn set_delay(rt: &mut Runtime, function: Option<JsValue>) -> Result<(), Unwind> {
+pub fn set_delay(rt: &mut Runtime, function: Option<JsValue>) -> Result {
     let js = rt.js();
     let kept = function.map(|f| js.keep(f));
     rt.embind.values_changed = true;
@@ -323,7 +323,7 @@ pub fn set_delay(rt: &mut Runtime, function: Option<JsValue>) -> Result<(), Unwi
 }
 
 /// The pointer and class at the root of the hierarchy; `None` for a deleted handle's pointer.
-fn root(rt: &mut Runtime, handle: HandleRef) -> Result<(Option<u32>, u32), Unwind> {
+fn root(rt: &mut Runtime, handle: HandleRef) -> Result<(Option<u32>, u32)> {
     match find(rt, handle) {
         Ok(slot) => {
             let h = rt.embind.handles.get(slot).cloned().unwrap_or_default();
@@ -348,7 +348,7 @@ fn root(rt: &mut Runtime, handle: HandleRef) -> Result<(Option<u32>, u32), Unwin
     }
 }
 
-pub fn is_alias_of(rt: &mut Runtime, left: HandleRef, right: HandleRef) -> Result<bool, Unwind> {
+pub fn is_alias_of(rt: &mut Runtime, left: HandleRef, right: HandleRef) -> Result<bool> {
     Ok(root(rt, left)? == root(rt, right)?)
 }
 

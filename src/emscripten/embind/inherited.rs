@@ -4,7 +4,7 @@ use super::handles::{change_count, require, slot_of};
 use super::{keep_again, pointers};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, Js, JsRef, JsValue};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use serde::{Deserialize, Serialize};
 
 /// An instance of a JavaScript subclass, by the pointer at the root of its hierarchy.
@@ -25,12 +25,7 @@ impl SubclassInstance {
 }
 
 /// Makes `object` the JavaScript side of what `handle` points to.
-pub fn register(
-    rt: &mut Runtime,
-    class: u32,
-    handle: HandleRef,
-    object: JsValue,
-) -> Result<(), Unwind> {
+pub fn register(rt: &mut Runtime, class: u32, handle: HandleRef, object: JsValue) -> Result {
     let slot = require(rt, handle)?;
     let ptr = match rt.embind.handles.get_mut(slot) {
         Some(h) => {
@@ -53,7 +48,7 @@ pub fn register(
     Ok(())
 }
 
-pub fn unregister(rt: &mut Runtime, class: u32, handle: HandleRef) -> Result<(), Unwind> {
+pub fn unregister(rt: &mut Runtime, class: u32, handle: HandleRef) -> Result {
     let slot = require(rt, handle)?;
     let ptr = rt.embind.handles.get(slot).map_or(0, |h| h.ptr);
     let (ptr, _) = pointers::basest(rt, class, ptr)?;
@@ -76,7 +71,7 @@ pub fn revive(
     instance: SubclassInstance,
     ptr: u32,
     wire: u32,
-) -> Result<JsValue, Unwind> {
+) -> Result<JsValue> {
     let slot = require(rt, instance.handle)?;
     let neutered = is_neutered(rt, instance);
     let mut count = 0;

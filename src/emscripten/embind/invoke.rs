@@ -9,7 +9,7 @@ use super::short::Plain;
 use super::{Out, names, pointers};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue};
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, Unwind, ValRaw};
 use smallvec::SmallVec;
 use wasmer_types::Type;
 
@@ -53,7 +53,7 @@ pub enum CallResult {
 }
 
 /// The plan of a function whose types are known.
-fn plan<'a>(rt: &mut Runtime, callable: &'a Callable) -> Result<&'a Plan, Unwind> {
+fn plan<'a>(rt: &mut Runtime, callable: &'a Callable) -> Result<&'a Plan> {
     match &callable.state {
         State::Bound(plan) => Ok(plan),
         State::Unbound { message, types } => Err(names::throw_unbound(rt, message, types)),
@@ -68,7 +68,7 @@ fn run<P: CallArguments>(
     callable: &Callable,
     plan: &Plan,
     passed: &P,
-) -> Result<ValRaw, Unwind> {
+) -> Result<ValRaw> {
     let Some((func, pointer)) = rt.embind.resolved(plan.func).map(|r| (r.func, r.pointer)) else {
         return Err(unknown_function(rt, plan.func));
     };
@@ -99,7 +99,7 @@ pub fn invoke_plain<P: CallArguments>(
     reg: &Registry,
     callable: &Callable,
     passed: &P,
-) -> Result<Plain, Unwind> {
+) -> Result<Plain> {
     let plan = plan(rt, callable)?;
     let result = run(rt, reg, callable, plan, passed)?;
     Ok(Plain::of(reg, plan, result))
@@ -111,7 +111,7 @@ pub fn invoke<P: CallArguments>(
     reg: &Registry,
     callable: &Callable,
     passed: &P,
-) -> Result<CallResult, Unwind> {
+) -> Result<CallResult> {
     let plan = plan(rt, callable)?;
     let result = run(rt, reg, callable, plan, passed)?;
     match plan.result_wasm {
@@ -137,7 +137,7 @@ fn arguments<P: CallArguments>(
     passed: &P,
     raws: &mut SmallVec<[ValRaw; 12]>,
     destructors: &mut Destructors,
-) -> Result<(), Unwind> {
+) -> Result {
     let mut at = 0;
     match plan.this {
         This::None => {}

@@ -4,7 +4,7 @@ use super::plan::bind_accessor;
 use super::registry::*;
 use super::resolve::{bind_when_known, check_bases, class_index, register_type, when};
 use crate::emscripten::Runtime;
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 
 pub fn build_class(
     rt: &mut Runtime,
@@ -13,7 +13,7 @@ pub fn build_class(
     const_pointer: u32,
     base: u32,
     mut class: Class,
-) -> Result<(), Unwind> {
+) -> Result {
     if base != 0 {
         class.base = Some(class_index(rt, base)?);
         check_bases(rt, &class.name, class.base)?;
@@ -81,7 +81,7 @@ pub fn build_constructor(
     types: Vec<u32>,
     func: FuncId,
     context: u32,
-) -> Result<(), Unwind> {
+) -> Result {
     let class = class_index(rt, class)?;
     let name = rt.embind.reg.class(class).name.clone();
     let argc = (types.len() as u32).saturating_sub(1);
@@ -155,7 +155,7 @@ pub fn build_method(
     types: Vec<u32>,
     (func, context): (FuncId, u32),
     pure_virtual: bool,
-) -> Result<(), Unwind> {
+) -> Result {
     let human = format!("{}.{name}", rt.embind.reg.class(class).name);
     let argc = (types.len() as u32).saturating_sub(2);
     let callable = unbound(rt, human.clone(), Role::Method, argc, "call", &types);
@@ -217,7 +217,7 @@ pub fn build_static(
     name: String,
     types: Vec<u32>,
     (func, context): (FuncId, u32),
-) -> Result<(), Unwind> {
+) -> Result {
     let human = format!("{}.{name}", rt.embind.reg.class(class).name);
     let argc = (types.len() as u32).saturating_sub(1);
     let callable = unbound(rt, human.clone(), Role::Function, argc, "call", &types);
@@ -286,7 +286,7 @@ pub struct Accessors {
     pub is_static: bool,
 }
 
-pub fn build_property(rt: &mut Runtime, class: u32, accessors: Accessors) -> Result<(), Unwind> {
+pub fn build_property(rt: &mut Runtime, class: u32, accessors: Accessors) -> Result {
     let Accessors {
         name,
         getter,
@@ -339,7 +339,7 @@ pub fn build_smart_pointer(
     raw: u32,
     pointee: u32,
     mut pointer: Pointer,
-) -> Result<(), Unwind> {
+) -> Result {
     let reg = rt.embind.registry_mut();
     let Some(TypeKind::Pointer(plain)) = reg.type_of_raw(pointee).map(|t| reg.ty(t).kind.clone())
     else {

@@ -28,7 +28,7 @@ pub use register::IMPORTS;
 use super::Runtime;
 use super::js::{HandleRef, Js, JsRef, JsValue};
 use super::pool::{Pool, PoolImage};
-use crate::engine::{Func, Shortcut, Unwind, ValRaw, WasmInstance};
+use crate::engine::{Func, Result, Shortcut, Unwind, ValRaw, WasmInstance};
 use funcs::ResolvedFunction;
 use handles::Handle;
 use inherited::SubclassInstance;
@@ -49,7 +49,7 @@ pub enum Out {
 }
 
 impl Out {
-    pub fn into_js(self, rt: &mut Runtime) -> Result<JsValue, Unwind> {
+    pub fn into_js(self, rt: &mut Runtime) -> Result<JsValue> {
         match self {
             Out::Js(value) => Ok(value),
             Out::Handle { handle, smart } => {
@@ -324,7 +324,7 @@ pub(super) fn keep_again(js: &dyn Js, reference: JsRef) -> JsRef {
 }
 
 /// The type with that id, or embind's error about who asked for it.
-pub(super) fn require_type(rt: &mut Runtime, raw: u32, human: &str) -> Result<TypeIdx, Unwind> {
+pub(super) fn require_type(rt: &mut Runtime, raw: u32, human: &str) -> Result<TypeIdx> {
     match rt.embind.reg.type_of_raw(raw) {
         Some(index) => Ok(index),
         None => {
@@ -336,7 +336,7 @@ pub(super) fn require_type(rt: &mut Runtime, raw: u32, human: &str) -> Result<Ty
 
 impl Runtime {
     /// `malloc` without the search for the export.
-    pub(super) fn embind_malloc(&mut self, bytes: u32) -> Result<u32, Unwind> {
+    pub(super) fn embind_malloc(&mut self, bytes: u32) -> Result<u32> {
         if self.embind.malloc.is_none() {
             self.embind.malloc = self.wasm.export("malloc");
         }
@@ -345,7 +345,7 @@ impl Runtime {
             None => self.malloc(bytes),
         }
     }
-    pub(super) fn embind_free(&mut self, ptr: u32) -> Result<(), Unwind> {
+    pub(super) fn embind_free(&mut self, ptr: u32) -> Result {
         if self.embind.free.is_none() {
             self.embind.free = self.wasm.export("free");
         }

@@ -1,11 +1,11 @@
 //! C++ names of types, and the errors that need them.
 
 use crate::emscripten::{Runtime, text};
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, Unwind, ValRaw};
 use rustc_hash::FxHashSet;
 
 /// The names of the types that are missing behind `types`, through what announced types need.
-pub fn missing_types(rt: &mut Runtime, types: &[u32]) -> Result<Vec<String>, Unwind> {
+pub fn missing_types(rt: &mut Runtime, types: &[u32]) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     let mut seen = FxHashSet::default();
     let mut stack: Vec<u32> = types.iter().rev().copied().collect();
@@ -22,7 +22,7 @@ pub fn missing_types(rt: &mut Runtime, types: &[u32]) -> Result<Vec<String>, Unw
 }
 
 /// The C++ name of a type id, as the module's own `__getTypeName` gives it.
-pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String, Unwind> {
+pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String> {
     if rt.wasm.export("__getTypeName").is_none() {
         return Ok(format!("type {raw}"));
     }
@@ -35,7 +35,7 @@ pub fn type_name(rt: &mut Runtime, raw: u32) -> Result<String, Unwind> {
 }
 
 /// A C string, a character to a byte.
-pub fn latin1(rt: &Runtime, at: u32) -> Result<String, Unwind> {
+pub fn latin1(rt: &Runtime, at: u32) -> Result<String> {
     text::latin1(rt.wasm.pace(), rt.wasm.c_str(at)?)
 }
 

@@ -3,7 +3,7 @@
 use super::registry::TypeKind;
 use crate::emscripten::js::{JsValue, Operator};
 use crate::emscripten::{Runtime, to_int32};
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, Unwind, ValRaw};
 use wasmer_types::Type;
 
 /// A converted argument: the number that JavaScript would hand to wasm.
@@ -70,7 +70,7 @@ pub fn number_from_wire(kind: &TypeKind, raw: ValRaw, wasm: Type) -> f64 {
 }
 
 #[inline]
-pub fn to_number(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> Result<f64, Unwind> {
+pub fn to_number(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> Result<f64> {
     match rt.js.to_f64(value) {
         Some(number) => Ok(number),
         None => to_number_slow(rt, value, name, check),
@@ -79,12 +79,7 @@ pub fn to_number(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> R
 
 /// Anything but a plain number. A C++ exception that was caught is the pointer that Emscripten would have thrown.
 #[cold]
-pub fn to_number_slow(
-    rt: &mut Runtime,
-    value: JsValue,
-    name: &str,
-    check: bool,
-) -> Result<f64, Unwind> {
+pub fn to_number_slow(rt: &mut Runtime, value: JsValue, name: &str, check: bool) -> Result<f64> {
     let js = rt.js();
     if let Some(boolean) = js.to_bool(value) {
         return Ok(f64::from(u8::from(boolean)));
@@ -116,12 +111,7 @@ pub fn out_of_range(rt: &mut Runtime, value: JsValue, name: &str, min: f64, max:
     )
 }
 
-pub fn bigint_to_wire(
-    rt: &mut Runtime,
-    value: JsValue,
-    name: &str,
-    signed: bool,
-) -> Result<Wire, Unwind> {
+pub fn bigint_to_wire(rt: &mut Runtime, value: JsValue, name: &str, signed: bool) -> Result<Wire> {
     let js = rt.js();
     if let Some((negative, words)) = js.to_bigint(value) {
         let low = words.first().copied().unwrap_or(0);

@@ -4,7 +4,7 @@ use super::registry::*;
 use super::resolve::type_index;
 use super::short::is_plain;
 use crate::emscripten::Runtime;
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use wasmer_types::Type;
 
 /// As many as the binding has registers for.
@@ -33,7 +33,7 @@ pub fn bind(
     types: &[u32],
     func: FuncId,
     context: u32,
-) -> Result<(), Unwind> {
+) -> Result {
     let method = rt.embind.reg.callables[callable as usize].role == Role::Method;
     let Some((result, rest)) = types.split_first() else {
         return Err(Unwind::binding(
@@ -154,7 +154,7 @@ pub fn bind_accessor(
     (callable, raw, func, context): (CallableId, u32, FuncId, u32),
     is_getter: bool,
     is_static: bool,
-) -> Result<(), Unwind> {
+) -> Result {
     let ty = type_index(rt, raw)?;
     let this = if is_static {
         This::None

@@ -9,10 +9,10 @@ use super::register::legal_name;
 use super::registry::{Pointer, Registry};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{HandleRef, JsValue, Kind};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 
 /// The pointer and the class at the root of the hierarchy.
-pub fn basest(rt: &mut Runtime, mut class: u32, mut ptr: u32) -> Result<(u32, u32), Unwind> {
+pub fn basest(rt: &mut Runtime, mut class: u32, mut ptr: u32) -> Result<(u32, u32)> {
     loop {
         let c = rt.embind.reg.class(class);
         let (Some(base), Some(upcast)) = (c.base, c.upcast) else {
@@ -23,7 +23,7 @@ pub fn basest(rt: &mut Runtime, mut class: u32, mut ptr: u32) -> Result<(u32, u3
     }
 }
 
-pub fn upcast(rt: &mut Runtime, mut ptr: u32, from: u32, to: u32) -> Result<u32, Unwind> {
+pub fn upcast(rt: &mut Runtime, mut ptr: u32, from: u32, to: u32) -> Result<u32> {
     let mut class = from;
     while class != to {
         let c = rt.embind.reg.class(class);
@@ -41,7 +41,7 @@ pub fn upcast(rt: &mut Runtime, mut ptr: u32, from: u32, to: u32) -> Result<u32,
 }
 
 /// `None` when the object is not of that class.
-fn downcast(rt: &mut Runtime, ptr: u32, from: u32, to: u32) -> Result<Option<u32>, Unwind> {
+fn downcast(rt: &mut Runtime, ptr: u32, from: u32, to: u32) -> Result<Option<u32>> {
     if from == to {
         return Ok(Some(ptr));
     }
@@ -57,7 +57,7 @@ fn downcast(rt: &mut Runtime, ptr: u32, from: u32, to: u32) -> Result<Option<u32
 }
 
 /// What a function returned as a pointer, reference or smart pointer.
-pub fn from_wire(rt: &mut Runtime, reg: &Registry, index: u32, wire: u32) -> Result<Out, Unwind> {
+pub fn from_wire(rt: &mut Runtime, reg: &Registry, index: u32, wire: u32) -> Result<Out> {
     let pointer = reg.pointer(index);
     let ptr = match &pointer.smart {
         Some(smart) => call_i32(rt, smart.get_pointee, &[wire])?,
@@ -131,7 +131,7 @@ pub fn to_wire(
     index: u32,
     arg: Arg,
     destructors: &mut Destructors,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let pointer = reg.pointer(index);
     let handle = match arg {
         Arg::Handle(handle) => handle,
@@ -215,7 +215,7 @@ fn handle_behind(
     pointer: &Pointer,
     value: JsValue,
     destructors: &mut Destructors,
-) -> Result<Behind, Unwind> {
+) -> Result<Behind> {
     let js = rt.js();
     match js.kind(value) {
         Kind::Null => {
@@ -265,7 +265,7 @@ pub fn validate_this(
     arg: Arg,
     human: &str,
     access: &str,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let handle = match arg {
         Arg::Handle(handle) => handle,
         Arg::Value(value) => {

@@ -6,15 +6,10 @@ use super::numbers::{Wire, number_from_wire};
 use super::registry::{Registry, TypeKind};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::{JsValue, Kind};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use smallvec::SmallVec;
 
-pub fn record_from_wire(
-    rt: &mut Runtime,
-    reg: &Registry,
-    index: u32,
-    ptr: u32,
-) -> Result<JsValue, Unwind> {
+pub fn record_from_wire(rt: &mut Runtime, reg: &Registry, index: u32, ptr: u32) -> Result<JsValue> {
     let record = &reg.records[index as usize];
     let js = rt.js();
     let object = if record.is_array {
@@ -45,7 +40,7 @@ pub fn leaves_from_wire(
     index: u32,
     ptr: u32,
     leaves: &mut Leaves,
-) -> Result<(), Unwind> {
+) -> Result {
     let record = &reg.records[index as usize];
     for field in &record.fields {
         let (raw, wasm) = call_getter(rt, field.getter, field.getter_context, ptr)?;
@@ -65,7 +60,7 @@ pub fn record_from_leaves<P: super::invoke::CallArguments>(
     passed: &P,
     at: &mut usize,
     destructors: &mut Destructors,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let record = &reg.records[index as usize];
     let ptr = call_i32(rt, record.construct, &[])?;
     for field in &record.fields {
@@ -95,7 +90,7 @@ pub fn record_to_wire(
     index: u32,
     value: JsValue,
     destructors: &mut Destructors,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let record = &reg.records[index as usize];
     let js = rt.js();
     let kind = js.kind(value);

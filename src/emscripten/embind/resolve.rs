@@ -6,7 +6,7 @@ use super::registry::*;
 use super::{Embind, Out};
 use crate::emscripten::Runtime;
 use crate::emscripten::js::Kind;
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, Unwind, ValRaw};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use wasmer_types::Type;
@@ -42,7 +42,7 @@ fn too_deep(what: &str, name: &str) -> Unwind {
 
 impl Builder {
     /// One more registration.
-    pub fn count(&mut self) -> Result<(), Unwind> {
+    pub fn count(&mut self) -> Result {
         self.registrations += 1;
         if self.registrations > MOST_REGISTRATIONS {
             return Err(Unwind::script(
@@ -53,7 +53,7 @@ impl Builder {
         Ok(())
     }
     /// What it is made of.
-    pub fn charge(&mut self, bytes: usize) -> Result<(), Unwind> {
+    pub fn charge(&mut self, bytes: usize) -> Result {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > MOST_BYTES {
             return Err(Unwind::script(
@@ -71,7 +71,7 @@ struct Wait {
 }
 
 /// What to do once the types are there.
-type Action = Box<dyn FnOnce(&mut Runtime) -> Result<(), Unwind>>;
+type Action = Box<dyn FnOnce(&mut Runtime) -> Result>;
 
 /// Binds a callable once all types of its signature are known.
 pub fn bind_when_known(
@@ -80,7 +80,7 @@ pub fn bind_when_known(
     types: Vec<u32>,
     func: FuncId,
     context: u32,
-) -> Result<(), Unwind> {
+) -> Result {
     let needs = types.clone();
     when(rt, &[], &needs, move |rt| {
         bind(rt, callable, &types, func, context)
@@ -92,8 +92,8 @@ pub fn when(
     rt: &mut Runtime,
     announces: &[u32],
     needs: &[u32],
-    action: impl FnOnce(&mut Runtime) -> Result<(), Unwind> + 'static,
-) -> Result<(), Unwind> {
+    action: impl FnOnce(&mut Runtime) -> Result + 'static,
+) -> Result {
     if !announces.is_empty() {
         let reg = rt.embind.registry_mut();
         for raw in announces {
@@ -127,7 +127,7 @@ pub fn register_type(
     name: String,
     kind: TypeKind,
     ignore_duplicates: bool,
-) -> Result<(), Unwind> {
+) -> Result {
     if raw == 0 {
         return Err(Unwind::binding(format!(
             "type \"{name}\" must have a positive integer typeid pointer"
@@ -162,7 +162,7 @@ pub fn register_type(
     woken
 }
 
-fn wake(rt: &mut Runtime, waits: Vec<usize>) -> Result<(), Unwind> {
+fn wake(rt: &mut Runtime, waits: Vec<usize>) -> Result {
     for wait in waits {
         let Some(wait) = rt.embind.builder.waits.get_mut(wait) else {
             continue;
@@ -178,7 +178,7 @@ fn wake(rt: &mut Runtime, waits: Vec<usize>) -> Result<(), Unwind> {
 }
 
 /// Refuses a class whose base has as many bases as can be.
-pub fn check_bases(rt: &Runtime, name: &str, base: Option<u32>) -> Result<(), Unwind> {
+pub fn check_bases(rt: &Runtime, name: &str, base: Option<u32>) -> Result {
     let mut levels = 1;
     let mut at = base;
     while let Some(class) = at {
@@ -191,21 +191,21 @@ pub fn check_bases(rt: &Runtime, name: &str, base: Option<u32>) -> Result<(), Un
     Ok(())
 }
 
-pub fn class_index(rt: &Runtime, raw: u32) -> Result<u32, Unwind> {
+pub fn class_index(rt: &Runtime, raw: u32) -> Result<u32> {
     let reg = &rt.embind.reg;
     reg.type_of_raw(raw)
         .and_then(|t| reg.class_of_type(t))
         .ok_or_else(|| Unwind::script("InternalError", format!("type {raw} is not a class")))
 }
 
-pub fn type_index(rt: &Runtime, raw: u32) -> Result<TypeIdx, Unwind> {
+pub fn type_index(rt: &Runtime, raw: u32) -> Result<TypeIdx> {
     rt.embind
         .reg
         .type_of_raw(raw)
         .ok_or_else(|| Unwind::script("InternalError", format!("type {raw} is not registered")))
 }
 
-pub fn build_record(rt: &mut Runtime, raw: u32) -> Result<(), Unwind> {
+pub fn build_record(rt: &mut Runtime, raw: u32) -> Result {
     let Some(mut record) = rt.embind.builder.records.remove(&raw) else {
         return Ok(());
     };
@@ -225,7 +225,7 @@ pub fn build_record(rt: &mut Runtime, raw: u32) -> Result<(), Unwind> {
     register_type(rt, raw, name, TypeKind::Record(index), false)
 }
 
-pub fn build_constant(rt: &mut Runtime, name: String, raw: u32, value: f64) -> Result<(), Unwind> {
+pub fn build_constant(rt: &mut Runtime, name: String, raw: u32, value: f64) -> Result {
     let ty = type_index(rt, raw)?;
     let reg = Arc::clone(&rt.embind.reg);
     let constant = match &reg.ty(ty).kind {
@@ -255,7 +255,7 @@ pub fn build_constant(rt: &mut Runtime, name: String, raw: u32, value: f64) -> R
 }
 
 /// Values that no JavaScript object stands behind keep the image free of JavaScript.
-fn constant_of(rt: &mut Runtime, out: Out) -> Result<Constant, Unwind> {
+fn constant_of(rt: &mut Runtime, out: Out) -> Result<Constant> {
     let value = out.into_js(rt)?;
     let js = rt.js();
     Ok(match js.kind(value) {

@@ -3,13 +3,13 @@
 use super::convert::{Destructor, Destructors};
 use crate::emscripten::js::JsValue;
 use crate::emscripten::{Runtime, text};
-use crate::engine::{Interruption, PIECE, Pace, Unwind};
+use crate::engine::{Interruption, PIECE, Pace, Result, Unwind};
 
 /// Emscripten decodes longer strings by `TextDecoder`, which eats a byte order mark.
 const TEXT_DECODER_FROM: usize = 17;
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-pub fn std_string_from_wire(rt: &mut Runtime, at: u32, utf8: bool) -> Result<JsValue, Unwind> {
+pub fn std_string_from_wire(rt: &mut Runtime, at: u32, utf8: bool) -> Result<JsValue> {
     let length = rt.wasm.read_u32(at)?;
     let bytes = rt.wasm.bytes(at.wrapping_add(4), length)?;
     let value = if utf8 {
@@ -32,7 +32,7 @@ pub fn std_string_to_wire(
     value: JsValue,
     utf8: bool,
     destructors: &mut Destructors,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let js = rt.js();
     if let Some(length) = js.bytes_len(value) {
         let at = allocate(rt, length, length, 1, destructors)?;
@@ -74,7 +74,7 @@ fn allocate(
     bytes: u32,
     terminator: u32,
     destructors: &mut Destructors,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let total = bytes
         .checked_add(4 + terminator)
         .ok_or_else(Unwind::out_of_bounds)?;
@@ -109,7 +109,7 @@ fn write_wtf8(units: &[u16], out: &mut [u8]) {
     }
 }
 
-pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue, Unwind> {
+pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue> {
     let length = rt.wasm.read_u32(at)?;
     text::check_length(length as usize)?;
     let size = length.checked_mul(unit).ok_or_else(Unwind::out_of_bounds)?;
@@ -195,7 +195,7 @@ pub fn wide_to_wire(
     unit: u32,
     name: &str,
     destructors: &mut Destructors,
-) -> Result<u32, Unwind> {
+) -> Result<u32> {
     let js = rt.js();
     let Some(units) = js.to_utf16(value) else {
         return Err(Unwind::binding(format!(

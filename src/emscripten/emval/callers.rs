@@ -7,7 +7,7 @@ use crate::emscripten::embind::registry::{Registry, TypeIdx, TypeKind};
 use crate::emscripten::embind::{Out, handles, require_type};
 use crate::emscripten::js::{HandleRef, Js, JsValue, Kind as ValueKind};
 use crate::emscripten::{Runtime, bounds};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub enum Kind {
 const MOST_TYPES: u32 = 1002;
 
 /// Reads `count` type ids.
-pub fn types(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<TypeIdx>, Unwind> {
+pub fn types(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<TypeIdx>> {
     if count > MOST_TYPES {
         return Err(Unwind::binding(format!(
             "a call of {count} types: at most {MOST_TYPES} are possible"
@@ -53,7 +53,7 @@ pub fn types(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<TypeIdx>, Unwi
 }
 
 /// Reads `count` type ids and makes a caller of them; the first is the result's.
-pub fn define(rt: &mut Runtime, count: u32, types: u32, kind: Kind) -> Result<u32, Unwind> {
+pub fn define(rt: &mut Runtime, count: u32, types: u32, kind: Kind) -> Result<u32> {
     let indices = self::types(rt, count, types)?;
     let Some((result, args)) = indices.split_first() else {
         return Err(Unwind::script(
@@ -71,7 +71,7 @@ pub fn define(rt: &mut Runtime, count: u32, types: u32, kind: Kind) -> Result<u3
     Ok(rt.emval.callers.len() as u32)
 }
 
-pub fn caller(rt: &Runtime, id: u32) -> Result<Caller, Unwind> {
+pub fn caller(rt: &Runtime, id: u32) -> Result<Caller> {
     (id as usize)
         .checked_sub(1)
         .and_then(|i| rt.emval.callers.get(i))
@@ -85,12 +85,7 @@ pub struct Pack {
     handles: SmallVec<[HandleRef; 4]>,
 }
 
-pub fn read_pack(
-    rt: &mut Runtime,
-    reg: &Registry,
-    types: &[TypeIdx],
-    mut at: u32,
-) -> Result<Pack, Unwind> {
+pub fn read_pack(rt: &mut Runtime, reg: &Registry, types: &[TypeIdx], mut at: u32) -> Result<Pack> {
     let mut pack = Pack {
         values: SmallVec::new(),
         handles: SmallVec::new(),
@@ -125,7 +120,7 @@ pub enum Target {
 }
 
 /// V8's error for calling something else, which it names by the text of Emscripten's JavaScript.
-pub fn require_function(js: &dyn Js, value: JsValue, what: &str) -> Result<(), Unwind> {
+pub fn require_function(js: &dyn Js, value: JsValue, what: &str) -> Result {
     if js.kind(value) == ValueKind::Function {
         return Ok(());
     }
@@ -142,7 +137,7 @@ pub fn call(
     target: Target,
     destructors_at: u32,
     args: u32,
-) -> Result<Wire, Unwind> {
+) -> Result<Wire> {
     let reg = Arc::clone(&rt.embind.reg);
     let pack = read_pack(rt, &reg, &caller.args, args)?;
     let js = rt.js();
@@ -194,7 +189,7 @@ pub fn returned(
     ty: TypeIdx,
     value: JsValue,
     destructors_at: u32,
-) -> Result<Wire, Unwind> {
+) -> Result<Wire> {
     let mut destructors = Destructors::new();
     let wire = to_wire(rt, reg, ty, Arg::Value(value), &mut destructors)?;
     if destructors_at != 0 {
@@ -204,7 +199,7 @@ pub fn returned(
 }
 
 /// Up to 3.1.46 C++ reads the handle whether or not there is something to undo.
-fn store_destructors(rt: &mut Runtime, destructors: Destructors, at: u32) -> Result<(), Unwind> {
+fn store_destructors(rt: &mut Runtime, destructors: Destructors, at: u32) -> Result {
     if destructors.is_empty() && rt.abi.emval_even {
         return Ok(());
     }

@@ -3,22 +3,17 @@
 
 use crate::emscripten::js::JsValue;
 use crate::emscripten::{Runtime, exceptions};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 
 /// `(promise, awaiter)`: goes on with the coroutine once the promise has settled.
-pub fn suspend(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn suspend(rt: &mut Runtime, a: &mut Args) -> Result {
     let (promise, awaiter) = (rt.emval_value(a.u32(0))?, a.u32(1));
     let js = rt.js();
     js.suspend(rt, promise, awaiter)
 }
 
 /// Gives the coroutine what its promise came to.
-pub fn resume(
-    rt: &mut Runtime,
-    awaiter: u32,
-    value: JsValue,
-    rejected: bool,
-) -> Result<(), Unwind> {
+pub fn resume(rt: &mut Runtime, awaiter: u32, value: JsValue, rejected: bool) -> Result {
     // Before `_emval_coro_reject` a rejection was nobody's.
     if rejected && rt.wasm.export("_emval_coro_reject").is_none() {
         return Err(super::throw_value(rt, value));
@@ -34,7 +29,7 @@ pub fn resume(
 }
 
 /// `(resolve, reject) -> promise`: writes handles of the functions that settle it.
-pub fn make_promise(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn make_promise(rt: &mut Runtime, a: &mut Args) -> Result {
     let (resolve_at, reject_at) = (a.u32(0), a.u32(1));
     let js = rt.js();
     let made = js.make_promise(rt)?;
@@ -60,7 +55,7 @@ pub fn current(rt: &mut Runtime) -> Unwind {
 }
 
 /// The C++ exception being handled, as JavaScript would catch it.
-pub fn from_current_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn from_current_exception(rt: &mut Runtime, a: &mut Args) -> Result {
     let unwind = current(rt);
     if !matches!(unwind, Unwind::Cpp(_) | Unwind::WasmException(_)) {
         return Err(unwind);
@@ -72,7 +67,7 @@ pub fn from_current_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwi
 }
 
 /// Whether a value is a C++ exception that C++ can catch when it is thrown again.
-pub fn is_catchable(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn is_catchable(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = rt.emval_value(a.u32(0))?;
     let unwind = rt.js.unwind_of(value);
     let catchable = matches!(unwind, Some(Unwind::Cpp(_) | Unwind::WasmException(_)));

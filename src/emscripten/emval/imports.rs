@@ -9,7 +9,7 @@ use crate::emscripten::embind::registry::TypeKind;
 use crate::emscripten::embind::{Out, require_type};
 use crate::emscripten::js::{JsValue, Kind, Operator};
 use crate::emscripten::{ImportFn, Runtime, text};
-use crate::engine::{Args, PIECE, Unwind};
+use crate::engine::{Args, PIECE, Result, Unwind};
 use std::sync::Arc;
 use wasmer_types::Type;
 
@@ -73,7 +73,7 @@ scoped! {
 }
 
 /// Gives back the JavaScript values that one import made: C++ may call it in a loop.
-fn in_scope(rt: &mut Runtime, a: &mut Args, function: ImportFn) -> Result<(), Unwind> {
+fn in_scope(rt: &mut Runtime, a: &mut Args, function: ImportFn) -> Result {
     let js = rt.js();
     let scope = js.open_scope();
     let result = function(rt, a);
@@ -81,21 +81,21 @@ fn in_scope(rt: &mut Runtime, a: &mut Args, function: ImportFn) -> Result<(), Un
     result
 }
 
-fn incref(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn incref(rt: &mut Runtime, a: &mut Args) -> Result {
     rt.emval_incref(a.u32(0));
     Ok(())
 }
 
-fn decref(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn decref(rt: &mut Runtime, a: &mut Args) -> Result {
     rt.emval_decref(a.u32(0))
 }
 
 /// Symbols are read where they are used: their text is constant.
-fn register_symbol(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn register_symbol(_: &mut Runtime, _: &mut Args) -> Result {
     Ok(())
 }
 
-fn run_destructors(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn run_destructors(rt: &mut Runtime, a: &mut Args) -> Result {
     let mut list = rt.emval_take_destructors(a.u32(0))?;
     while let Some(destructor) = list.pop() {
         run_destructor(rt, destructor)?;
@@ -103,26 +103,26 @@ fn run_destructors(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 
-fn latin1(rt: &Runtime, at: u32) -> Result<String, Unwind> {
+fn latin1(rt: &Runtime, at: u32) -> Result<String> {
     text::latin1(rt.wasm.pace(), rt.wasm.c_str(at)?)
 }
 
-fn give(rt: &mut Runtime, a: &mut Args, value: JsValue) -> Result<(), Unwind> {
+fn give(rt: &mut Runtime, a: &mut Args, value: JsValue) -> Result {
     let handle = rt.emval_handle(value)?;
     a.ret_u32(handle)
 }
 
-fn new_array(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn new_array(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = rt.js.array();
     give(rt, a, value)
 }
 
-fn new_object(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn new_object(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = rt.js.object();
     give(rt, a, value)
 }
 
-fn new_cstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn new_cstring(rt: &mut Runtime, a: &mut Args) -> Result {
     let mut units = Vec::new();
     let bytes = rt.wasm.c_str(a.u32(0))?;
     text::check_length(bytes.len())?;
@@ -133,13 +133,13 @@ fn new_cstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     a.ret_u32(rt.emval_insert(Value::Text(units.into()))?)
 }
 
-fn new_u8string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn new_u8string(rt: &mut Runtime, a: &mut Args) -> Result {
     let text = rt.c_string(a.u32(0))?;
     let units = text::utf16(rt.wasm.pace(), &text)?;
     a.ret_u32(rt.emval_insert(Value::Text(units.into()))?)
 }
 
-fn new_u16string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn new_u16string(rt: &mut Runtime, a: &mut Args) -> Result {
     let mut units = Vec::new();
     let mut at = a.u32(0);
     loop {
@@ -155,20 +155,20 @@ fn new_u16string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     a.ret_u32(rt.emval_insert(Value::Text(units.into()))?)
 }
 
-fn new_array_from_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn new_array_from_memory_view(rt: &mut Runtime, a: &mut Args) -> Result {
     let view = rt.emval_value(a.u32(0))?;
     let js = rt.js();
     let array = js.operator(rt, Operator::CopyArray, view, js.undefined())?;
     give(rt, a, array)
 }
 
-fn array_to_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn array_to_memory_view(rt: &mut Runtime, a: &mut Args) -> Result {
     let (to, from) = (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?);
     let js = rt.js();
     js.operator(rt, Operator::SetArray, to, from).map(drop)
 }
 
-fn take_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn take_value(rt: &mut Runtime, a: &mut Args) -> Result {
     let ty = require_type(rt, a.u32(0), "_emval_take_value")?;
     if let TypeKind::MemoryView(kind) = rt.embind.reg.ty(ty).kind {
         let at = a.u32(1);
@@ -183,7 +183,7 @@ fn take_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// What was looked up by name stays a name until the facade is there.
-fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn get_global(rt: &mut Runtime, a: &mut Args) -> Result {
     let name = match a.u32(0) {
         0 => None,
         at => Some(latin1(rt, at)?),
@@ -196,7 +196,7 @@ fn get_global(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     give(rt, a, value)
 }
 
-fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result {
     let name = latin1(rt, a.u32(0))?;
     if rt.generation == 0 {
         return a.ret_u32(rt.emval_insert(Value::ModuleProperty(name.into_boxed_str()))?);
@@ -206,14 +206,14 @@ fn get_module_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     give(rt, a, value)
 }
 
-fn get_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn get_property(rt: &mut Runtime, a: &mut Args) -> Result {
     let (object, key) = (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?);
     let js = rt.js();
     let value = js.get(rt, object, key)?;
     give(rt, a, value)
 }
 
-fn set_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn set_property(rt: &mut Runtime, a: &mut Args) -> Result {
     let (object, key, value) = (
         rt.emval_value(a.u32(0))?,
         rt.emval_value(a.u32(1))?,
@@ -224,7 +224,7 @@ fn set_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// `_emval_as` and its 64-bit forms: the result's wasm type says which.
-fn cast(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn cast(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = rt.emval_value(a.u32(0))?;
     let ty = require_type(rt, a.u32(1), "emval::as")?;
     let reg = Arc::clone(&rt.embind.reg);
@@ -237,7 +237,7 @@ fn cast(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     a.ret(wire.number())
 }
 
-fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result {
     let kind = if a.len() > 2 && a.u32(2) != 0 {
         CallKind::Constructor
     } else {
@@ -247,7 +247,7 @@ fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     a.ret_u32(id)
 }
 
-fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result {
     let kind = match a.u32(2) {
         0 => CallKind::Function,
         1 => CallKind::Method,
@@ -259,7 +259,7 @@ fn create_invoker(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// The number that the import returns: i64 where it is declared so.
-fn give_wire(a: &mut Args, wire: Wire) -> Result<(), Unwind> {
+fn give_wire(a: &mut Args, wire: Wire) -> Result {
     if a.ty().results().first() == Some(&Type::I64) {
         a.ret_i64(wire.i64())
     } else {
@@ -268,7 +268,7 @@ fn give_wire(a: &mut Args, wire: Wire) -> Result<(), Unwind> {
 }
 
 /// Up to 3.1.47 `(function, argc, types, args) -> handle`; then `(caller, function, destructors, args) -> number`.
-fn call(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn call(rt: &mut Runtime, a: &mut Args) -> Result {
     let js = rt.js();
     if a.ty().results().first() == Some(&Type::I32) {
         let function = rt.emval_value(a.u32(0))?;
@@ -288,7 +288,7 @@ fn call(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// The arguments of a call whose types come along.
-fn unprepared(rt: &mut Runtime, count: u32, types: u32, args: u32) -> Result<Vec<JsValue>, Unwind> {
+fn unprepared(rt: &mut Runtime, count: u32, types: u32, args: u32) -> Result<Vec<JsValue>> {
     let indices = callers::types(rt, count, types)?;
     let reg = Arc::clone(&rt.embind.reg);
     Ok(callers::read_pack(rt, &reg, &indices, args)?
@@ -296,7 +296,7 @@ fn unprepared(rt: &mut Runtime, count: u32, types: u32, args: u32) -> Result<Vec
         .into_vec())
 }
 
-fn construct(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn construct(rt: &mut Runtime, a: &mut Args) -> Result {
     let class = rt.emval_value(a.u32(0))?;
     let pack = unprepared(rt, a.u32(1), a.u32(2), a.u32(3))?;
     let js = rt.js();
@@ -304,7 +304,7 @@ fn construct(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     give(rt, a, value)
 }
 
-fn call_method(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn call_method(rt: &mut Runtime, a: &mut Args) -> Result {
     let caller = callers::caller(rt, a.u32(0))?;
     let object = rt.emval_value(a.u32(1))?;
     let name = latin1(rt, a.u32(2))?;
@@ -318,14 +318,14 @@ fn call_method(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     give_wire(a, wire)
 }
 
-fn call_void_method(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn call_void_method(rt: &mut Runtime, a: &mut Args) -> Result {
     let caller = callers::caller(rt, a.u32(0))?;
     let object = rt.emval_value(a.u32(1))?;
     let name = latin1(rt, a.u32(2))?;
     callers::call(rt, &caller, Target::Method(object, name), 0, a.u32(3)).map(drop)
 }
 
-fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn invoke(rt: &mut Runtime, a: &mut Args) -> Result {
     let caller = callers::caller(rt, a.u32(0))?;
     let target = match caller.kind {
         CallKind::Cast => Target::Cast,
@@ -337,54 +337,54 @@ fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     give_wire(a, wire)
 }
 
-fn kind_of(rt: &mut Runtime, handle: u32) -> Result<Kind, Unwind> {
+fn kind_of(rt: &mut Runtime, handle: u32) -> Result<Kind> {
     let value = rt.emval_value(handle)?;
     Ok(rt.js.kind(value))
 }
 
-fn type_of(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn type_of(rt: &mut Runtime, a: &mut Args) -> Result {
     let text = kind_of(rt, a.u32(0))?.type_of();
     a.ret_u32(rt.emval_insert(Value::Text(text.encode_utf16().collect()))?)
 }
 
-fn is_number(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn is_number(rt: &mut Runtime, a: &mut Args) -> Result {
     a.ret_i32(i32::from(kind_of(rt, a.u32(0))? == Kind::Number))
 }
 
-fn is_string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn is_string(rt: &mut Runtime, a: &mut Args) -> Result {
     a.ret_i32(i32::from(kind_of(rt, a.u32(0))? == Kind::String))
 }
 
-fn operate(rt: &mut Runtime, a: &mut Args, operator: Operator) -> Result<(), Unwind> {
+fn operate(rt: &mut Runtime, a: &mut Args, operator: Operator) -> Result {
     let (left, right) = (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?);
     let js = rt.js();
     let value = js.operator(rt, operator, left, right)?;
     a.ret_i32(i32::from(js.truthy(value)))
 }
 
-fn strictly_equals(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn strictly_equals(rt: &mut Runtime, a: &mut Args) -> Result {
     let (left, right) = (rt.emval_value(a.u32(0))?, rt.emval_value(a.u32(1))?);
     a.ret_i32(i32::from(rt.js.strict_equals(left, right)))
 }
 
-fn not(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn not(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = rt.emval_value(a.u32(0))?;
     a.ret_i32(i32::from(!rt.js.truthy(value)))
 }
 
-fn throw_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn throw_value(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = rt.emval_value(a.u32(0))?;
     Err(super::throw_value(rt, value))
 }
 
-fn iter_begin(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn iter_begin(rt: &mut Runtime, a: &mut Args) -> Result {
     let iterable = rt.emval_value(a.u32(0))?;
     let js = rt.js();
     let iterator = js.operator(rt, Operator::Iterate, iterable, js.undefined())?;
     give(rt, a, iterator)
 }
 
-fn iter_next(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn iter_next(rt: &mut Runtime, a: &mut Args) -> Result {
     let iterator = rt.emval_value(a.u32(0))?;
     let js = rt.js();
     let next = js.get_named(rt, iterator, "next")?;
@@ -398,7 +398,7 @@ fn iter_next(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// Only a module that can be suspended in the middle of a call has any use for it.
-fn unsupported_await(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn unsupported_await(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::Unsupported(
         "val::await needs Asyncify or JSPI: open the package's .js file with host: 'glue' (co_await works on both hosts)"
             .into(),

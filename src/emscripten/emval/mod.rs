@@ -15,7 +15,7 @@ use super::embind::{Out, handles, keep_again};
 use super::js::{HandleRef, Js, JsRef, JsValue, Kind, ViewKind, throw};
 use super::pool::{Pool, PoolImage};
 use super::{Runtime, bounds};
-use crate::engine::Unwind;
+use crate::engine::{Result, Unwind};
 use callers::Caller;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -216,7 +216,7 @@ impl Runtime {
         }
     }
     /// A new handle, owned by C++.
-    pub(super) fn emval_insert(&mut self, value: Value) -> Result<u32, Unwind> {
+    pub(super) fn emval_insert(&mut self, value: Value) -> Result<u32> {
         bounds::HANDLES.admit(self.emval.count())?;
         let texts = self.emval.texts + value.text_bytes();
         bounds::TEXTS.admit(texts)?;
@@ -229,7 +229,7 @@ impl Runtime {
         })
     }
     /// A handle of a JavaScript value, owned by C++.
-    pub fn emval_handle(&mut self, value: JsValue) -> Result<u32, Unwind> {
+    pub fn emval_handle(&mut self, value: JsValue) -> Result<u32> {
         let js = &self.js;
         let which = match js.kind(value) {
             Kind::Undefined => UNDEFINED,
@@ -268,11 +268,11 @@ impl Runtime {
         Some((handle, entry.refs))
     }
     /// The value behind a handle.
-    pub fn emval_value(&mut self, handle: u32) -> Result<JsValue, Unwind> {
+    pub fn emval_value(&mut self, handle: u32) -> Result<JsValue> {
         self.emval_look(handle, false)
     }
     /// `last`: the handle goes after this look.
-    fn emval_look(&mut self, handle: u32, last: bool) -> Result<JsValue, Unwind> {
+    fn emval_look(&mut self, handle: u32, last: bool) -> Result<JsValue> {
         let index = match self.entry_of(handle) {
             Ok(index) => index,
             Err(which) => {
@@ -321,7 +321,7 @@ impl Runtime {
         }
     }
     /// The value behind a handle that JavaScript consumes; a class handle without an object stays one.
-    pub fn emval_take_out(&mut self, handle: u32) -> Result<Out, Unwind> {
+    pub fn emval_take_out(&mut self, handle: u32) -> Result<Out> {
         if let Ok(index) = self.entry_of(handle)
             && let Some(entry) = self.emval.entries.get(index)
             && let Value::Handle(object, smart) = entry.value
@@ -336,7 +336,7 @@ impl Runtime {
         self.emval_take(handle).map(Out::Js)
     }
     /// The value behind a handle that JavaScript consumes.
-    pub fn emval_take(&mut self, handle: u32) -> Result<JsValue, Unwind> {
+    pub fn emval_take(&mut self, handle: u32) -> Result<JsValue> {
         let alone = self
             .entry_of(handle)
             .is_ok_and(|index| self.emval.entries.get(index).is_some_and(|e| e.refs == 1));
@@ -351,7 +351,7 @@ impl Runtime {
             entry.refs = entry.refs.saturating_add(1);
         }
     }
-    pub fn emval_decref(&mut self, handle: u32) -> Result<(), Unwind> {
+    pub fn emval_decref(&mut self, handle: u32) -> Result {
         let Ok(index) = self.entry_of(handle) else {
             return Ok(());
         };
@@ -372,7 +372,7 @@ impl Runtime {
         Ok(())
     }
     /// The list behind a destructors handle, which is consumed.
-    fn emval_take_destructors(&mut self, handle: u32) -> Result<Vec<Destructor>, Unwind> {
+    fn emval_take_destructors(&mut self, handle: u32) -> Result<Vec<Destructor>> {
         let index = self
             .entry_of(handle)
             .map_err(|_| self.deleted_val(handle))?;

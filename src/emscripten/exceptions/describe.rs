@@ -2,7 +2,7 @@
 
 use super::{HEADER, header};
 use crate::emscripten::Runtime;
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, ValRaw};
 
 /// What can be said of a C++ exception that left the module: its type's name, and `what()`.
 pub struct Description {
@@ -68,7 +68,7 @@ impl Runtime {
     }
 
     /// `what()`, the third entry of every `std::exception`'s virtual table.
-    fn what(&mut self, at: u32) -> Result<String, Unwind> {
+    fn what(&mut self, at: u32) -> Result<String> {
         let table = self.wasm.read_u32(at)?;
         let entry = self.wasm.read_u32(table.wrapping_add(8))?;
         let text = self.call_indirect(entry, &[ValRaw::from_u32(at)])?.u32();

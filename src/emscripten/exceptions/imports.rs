@@ -2,9 +2,9 @@
 
 use super::super::{ImportFn, Runtime, bounds};
 use super::{HEADER, Object, header};
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 
-fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn allocate(rt: &mut Runtime, a: &mut Args) -> Result {
     let header = rt.room_before();
     let size = a
         .u32(0)
@@ -17,11 +17,11 @@ fn allocate(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     a.ret_u32(at)
 }
 
-fn free(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn free(rt: &mut Runtime, a: &mut Args) -> Result {
     rt.free_object(a.u32(0))
 }
 
-fn throw(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn throw(rt: &mut Runtime, a: &mut Args) -> Result {
     let (at, ty, destructor) = (a.u32(0), a.u32(1), a.u32(2));
     rt.exceptions.thrown = Some((at, ty));
     if rt.catches() {
@@ -43,7 +43,7 @@ fn throw(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     Err(Unwind::Cpp(at))
 }
 
-fn rethrow(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn rethrow(rt: &mut Runtime, _: &mut Args) -> Result {
     throw_top(rt)
 }
 
@@ -57,7 +57,7 @@ pub fn rethrow_current(rt: &mut Runtime) -> Unwind {
     unwind
 }
 
-fn throw_top(rt: &mut Runtime) -> Result<(), Unwind> {
+fn throw_top(rt: &mut Runtime) -> Result {
     let Some(top) = rt.exceptions.caught.pop() else {
         return Err(Unwind::Abort("no exception to throw".into()));
     };
@@ -74,7 +74,7 @@ fn throw_top(rt: &mut Runtime) -> Result<(), Unwind> {
     Err(Unwind::Cpp(top))
 }
 
-fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result {
     let given = a.u32(0);
     let at = rt.object_of(given);
     let mut object = rt.object(at)?;
@@ -91,14 +91,14 @@ fn begin_catch(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
     a.ret_u32(pointer)
 }
 
-fn get_exception_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn get_exception_ptr(rt: &mut Runtime, a: &mut Args) -> Result {
     let given = a.u32(0);
     let at = rt.object_of(given);
     let pointer = rt.catch_pointer(at, given)?;
     a.ret_u32(pointer)
 }
 
-fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result {
     rt.set_threw(0, 0)?;
     let Some(top) = rt.exceptions.caught.pop() else {
         return Ok(());
@@ -109,7 +109,7 @@ fn end_catch(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
     Ok(())
 }
 
-fn resume(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn resume(rt: &mut Runtime, a: &mut Args) -> Result {
     let at = rt.object_of(a.u32(0));
     if rt.exceptions.last == 0 {
         rt.exceptions.last = at;
@@ -118,10 +118,7 @@ fn resume(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
 }
 
 /// `__cxa_find_matching_catch_N`: the clause that catches what is in flight. The arguments are the clauses' types.
-pub(in crate::emscripten) fn find_matching_catch(
-    rt: &mut Runtime,
-    a: &mut Args,
-) -> Result<(), Unwind> {
+pub(in crate::emscripten) fn find_matching_catch(rt: &mut Runtime, a: &mut Args) -> Result {
     let at = rt.exceptions.last;
     if at == 0 {
         rt.set_high_result(0)?;
@@ -175,26 +172,26 @@ pub(in crate::emscripten) fn find_matching_catch(
     a.ret_u32(result)
 }
 
-fn throw_longjmp(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn throw_longjmp(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::LongJmp)
 }
 
 /// The longjmp of 1.38 and of fastcomp, which sets the flag itself.
-fn longjmp(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn longjmp(rt: &mut Runtime, a: &mut Args) -> Result {
     let value = a.u32(1).max(1);
     rt.set_threw(a.u32(0), value)?;
     Err(Unwind::LongJmp)
 }
 
-fn uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn uncaught(rt: &mut Runtime, a: &mut Args) -> Result {
     a.ret_u32(rt.exceptions.uncaught)
 }
 
-fn any_uncaught(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn any_uncaught(rt: &mut Runtime, a: &mut Args) -> Result {
     a.ret_u32(u32::from(rt.exceptions.uncaught > 0))
 }
 
-fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result {
     let current = rt.exceptions.caught.last().copied().unwrap_or(0);
     if current != 0 {
         rt.add_reference(current)?;
@@ -202,7 +199,7 @@ fn current_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     a.ret_u32(current)
 }
 
-fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result {
     let at = a.u32(0);
     if at == 0 {
         return Ok(());
@@ -215,44 +212,44 @@ fn rethrow_primary_exception(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     throw_top(rt)
 }
 
-fn increment(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn increment(rt: &mut Runtime, a: &mut Args) -> Result {
     match a.u32(0) {
         0 => Ok(()),
         at => rt.add_reference(at),
     }
 }
-fn decrement(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn decrement(rt: &mut Runtime, a: &mut Args) -> Result {
     match a.u32(0) {
         0 => Ok(()),
         at => rt.drop_reference(at),
     }
 }
 
-fn identity(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn identity(_: &mut Runtime, a: &mut Args) -> Result {
     let value = a.u32(0);
     a.ret_u32(value)
 }
 
-fn call_unexpected(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn call_unexpected(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::Abort(
         "Unexpected exception thrown, this is not properly supported - aborting".into(),
     ))
 }
 
-fn pure_virtual(_: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+fn pure_virtual(_: &mut Runtime, _: &mut Args) -> Result {
     Err(Unwind::Abort("Pure virtual function called!".into()))
 }
 
-fn set_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn set_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result {
     rt.exceptions.temp_ret0 = a.u32(0);
     Ok(())
 }
 
-fn get_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn get_temp_ret0(rt: &mut Runtime, a: &mut Args) -> Result {
     a.ret_u32(rt.exceptions.temp_ret0)
 }
 
-fn throw_with_stack_trace(_: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn throw_with_stack_trace(_: &mut Runtime, a: &mut Args) -> Result {
     Err(Unwind::WasmException(Some(a.u32(0))))
 }
 

@@ -1,10 +1,10 @@
 //! `invoke_*`: calls whose C++ exceptions and longjmps come back as a flag.
 
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Unwind, ValRaw};
+use crate::engine::{Args, Result, Unwind, ValRaw};
 
 /// `invoke_*`: an indirect call whose C++ exceptions and longjmps come back as a flag.
-pub fn invoke(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub fn invoke(rt: &mut Runtime, a: &mut Args) -> Result {
     let missing = Unwind::Trap {
         kind: crate::engine::TrapKind::IndirectCall,
         stack: Vec::new(),
@@ -45,8 +45,8 @@ fn outcome(
     rt: &mut Runtime,
     a: &mut Args,
     func: crate::engine::Func,
-    called: Result<ValRaw, Unwind>,
-) -> Result<(), Unwind> {
+    called: Result<ValRaw>,
+) -> Result {
     match called {
         Ok(value) => {
             // A legalised 64-bit result: low half returned, high half on the side.

@@ -18,7 +18,7 @@ pub(super) use imports::find_matching_catch;
 
 use super::abi::ExceptionLayout;
 use super::{Runtime, bounds};
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, ValRaw};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,7 @@ impl Runtime {
         }
     }
 
-    fn object(&self, at: u32) -> Result<Object, Unwind> {
+    fn object(&self, at: u32) -> Result<Object> {
         if self.exceptions.host_allocates {
             return Ok(self
                 .exceptions
@@ -118,7 +118,7 @@ impl Runtime {
         })
     }
 
-    fn set_object(&mut self, at: u32, object: Object) -> Result<(), Unwind> {
+    fn set_object(&mut self, at: u32, object: Object) -> Result {
         if self.exceptions.host_allocates {
             bounds::EXCEPTIONS.admit(self.exceptions.objects.len())?;
             self.exceptions.objects.insert(at, object);
@@ -136,7 +136,7 @@ impl Runtime {
             .write_u8(base + header::RETHROWN, u8::from(object.rethrown))
     }
 
-    fn set_threw(&mut self, threw: u32, value: u32) -> Result<(), Unwind> {
+    fn set_threw(&mut self, threw: u32, value: u32) -> Result {
         if let Some(func) = self.wasm.export("setThrew") {
             self.call(func, &[ValRaw::from_u32(threw), ValRaw::from_u32(value)])?;
         }
@@ -144,7 +144,7 @@ impl Runtime {
     }
 
     /// The high word of a 64-bit result, wherever this build looks for it.
-    pub fn set_high_result(&mut self, value: u32) -> Result<(), Unwind> {
+    pub fn set_high_result(&mut self, value: u32) -> Result {
         self.exceptions.temp_ret0 = value;
         for name in ["setTempRet0", "_emscripten_tempret_set"] {
             if let Some(func) = self.wasm.export(name) {
@@ -155,7 +155,7 @@ impl Runtime {
         Ok(())
     }
 
-    fn add_reference(&mut self, at: u32) -> Result<(), Unwind> {
+    fn add_reference(&mut self, at: u32) -> Result {
         if let Some(func) = self.wasm.export("__cxa_increment_exception_refcount") {
             return self.call(func, &[ValRaw::from_u32(at)]).map(drop);
         }
@@ -164,7 +164,7 @@ impl Runtime {
         self.set_object(at, object)
     }
 
-    fn drop_reference(&mut self, at: u32) -> Result<(), Unwind> {
+    fn drop_reference(&mut self, at: u32) -> Result {
         if let Some(func) = self.wasm.export("__cxa_decrement_exception_refcount") {
             return self.call(func, &[ValRaw::from_u32(at)]).map(drop);
         }
@@ -180,7 +180,7 @@ impl Runtime {
         self.free_object(at)
     }
 
-    fn free_object(&mut self, at: u32) -> Result<(), Unwind> {
+    fn free_object(&mut self, at: u32) -> Result {
         if self.exceptions.host_allocates {
             self.exceptions.objects.remove(&at);
             self.exceptions.adjusted.retain(|_, object| *object != at);
@@ -210,7 +210,7 @@ impl Runtime {
 }
 impl Runtime {
     /// What a catch clause binds to: the thrown pointer itself for pointer types, else the adjusted object.
-    fn catch_pointer(&mut self, at: u32, given: u32) -> Result<u32, Unwind> {
+    fn catch_pointer(&mut self, at: u32, given: u32) -> Result<u32> {
         let ty = self.object(at)?.ty;
         if let Some(func) = self.wasm.export("__cxa_is_pointer_type")
             && self.call(func, &[ValRaw::from_u32(ty)])?.i32() != 0

@@ -2,7 +2,7 @@
 
 use crate::emscripten::Runtime;
 use crate::emscripten::fs::Errno;
-use crate::engine::{Args, Unwind, WasmInstance};
+use crate::engine::{Args, Result, Unwind, WasmInstance};
 use smallvec::SmallVec;
 
 /// How a call failed: with an error number for the module, or for good.
@@ -105,7 +105,7 @@ impl Words {
         if self.packed { 0 } else { self.words.len() }
     }
     /// The optional last argument: behind a pointer to the variable arguments, 0 when there is none.
-    pub fn optional(&mut self, wasm: &WasmInstance) -> Result<i32, Unwind> {
+    pub fn optional(&mut self, wasm: &WasmInstance) -> Result<i32> {
         if self.packed {
             return Ok(self.i32());
         }
@@ -117,12 +117,7 @@ impl Words {
 }
 
 /// Runs a system call. `number`: as `__syscallN` has it, 0 for calls with names.
-pub fn system_call(
-    rt: &mut Runtime,
-    args: &mut Args,
-    number: i32,
-    handler: Handler,
-) -> Result<(), Unwind> {
+pub fn system_call(rt: &mut Runtime, args: &mut Args, number: i32, handler: Handler) -> Result {
     // The older of the two `__syscallN` forms repeats the number in front of the pointer.
     let packed = number != 0 && args.len() == 2 && args.i32(0) == number;
     let mut words = match packed {
@@ -137,7 +132,7 @@ pub fn system_call(
 }
 
 /// Runs a WASI call: 0, or an error number.
-pub fn wasi_call(rt: &mut Runtime, args: &mut Args, handler: Handler) -> Result<(), Unwind> {
+pub fn wasi_call(rt: &mut Runtime, args: &mut Args, handler: Handler) -> Result {
     match handler(rt, &mut Words::direct(args)) {
         Ok(value) => args.ret_i32(value),
         Err(Fail::Errno(errno)) => args.ret_i32(rt.errno(errno)),

@@ -4,7 +4,7 @@ use super::arguments::{Fail, Outcome, Words};
 use super::layout;
 use crate::emscripten::Runtime;
 use crate::emscripten::fs::{Errno, Seek, Stat, flags};
-use crate::engine::Unwind;
+use crate::engine::Result;
 
 pub const AT_FDCWD: i32 = -100;
 
@@ -41,7 +41,7 @@ impl Runtime {
             .copy_from_slice(&record.0[..size as usize]);
         Ok(0)
     }
-    fn iovec(&self, iov: u32, i: u32) -> Result<(u32, u32), Unwind> {
+    fn iovec(&self, iov: u32, i: u32) -> Result<(u32, u32)> {
         let at = iov.wrapping_add(i.wrapping_mul(8));
         Ok((
             self.wasm.read_u32(at)?,

@@ -9,7 +9,7 @@ use crate::emscripten::abi::StatLayout;
 use crate::emscripten::fs::Errno;
 use crate::emscripten::process::Mapping;
 use crate::emscripten::{Runtime, bounds};
-use crate::engine::{Unwind, ValRaw};
+use crate::engine::{Result, Unwind, ValRaw};
 
 const PAGE: u32 = 65536;
 const PROT_WRITE: u32 = 2;
@@ -176,6 +176,6 @@ fn offset(w: &mut Words, halves: bool) -> Result<u64, Errno> {
 }
 
 /// `__map_file(path, size)`, of musl's time zone and locale files: EPERM.
-pub fn map_file(rt: &mut Runtime, args: &mut crate::engine::Args) -> Result<(), Unwind> {
+pub fn map_file(rt: &mut Runtime, args: &mut crate::engine::Args) -> Result {
     rt.fail(args, Errno::EPERM)
 }

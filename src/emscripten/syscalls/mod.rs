@@ -27,15 +27,15 @@ pub use table::IMPORTS;
 pub use wasi::IMPORTS as WASI;
 
 use super::Runtime;
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result};
 
 impl Runtime {
     /// The text of a C string, as JavaScript's decoder would give it.
-    pub fn c_string(&self, addr: u32) -> Result<String, Unwind> {
+    pub fn c_string(&self, addr: u32) -> Result<String> {
         super::text::utf8(self.wasm.pace(), self.wasm.c_str(addr)?)
     }
     /// Writes `text` and a NUL, cut to `max` bytes at a character's end, as `stringToUTF8` does. Gives the length.
-    pub fn write_c_string(&mut self, addr: u32, text: &str, max: u32) -> Result<u32, Unwind> {
+    pub fn write_c_string(&mut self, addr: u32, text: &str, max: u32) -> Result<u32> {
         if max == 0 {
             return Ok(0);
         }
@@ -53,10 +53,10 @@ impl Runtime {
         error.number(self.abi.linux_errno)
     }
     /// Stores `errno` where the module's C library looks, as Emscripten's `setErrNo` does.
-    pub fn set_errno(&mut self, error: super::fs::Errno) -> Result<(), Unwind> {
+    pub fn set_errno(&mut self, error: super::fs::Errno) -> Result {
         self.write_errno(self.errno(error))
     }
-    pub(super) fn write_errno(&mut self, number: i32) -> Result<(), Unwind> {
+    pub(super) fn write_errno(&mut self, number: i32) -> Result {
         if self.wasm.export("__errno_location").is_some() {
             let addr = self.call_export("__errno_location", &[])?.u32();
             self.wasm.write_i32(addr, number)?;
@@ -64,7 +64,7 @@ impl Runtime {
         Ok(())
     }
     /// -1, with `errno` set.
-    pub(super) fn fail(&mut self, args: &mut Args, error: super::fs::Errno) -> Result<(), Unwind> {
+    pub(super) fn fail(&mut self, args: &mut Args, error: super::fs::Errno) -> Result {
         self.set_errno(error)?;
         args.ret_i32(-1)
     }

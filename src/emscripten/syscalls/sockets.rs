@@ -3,7 +3,7 @@
 use super::arguments::{Outcome, Words};
 use crate::emscripten::Runtime;
 use crate::emscripten::fs::Errno;
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result};
 
 pub fn socket(_: &mut Runtime, _: &mut Words) -> Outcome {
     Err(Errno::EAFNOSUPPORT.into())
@@ -31,13 +31,13 @@ const EAI_NONAME: i32 = -2;
 /// `EAI_FAIL`.
 const EAI_FAIL: i32 = -4;
 
-pub fn getaddrinfo(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn getaddrinfo(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(EAI_NONAME)
 }
-pub fn getnameinfo(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn getnameinfo(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(EAI_FAIL)
 }
 /// `gethostbyname`, `gethostbyaddr`, `getprotobyname`: no entry.
-pub fn no_entry(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn no_entry(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret_i32(0)
 }

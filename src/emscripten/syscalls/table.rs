@@ -3,12 +3,12 @@
 use super::arguments::{Handler, system_call};
 use super::{control, files, folders, mapping, poll, process, sockets};
 use crate::emscripten::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result};
 
 /// An import that runs `HANDLER`; a const argument would do, if functions could be one.
 macro_rules! import {
     ($number:literal, $handler:path) => {{
-        fn import(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+        fn import(rt: &mut Runtime, args: &mut Args) -> Result {
             const HANDLER: Handler = $handler;
             system_call(rt, args, $number, HANDLER)
         }

@@ -9,7 +9,7 @@ use super::layout::Record;
 use super::wasi_paths as paths;
 use crate::emscripten::fs::{Errno, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG, Seek, Stat, flags};
 use crate::emscripten::{ImportFn, Runtime, time};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
 macro_rules! wasi {
     ($($name:literal => $handler:path;)*) => {
@@ -19,7 +19,7 @@ macro_rules! wasi {
         )*];
     };
     (@import $handler:path) => {{
-        fn import(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+        fn import(rt: &mut Runtime, args: &mut Args) -> Result {
             const HANDLER: Handler = $handler;
             wasi_call(rt, args, HANDLER)
         }

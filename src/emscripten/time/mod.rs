@@ -7,7 +7,7 @@ mod tm;
 
 use super::fs::Errno;
 use super::{ImportFn, Runtime};
-use crate::engine::{Args, InterruptFlag, Unwind};
+use crate::engine::{Args, InterruptFlag, Result, Unwind};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,22 +31,22 @@ const CLOCK_REALTIME: u32 = 0;
 const CLOCK_MONOTONIC: u32 = 1;
 const CLOCK_MONOTONIC_RAW: u32 = 4;
 
-fn emscripten_date_now(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_date_now(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret(date_now())
 }
-fn emscripten_get_now(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_get_now(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret(monotonic_ms())
 }
-fn emscripten_get_now_res(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_get_now_res(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret(1.0)
 }
-fn is_monotonic(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn is_monotonic(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret(1.0)
 }
 
 impl Runtime {
     /// A `timespec`, or a `timeval` when `fraction` is in microseconds.
-    fn write_time(&mut self, at: u32, seconds: i64, fraction: u32) -> Result<(), Unwind> {
+    fn write_time(&mut self, at: u32, seconds: i64, fraction: u32) -> Result {
         if self.abi.time64 {
             self.wasm.write_i64(at, seconds)?;
             self.wasm.write_u32(at.wrapping_add(8), fraction)
@@ -56,7 +56,7 @@ impl Runtime {
         }
     }
     /// Waits, in pieces short enough to be stopped in between.
-    pub(super) fn sleep(&mut self, duration: Duration) -> Result<(), Unwind> {
+    pub(super) fn sleep(&mut self, duration: Duration) -> Result {
         const PIECE: Duration = Duration::from_millis(10);
         let interrupt = self.wasm.interrupt_flag();
         let mut left = duration;
@@ -72,7 +72,7 @@ impl Runtime {
     }
 }
 
-fn clock_gettime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clock_gettime(rt: &mut Runtime, args: &mut Args) -> Result {
     let (clock, to) = (args.u32(0), args.u32(1));
     let since = match clock {
         CLOCK_REALTIME => Duration::from_millis(super::fs::now_ms().max(0) as u64),
@@ -82,7 +82,7 @@ fn clock_gettime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.write_time(to, since.as_secs() as i64, since.subsec_nanos())?;
     args.ret_i32(0)
 }
-fn clock_getres(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clock_getres(rt: &mut Runtime, args: &mut Args) -> Result {
     let (clock, to) = (args.u32(0), args.u32(1));
     let nanos = match clock {
         CLOCK_REALTIME => 1_000_000,
@@ -92,7 +92,7 @@ fn clock_getres(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.write_time(to, 0, nanos)?;
     args.ret_i32(0)
 }
-fn clock_settime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clock_settime(rt: &mut Runtime, args: &mut Args) -> Result {
     let refused = if args.u32(0) == CLOCK_REALTIME {
         Errno::EPERM
     } else {
@@ -100,15 +100,15 @@ fn clock_settime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     };
     rt.fail(args, refused)
 }
-fn stime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn stime(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.fail(args, Errno::EPERM)
 }
 /// `clock_getcpuclockid(pid, clock*)`.
-fn clock_getcpuclockid(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clock_getcpuclockid(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.wasm.write_u32(args.u32(1), 2)?;
     args.ret_i32(0)
 }
-fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result {
     let (to, base) = (args.u32(0), args.u32(1));
     // TIME_UTC
     if base == 1 {
@@ -124,7 +124,7 @@ fn timespec_get(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
         args.ret_i32(0)
     }
 }
-fn gettimeofday(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn gettimeofday(rt: &mut Runtime, args: &mut Args) -> Result {
     let ms = super::fs::now_ms();
     rt.write_time(
         args.u32(0),
@@ -133,7 +133,7 @@ fn gettimeofday(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     )?;
     args.ret_i32(0)
 }
-fn ftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn ftime(rt: &mut Runtime, args: &mut Args) -> Result {
     let (at, ms) = (args.u32(0), super::fs::now_ms());
     let size = if rt.abi.time64 { 8 } else { 4 };
     if rt.abi.time64 {
@@ -146,7 +146,7 @@ fn ftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     rt.wasm.write_u32(at.wrapping_add(size + 2), 0)?;
     args.ret_i32(0)
 }
-fn time(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn time(rt: &mut Runtime, args: &mut Args) -> Result {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -161,37 +161,37 @@ fn time(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     args.ret_i64(since)
 }
-fn difftime(_: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn difftime(_: &mut Runtime, args: &mut Args) -> Result {
     args.ret(f64::from(args.i32(0)) - f64::from(args.i32(1)))
 }
 /// Microseconds since the first call.
-fn clock(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn clock(rt: &mut Runtime, args: &mut Args) -> Result {
     let now = monotonic_nanos() / 1000;
     let start = *rt.process.clock_start.get_or_insert(now);
     args.ret_i32((now - start) as i32)
 }
 /// `times(buffer)`: no account is kept.
-fn times(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn times(rt: &mut Runtime, args: &mut Args) -> Result {
     if args.u32(0) != 0 {
         rt.wasm.bytes_mut(args.u32(0), 16)?.fill(0);
     }
     args.ret_i32(0)
 }
-fn usleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn usleep(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.sleep(Duration::from_micros(u64::from(args.u32(0))))?;
     args.ret_i32(0)
 }
-fn sleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn sleep(rt: &mut Runtime, args: &mut Args) -> Result {
     rt.sleep(Duration::from_secs(u64::from(args.u32(0))))?;
     args.ret_i32(0)
 }
-fn emscripten_sleep_ms(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn emscripten_sleep_ms(rt: &mut Runtime, args: &mut Args) -> Result {
     // NaN is no time, and what no clock reaches is a time that none waits for.
     let ms = args.f64(0);
     let ms = if ms > 0.0 { ms.min(1e12) } else { 0.0 };
     rt.sleep(Duration::from_secs_f64(ms / 1e3))
 }
-fn nanosleep(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+fn nanosleep(rt: &mut Runtime, args: &mut Args) -> Result {
     let (request, left) = (args.u32(0), args.u32(1));
     let (seconds, nanos) = match rt.abi.time64 {
         true => (

@@ -3,7 +3,7 @@
 use super::calendar::{is_leap, join, split};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Interruption, Pace, Unwind};
+use crate::engine::{Args, Interruption, Pace, Result};
 
 const WEEKDAYS: [&str; 7] = [
     "Sunday",
@@ -30,7 +30,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// `strftime(buf, max, format, tm)`; `strftime_l` has a locale after them, of which there is only one.
-pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result {
     let (buf, max, format, at) = (args.u32(0), args.u32(1), args.u32(2), args.u32(3));
     let pattern = rt.c_string(format)?;
     let tm = Tm::read(rt, at)?;

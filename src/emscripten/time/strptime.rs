@@ -4,7 +4,7 @@
 use super::calendar::{Zone, is_leap};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
-use crate::engine::{Args, Interruption, Pace, Unwind};
+use crate::engine::{Args, Interruption, Pace, Result};
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -30,7 +30,7 @@ const DAYS: [&str; 7] = [
     "saturday",
 ];
 
-pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result {
     let (buf, format, at) = (args.u32(0), args.u32(1), args.u32(2));
     let (text, pattern) = (rt.c_string(buf)?, rt.c_string(format)?);
     let before = Tm::read(rt, at)?;

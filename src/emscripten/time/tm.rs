@@ -3,7 +3,7 @@
 use super::calendar::{Fields, Zone, clip, join, split};
 use crate::emscripten::Runtime;
 use crate::emscripten::fs::now_ms;
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result};
 
 pub const SIZE: u32 = 44;
 const GMTOFF: u32 = 36;
@@ -37,7 +37,7 @@ impl Tm {
             isdst: i32::from(summer),
         }
     }
-    pub fn read(rt: &Runtime, at: u32) -> Result<Self, Unwind> {
+    pub fn read(rt: &Runtime, at: u32) -> Result<Self> {
         let word = |i: u32| rt.wasm.read_i32(at.wrapping_add(4 * i));
         Ok(Tm {
             sec: word(0)?,
@@ -51,7 +51,7 @@ impl Tm {
             isdst: word(8)?,
         })
     }
-    pub fn write(&self, rt: &mut Runtime, at: u32) -> Result<(), Unwind> {
+    pub fn write(&self, rt: &mut Runtime, at: u32) -> Result {
         let words = [
             self.sec, self.min, self.hour, self.mday, self.mon, self.year, self.wday, self.yday,
             self.isdst,
@@ -109,7 +109,7 @@ fn elapsed_yday(zone: &Zone, ms: i64) -> i32 {
 
 /// A `time_t` argument at the front: by value (as i64, or in halves), or behind a pointer. Gives seconds, and the index of
 /// the next argument.
-fn time_argument(rt: &Runtime, args: &Args) -> Result<(i64, usize), Unwind> {
+fn time_argument(rt: &Runtime, args: &Args) -> Result<(i64, usize)> {
     if args.is_i64(0) {
         return Ok((args.i64(0), 1));
     }
@@ -119,7 +119,7 @@ fn time_argument(rt: &Runtime, args: &Args) -> Result<(i64, usize), Unwind> {
     }
     Ok((read_time(rt, args.u32(0))?, 1))
 }
-fn read_time(rt: &Runtime, at: u32) -> Result<i64, Unwind> {
+fn read_time(rt: &Runtime, at: u32) -> Result<i64> {
     match rt.abi.time64 {
         true => rt.wasm.read_i64(at),
         false => Ok(i64::from(rt.wasm.read_i32(at)?)),
@@ -129,14 +129,14 @@ fn in_range(seconds: i64) -> Option<i64> {
     seconds.checked_mul(1000).and_then(clip)
 }
 
-fn write_utc(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> {
+fn write_utc(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool> {
     let Some(ms) = in_range(seconds) else {
         return Ok(false);
     };
     Tm::new(&split(ms), false).write(rt, at)?;
     Ok(true)
 }
-fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> {
+fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool> {
     let Some(ms) = in_range(seconds) else {
         return Ok(false);
     };
@@ -153,18 +153,18 @@ fn write_local(rt: &mut Runtime, seconds: i64, at: u32) -> Result<bool, Unwind> 
     Ok(true)
 }
 
-pub fn gmtime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn gmtime_js(rt: &mut Runtime, args: &mut Args) -> Result {
     let (seconds, next) = time_argument(rt, args)?;
     let fine = write_utc(rt, seconds, args.u32(next))?;
     args.ret_i32(i32::from(!fine))
 }
-pub fn localtime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn localtime_js(rt: &mut Runtime, args: &mut Args) -> Result {
     let (seconds, next) = time_argument(rt, args)?;
     let fine = write_local(rt, seconds, args.u32(next))?;
     args.ret_i32(i32::from(!fine))
 }
 /// Returns seconds: as i64, as i32, or in halves with the high one in the second return register.
-fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) -> Result<(), Unwind> {
+fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) -> Result {
     if !args.returns_i64() && rt.abi.time64 {
         rt.exceptions.set_temp_ret0((seconds >> 32) as u32);
         args.ret_i32(seconds as i32)
@@ -172,7 +172,7 @@ fn return_time(rt: &mut Runtime, args: &mut Args, seconds: i64) -> Result<(), Un
         args.ret_i64(seconds)
     }
 }
-pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result {
     let at = args.u32(0);
     let seconds = match make(&Tm::read(rt, at)?, &Zone::system()) {
         Some((ms, mut tm)) => {
@@ -186,7 +186,7 @@ pub fn mktime_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     };
     return_time(rt, args, seconds)
 }
-pub fn timegm_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn timegm_js(rt: &mut Runtime, args: &mut Args) -> Result {
     let at = args.u32(0);
     let tm = Tm::read(rt, at)?;
     let [year, month, day, hour, minute, second] = tm.parts();
@@ -228,7 +228,7 @@ fn zone_names(rt: &Runtime) -> (i64, bool, String, String) {
 }
 
 /// `_tzset_js(timezone*, daylight*, tzname**)`, from 3.1.55 on `(timezone*, daylight*, standard, summer)`.
-pub fn tzset_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn tzset_js(rt: &mut Runtime, args: &mut Args) -> Result {
     let (timezone, daylight) = (args.u32(0), args.u32(1));
     let (west, has_summer, standard, summer) = zone_names(rt);
     rt.wasm.write_i32(timezone, (west * 60) as i32)?;
@@ -240,7 +240,7 @@ pub fn tzset_js(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     }
     write_names(rt, args.u32(2), &standard, &summer)
 }
-fn write_names(rt: &mut Runtime, tzname: u32, standard: &str, summer: &str) -> Result<(), Unwind> {
+fn write_names(rt: &mut Runtime, tzname: u32, standard: &str, summer: &str) -> Result {
     for (i, name) in [standard, summer].into_iter().enumerate() {
         let ptr = rt.malloc(name.len() as u32 + 1)?;
         rt.write_c_string(ptr, name, u32::MAX)?;
@@ -249,10 +249,10 @@ fn write_names(rt: &mut Runtime, tzname: u32, standard: &str, summer: &str) -> R
     Ok(())
 }
 /// `tzset()` of 1.38: the variables are behind exported functions.
-pub fn tzset(rt: &mut Runtime, _: &mut Args) -> Result<(), Unwind> {
+pub fn tzset(rt: &mut Runtime, _: &mut Args) -> Result {
     set_zone(rt)
 }
-fn set_zone(rt: &mut Runtime) -> Result<(), Unwind> {
+fn set_zone(rt: &mut Runtime) -> Result {
     if rt.process.zone_set || rt.wasm.export("_get_tzname").is_none() {
         return Ok(());
     }
@@ -267,7 +267,7 @@ fn set_zone(rt: &mut Runtime) -> Result<(), Unwind> {
 }
 
 /// Memory for results that old C calls give by address: made once, by the module's own allocator.
-fn static_memory(rt: &mut Runtime) -> Result<u32, Unwind> {
+fn static_memory(rt: &mut Runtime) -> Result<u32> {
     if rt.process.tm_memory == 0 {
         let ptr = rt.malloc(2 * SIZE + 8)?;
         rt.process.tm_memory = ptr;
@@ -275,7 +275,7 @@ fn static_memory(rt: &mut Runtime) -> Result<u32, Unwind> {
     }
     Ok(rt.process.tm_memory)
 }
-fn gmtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
+fn gmtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32> {
     let seconds = read_time(rt, time)?;
     if !write_utc(rt, seconds, to)? {
         return Ok(0);
@@ -285,7 +285,7 @@ fn gmtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
     rt.wasm.write_u32(to.wrapping_add(ZONE), gmt)?;
     Ok(to)
 }
-fn localtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
+fn localtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32> {
     set_zone(rt)?;
     let seconds = read_time(rt, time)?;
     if !write_local(rt, seconds, to)? {
@@ -302,21 +302,21 @@ fn localtime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<u32, Unwind> {
     rt.wasm.write_u32(to.wrapping_add(ZONE), zone)?;
     Ok(to)
 }
-pub fn gmtime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn gmtime(rt: &mut Runtime, args: &mut Args) -> Result {
     let to = static_memory(rt)?;
     let result = gmtime_to(rt, args.u32(0), to)?;
     args.ret_u32(result)
 }
-pub fn gmtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn gmtime_r(rt: &mut Runtime, args: &mut Args) -> Result {
     let result = gmtime_to(rt, args.u32(0), args.u32(1))?;
     args.ret_u32(result)
 }
-pub fn localtime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn localtime(rt: &mut Runtime, args: &mut Args) -> Result {
     let to = static_memory(rt)?;
     let result = localtime_to(rt, args.u32(0), to)?;
     args.ret_u32(result)
 }
-pub fn localtime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn localtime_r(rt: &mut Runtime, args: &mut Args) -> Result {
     let result = localtime_to(rt, args.u32(0), args.u32(1))?;
     args.ret_u32(result)
 }
@@ -339,29 +339,29 @@ fn ascii(tm: &Tm) -> String {
         1900 + i64::from(tm.year)
     )
 }
-fn asctime_to(rt: &mut Runtime, tm: u32, to: u32) -> Result<(), Unwind> {
+fn asctime_to(rt: &mut Runtime, tm: u32, to: u32) -> Result {
     let text = ascii(&Tm::read(rt, tm)?);
     rt.write_c_string(to, &text, 26).map(drop)
 }
-pub fn asctime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn asctime_r(rt: &mut Runtime, args: &mut Args) -> Result {
     asctime_to(rt, args.u32(0), args.u32(1))?;
     args.ret_u32(args.u32(1))
 }
-pub fn asctime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn asctime(rt: &mut Runtime, args: &mut Args) -> Result {
     let to = static_memory(rt)? + SIZE;
     asctime_to(rt, args.u32(0), to)?;
     args.ret_u32(to)
 }
-pub fn ctime(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn ctime(rt: &mut Runtime, args: &mut Args) -> Result {
     let memory = static_memory(rt)?;
     ctime_to(rt, args.u32(0), memory + SIZE)?;
     args.ret_u32(memory + SIZE)
 }
-pub fn ctime_r(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
+pub fn ctime_r(rt: &mut Runtime, args: &mut Args) -> Result {
     ctime_to(rt, args.u32(0), args.u32(1))?;
     args.ret_u32(args.u32(1))
 }
-fn ctime_to(rt: &mut Runtime, time: u32, to: u32) -> Result<(), Unwind> {
+fn ctime_to(rt: &mut Runtime, time: u32, to: u32) -> Result {
     let tm = static_memory(rt)?;
     localtime_to(rt, time, tm)?;
     asctime_to(rt, tm, to)

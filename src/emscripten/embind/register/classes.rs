@@ -6,7 +6,7 @@ use crate::emscripten::embind::members::{Accessor, Accessors};
 use crate::emscripten::embind::registry::*;
 use crate::emscripten::embind::resolve::{class_index, when};
 use crate::emscripten::embind::{members, require_type};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
 /// A class's name as a JavaScript identifier.
 pub fn legal_name(name: &str) -> String {
@@ -26,7 +26,7 @@ pub fn legal_name(name: &str) -> String {
     legal
 }
 
-pub(super) fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_class(rt: &mut Runtime, a: &mut Args) -> Result {
     let (raw, pointer, const_pointer, base) = (a.u32(0), a.u32(1), a.u32(2), a.u32(3));
     let name = text(rt, a.u32(10))?;
     let legal = legal_name(&name);
@@ -66,7 +66,7 @@ pub(super) fn register_class(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     })
 }
 
-pub(super) fn register_class_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_class_constructor(rt: &mut Runtime, a: &mut Args) -> Result {
     let class = a.u32(0);
     let types = type_list(rt, a.u32(1), a.u32(2))?;
     let func = require_function(rt, a.u32(3), a.u32(4))?;
@@ -76,7 +76,7 @@ pub(super) fn register_class_constructor(rt: &mut Runtime, a: &mut Args) -> Resu
     })
 }
 
-pub(super) fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result {
     let class = a.u32(0);
     let types = type_list(rt, a.u32(2), a.u32(3))?;
     let name = function_name(rt, a.u32(1))?;
@@ -88,7 +88,7 @@ pub(super) fn register_class_function(rt: &mut Runtime, a: &mut Args) -> Result<
     })
 }
 
-pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> Result {
     let class = a.u32(0);
     let types = type_list(rt, a.u32(2), a.u32(3))?;
     let name = function_name(rt, a.u32(1))?;
@@ -100,7 +100,7 @@ pub(super) fn register_class_class_function(rt: &mut Runtime, a: &mut Args) -> R
     })
 }
 
-pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result {
     let (class, name) = (a.u32(0), text(rt, a.u32(1))?);
     let getter = Accessor {
         ty: a.u32(2),
@@ -121,7 +121,7 @@ pub(super) fn register_class_property(rt: &mut Runtime, a: &mut Args) -> Result<
     property(rt, class, accessors)
 }
 
-pub(super) fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> Result {
     let (class, name) = (a.u32(0), text(rt, a.u32(1))?);
     let (ty, context) = (a.u32(2), a.u32(3));
     let accessor = |function| Accessor {
@@ -138,14 +138,14 @@ pub(super) fn register_class_class_property(rt: &mut Runtime, a: &mut Args) -> R
     property(rt, class, accessors)
 }
 
-fn property(rt: &mut Runtime, class: u32, accessors: Accessors) -> Result<(), Unwind> {
+fn property(rt: &mut Runtime, class: u32, accessors: Accessors) -> Result {
     when(rt, &[], &[class], move |rt| {
         let class = class_index(rt, class)?;
         members::build_property(rt, class, accessors)
     })
 }
 
-pub(super) fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result {
     let (raw, pointee) = (a.u32(0), a.u32(1));
     let smart = Smart {
         pointee: 0,
@@ -167,7 +167,7 @@ pub(super) fn register_smart_ptr(rt: &mut Runtime, a: &mut Args) -> Result<(), U
     })
 }
 
-pub(super) fn register_iterable(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_iterable(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let (class, size, get) = (a.u32(0), text(rt, a.u32(2))?, text(rt, a.u32(3))?);
     when(rt, &[], &[class, a.u32(1)], move |rt| {
@@ -178,7 +178,7 @@ pub(super) fn register_iterable(rt: &mut Runtime, a: &mut Args) -> Result<(), Un
     })
 }
 
-pub(super) fn create_inheriting_constructor(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn create_inheriting_constructor(rt: &mut Runtime, a: &mut Args) -> Result {
     let name = text(rt, a.u32(0))?;
     let wrapper = require_type(rt, a.u32(1), "wrapper")?;
     let properties = rt.emval_value(a.u32(2))?;

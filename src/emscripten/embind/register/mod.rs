@@ -11,7 +11,7 @@ use super::names::latin1;
 use super::registry::*;
 use super::resolve::bind_when_known;
 use crate::emscripten::{ImportFn, Runtime};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 use classes::*;
 use records::*;
 use types::*;
@@ -69,20 +69,20 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
 ];
 
 /// A name, which counts as part of what the module registers.
-fn text(rt: &mut Runtime, at: u32) -> Result<String, Unwind> {
+fn text(rt: &mut Runtime, at: u32) -> Result<String> {
     let length = rt.wasm.c_str(at)?.len();
     rt.embind.builder.charge(length)?;
     latin1(rt, at)
 }
 
 /// A function's name without the argument names that newer bindings append.
-fn function_name(rt: &mut Runtime, at: u32) -> Result<String, Unwind> {
+fn function_name(rt: &mut Runtime, at: u32) -> Result<String> {
     let name = text(rt, at)?;
     let name = name.trim();
     Ok(name.split('(').next().unwrap_or(name).to_owned())
 }
 
-fn type_list(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<u32>, Unwind> {
+fn type_list(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<u32>> {
     /// Result, receiver and the parameters that a wasm function can have.
     const MOST: u32 = 1002;
     if count > MOST {
@@ -101,7 +101,7 @@ fn type_list(rt: &mut Runtime, count: u32, at: u32) -> Result<Vec<u32>, Unwind> 
 }
 
 /// Registration is over once the image is taken: the facade is made from what is known then.
-fn open(rt: &mut Runtime) -> Result<(), Unwind> {
+fn open(rt: &mut Runtime) -> Result {
     if rt.embind.is_closed() {
         return Err(Unwind::Unsupported(
             "embind registrations after start-up (a side module?); open the source with host: 'glue'".into(),
@@ -111,7 +111,7 @@ fn open(rt: &mut Runtime) -> Result<(), Unwind> {
 }
 
 /// Notes a function pointer with its signature.
-fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<FuncId, Unwind> {
+fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<FuncId> {
     open(rt)?;
     let signature = if signature == 0 {
         String::new()
@@ -123,11 +123,7 @@ fn require_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Func
         .add_function(&rt.wasm, rt.abi.calls_by_dyncall, index, signature))
 }
 
-fn optional_function(
-    rt: &mut Runtime,
-    signature: u32,
-    index: u32,
-) -> Result<Option<FuncId>, Unwind> {
+fn optional_function(rt: &mut Runtime, signature: u32, index: u32) -> Result<Option<FuncId>> {
     if index == 0 {
         Ok(None)
     } else {
@@ -136,12 +132,7 @@ fn optional_function(
 }
 
 /// Makes room for a callable among the module's symbols.
-fn expose_function(
-    rt: &mut Runtime,
-    name: &str,
-    callable: CallableId,
-    argc: u32,
-) -> Result<(), Unwind> {
+fn expose_function(rt: &mut Runtime, name: &str, callable: CallableId, argc: u32) -> Result {
     // Older generations looked in the wrong place for a duplicate of a function that had no overloads yet, and let the
     // second registration win.
     let lenient = rt.abi.embind_args_suffix;
@@ -182,7 +173,7 @@ fn expose_function(
     Ok(())
 }
 
-fn register_function(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+fn register_function(rt: &mut Runtime, a: &mut Args) -> Result {
     let types = type_list(rt, a.u32(1), a.u32(2))?;
     let name = function_name(rt, a.u32(0))?;
     let func = require_function(rt, a.u32(3), a.u32(4))?;

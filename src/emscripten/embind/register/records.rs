@@ -4,13 +4,9 @@ use super::{open, require_function, text};
 use crate::emscripten::Runtime;
 use crate::emscripten::embind::registry::*;
 use crate::emscripten::embind::resolve::{build_record, when};
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
-pub(super) fn register_record(
-    rt: &mut Runtime,
-    a: &mut Args,
-    is_array: bool,
-) -> Result<(), Unwind> {
+pub(super) fn register_record(rt: &mut Runtime, a: &mut Args, is_array: bool) -> Result {
     let record = Record {
         name: text(rt, a.u32(1))?,
         construct: require_function(rt, a.u32(2), a.u32(3))?,
@@ -24,21 +20,16 @@ pub(super) fn register_record(
     Ok(())
 }
 
-pub(super) fn register_value_object(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_value_object(rt: &mut Runtime, a: &mut Args) -> Result {
     register_record(rt, a, false)
 }
 
-pub(super) fn register_value_array(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_value_array(rt: &mut Runtime, a: &mut Args) -> Result {
     register_record(rt, a, true)
 }
 
 /// `at` is the index of the getter's return type among the arguments.
-pub(super) fn register_field(
-    rt: &mut Runtime,
-    a: &mut Args,
-    name: String,
-    at: usize,
-) -> Result<(), Unwind> {
+pub(super) fn register_field(rt: &mut Runtime, a: &mut Args, name: String, at: usize) -> Result {
     let field = Field {
         name,
         get_type: a.u32(at),
@@ -66,16 +57,16 @@ pub(super) fn register_field(
     Ok(())
 }
 
-pub(super) fn register_value_object_field(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_value_object_field(rt: &mut Runtime, a: &mut Args) -> Result {
     let name = text(rt, a.u32(1))?;
     register_field(rt, a, name, 2)
 }
 
-pub(super) fn register_value_array_element(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_value_array_element(rt: &mut Runtime, a: &mut Args) -> Result {
     register_field(rt, a, String::new(), 1)
 }
 
-pub(super) fn finalize_record(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn finalize_record(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let raw = a.u32(0);
     let Some(record) = rt.embind.builder.records.get(&raw) else {

@@ -6,19 +6,19 @@ use crate::emscripten::embind::registry::*;
 use crate::emscripten::embind::require_type;
 use crate::emscripten::embind::resolve::{build_constant, register_type, when};
 use crate::emscripten::js::ViewKind;
-use crate::engine::{Args, Unwind};
+use crate::engine::{Args, Result, Unwind};
 
-fn plain(rt: &mut Runtime, raw: u32, name: u32, kind: TypeKind) -> Result<(), Unwind> {
+fn plain(rt: &mut Runtime, raw: u32, name: u32, kind: TypeKind) -> Result {
     open(rt)?;
     let name = text(rt, name)?;
     register_type(rt, raw, name, kind, false)
 }
 
-pub(super) fn register_void(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_void(rt: &mut Runtime, a: &mut Args) -> Result {
     plain(rt, a.u32(0), a.u32(1), TypeKind::Void)
 }
 
-pub(super) fn register_bool(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_bool(rt: &mut Runtime, a: &mut Args) -> Result {
     let sized = a.len() > 4;
     let at = 2 + usize::from(sized);
     let size = if sized { a.u32(2) } else { 1 };
@@ -30,7 +30,7 @@ pub(super) fn register_bool(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind
     plain(rt, a.u32(0), a.u32(1), kind)
 }
 
-pub(super) fn register_integer(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_integer(rt: &mut Runtime, a: &mut Args) -> Result {
     let (size, min) = (a.u32(2), a.i32(3));
     if !matches!(size, 1 | 2 | 4) {
         let name = text(rt, a.u32(1))?;
@@ -59,7 +59,7 @@ pub(super) fn register_integer(rt: &mut Runtime, a: &mut Args) -> Result<(), Unw
     )
 }
 
-pub(super) fn register_bigint(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_bigint(rt: &mut Runtime, a: &mut Args) -> Result {
     // With i64 legalised into pairs of i32, Emscripten leaves these types unregistered.
     if !a.is_i64(3) {
         return Ok(());
@@ -74,16 +74,16 @@ pub(super) fn register_bigint(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwi
     )
 }
 
-pub(super) fn register_float(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_float(rt: &mut Runtime, a: &mut Args) -> Result {
     plain(rt, a.u32(0), a.u32(1), TypeKind::Float { size: a.u32(2) })
 }
 
-pub(super) fn register_std_string(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_std_string(rt: &mut Runtime, a: &mut Args) -> Result {
     let utf8 = rt.abi.std_string_utf8 && text(rt, a.u32(1))? == "std::string";
     plain(rt, a.u32(0), a.u32(1), TypeKind::StdString { utf8 })
 }
 
-pub(super) fn register_std_wstring(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_std_wstring(rt: &mut Runtime, a: &mut Args) -> Result {
     plain(
         rt,
         a.u32(0),
@@ -94,7 +94,7 @@ pub(super) fn register_std_wstring(rt: &mut Runtime, a: &mut Args) -> Result<(),
     )
 }
 
-pub(super) fn register_emval(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_emval(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let name = if a.len() == 2 {
         text(rt, a.u32(1))?
@@ -110,7 +110,7 @@ pub(super) fn register_emval(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwin
     )
 }
 
-pub(super) fn register_optional(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_optional(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let (raw, inner) = (a.u32(0), a.u32(1));
     rt.embind.note_optional(raw, inner);
@@ -123,7 +123,7 @@ pub(super) fn register_optional(rt: &mut Runtime, a: &mut Args) -> Result<(), Un
     )
 }
 
-pub(super) fn register_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_memory_view(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let name = text(rt, a.u32(2))?;
     let Some(kind) = ViewKind::ALL.get(a.u32(1) as usize) else {
@@ -135,7 +135,7 @@ pub(super) fn register_memory_view(rt: &mut Runtime, a: &mut Args) -> Result<(),
     register_type(rt, a.u32(0), name, TypeKind::MemoryView(*kind), true)
 }
 
-pub(super) fn register_enum(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_enum(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let name = text(rt, a.u32(1))?;
     let style = match a.u32(4) {
@@ -163,7 +163,7 @@ pub(super) fn register_enum(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind
     Ok(())
 }
 
-pub(super) fn register_enum_value(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_enum_value(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let ty = require_type(rt, a.u32(0), "enum")?;
     let name = text(rt, a.u32(1))?;
@@ -179,7 +179,7 @@ pub(super) fn register_enum_value(rt: &mut Runtime, a: &mut Args) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn register_constant(rt: &mut Runtime, a: &mut Args) -> Result<(), Unwind> {
+pub(super) fn register_constant(rt: &mut Runtime, a: &mut Args) -> Result {
     open(rt)?;
     let (name, raw, value) = (text(rt, a.u32(0))?, a.u32(1), a.f64(2));
     when(rt, &[], &[raw], move |rt| {
