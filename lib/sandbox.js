@@ -10,7 +10,6 @@ const { isSignal } = require('./base/given')
 const { makeCheckpoint, pointOf } = require('./base/checkpoint')
 const { regionsInFlight, withRoom } = require('./base/in-flight')
 const { Leases } = require('./leases')
-const { findLive, nameOf } = require('./base/live-values')
 
 const channels = {
   open: channel('emvm:open'),
@@ -31,6 +30,9 @@ const forgetMatch = () => { NOTHING.test('') }
 // The leases that one is inside of: `{ lease, outer }`.
 const holder = new AsyncLocalStorage()
 let count = 0
+
+// What looks for them in results, loaded with the first.
+let liveValues
 
 class Sandbox {
   #host
@@ -171,6 +173,8 @@ class Sandbox {
         stop()
       }
       if (signal !== undefined) signal.throwIfAborted()
+      liveValues ??= require('./base/live-values')
+      const { findLive, nameOf } = liveValues
       const live = findLive(given, (value) => host.owns(value))
       if (live !== undefined) {
         const where = live.path === '' ? '' : ` (at result${live.path})`

@@ -4,7 +4,6 @@
 
 const { load } = require('./base/binding')
 const clock = require('./base/clock')
-const { warn } = require('./base/warn')
 
 const LOOK_MS = 500
 
@@ -27,7 +26,7 @@ function lookAgain (ref) {
 function tell () {
   const why = load().unkeptCode()
   if (why === null) return
-  warn(`compiled code cannot be kept in ${why}. Each process compiles anew: mend the folder, or set the \`cache\` option, to false where none is to be had`, 'EMVM_WARN_CACHE')
+  require('./base/warn').warn(`compiled code cannot be kept in ${why}. Each process compiles anew: mend the folder, or set the \`cache\` option, to false where none is to be had`, 'EMVM_WARN_CACHE')
 }
 
 module.exports = { tellUnkept }

@@ -4,29 +4,20 @@
 
 const vm = require('node:vm')
 
-/** @type {boolean | undefined} */
-let allowed
-
-function isAllowed () {
-  if (allowed === undefined) {
-    try {
-      allowed = Boolean(new Function(''))
-    } catch {
-      allowed = false
-    }
-  }
-  return allowed
-}
-
 // As `new Function(...parameters, body)`.
 function functionOf (parameters, body) {
-  return isAllowed() ? new Function(...parameters, body) : vm.compileFunction(body, parameters)
+  try {
+    return new Function(...parameters, body)
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    return vm.compileFunction(body, parameters)
+  }
 }
-
-// The global object of code that is made here, whatever the name means.
-const globalObject = functionOf([], 'return this')()
 
 // V8's words for `eval` and `new Function` in such a process.
 const isForbidden = (error) => error instanceof EvalError && /^Code generation from strings disallowed/.test(error.message)
+
+// The global object of code that is made here, whatever the name means.
+const globalObject = functionOf([], 'return this')()
 
 module.exports = { functionOf, globalObject, isForbidden }

@@ -40,20 +40,27 @@ function start () {
   }
 }
 
+// By what was asked for.
+const ran = new Map()
+
 function run (asked) {
-  const known = require.cache[asked] ?? require.cache[`${asked}.js`]
-  if (known !== undefined) return known.exports
+  const known = ran.get(asked)
+  if (known !== undefined && require.cache[known.filename] === known) return known.exports
   const script = native.ownScript(asked)
   if (script === null) return require(asked)
   const { file, text, head, code } = script
   const there = require.cache[file]
-  if (there !== undefined) return there.exports
+  if (there !== undefined) {
+    ran.set(asked, there)
+    return there.exports
+  }
   const compiled = new Script(text, { filename: file, columnOffset: -head, cachedData: code })
   if (compiled.cachedDataRejected) refuse()
   if (!code || compiled.cachedDataRejected) made.push({ file, compiled })
   const module = new Module(file)
   module.filename = file
   require.cache[file] = module
+  ran.set(asked, module)
   const folder = path.dirname(file)
   try {
     compiled.runInThisContext()(module.exports, requirer(folder), module, file, folder)
@@ -65,9 +72,19 @@ function run (asked) {
   return module.exports
 }
 
+// What Node's `path.join` gives, which in a thread would be much code that runs for the first time.
+function within (folder, id) {
+  while (id.startsWith('../')) {
+    folder = folder.slice(0, folder.lastIndexOf(path.sep))
+    id = id.slice(3)
+  }
+  const rest = id.startsWith('./') ? id.slice(2) : id
+  return folder + path.sep + (path.sep === '/' ? rest : rest.replaceAll('/', path.sep))
+}
+
 // `require` in a file of this folder.
 function requirer (folder) {
-  const own = (id) => id[0] === '.' ? run(path.join(folder, id)) : require(id)
+  const own = (id) => id[0] === '.' ? run(within(folder, id)) : require(id)
   own.cache = require.cache
   own.main = require.main
   own.resolve = require.resolve

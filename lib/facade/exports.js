@@ -17,30 +17,11 @@ function takes (fn, count) {
 // By the facts of a program.
 const known = new WeakMap()
 
-// `{ takes, moduleKeys, keys }`: exported functions, with how many arguments they take, or -1 where JavaScript cannot call them; all that
-// the package puts on its module, and under which names it puts which of the functions there.
+// `{ functions, keys, names, late, numbers, moduleKeys }`: what native code tells of them (see src/binding/program/facts.rs), and all that
+// the package puts on its module.
 function exportsOf (facts) {
   let found = known.get(facts)
-  if (found !== undefined) return found
-  const moduleKeys = new Set(facts.moduleKeys)
-  const keyOf = (name) => {
-    if (!facts.hasGlue || moduleKeys.has(`_${name}`)) return `_${name}`
-    if (moduleKeys.has(name)) return name
-    return name === '__main_argc_argv' && moduleKeys.has('_main') ? '_main' : undefined
-  }
-  const takes = new Map()
-  const keys = new Map()
-  const { functions } = facts.exported
-  for (let i = 0; i < functions.length; i += 2) {
-    const name = functions[i]
-    const count = functions[i + 1]
-    takes.set(name, count)
-    if (count < 0) continue
-    const key = keyOf(name)
-    if (key !== undefined && !keys.has(key)) keys.set(key, name)
-  }
-  found = { takes, moduleKeys, keys }
-  known.set(facts, found)
+  if (found === undefined) known.set(facts, found = { ...facts.exported, moduleKeys: new Set(facts.moduleKeys) })
   return found
 }
 
@@ -55,12 +36,12 @@ function functionOf (facade, name) {
 }
 
 function attachExports (facade) {
-  const { keys, takes: counts } = exportsOf(facade.facts)
+  const { functions, keys, names } = exportsOf(facade.facts)
   const takesAsTold = facade.facts.versionMin >= RAW_EXPORTS
-  defineLazily(facade.module, [...keys.keys()].filter((key) => !(key in facade.module)), (key) => {
-    const name = keys.get(key)
+  defineLazily(facade.module, keys.filter((key) => !(key in facade.module)), (key) => {
+    const name = names[keys.indexOf(key)]
     const fn = functionOf(facade, name)
-    return takesAsTold ? takes(fn, counts.get(name)) : fn
+    return takesAsTold ? takes(fn, functions[name]) : fn
   })
 }
 
@@ -68,13 +49,13 @@ function attachExports (facade) {
 // ones. `objects[kind]()` gives what stands for a memory or a table.
 function allExports (facade, objects) {
   const { facts } = facade
-  const { takes: counts } = exportsOf(facts)
+  const { functions: counts } = exportsOf(facts)
   let exported
   return () => {
     if (exported !== undefined) return exported
     const object = {}
     const functions = facts.exports.filter(({ item }) => item.kind === 'function')
-    const first = functions.find(({ name }) => counts.get(name) >= 0)
+    const first = functions.find(({ name }) => counts[name] >= 0)
     // It has not started yet.
     if (first === undefined || functionOf(facade, first.name) === undefined) return object
     const made = new Map()

@@ -316,7 +316,7 @@ class Facade {
     /** @type {any} */
     const { api } = this.runtime
     const isWanted = (name) => !this.facts.hasGlue || keys.has(name)
-    const late = this.runtime.lateNames.filter(isWanted)
+    const late = this.runtime.lateNames
     const isLarge = isWorthwhile(this.module, late.length)
     if (isLarge) makeTable(this.module)
     for (const name of Object.keys(api)) {
@@ -362,10 +362,9 @@ class Facade {
 
   // Exported data is the number of its address.
   #attachData () {
-    const { moduleKeys: keys } = exportsOf(this.facts)
-    const { numbers } = this.facts.exported
+    const { numbers } = exportsOf(this.facts)
     const addresses = { ...this.facts.moduleAddresses }
-    for (let i = 0; i < numbers.length; i += 2) if (keys.has(`_${numbers[i]}`)) addresses[`_${numbers[i]}`] = numbers[i + 1]
+    for (let i = 0; i < numbers.length; i += 2) addresses[numbers[i]] = numbers[i + 1]
     for (const [key, address] of Object.entries(addresses)) if (!(key in this.module)) this.module[key] = address
   }
 

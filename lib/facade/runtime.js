@@ -25,8 +25,8 @@ const CURRENT = { int64: 'BigInt', unsignedPointers: true, codePoints: true }
 function makeRuntime (facade) {
   const { sandbox, facts, heap } = facade
   const conventions = facts.conventions || CURRENT
-  const { takes: functionExports, moduleKeys } = exportsOf(facts)
-  const hasExport = (name) => functionExports.has(name)
+  const { functions, late: lateNames, moduleKeys } = exportsOf(facts)
+  const hasExport = (name) => Object.hasOwn(functions, name)
   const names = new WeakMap()
   const nameOf = (fn) => names.get(fn)
   const lateExports = new Map()
@@ -88,14 +88,19 @@ function makeRuntime (facade) {
   for (const part of [lifecycle.api, memory.api]) Object.defineProperties(api, Object.getOwnPropertyDescriptors(part))
   Object.assign(api, exceptionHelpers({ sandbox, hasExport, lateExport }))
 
+  const decoders = new Map()
+  const decoder = (encoding) => {
+    if (!decoders.has(encoding)) decoders.set(encoding, new TextDecoder(encoding))
+    return decoders.get(encoding)
+  }
   const own = {
     ...lifecycle.own,
     ...makeEmval(sandbox),
     getCFunc: calls.getCFunc,
     functionPointers: table.functionPointers,
     setWasmTableEntry: table.setWasmTableEntry,
-    UTF8Decoder: new TextDecoder('utf-8'),
-    UTF16Decoder: new TextDecoder('utf-16le'),
+    get UTF8Decoder () { return decoder('utf-8') },
+    get UTF16Decoder () { return decoder('utf-16le') },
     PIPEFS: undefined,
     Asyncify: asyncify(),
     updateMemoryViews: () => {},
@@ -132,7 +137,7 @@ function makeRuntime (facade) {
     api,
     // Those of its members that are made when they are asked for.
     laterNames: new Set(files.names),
-    lateNames: [...functionExports.keys()].filter((name) => name.startsWith('dynCall_')),
+    lateNames,
     live,
     roots,
     provide,

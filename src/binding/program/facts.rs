@@ -4,6 +4,7 @@ use crate::binding::allocations;
 use crate::emscripten;
 use crate::instance::Program;
 use crate::program::{self, NameState};
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
 pub(super) fn facts(program: &Program) -> Value {
@@ -71,23 +72,59 @@ pub(super) fn exports(program: &Program) -> Value {
         .collect()
 }
 
-/// What the native host needs of them to begin with: `functions`, each name with how many numbers the function takes, or -1 where JavaScript
-/// cannot call it; and `numbers`, each exported global with its value.
+/// What the native host needs of them to begin with:
+///
+/// - `functions`: by name, how many numbers one takes, or -1 where JavaScript cannot call it;
+/// - `keys` and `names`: under which names the package puts which of the functions on its module;
+/// - `late`: those that its own JavaScript has before the module has started;
+/// - `numbers`: exported globals that it puts there, each with its value.
 pub(super) fn exported(program: &Program) -> Value {
     use program::wasm_facts::Item;
-    let (mut functions, mut numbers) = (Vec::new(), Vec::new());
-    for export in &program.reading().facts.exports {
+    let reading = program.reading();
+    let wanted = reading.glue.as_ref().map(|glue| {
+        let keys = glue.module_keys.iter();
+        keys.map(String::as_str).collect::<FxHashSet<_>>()
+    });
+    let has = |key: &str| wanted.as_ref().is_some_and(|wanted| wanted.contains(key));
+    let is_wanted = |key: &str| wanted.is_none() || has(key);
+    let key_of = |name: &str| {
+        let usual = format!("_{name}");
+        if is_wanted(&usual) {
+            return Some(usual);
+        }
+        if has(name) {
+            return Some(name.to_owned());
+        }
+        (name == "__main_argc_argv" && has("_main")).then(|| "_main".to_owned())
+    };
+    let mut functions = serde_json::Map::new();
+    let (mut keys, mut names, mut late, mut numbers) = (vec![], vec![], vec![], vec![]);
+    let mut seen = FxHashSet::default();
+    for export in &reading.facts.exports {
         let name = program.export_name(&export.name);
         match &export.item {
             Item::Function(signature) => {
                 let taken = signature.taken().map_or(-1, |count| count as i64);
-                functions.extend([json!(name), json!(taken)]);
+                let is_new = functions.insert(name.clone(), taken.into()).is_none();
+                if is_new && name.starts_with("dynCall_") && is_wanted(&name) {
+                    late.push(name.clone());
+                }
+                let key = key_of(&name).filter(|_| taken >= 0);
+                if let Some(key) = key.filter(|key| seen.insert(key.clone())) {
+                    keys.push(key);
+                    names.push(name);
+                }
             }
-            Item::Global(global) => numbers.extend([json!(name), json!(global.constant)]),
+            Item::Global(global) => {
+                let key = format!("_{name}");
+                if has(&key) {
+                    numbers.extend([json!(key), json!(global.constant)]);
+                }
+            }
             _ => {}
         }
     }
-    json!({ "functions": functions, "numbers": numbers })
+    json!({ "functions": functions, "keys": keys, "names": names, "late": late, "numbers": numbers })
 }
 
 fn origin(origin: &program::WasmOrigin) -> Value {
