@@ -12,7 +12,11 @@ use std::sync::Arc;
 /// `{ head, one, symbol, symbols }`: the head as JSON; the other three are functions.
 pub(super) fn description(env: Env, reg: &Arc<Registry>, abi: &Abi) -> Res<Value> {
     let object = env.object();
-    env.define(object, "head", env.string(&describe::head(reg, abi))?)?;
+    env.define(
+        object,
+        "head",
+        env.string(&describe::shared_head(reg, abi))?,
+    )?;
     let functions: [(&str, sys::napi_callback); 3] = [
         ("one", Some(one)),
         ("symbol", Some(symbol)),

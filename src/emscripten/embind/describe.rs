@@ -3,11 +3,31 @@
 use super::registry::*;
 use super::short;
 use crate::emscripten::abi::Abi;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
+use std::sync::{Arc, Weak};
+
+/// Heads of registries that somebody has.
+static HEADS: Mutex<Vec<(Weak<Registry>, Arc<str>)>> = Mutex::new(Vec::new());
+
+/// What [`head`] gives, made once for all threads that share a registry. One that is changed while others have it is another registry.
+pub fn shared_head(reg: &Arc<Registry>, abi: &Abi) -> Arc<str> {
+    let known = HEADS.lock().iter().find_map(|(known, text)| {
+        let is_it = known.strong_count() > 0 && std::ptr::eq(known.as_ptr(), Arc::as_ptr(reg));
+        is_it.then(|| text.clone())
+    });
+    known.unwrap_or_else(|| {
+        let text: Arc<str> = head(reg, abi).into();
+        let mut all = HEADS.lock();
+        all.retain(|(known, _)| known.strong_count() > 0);
+        all.push((Arc::downgrade(reg), text.clone()));
+        text
+    })
+}
 
 /// What is the same for all functions and classes; how many callables, tables, classes and enums there are, which are named by their
 /// index; and the names of all symbols, in runs.
-pub fn head(reg: &Registry, abi: &Abi) -> String {
+fn head(reg: &Registry, abi: &Abi) -> String {
     let records = reg.records.iter();
     json!({
         "checkCounts": abi.embind_counts,
@@ -200,6 +220,22 @@ fn class_json(class: &Class) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_is_made_once_and_that_of_a_changed_registry_again() {
+        let abi = Abi::default();
+        let mut reg = Arc::new(Registry::default());
+        let first = shared_head(&reg, &abi);
+        assert!(Arc::ptr_eq(&first, &shared_head(&reg, &abi)));
+        let image = reg.clone();
+        Arc::make_mut(&mut reg).set_public("added", Public::Class(0));
+        assert!(shared_head(&reg, &abi).contains("added"));
+        assert!(Arc::ptr_eq(&first, &shared_head(&image, &abi)));
+        drop(image);
+        // Nobody else has it: it is changed in another place all the same.
+        *Arc::make_mut(&mut reg) = Registry::default();
+        assert_eq!(&*shared_head(&reg, &abi), &*first);
+    }
 
     #[test]
     fn one_is_described_at_a_time() {
