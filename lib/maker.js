@@ -27,6 +27,8 @@ const MAKES = /\bWebAssembly\s*\.\s*(?:Module|Instance|instantiate|instantiateSt
 const ASKS_FOR = /(?:\brequire\s*\(|\bimport\s*\(|\bfrom|\bimport)\s*(['"])([^'"\n]{1,200})\1/g
 // The name of a file, which something else may read for it.
 const NAMES_WASM = /[\w-]\.wasm['"`]/
+// That, or a module as base64.
+const HAS_WASM = /[\w-]\.wasm['"`]|AGFzbQ/
 const MOST_FILES = 200
 
 // 'asm.js': nothing of it is WebAssembly; 'own': its own JavaScript makes it; 'wasm-bindgen'; 'files': other files of its package do.
@@ -57,8 +59,10 @@ function led (main, root, text) {
     if (read === undefined) continue
     if (isBindgen(read)) return { ...found, bindgen: true }
     if (one !== main) {
-      found.uses ||= usesWebAssembly(read) || NAMES_WASM.test(read)
-      found.asm ||= ASM.test(read)
+      // Emscripten's asm.js has a `WebAssembly` of its own making.
+      const isAsm = ASM.test(read) && !HAS_WASM.test(read)
+      found.asm ||= isAsm
+      found.uses ||= !isAsm && (usesWebAssembly(read) || NAMES_WASM.test(read))
     }
     for (const [, , specifier] of read.matchAll(ASKS_FOR)) {
       const isOwn = isRelative(specifier) || specifier.startsWith('#') || (name !== undefined && (specifier === name || specifier.startsWith(`${name}/`)))

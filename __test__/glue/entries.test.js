@@ -37,6 +37,9 @@ test('an entry that leads to asm.js alone is refused by name', async (t) => {
   for (const options of [{}, { host: 'glue' }, { host: 'glue', rewind: 'auto' }]) {
     await assert.rejects(open(file, options), { code: 'EMVM_ERR_UNSUPPORTED', message: /main\.js is asm\.js, or leads to it/ })
   }
+  // What stands for the engine in it is no WebAssembly.
+  write('binaryen.js', 'var WebAssembly = { Memory: function () {} }; new WebAssembly.Memory(); function asmFunc (env) {}')
+  await assert.rejects(open(write('newer.js', "exports.f = require('./binaryen').f; exports.version = 1")), { code: 'EMVM_ERR_UNSUPPORTED' })
   // Beside WebAssembly it is another way that the package has.
   write('fast.js', 'exports.g = (bytes) => new WebAssembly.Instance(new WebAssembly.Module(bytes))')
   const both = await open(write('both.js', "exports.f = require('./engine').f; exports.g = require('./fast').g"))

@@ -8,13 +8,15 @@ const { isBuiltin } = require('node:module')
 const { load } = require('../base/binding')
 const { globalsClass } = require('./globals')
 const { Packages } = require('./packages')
+const { wasmBody } = require('./wasm-file')
 const { importedFile, urlOf } = require('../base/resolve')
 
 class PackageFiles {
-  // `names`: dependencies that run inside; undefined: found out.
-  constructor (main, makeSource, names) {
+  // `names`: dependencies that run inside; undefined: found out. `cache`: of compiled code.
+  constructor (main, makeSource, names, cache) {
     this.main = main
     this.makeSource = makeSource
+    this.cache = cache
     this.packages = new Packages(main, names, main.rewound)
     this.sources = new Map()
     this.Globals = globalsClass()
@@ -24,11 +26,13 @@ class PackageFiles {
   // Names of dependencies that Node loaded although they carry WebAssembly.
   get outsideWithWasm () { return this.packages.outsideWithWasm() }
 
-  #source (file) {
-    if (!/\.[cm]?js$/.test(file) || !this.packages.has(file)) return undefined
+  // `isImported`: by `import`, which takes WebAssembly, too.
+  #source (file, isImported = false) {
+    const isWasm = isImported && file.endsWith('.wasm')
+    if ((!isWasm && !/\.[cm]?js$/.test(file)) || !this.packages.has(file)) return undefined
     let source = this.sources.get(file)
     if (source === undefined) {
-      source = this.makeSource(file, load().scriptBody(fs.readFileSync(file)))
+      source = this.makeSource(file, isWasm ? wasmBody(file, this.cache) : load().scriptBody(fs.readFileSync(file)))
       this.#add(source)
     }
     return source
@@ -66,7 +70,7 @@ class PackageFiles {
 
   async resolveImport (from, specifier) {
     const file = importedFile(from, specifier)
-    const own = file === undefined ? undefined : this.#source(file)
+    const own = file === undefined ? undefined : this.#source(file, true)
     if (own !== undefined) {
       await this.link(own)
       return { source: own }
@@ -81,7 +85,7 @@ class PackageFiles {
     source.links = []
     source.links = source.body.imports.map((specifier) => {
       const file = importedFile(source, specifier)
-      const own = file === undefined ? undefined : this.#source(file)
+      const own = file === undefined ? undefined : this.#source(file, true)
       if (own !== undefined) {
         this.linkNow(own)
         return { source: own }

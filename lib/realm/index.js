@@ -56,7 +56,7 @@ class GlueProgram {
 
   // `rewound`: with instrumented files.
   static async of (opened, options, rewound) {
-    const source = await GlueSource.of(opened, options.packages, rewound)
+    const source = await GlueSource.of(opened, options, rewound)
     if (opened.program.hidden) return new GlueProgram(opened, source, undefined, () => {})
     const [module, marker] = load().webassemblyModule(opened.program)
     return new GlueProgram(opened, source, marker, register(new Uint8Array(marker), module))

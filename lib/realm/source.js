@@ -110,11 +110,11 @@ class GlueSource {
   }
 
   // The main file and those it imports statically.
-  static async of ({ program, path: given, bytes }, packages, rewound = false) {
+  static async of ({ program, path: given, bytes }, { packages, cache }, rewound = false) {
     const file = path.resolve(given ?? 'glue.js')
     const text = bytes ?? await fs.promises.readFile(file)
     const main = new GlueSource(file, await load().glueBody(program.hidden ? undefined : program, text), rewound)
-    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body, main.rewound), packages)
+    main.files = new PackageFiles(main, (file, body) => new GlueSource(file, body, main.rewound), packages, cache)
     try {
       await main.files.link(main)
     } catch (cause) {

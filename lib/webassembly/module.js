@@ -161,4 +161,4 @@ function register (bytes, compiled) {
   }
 }
 
-module.exports = { defineModule, isModule, compiledCode, register }
+module.exports = { compileSync, defineModule, isModule, compiledCode, register }
