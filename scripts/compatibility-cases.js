@@ -11,6 +11,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { text, pixels, tar } = require('./lib/case-data')
 const { GLUE_CASES } = require('./lib/glue-cases')
+const { REGISTRY_CASES } = require('./lib/registry-cases')
 
 const glue = { host: 'glue' }
 const PDF = '%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/MediaBox[0 0 99 99]/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>'
@@ -266,6 +267,7 @@ const CASES = {
   '@biomejs/wasm-nodejs': { file: '@biomejs/wasm-nodejs/biome_wasm.js', options: {}, job: (m, at, n) => { const workspace = new m.Workspace(); const given = Object.getOwnPropertyNames(m.Workspace.prototype).sort(); workspace.free(); return given } },
   '@vercel/og': { file: '@vercel/og/dist/index.node.js', options: glue, job: async (m) => Buffer.from(await new m.ImageResponse({ type: 'div', props: { style: { display: 'flex', width: 20, height: 20, background: 'red' } } }, { width: 40, height: 30 }).arrayBuffer()).toString('base64') },
   ...GLUE_CASES,
+  ...REGISTRY_CASES,
   'h3-js': { file: 'h3-js/dist/h3-js.js', options: {}, refused: 'EMVM_ERR_UNSUPPORTED', job: (m, at, n) => m.latLngToCell(37 + n, -122, 7) }
 }
 

@@ -6,7 +6,7 @@ const test = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
 const { spawnSync } = require('node:child_process')
-const { inspect, open } = require('../..')
+const { inspect, open, WebAssembly: emvmNamespace } = require('../..')
 const { glueFolder, BASE64 } = require('../support/glue')
 const { assemble, OP } = require('../support/wasm')
 
@@ -174,6 +174,24 @@ test("V8's modules are refused by name in emvm's namespace", async (t) => {
   const file = wrapped(t, layouts['a compiled module handed over'])
   const vm = await open(file, { host: 'glue', packages: [] })
   await assert.rejects(vm.exports.add(1, 2), { name: 'TypeError', message: /made by V8.*`packages`/ })
+  vm.dispose()
+})
+
+test("a module that emvm's own namespace has made is one for a package that asks", async (t) => {
+  const { write } = glueFolder(t)
+  const file = write('main.js', `exports.version = 1
+    exports.load = async (module) => {
+      if (!(module instanceof WebAssembly.Module)) throw new TypeError('it must be a WebAssembly.Module')
+      return (await WebAssembly.instantiate(module)).exports
+    }
+    exports.derived = (module) => module instanceof class extends WebAssembly.Module {}`)
+  const vm = await open(file, { host: 'glue' })
+  const bytes = assemble({ functions: [{ export: 'f', result: true, code: [OP.i32Const, 42] }] })
+  const module = new emvmNamespace.Module(bytes)
+  assert.strictEqual((await vm.exports.load(module)).f(), 42)
+  assert.strictEqual(vm.exports.derived(module), false)
+  await assert.rejects(vm.exports.load({}), { name: 'TypeError' })
+  assert.ok(vm.stats().calls > 0)
   vm.dispose()
 })
 

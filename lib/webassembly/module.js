@@ -13,6 +13,7 @@ const ready = Symbol('compiled')
 
 // The code of each module, of whatever namespace.
 const codes = new WeakMap()
+const { [Symbol.hasInstance]: ordinary } = Function.prototype
 const isModule = (value) => codes.has(value)
 const compiledCode = (module) => codes.get(module)
 
@@ -34,6 +35,9 @@ function defineModule (cache, made = (_bytes, _compiled) => {}) {
       made(source.byteLength, code)
       if (compiling.running === 0) compiling.ms += now() - started
     }
+
+    // Packages ask so before they take one, which may be of another namespace of emvm's.
+    static [Symbol.hasInstance] (value) { return this === Module ? isModule(value) : ordinary.call(this, value) }
 
     static imports (module) {
       const flat = native.moduleImports(compiledOf(module, 'WebAssembly.Module.imports()'))
