@@ -409,7 +409,4 @@ async function startGlue (opened, options) {
   }
 }
 
-// For those who want the glue host alone: an instance with `exports`, `recycle()`, `prepare()` and `dispose()`.
-const openGlue = startGlue
-
-module.exports = { startGlue, openGlue }
+module.exports = { startGlue }

@@ -2,12 +2,12 @@
 //!
 //! A store never frees a host function, so those that no longer stand for anything are used again.
 
+use super::Runtime;
 use super::embind::keep_again;
 use super::js::{Js, JsRef, JsValue};
-use super::{Runtime, from_js, to_js};
+use super::js_imports::call;
 use crate::engine::{self, Args, Func, Result, Unwind};
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmer_types::{FunctionType, Type};
 
@@ -332,25 +332,9 @@ fn call_slot(rt: &mut Runtime, a: &mut Args) -> Result {
     };
     let js = rt.js();
     let scope = js.open_scope();
-    let called = call(rt, a, &*js, function);
+    let called = call(rt, a, function);
     js.close_scope(scope);
     called
-}
-
-fn call(rt: &mut Runtime, a: &mut Args, js: &dyn Js, function: JsRef) -> Result {
-    let args: SmallVec<[JsValue; 8]> = a
-        .ty()
-        .params()
-        .iter()
-        .zip(a.raw())
-        .map(|(ty, raw)| to_js(js, *ty, *raw))
-        .collect();
-    let result = js.call(rt, js.value(function), js.undefined(), &args)?;
-    if let Some(ty) = a.ty().results().first().copied() {
-        let raw = from_js(rt, ty, result)?;
-        a.ret_raw(raw)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub fn js_import(rt: &mut Runtime, a: &mut Args) -> Result {
     called
 }
 
-fn call(rt: &mut Runtime, a: &mut Args, function: JsRef) -> Result {
+/// Calls a function of JavaScript with the arguments of wasm, whose result it becomes.
+pub fn call(rt: &mut Runtime, a: &mut Args, function: JsRef) -> Result {
     let js = rt.js();
     let args: smallvec::SmallVec<[JsValue; 8]> = a
         .ty()

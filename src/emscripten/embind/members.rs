@@ -140,12 +140,13 @@ fn is_inborn(name: &str) -> bool {
     INBORN.contains(&name)
 }
 
-fn new_table(reg: &mut Registry, human: &str) -> u32 {
+/// A new table of overloads, by their numbers of arguments.
+fn overloads<const N: usize>(reg: &mut Registry, human: &str, all: [(u32, u32); N]) -> Member {
     reg.tables.push(OverloadTable {
         human: human.to_owned(),
-        by_argc: Default::default(),
+        by_argc: all.into_iter().collect(),
     });
-    reg.tables.len() as u32 - 1
+    Member::Table(reg.tables.len() as u32 - 1)
 }
 
 pub fn build_method(
@@ -173,11 +174,8 @@ pub fn build_method(
     match reg.find_method(class, &name) {
         None if !is_inborn(&name) => reg.classes[class as usize].methods.set(&name, single),
         None => {
-            let table = new_table(reg, &human);
-            reg.tables[table as usize].by_argc.insert(argc, callable);
-            reg.classes[class as usize]
-                .methods
-                .set(&name, Member::Table(table));
+            let table = overloads(reg, &human, [(argc, callable)]);
+            reg.classes[class as usize].methods.set(&name, table);
         }
         // Only a function whose types are not known yet remembers whose it is: embind puts the newer in the place of any other.
         Some(Member::One {
@@ -195,13 +193,8 @@ pub fn build_method(
             argc: had_argc,
             ..
         }) => {
-            let table = new_table(reg, &human);
-            let entries = &mut reg.tables[table as usize].by_argc;
-            entries.insert(had_argc, had);
-            entries.insert(argc, callable);
-            reg.classes[class as usize]
-                .methods
-                .set(&name, Member::Table(table));
+            let table = overloads(reg, &human, [(had_argc, had), (argc, callable)]);
+            reg.classes[class as usize].methods.set(&name, table);
         }
         // The table may be a base class's: embind adds the overload there.
         Some(Member::Table(table)) => {
@@ -233,13 +226,7 @@ pub fn build_static(
             callable: had,
             argc: had_argc,
             ..
-        }) => {
-            let table = new_table(reg, &human);
-            let entries = &mut reg.tables[table as usize].by_argc;
-            entries.insert(had_argc, had);
-            entries.insert(argc, callable);
-            Member::Table(table)
-        }
+        }) => overloads(reg, &human, [(had_argc, had), (argc, callable)]),
         Some(Member::Table(table)) => {
             reg.tables[table as usize].by_argc.insert(argc, callable);
             Member::Table(table)

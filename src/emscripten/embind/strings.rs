@@ -130,13 +130,7 @@ pub fn wide_from_wire(rt: &mut Runtime, at: u32, unit: u32) -> Result<JsValue> {
                 rt.wasm.pace().go_on()?;
             }
             let code = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
-            match code.checked_sub(0x1_0000) {
-                Some(high) => {
-                    units.push(0xD800 | (high >> 10) as u16);
-                    units.push(0xDC00 | (high & 0x3FF) as u16);
-                }
-                None => units.push(code as u16),
-            }
+            push_code(&mut units, code);
         }
         units
     };
@@ -178,15 +172,17 @@ fn short_utf8(bytes: &[u8]) -> Vec<u16> {
             _ if first & 0xF0 == 0xE0 => (first & 15) << 12 | next() << 6 | next(),
             _ => (first & 7) << 18 | next() << 12 | next() << 6 | next(),
         };
-        match code.checked_sub(0x1_0000) {
-            Some(high) => {
-                text.push(0xD800 | (high >> 10) as u16);
-                text.push(0xDC00 | (high & 0x3FF) as u16);
-            }
-            None => text.push(code as u16),
-        }
+        push_code(&mut text, code);
     }
     text
+}
+
+/// As `String.fromCodePoint` does it, whatever the number is.
+fn push_code(text: &mut Vec<u16>, code: u32) {
+    match code.checked_sub(0x1_0000) {
+        Some(high) => text.extend([0xD800 | (high >> 10) as u16, 0xDC00 | (high & 0x3FF) as u16]),
+        None => text.push(code as u16),
+    }
 }
 
 pub fn wide_to_wire(

@@ -9,6 +9,30 @@ use jiff::tz::TimeZone;
 const MAX_MS: i64 = 8_640_000_000_000_000;
 const DAY_MS: i64 = 86_400_000;
 
+pub const WEEKDAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
+pub const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// A point in time taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {

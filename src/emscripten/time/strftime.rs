@@ -1,33 +1,9 @@
 //! `strftime`, as Emscripten's JavaScript wrote it (up to 3.1.61; later it is the C library's own).
 
-use super::calendar::{is_leap, join, split};
+use super::calendar::{MONTHS, WEEKDAYS, is_leap, join, split};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
 use crate::engine::{Args, Interruption, Pace, Result};
-
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// `strftime(buf, max, format, tm)`; `strftime_l` has a locale after them, of which there is only one.
 pub fn strftime(rt: &mut Runtime, args: &mut Args) -> Result {

@@ -1,34 +1,10 @@
 //! `strptime`, as Emscripten's JavaScript reads: a letter takes what its pattern matches, the fields are put together at
 //! the end.
 
-use super::calendar::{Zone, is_leap};
+use super::calendar::{MONTHS, WEEKDAYS, Zone, is_leap};
 use super::tm::Tm;
 use crate::emscripten::Runtime;
 use crate::engine::{Args, Interruption, Pace, Result};
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-const DAYS: [&str; 7] = [
-    "sunday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-];
 
 pub fn strptime(rt: &mut Runtime, args: &mut Args) -> Result {
     let (buf, format, at) = (args.u32(0), args.u32(1), args.u32(2));
@@ -240,7 +216,7 @@ fn item<'a>(mut text: &'a str, letter: char, found: &mut Parts) -> Option<&'a st
     }
     let mut value = 0;
     text = match letter {
-        'a' => name(text, &DAYS, &mut value)?,
+        'a' => name(text, &WEEKDAYS, &mut value)?,
         'b' => name(text, &MONTHS, &mut value)?,
         'C' => digits(text, 2, 2, 0, 99, &mut value)?,
         'd' => digits(text, 1, 2, 1, 31, &mut value)?,

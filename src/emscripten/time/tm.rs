@@ -1,6 +1,6 @@
 //! `struct tm`: local and universal time, in the signatures of every generation.
 
-use super::calendar::{Fields, Zone, clip, join, split};
+use super::calendar::{Fields, MONTHS, WEEKDAYS, Zone, clip, join, split};
 use crate::emscripten::Runtime;
 use crate::emscripten::fs::now_ms;
 use crate::engine::{Args, Result};
@@ -321,16 +321,12 @@ pub fn localtime_r(rt: &mut Runtime, args: &mut Args) -> Result {
     args.ret_u32(result)
 }
 
-const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
-
 fn ascii(tm: &Tm) -> String {
-    let name = |list: &[&'static str], i: i32| list.get(i as usize).copied().unwrap_or("???");
+    let name =
+        |list: &[&'static str], i: i32| list.get(i as usize).map_or("???", |name| &name[..3]);
     format!(
         "{} {}{:>3} {:02}:{:02}:{:02} {}\n",
-        name(&DAYS, tm.wday),
+        name(&WEEKDAYS, tm.wday),
         name(&MONTHS, tm.mon),
         tm.mday,
         tm.hour,
