@@ -8,7 +8,7 @@ const { createRequire } = require('node:module')
 const { pathToFileURL } = require('node:url')
 const { importedFile, isRelative, manifestOf, packageFolder } = require('./base/resolve')
 const { isBindgen } = require('./bindgen')
-const { dependsOnWebAssembly, usesWebAssembly } = require('./realm/packages')
+const { dependsOnWebAssembly, usesWebAssembly } = require('./glue-host/packages')
 
 // What Emscripten makes without WebAssembly: its older form; its newer one, by the function that is compiled to, by the views that
 // Binaryen's JavaScript has for its conversions, by how its memory grows, or by what stands for the engine's namespace.

@@ -16,7 +16,7 @@ const { keep } = require('./base/scripts')
 const { evaluateWith, translate } = require('./webassembly/translator')
 
 // Loaded when it is needed.
-evaluateWith((file) => require('./realm/tools').evaluated(file))
+evaluateWith((file) => require('./glue-host/tools').evaluated(file))
 
 // What a plain `open` does not need is loaded where it is needed: each file costs each thread a third of a millisecond.
 
@@ -221,7 +221,7 @@ async function start (source, given, unwatched) {
 async function startGlue (opened, options) {
   const { program } = opened
   if (program.tier === 'baseline') await load().optimiseProgram(program)
-  return require('./realm').startGlue(opened, options)
+  return require('./glue-host').startGlue(opened, options)
 }
 
 // The image in a file. It is looked at beside the source.

@@ -41,7 +41,7 @@ async function typesOf (source, { name = 'Module', wasm } = {}) {
   const opened = await openProgram(source, options)
   const choice = chooseHost(opened.facts, options)
   if (choice.error) throw choice.error
-  const start = choice.host === 'native' ? startNative : require('../realm').startGlue
+  const start = choice.host === 'native' ? startNative : require('../glue-host').startGlue
   const host = await start(opened, options)
   try {
     return declarations({ host, facts: opened.facts, source: opened.path, name: identifier(name) })

@@ -7,7 +7,7 @@ const { pathToFileURL } = require('node:url')
 const { engine } = require('./convert')
 
 let binaryen
-// Where the process's `WebAssembly` is emvm's, Binaryen must not run on what it translates for. The realm, which evaluates
+// Where the process's `WebAssembly` is emvm's, Binaryen must not run on what it translates for. The glue host, which evaluates
 // files with another `WebAssembly`, is above this folder, and says how.
 let evaluate
 
