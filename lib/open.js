@@ -213,7 +213,7 @@ async function start (source, given, unwatched) {
   checkPolicy(host, options)
   const allocations = options.trackLeaks === 'allocations' ? watch(host, opened) : undefined
   const twin = () => start(source, { ...given, from: undefined, image: undefined, trackLeaks: 'allocations' })
-  setImmediate(keep, options.cache === undefined)
+  setImmediate(keep, options.cache === undefined, setImmediate)
   return new Sandbox(host, options, opened, { allocations, twin, unwatched })
 }
 

@@ -78,6 +78,14 @@ test('a thread, and the next process, find the code that the first open left', (
   assert.deepStrictEqual(program(cache, `require(ROOT); say(${look})`), [true, true])
 })
 
+test('code of files that are loaded after an open is kept as well', (t) => {
+  const cache = temporary(t)
+  const look = "hasCode('lib/leaks/stacks')"
+  const load = "require(path.join(ROOT, 'lib/base/scripts')).loaded(require.cache[path.join(ROOT, 'index.js')], 'lib/leaks/stacks'); await new Promise((resolve) => setTimeout(resolve, 20));"
+  assert.deepStrictEqual(program(cache, `${OPEN} const before = ${look}; ${load} say([before, ${look}])`), [false, true])
+  assert.deepStrictEqual(program(cache, `require(ROOT); say(${look})`), true)
+})
+
 test('what is damaged, or of another kind of V8, is not used', (t) => {
   const cache = temporary(t)
   program(cache, `${OPEN} say(1)`)

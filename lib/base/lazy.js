@@ -45,10 +45,11 @@ function defineLazily (object, names, make) {
   for (; at < names.length; at++) assign(names[at])
 }
 
-// The same for one of an object that `makeTable` was given.
-function defineLater (object, name, make) {
-  if (!(name in object) && load().defineLazily(object, [name], make)) return
-  object[name] = make(name)
+// The same for names that the object has not, however few they are.
+function defineAllLater (object, names, make) {
+  makeTable(object)
+  if (load().defineLazily(object, names, make)) return
+  for (const name of names) object[name] = make(name)
 }
 
-module.exports = { defineLater, defineLazily, isWorthwhile, makeTable }
+module.exports = { defineAllLater, defineLazily, isWorthwhile }

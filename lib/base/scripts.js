@@ -16,6 +16,8 @@ let native
 // Files for which there was no code of V8's.
 let made = []
 let refused = false
+// Keeps the code of files that are loaded after an `open` has kept that of its own.
+let keepLater
 
 // What a file of the package exports, or undefined where Node is to load it; `from`: a module of the package.
 function loaded (from, file) {
@@ -56,7 +58,10 @@ function run (asked) {
   }
   const compiled = new Script(text, { filename: file, columnOffset: -head, cachedData: code })
   if (compiled.cachedDataRejected) refuse()
-  if (!code || compiled.cachedDataRejected) made.push({ file, compiled })
+  if (!code || compiled.cachedDataRejected) {
+    made.push({ file, compiled })
+    if (made.length === 1) keepLater?.()
+  }
   const module = new Module(file)
   module.filename = file
   require.cache[file] = module
@@ -98,8 +103,10 @@ function refuse () {
   native.reopenScripts(`${process.version} ${require('node:v8').cachedDataVersionTag()}`)
 }
 
-// Gives V8's code to later threads and, with `write`, processes. What has been called until now is in it.
-function keep (write) {
+// Gives V8's code to later threads and, with `write`, processes. What has been called until now is in it. `later(work)`: once what runs
+// now is over.
+function keep (write, later) {
+  keepLater = () => later(() => keep(write, later))
   if (made.length === 0) return
   const lacking = made.filter(({ file }) => native.lacksCode(file))
   made = []

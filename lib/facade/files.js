@@ -3,7 +3,7 @@
 // The module's files, as JavaScript finds them: loaded and made when it first has to do with them, which most programs never have.
 
 const { keep } = require('./keep')
-const { defineLater, makeTable } = require('../base/lazy')
+const { defineAllLater } = require('../base/lazy')
 const { UnsupportedError } = require('../base/errors')
 
 // File systems that glue has by name.
@@ -12,20 +12,21 @@ const MOUNTED = ['MEMFS', 'NODEFS', 'IDBFS', 'WORKERFS', 'PROXYFS', 'NODERAWFS',
 // Functions of `FS` that glue has by a name of their own.
 const ALONE = ['createPath', 'createFolder', 'createLink', 'createDataFile', 'createPreloadedFile', 'preloadFile', 'createLazyFile', 'createDevice', 'unlink'].map((name) => `FS_${name}`)
 
-// What `FS` has, in order.
-const MEMBERS = [
+// What `FS` has, in order; members between these are read anew each time.
+const FIRST = [
   'ErrnoError', 'FSNode', 'genericErrors', 'MAX_OPEN_FDS', 'initialized', 'devices', 'isFile', 'isDir', 'isLink', 'isChrdev', 'isBlkdev', 'isFIFO', 'isSocket',
   'flagModes', 'modeStringToFlags', 'flagsToPermissionString', 'getMode', 'major', 'minor', 'makedev', 'filesystems', 'mount', 'unmount', 'syncfs', 'isMountpoint',
   'mmap', 'msync', 'munmap', 'createStream', 'init', 'quit', 'ensureErrnoError', 'lookupPath', 'lookupNode', 'getPath', 'isRoot', 'analyzePath', 'findObject', 'cwd',
   'chdir', 'readdir', 'stat', 'lstat', 'fstat', 'statfs', 'create', 'mkdir', 'mkdirTree', 'mknod', 'mkdev', 'symlink', 'link', 'readlink', 'rename', 'unlink', 'rmdir',
   'truncate', 'chmod', 'lchmod', 'chown', 'lchown', 'utime', 'registerDevice', 'getDevice', 'createDevice', 'createFolder', 'createLink', 'createPath', 'createFile',
-  'createDataFile', 'createLazyFile', 'createPreloadedFile', 'forceLoadFile', 'currentPath', 'root', 'ignorePermissions', 'streams', 'getStream', 'getStreamChecked',
-  'open', 'close', 'read', 'write', 'readFile', 'writeFile', 'isClosed', 'llseek', 'allocate', 'ftruncate', 'fchmod', 'fchown', 'dupStream', 'ioctl', 'trackingDelegate'
+  'createDataFile', 'createLazyFile', 'createPreloadedFile', 'forceLoadFile'
 ]
-// Those of them that are read anew each time, and one that is hidden.
-const ACCESSORS = new Set(['currentPath', 'root', 'ignorePermissions', 'streams'])
+const ACCESSORS = ['currentPath', 'root', 'ignorePermissions', 'streams']
+const LAST = [
+  'getStream', 'getStreamChecked', 'open', 'close', 'read', 'write', 'readFile', 'writeFile', 'isClosed', 'llseek', 'allocate', 'ftruncate', 'fchmod', 'fchown', 'dupStream', 'ioctl'
+]
 const SETTABLE = new Set(['ignorePermissions', 'streams'])
-const HIDDEN = 'trackingDelegate'
+const MEMBERS = [...FIRST, ...ACCESSORS, ...LAST]
 
 // What native code asks of JavaScript beside lines of output.
 const ASKED = ['stdin', 'open', 'close', 'read', 'write', 'load']
@@ -37,21 +38,20 @@ function makeFiles ({ facade, strings, out, err, lateExport, hasExport }) {
   const files = () => made ??= require('./fs').makeFS({ facade, FS, strings, lateExport, hasExport })
   const member = (name) => files().members[name]
 
-  makeTable(FS)
-  for (const name of MEMBERS) {
-    if (ACCESSORS.has(name)) {
-      Object.defineProperty(FS, name, {
-        configurable: true,
-        enumerable: true,
-        get: () => member(name),
-        set: SETTABLE.has(name) ? (value) => { files().members[name] = value } : undefined
-      })
-    } else if (name !== HIDDEN) defineLater(FS, name, member)
+  defineAllLater(FS, FIRST, member)
+  for (const name of ACCESSORS) {
+    Object.defineProperty(FS, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => member(name),
+      set: SETTABLE.has(name) ? (value) => { files().members[name] = value } : undefined
+    })
   }
+  defineAllLater(FS, LAST, member)
   const refuseTracking = () => {
     throw new UnsupportedError('FS.trackingDelegate is not called by the native host: use host: \'glue\'')
   }
-  Object.defineProperty(FS, HIDDEN, { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
+  Object.defineProperty(FS, 'trackingDelegate', { value: new Proxy({}, { set: refuseTracking, defineProperty: refuseTracking }) })
 
   sandbox.setErrnoError(keep(sandbox, (errno, code) => files().errnoError(errno, code)))
   const host = { out: (line) => { out(line) }, err: (line) => { err(line) } }

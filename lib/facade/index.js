@@ -10,7 +10,7 @@ const { keep } = require('./keep')
 const { Heap, VIEWS } = require('./heap')
 const { makeRuntime } = require('./runtime')
 const { attachExports, exportsOf } = require('./exports')
-const { defineLater, defineLazily, isWorthwhile, makeTable } = require('../base/lazy')
+const { defineAllLater, defineLazily, isWorthwhile } = require('../base/lazy')
 const { hasWasmFS } = require('./fs/wasmfs')
 const { UnsupportedError } = require('../base/errors')
 const { evaluate } = require('./fragment')
@@ -318,11 +318,10 @@ class Facade {
     const isWanted = (name) => !this.facts.hasGlue || keys.has(name)
     const late = this.runtime.lateNames
     const isLarge = isWorthwhile(this.module, late.length)
-    if (isLarge) makeTable(this.module)
     for (const name of Object.keys(api)) {
       if (!isWanted(name)) continue
       if (this.runtime.laterNames.has(name)) {
-        if (isLarge) defineLater(this.module, name, () => api[name])
+        if (isLarge && !(name in this.module)) defineAllLater(this.module, [name], () => api[name])
         else this.module[name] = api[name]
         continue
       }
