@@ -369,9 +369,11 @@ test('a CommonJS file has the arguments and the `require` that it has in plain N
     exports.tell = () => {
       const given = mine()
       const told = [given.length, given[0] === exports, given[1] === require, given[2] === module, given[3] === __filename, given[4] === __dirname, given.n, eval('arguments.length'), typeof given.callee]
+      const wasThere = process.execArgv.includes('mine')
+      process.execArgv.push('mine')
       given.n = 1
       given[5] = 1
-      return [...told, require.resolve.name, require.resolve('fs'), require.resolve.paths('machine')[0] === __dirname + '/node_modules', require.main === process.mainModule, process.execArgv.push('mine') - 1]
+      return [...told, require.resolve.name, require.resolve('fs'), require.resolve.paths('machine')[0] === __dirname + '/node_modules', require.main === process.mainModule, wasThere]
     }
     exports.refused = (() => { try { eval('let exports') ; return 'none' } catch (error) { return error.name } })()`
   const plain = write('plain.js', text)
