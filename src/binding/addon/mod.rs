@@ -1,6 +1,7 @@
 //! The sandbox as a JavaScript object, for `lib/sandbox.js`.
 
 mod figures;
+mod settings;
 
 use super::checkpoints::PointHandle;
 use super::exports::{self, ExportSite};
@@ -10,15 +11,13 @@ use super::sandbox::{Entering, SandboxCell, enter};
 use super::{ending, errors, js};
 use crate::emscripten::Runtime;
 use crate::engine::Unwind;
-use crate::instance::{
-    Host, Instance, JsThread, MountPoint, Program, RecycleError, Settings, StartError,
-};
+use crate::instance::{Host, Instance, JsThread, Program, RecycleError, Settings, StartError};
 use crate::memory::Writers;
 use napi::JsValue as _;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use settings::SandboxSettings;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -60,34 +59,6 @@ pub fn new_interrupt_id() -> f64 {
     crate::instance::Interrupter::new_id() as f64
 }
 
-/// A real folder that the module sees at a path of its own.
-#[napi(object)]
-pub struct MountSpec {
-    pub at: String,
-    pub path: String,
-    pub readonly: bool,
-}
-
-/// Options of a sandbox that its instance sees.
-#[napi(object)]
-#[derive(Default)]
-pub struct SandboxSettings {
-    pub memory_max: Option<f64>,
-    pub timeout: Option<f64>,
-    pub stack: Option<u32>,
-    pub env: Option<HashMap<String, String>>,
-    pub args: Option<Vec<String>>,
-    pub mounts: Option<Vec<MountSpec>>,
-    /// Bytes of standard input.
-    pub stdin: Option<Uint8Array>,
-    /// `navigator.languages[0]`, where there is one.
-    pub language: Option<String>,
-    pub lenient: Option<bool>,
-    pub no_initial_run: Option<bool>,
-    /// Canonical names of imports that the user answers, in the order of their functions.
-    pub user_imports: Option<Vec<String>>,
-}
-
 /// A sandbox, as `lib/sandbox.js` has it. It is called as JavaScript has it, since several files add methods to it: those that the
 /// compiler comes to first would not know another name.
 #[napi]
@@ -114,34 +85,10 @@ pub(super) fn value_of(env: node_api::Env, given: Unknown) -> Value {
 impl Sandbox {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: &Env, program: &ProgramHandle, settings: SandboxSettings) -> Self {
-        let mut environment: Vec<_> = settings.env.unwrap_or_default().into_iter().collect();
-        environment.sort();
-        let settings = Settings {
-            memory_max: settings.memory_max.map(|bytes| bytes as u64),
-            timeout: settings.timeout.map(crate::instance::duration),
-            stack: settings.stack.map(|bytes| bytes as usize),
-            env: environment,
-            args: settings.args.unwrap_or_default(),
-            mounts: settings
-                .mounts
-                .unwrap_or_default()
-                .into_iter()
-                .map(|mount| MountPoint {
-                    at: mount.at,
-                    path: mount.path.into(),
-                    readonly: mount.readonly,
-                })
-                .collect(),
-            stdin: settings.stdin.map(|bytes| bytes.to_vec().into()),
-            language: settings.language,
-            lenient: settings.lenient.unwrap_or(false),
-            no_initial_run: settings.no_initial_run.unwrap_or(false),
-            user_imports: settings.user_imports.unwrap_or_default(),
-        };
         Self {
             cell: SandboxCell::new(node_api::Env::new(env.raw())),
             program: RefCell::new(Some(program.program.clone())),
-            settings: RefCell::new(Some(settings)),
+            settings: RefCell::new(Some(settings.into())),
             js: RefCell::default(),
             reported: Cell::new(0),
         }

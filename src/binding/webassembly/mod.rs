@@ -1,6 +1,7 @@
 //! The WebAssembly JavaScript API: raw functions that `lib/webassembly` builds its classes on.
 
 mod call;
+mod instantiate;
 mod module;
 mod objects;
 mod program;
@@ -231,9 +232,9 @@ static FUNCTIONS: &[Entry] = &[
     Entry::new("moduleImports", module::module_imports),
     Entry::new("moduleExports", module::module_exports),
     Entry::new("moduleCustomSections", module::module_custom_sections),
-    Entry::new("instantiate", module::instantiate),
-    Entry::new("exportedFunction", module::exported_function),
-    Entry::new("functionType", module::function_type),
+    Entry::new("instantiate", instantiate::instantiate),
+    Entry::new("exportedFunction", instantiate::exported_function),
+    Entry::new("functionType", instantiate::function_type),
     Entry::new("memoryNew", objects::memory_new),
     Entry::new("memoryBuffer", objects::memory_buffer),
     Entry::new("memoryGrow", objects::memory_grow),

@@ -238,10 +238,9 @@ fn cast(rt: &mut Runtime, a: &mut Args) -> Result {
 }
 
 fn get_method_caller(rt: &mut Runtime, a: &mut Args) -> Result {
-    let kind = if a.len() > 2 && a.u32(2) != 0 {
-        CallKind::Constructor
-    } else {
-        CallKind::Function
+    let kind = match a.u32(2) {
+        0 => CallKind::Function,
+        _ => CallKind::Constructor,
     };
     let id = callers::define(rt, a.u32(0), a.u32(1), kind)?;
     a.ret_u32(id)
@@ -308,13 +307,8 @@ fn call_method(rt: &mut Runtime, a: &mut Args) -> Result {
     let caller = callers::caller(rt, a.u32(0))?;
     let object = rt.emval_value(a.u32(1))?;
     let name = latin1(rt, a.u32(2))?;
-    let wire = callers::call(
-        rt,
-        &caller,
-        Target::Method(object, name),
-        a.u32(3),
-        a.u32(4),
-    )?;
+    let target = Target::Method(object, name);
+    let wire = callers::call(rt, &caller, target, a.u32(3), a.u32(4))?;
     give_wire(a, wire)
 }
 

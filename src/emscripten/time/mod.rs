@@ -4,6 +4,7 @@ mod calendar;
 mod strftime;
 mod strptime;
 mod tm;
+mod tzset;
 
 use super::fs::Errno;
 use super::{ImportFn, Runtime};
@@ -244,7 +245,7 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("_gmtime_js", tm::gmtime_js),
     ("_mktime_js", tm::mktime_js),
     ("_timegm_js", tm::timegm_js),
-    ("_tzset_js", tm::tzset_js),
+    ("_tzset_js", tzset::tzset_js),
     ("localtime", tm::localtime),
     ("localtime_r", tm::localtime_r),
     ("__localtime_r", tm::localtime_r),
@@ -258,7 +259,7 @@ pub const IMPORTS: &[(&str, ImportFn)] = &[
     ("__asctime_r", tm::asctime_r),
     ("ctime", tm::ctime),
     ("ctime_r", tm::ctime_r),
-    ("tzset", tm::tzset),
+    ("tzset", tzset::tzset),
     ("strftime", strftime::strftime),
     ("strftime_l", strftime::strftime),
     ("strptime", strptime::strptime),
