@@ -1,7 +1,7 @@
 //! Calls of what is registered, and of embind's and emval's imports, as the fuzzer's bytes say.
 
 use super::host::{Fake, call_import};
-use emvm::emscripten::embind::invoke::{Passed, Returned, invoke};
+use emvm::emscripten::embind::invoke::{CallArguments, CallResult, invoke};
 use emvm::emscripten::embind::{self, Out, handles, inherited};
 use emvm::emscripten::js::{HandleRef, Js, JsValue};
 use emvm::emscripten::{Runtime, emval};
@@ -13,7 +13,7 @@ pub const TYPES: u8 = 24;
 
 struct Given<'a>(&'a Fake);
 
-impl Passed for Given<'_> {
+impl CallArguments for Given<'_> {
     fn value(&self, _: usize) -> JsValue {
         self.0.any()
     }
@@ -90,7 +90,7 @@ pub fn function(rt: &mut Runtime, fake: &Fake) {
         return;
     }
     let index = usize::from(fake.byte()) % reg.callables.len();
-    if let Ok(Returned::Out(Out::Handle { handle, .. })) =
+    if let Ok(CallResult::Out(Out::Handle { handle, .. })) =
         invoke(rt, &reg, &reg.callables[index], &Given(fake))
     {
         fake.handles.borrow_mut().push(handle);
@@ -103,7 +103,7 @@ pub fn operation(rt: &mut Runtime, fake: &Fake) {
     match fake.byte() % 12 {
         0 | 1 => drop(handles::delete(rt, one)),
         2 => {
-            if let Ok(handles::Cloned::New(copy, _)) = handles::clone(rt, one) {
+            if let Ok(handles::CloneOutcome::New(copy, _)) = handles::clone(rt, one) {
                 fake.handles.borrow_mut().push(copy);
             }
         }

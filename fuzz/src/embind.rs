@@ -5,7 +5,7 @@ use super::Bytes;
 use super::calls::{TYPES, function, import, meddle, operation};
 use super::host::{Fake, abi, call_import, restore, runtime};
 use emvm::emscripten::Runtime;
-use emvm::emscripten::embind::describe::describe;
+use emvm::emscripten::embind::describe;
 use wasmer_types::Type;
 
 /// Registrations that are nearly right: the fuzzer spends its bytes on what they say, not on finding their form.
@@ -166,7 +166,12 @@ pub fn run(data: &[u8]) {
     work(&mut rt, &fake, 4);
     let image = rt.embind.snapshot(&*rt.js());
     let live = rt.embind.live_handles();
-    drop(describe(&rt.embind.reg, &rt.abi));
+    drop(describe::shared_head(&rt.embind.reg, &rt.abi));
+    for list in 0..4 {
+        (0..)
+            .map_while(|at| describe::one(&rt.embind.reg, list, at))
+            .for_each(drop);
+    }
     let js = rt.js();
     for generation in 2..4 {
         work(&mut rt, &fake, 12);

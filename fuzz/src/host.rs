@@ -60,12 +60,14 @@ fn hook(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     let fake = FAKE.with_borrow(Clone::clone).expect("a fake is set up");
     let (choice, given) = (fake.byte(), args.u32(0));
     match choice % 8 {
-        0 => return Err(fake.throw()),
-        1 | 2 => fake.run(rt),
+        0 => Err(fake.throw()),
+        1 | 2 => {
+            fake.run(rt);
+            Ok(())
+        }
         3 => args.ret_u32(given ^ u32::from(choice)),
         _ => args.ret_u32(given),
     }
-    Ok(())
 }
 
 /// A runtime over the callee, whose JavaScript takes its decisions from `decisions`.
@@ -92,6 +94,7 @@ pub fn runtime_of(
         rename: &|name| name.to_owned(),
         memory_cap: Some(most),
         stack: Some(1 << 18),
+        adopts: false,
     };
     engine::link(&mut rt, &setup).expect("the callee links");
     (rt, fake)

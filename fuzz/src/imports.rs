@@ -55,7 +55,7 @@ fn hook(rt: &mut Runtime, args: &mut Args) -> Result<(), Unwind> {
     };
     let function = answer(call.name).expect("a known import");
     let result = function(rt, &mut Args::new(&mut call.slots, &call.ty, 0));
-    args.ret_u32(call.slots[0].u32());
+    args.ret_u32(call.slots[0].u32())?;
     result
 }
 

@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
             let facts = wasm_facts::read(bytes);
             let valid = wasm_code::check(bytes).is_ok();
             assert!(!valid || facts.is_ok(), "valid wasm cannot be read");
-            let _ = wasm_code::read(bytes);
+            let _ = emvm::engine::drops_segments(bytes) || emvm::engine::writes_tables(bytes);
             let _ = wasm_custom::function_names(bytes);
             let _ = read(&file(bytes), None, HOST);
         }
