@@ -128,3 +128,21 @@ test('an ES module that is required is what Node gives', async (t) => {
     vm.dispose()
   }
 })
+
+test('import() in a function of text', async (t) => {
+  const { write } = glueFolder(t)
+  write('package.json', '{ "name": "text" }')
+  write('other.mjs', 'export const value = 7')
+  const file = write('main.js', `exports.load = (bytes) => WebAssembly.instantiate(bytes)
+    exports.builtin = async () => (await new Function('name', 'return import(name)')('node:path')).basename('/a/b')
+    exports.own = async () => (await Function('name', 'return import(name)')('./other.mjs')).value`)
+  for (const options of [{}, { rewind: true }]) {
+    const vm = await open(file, { host: 'glue', ...options })
+    for (let round = 0; round < 2; round++) {
+      await vm.exports.load(EMPTY)
+      assert.deepStrictEqual([await vm.exports.builtin(), await vm.exports.own()], ['b', 7])
+      await vm.isReady()
+    }
+    vm.dispose()
+  }
+})

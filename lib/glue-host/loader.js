@@ -169,7 +169,8 @@ class Loader {
     this.files.Globals.add(globals)
     const { names, receiver } = this.globalObject
     const make = functionOf(['__emvm', '__emvm_global', '__emvm_this', ...names], `return ${source}`)
-    return make(this.reach, this.globals, receiver, ...names.map((name) => this.overrides[name]))
+    const reach = { ...this.reach, import: (specifier) => this.#dynamic(this.files.main, `${specifier}`) }
+    return make(reach, this.globals, receiver, ...names.map((name) => this.overrides[name]))
   }
 
   // What of the files an image leads to, by name; which files there are.
