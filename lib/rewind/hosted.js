@@ -11,7 +11,7 @@ const { inspect, types } = require('node:util')
 
 // Nothing of the package's hangs on these, and loading them does more than giving an object: `domain` (and `repl` with it) changes
 // every emitter and promise of the process.
-const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster|domain)/
+const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster|domain|ffi)/
 
 let all
 
@@ -32,7 +32,7 @@ function gather () {
   clearTimeout(timer)
   queue.push(Object.getPrototypeOf(timer))
   for (const name of builtinModules) {
-    if (NOT_LOADED.test(name)) continue
+    if (NOT_LOADED.test(name.replace(/^node:/, ''))) continue
     try {
       const module = require(name.startsWith('node:') ? name : `node:${name}`)
       queue.push(module, ...lazyClasses(module))
@@ -134,4 +134,4 @@ function isStandardStream (object) {
   return (fd === 0 && object === process.stdin) || (fd === 1 && object === process.stdout) || (fd === 2 && object === process.stderr)
 }
 
-module.exports = { hostObjects, kindOf, isStandardStream }
+module.exports = { NOT_LOADED, hostObjects, kindOf, isStandardStream }

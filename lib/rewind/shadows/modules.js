@@ -4,13 +4,12 @@
 // What a package writes there, in whatever way, is found by the walk and put back, and nobody else sees it. Functions and classes
 // are Node's.
 
+const { NOT_LOADED } = require('../hosted')
 const { Streams } = require('./streams')
 
 const { getOwnPropertyDescriptor: describe, getPrototypeOf, ownKeys } = Reflect
 const { defineProperties, defineProperty, isFrozen, setPrototypeOf } = Object
 
-// What changes the process when it is loaded, or warns, is Node's as before.
-const NOT_LOADED = /^(_|sys$|punycode|trace_events|wasi|inspector|test|repl|cluster|domain)/
 const isPlain = (value) => {
   if (value === null || typeof value !== 'object') return false
   const proto = getPrototypeOf(value)
@@ -26,7 +25,7 @@ class Copies {
     this.streams = rewinder.streams = new Streams(rewinder, this)
   }
 
-  // A module of Node's; undefined: it is a class, or not to be loaded.
+  // A module of Node's; undefined: it is a class, or one that changes the process when it is loaded, or warns.
   module (name) {
     if (NOT_LOADED.test(name)) return undefined
     const given = require(`node:${name}`)
