@@ -132,8 +132,9 @@ function rawEntries () {
         of: 'callback',
         kind: takesInfo ? 'callback' : 'finalizer or work',
         from: takesInfo ? 'JavaScript' : 'Node',
-        gate: /\binvoke\(|entry\.run/.test(body) ? 'entry' : gateOf(body),
-        panics: /\bguard\(|with_arguments\(|with_data\(|with_padded\(|catch_unwind/.test(body) ? 'caught' : 'none',
+        // `asked` reads embind's registry, which never changes and is no sandbox's: see src/binding/embind/description.rs.
+        gate: /\binvoke\(|entry\.run/.test(body) ? 'entry' : /\basked\(/.test(body) ? 'constant' : gateOf(body),
+        panics: /\bguard\(|\basked\(|with_arguments\(|with_data\(|with_padded\(|catch_unwind/.test(body) ? 'caught' : 'none',
         at: `${relative(file)}:${lineAt(text, found.index)}`
       })
     }
