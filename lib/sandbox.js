@@ -6,6 +6,7 @@ const { inspect } = require('node:util')
 const { callOptions } = require('./options')
 const { BusyError, DisposedError, OptionError, StaleHandleError, UnsupportedError } = require('./base/errors')
 const { nextTick, now } = require('./base/clock')
+const { Promise, PromisePrototypeThen, PromiseReject, PromiseResolve } = require('./base/primordials')
 const { isSignal } = require('./base/given')
 const { makeCheckpoint, pointOf } = require('./base/checkpoint')
 const { regionsInFlight, withRoom } = require('./base/in-flight')
@@ -96,14 +97,14 @@ class Sandbox {
       this.#point(from)
       if (signal !== undefined) signal.throwIfAborted()
       if (this.#lease !== null) throw new BusyError('isReady() while a run() holds the sandbox: use the module that the run was given, which is a fresh instance')
-      if (from === undefined && !this.#isDue()) return Promise.resolve(this.#host.keep())
+      if (from === undefined && !this.#isDue()) return PromiseResolve(this.#host.keep())
       watch()?.ends(this)
       const made = this.#next(from)
-      if (made instanceof Promise) return made.then((module) => { this.#recycled(); return module })
+      if (made instanceof Promise) return PromisePrototypeThen(made, (module) => { this.#recycled(); return module })
       this.#recycled()
-      return Promise.resolve(made)
+      return PromiseResolve(made)
     } catch (error) {
-      return Promise.reject(error)
+      return PromiseReject(error)
     }
   }
 
@@ -212,7 +213,7 @@ class Sandbox {
   #replace (from) {
     try {
       const made = this.#recycleNow(from)
-      return made instanceof Promise ? made.catch((error) => this.#later(error, from)) : made
+      return made instanceof Promise ? PromisePrototypeThen(made, undefined, (error) => this.#later(error, from)) : made
     } catch (error) {
       return this.#later(error, from)
     }

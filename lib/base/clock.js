@@ -15,8 +15,11 @@ const [hrtime, nextTick] = ['hrtime', 'nextTick'].map((name) => genuine(process,
 
 // Milliseconds since some time.
 function now () {
-  const [seconds, nanos] = hrtime()
+  const { 0: seconds, 1: nanos } = hrtime()
   return seconds * 1e3 + nanos / 1e6
 }
 
-module.exports = { setTimeout, clearTimeout, setImmediate, clearImmediate, nextTick, now }
+// Nanoseconds since the same.
+const nanoseconds = hrtime.bigint
+
+module.exports = { setTimeout, clearTimeout, setImmediate, clearImmediate, nanoseconds, nextTick, now }

@@ -2,7 +2,7 @@
 
 // The glue host: the package's own JavaScript, run anew for each generation, over emvm's `WebAssembly`.
 
-const { clearTimeout, setTimeout } = require('../base/clock')
+const { clearTimeout, nanoseconds, setTimeout } = require('../base/clock')
 const { types } = require('node:util')
 const { load } = require('../base/binding')
 const { register, isExported } = require('../webassembly')
@@ -91,7 +91,7 @@ class GlueHost {
     this.counted = { calls: 0, traps: 0 }
     this.peak = 0
     this.micros = []
-    this.since = process.hrtime.bigint()
+    this.since = nanoseconds()
     this.totals = { calls: 0, traps: 0, timeouts: 0 }
     this.outside = new Outside(program.source)
     // Told of faults; set by the sandbox.
@@ -128,7 +128,7 @@ class GlueHost {
 
   // The present generation put back to its image, or the next one, where one stands by; else there is nothing to give at once.
   recycle (point) {
-    const started = process.hrtime.bigint()
+    const started = nanoseconds()
     if (!this.#rewound(point)) {
       if (!(this.standby instanceof Generation)) {
         const why = this.refusal === undefined ? '' : ` (not rewound: ${this.refusal})`
@@ -142,7 +142,7 @@ class GlueHost {
 
   // The next generation, made now when none stands by.
   async recycleAsync (point) {
-    const started = process.hrtime.bigint()
+    const started = nanoseconds()
     if (this.current.rewinder?.registry.resuming > 0) await this.current.rewinder.settle()
     if (this.#rewound(point)) {
       this.#timed(started)
@@ -194,7 +194,7 @@ class GlueHost {
     this.rewinds++
     this.growth?.begin()
     this.lastWasRewind = true
-    this.since = process.hrtime.bigint()
+    this.since = nanoseconds()
     return true
   }
 
@@ -242,7 +242,7 @@ class GlueHost {
     this.lastWasRewind = false
     this.generation++
     this.recycles++
-    this.since = process.hrtime.bigint()
+    this.since = nanoseconds()
     this.#prepareSoon()
     this.outside.given()
     return next.module
@@ -264,7 +264,7 @@ class GlueHost {
   }
 
   #timed (started) {
-    const micros = Number(process.hrtime.bigint() - started) / 1e3
+    const micros = Number(nanoseconds() - started) / 1e3
     this.micros.push(micros)
     if (this.micros.length > 1000) this.micros.shift()
   }
@@ -305,7 +305,7 @@ class GlueHost {
 
   sinceRecycle () {
     const { calls, traps } = this.current.namespace.counters
-    return { ageMs: Number(process.hrtime.bigint() - this.since) / 1e6, calls: calls - this.counted.calls, traps: traps - this.counted.traps }
+    return { ageMs: Number(nanoseconds() - this.since) / 1e6, calls: calls - this.counted.calls, traps: traps - this.counted.traps }
   }
 
   stats () {

@@ -5,6 +5,7 @@
 
 const { isBuiltin } = require('node:module')
 const { importedFile, isRelative, urlOf } = require('../base/resolve')
+const { SafeMap } = require('../base/primordials')
 const { URL } = require('node:url')
 const { Builtins } = require('./builtins')
 const { dataOf } = require('./files')
@@ -27,7 +28,7 @@ class Loader {
     this.globalObject = new GlobalObject(overrides, overrides.globalThis, context, (body) => this.#text(body))
     this.reach = this.#reach()
     if (rewinder !== undefined) rewinder.registry.plain = (made, args) => this.globalObject.plain(made, args)
-    this.records = new Map()
+    this.records = new SafeMap()
     // What stands for the program's module.
     this.programs = undefined
     this.builtins = new Builtins({ overrides, globalObject: this.globalObject, rewinder, threads, requireFrom: (from) => this.#require(from) })
@@ -180,7 +181,7 @@ class Loader {
     return roots
   }
 
-  image () { return { records: new Map(this.records), builtins: this.builtins.image() } }
+  image () { return { records: new SafeMap(this.records), builtins: this.builtins.image() } }
 
   has (file) { return this.records.has(file) }
 
@@ -189,7 +190,7 @@ class Loader {
 
   // A file that a later generation asked for is evaluated anew in the next.
   restore ({ records, builtins }) {
-    if (this.records.size !== records.size) this.records = new Map(records)
+    if (this.records.size !== records.size) this.records = new SafeMap(records)
     this.builtins.restore(builtins)
   }
 

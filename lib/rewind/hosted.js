@@ -5,6 +5,7 @@
 // have one that can be put back, or to be refused.
 
 const { setImmediate, setTimeout, clearTimeout } = require('../base/clock')
+const { Reflect: { getOwnPropertyDescriptor: describe }, SafeSet } = require('../base/primordials')
 const { aside } = require('../surroundings/failures')
 const { builtinModules } = require('node:module')
 const { inspect, types } = require('node:util')
@@ -21,7 +22,7 @@ function hostObjects () {
 }
 
 function gather () {
-  const seen = new Set()
+  const seen = new SafeSet()
   // The program's own modules are not Node's.
   const skip = new Set([require.cache, process.mainModule, process.argv, process.env])
   const queue = [
@@ -130,7 +131,7 @@ function kindOf (proto) {
 // A stream of the process's: the program's, as `process` itself. One that was never asked for is not opened here, and nothing of the
 // package's runs: no trap of a Proxy, no accessor.
 function isStandardStream (object) {
-  const fd = types.isProxy(object) ? undefined : Reflect.getOwnPropertyDescriptor(object, 'fd')?.value
+  const fd = types.isProxy(object) ? undefined : describe(object, 'fd')?.value
   return (fd === 0 && object === process.stdin) || (fd === 1 && object === process.stdout) || (fd === 2 && object === process.stderr)
 }
 

@@ -4,6 +4,7 @@
 // their state can be taken, and a recycle puts that state back where it is, instead of evaluating the package anew.
 
 const { setImmediate } = require('../base/clock')
+const { Reflect: { getPrototypeOf }, SafeMap, SafeSet, SafeWeakMap, SafeWeakSet, SetPrototypeHas } = require('../base/primordials')
 const { isBuiltin } = require('node:module')
 const { promisify, types } = require('node:util')
 const { Registry } = require('./registry')
@@ -48,9 +49,9 @@ class Rewinder {
   // `given`: values of the user's, where the walk stops; `next()`: told that the next generation begins.
   constructor ({ instrument, store, isOurs, given, next }) {
     const host = hostObjects()
-    const isImages = (object) => this.image !== undefined && this.image.seen.has(object)
+    const isImages = (object) => this.image !== undefined && SetPrototypeHas(this.image.seen, object)
     // What a class of the package's makes has a prototype of the package's.
-    const isOld = (object) => this.image !== undefined && (isImages(object) || host.has(object) || host.has(Object.getPrototypeOf(object) ?? object))
+    const isOld = (object) => this.image !== undefined && (isImages(object) || host.has(object) || host.has(getPrototypeOf(object) ?? object))
     // What the analysis does not cover, with the place.
     this.uncovered = []
     this.world = new World(isImages)
@@ -72,18 +73,18 @@ class Rewinder {
     // Its global object, and how many constants the image has there.
     /** @type {{ world: { constants: number }, constants: number } | undefined} */
     this.globals = undefined
-    this.proxies = new WeakMap()
+    this.proxies = new SafeWeakMap()
     // Buffers that large ones were moved to.
     this.vault = new Set()
     // Objects of dependencies that are not rewound, with their names.
-    this.foreign = new Map()
+    this.foreign = new SafeMap()
     // Objects whose descriptors, prototype or extensibility this generation may have changed.
-    this.touched = new Set()
+    this.touched = new SafeSet()
     this.reflection = reflection((object) => {
       if (this.image === undefined) return false
       this.world.changes(object)
       this.touched.add(object)
-      return this.image.seen.has(object)
+      return SetPrototypeHas(this.image.seen, object)
     }, (object) => { if (this.image !== undefined) this.world.changes(object) })
     this.registry.$rw.Object = this.reflection.Object
     this.registry.$rw.Reflect = this.reflection.Reflect
@@ -110,7 +111,7 @@ class Rewinder {
       eval: this.registry.$rw.eval,
       ...this.tellers.overrides
     }
-    this.stops = new WeakSet(given)
+    this.stops = new SafeWeakSet(given)
     this.stopAt(this.overrides)
     // The process's, as files see it.
     this.env = this.world.noting(process.env, () => this.registry.$rw.on)
@@ -213,7 +214,7 @@ class Rewinder {
       decoders: this.decoders.save(),
       tellers: this.tellers.save(),
       reflection: this.reflection.save(),
-      touched: new Set(this.touched),
+      touched: new SafeSet(this.touched),
       timers: loop.save() ?? []
     }
     return new Point(this, new Image(this, { ...from, objects: [...objects, ...own] }, walk, views, point))

@@ -4,6 +4,7 @@
 // a weak reference would hold them for as long, and then weakly. Their number has a bound: a generation that keeps more of them
 // alive is thrown away with its realm.
 
+const { ArrayPrototypePush, SafeWeakRef } = require('../base/primordials')
 const { setImmediate, clearImmediate } = require('../base/clock')
 
 const LIMIT = 1 << 19
@@ -21,7 +22,7 @@ class Made {
   }
 
   add (object) {
-    this.recent.push(object)
+    ArrayPrototypePush(this.recent, object)
     this.scheduled ??= setImmediate(() => this.#letGo()).unref()
     if (this.recent.length > this.limit) {
       this.overflowed = true
@@ -33,7 +34,7 @@ class Made {
     const { recent, refs } = this
     this.scheduled = undefined
     this.recent = []
-    for (let at = 0; at < recent.length; at++) refs.push(new WeakRef(recent[at]))
+    for (let at = 0; at < recent.length; at++) ArrayPrototypePush(refs, new SafeWeakRef(recent[at]))
     if (refs.length >= this.sweepAt) this.#sweep()
   }
 
@@ -47,7 +48,7 @@ class Made {
   alive () { return [...this.refs.map((ref) => ref.deref()).filter((object) => object !== undefined), ...this.recent] }
 
   // After `drain`: those of a checkpoint.
-  begin (objects) { for (const object of objects) this.refs.push(new WeakRef(object)) }
+  begin (objects) { for (const object of objects) ArrayPrototypePush(this.refs, new SafeWeakRef(object)) }
 
   // Each that is still alive; afterwards there are none.
   drain (visit) {

@@ -4,13 +4,12 @@
 // image is taken, scopes register: how their variables are read and set again. What starts later belongs to a generation:
 // its continuations end with it, and the objects that it makes are known, so that they can be made stale.
 
+const { ArrayPrototypePush, Promise, PromisePrototypeThen, PromiseResolve, Reflect: { apply }, SafeMap, SafeSet, SafeWeakMap, SafeWeakRef, Symbol, queueMicrotask } = require('../base/primordials')
 const { Made } = require('./made')
 const { promiseValue } = require('./promises')
 
-const { apply } = Reflect
 const MOST_LITERALS = 1 << 16
 const MOST_PROMISES = 1 << 16
-const { then: promiseThen } = Promise.prototype
 
 class Registry {
   // `instrument(text, what)`: text that is made at run time, instrumented; `uncovered`: told of what the image cannot know;
@@ -26,7 +25,7 @@ class Registry {
     // Gives what a function of text is that hides nothing: its names are those of the files.
     this.plain = (made) => made
     // By the language's own: what makes functions from text for files.
-    this.makers = new Map()
+    this.makers = new SafeMap()
     // What this generation did that cannot be undone.
     this.undone = undefined
     // Registrations of scopes, as long as the scope lives; those that nothing of the scope's own holds; objects that
@@ -36,19 +35,19 @@ class Registry {
     this.roots = []
     this.privates = []
     // Bound functions: what they are bound to.
-    this.bound = new WeakMap()
+    this.bound = new SafeWeakMap()
     // Awaits and thens that were begun and have not gone on.
-    this.waiting = new Set()
+    this.waiting = new SafeSet()
     this.made = new Made()
     // Object literals with functions, as many as can be found again.
     this.literals = new Made(MOST_LITERALS)
     // 0 until the image is taken; then the number of the generation.
     this.generation = 0
     // Awaits and promises of this generation that are not settled: how to reject them; how many awaits the last rewind dropped.
-    this.awaits = new Set()
-    this.promises = new Set()
+    this.awaits = new SafeSet()
+    this.promises = new SafeSet()
     // Iterators of Node's that loops of this generation are within.
-    this.iterating = new Set()
+    this.iterating = new SafeSet()
     this.lastDropped = 0
     // Awaits that are settled and go on next.
     this.resuming = 0
@@ -88,7 +87,7 @@ class Registry {
     const { awaits, promises, iterating } = this
     this.generation++
     if (iterating.size > 0) {
-      this.iterating = new Set()
+      this.iterating = new SafeSet()
       for (const iterator of iterating) endIterator(iterator)
     }
     this.lastDropped = awaits.size
@@ -126,10 +125,10 @@ class Registry {
 
   // Tells when what waits for a promise has gone on.
   #watched (promise) {
-    const token = { promise: new WeakRef(promise) }
+    const token = { promise: new SafeWeakRef(promise) }
     this.waiting.add(token)
     const done = () => { this.waiting.delete(token) }
-    apply(promiseThen, promise, [done, done])
+    PromisePrototypeThen(promise, done, done)
     return promise
   }
 
@@ -137,11 +136,11 @@ class Registry {
   #wait (value, isChecked) {
     if (this.$rw.on) {
       if (!isThenable(value)) return value
-      return this.#watched(Promise.resolve(value))
+      return this.#watched(PromiseResolve(value))
     }
     if (isChecked) {
       if (!isObject(value)) return value
-      value = Promise.resolve(value)
+      value = PromiseResolve(value)
       // It goes on in the next microtask, as anywhere.
       if (promiseValue(value) !== undefined) return value
     }
@@ -157,7 +156,7 @@ class Registry {
         how(given)
         queueMicrotask(this.#resumed)
       }
-      apply(promiseThen, Promise.resolve(value), [settle(resolve), settle(reject)])
+      PromisePrototypeThen(PromiseResolve(value), settle(resolve), settle(reject))
     })
   }
 
@@ -182,10 +181,16 @@ class Registry {
   }
 
   #chain (method, promise, fns) {
-    if (!(promise instanceof Promise)) return promise[method](...fns)
-    if (!this.$rw.on) return promise[method](...fns.map((fn) => this.guarded(fn)))
-    if (fns.some((fn) => typeof fn === 'function')) this.#watched(promise)
-    return promise[method](...fns)
+    if (promise instanceof Promise) {
+      const isStart = this.$rw.on
+      let isWatched = false
+      for (let at = 0; at < fns.length; at++) {
+        if (isStart) isWatched ||= typeof fns[at] === 'function'
+        else fns[at] = this.guarded(fns[at])
+      }
+      if (isWatched) this.#watched(promise)
+    }
+    return apply(promise[method], promise, fns)
   }
 
   // `for await`: the values of a past generation do not come any more.
@@ -200,13 +205,13 @@ class Registry {
     // What gives no promise gives values, some of which may be promises.
     const sync = (name) => (value) => {
       const { done, value: given } = iterator[name](value)
-      return Promise.resolve(this.#wait(given, true)).then((value) => ({ done, value: this.#awaited(generation, value) }))
+      return PromisePrototypeThen(PromiseResolve(this.#wait(given, true)), (value) => ({ done, value: this.#awaited(generation, value) }))
     }
     const make = asynchronous === undefined || asynchronous === null ? sync : step
     // What ends a loop of a past generation must not call the iterator.
     const leave = (value) => {
       this.iterating.delete(iterator)
-      return generation === this.generation || generation === 0 ? make('return')(value) : Promise.resolve({ done: true, value })
+      return generation === this.generation || generation === 0 ? make('return')(value) : PromiseResolve({ done: true, value })
     }
     return {
       [Symbol.asyncIterator]: () => ({ next: make('next'), ...(typeof iterator.return === 'function' && { return: leave }) })
@@ -239,23 +244,23 @@ class Registry {
       on: true,
       add (id, count, get, set, one, setOne, settable = count) {
         const site = { id, count, get, set, one, setOne, settable }
-        registry.sites.push(new WeakRef(site))
+        ArrayPrototypePush(registry.sites, new SafeWeakRef(site))
         return site
       },
-      hold (id, count, get, set, one, setOne, settable = count) { registry.strong.push({ id, count, get, set, one, setOne, settable }) },
-      root (object) { registry.roots.push(new WeakRef(object)) },
+      hold (id, count, get, set, one, setOne, settable = count) { ArrayPrototypePush(registry.strong, { id, count, get, set, one, setOne, settable }) },
+      root (object) { ArrayPrototypePush(registry.roots, new SafeWeakRef(object)) },
       keep (value) {
-        if (this.on && isObject(value)) registry.roots.push(new WeakRef(value))
+        if (this.on && isObject(value)) ArrayPrototypePush(registry.roots, new SafeWeakRef(value))
         return value
       },
       privates (list, Class) {
         // A class that is made later has no objects in the image.
         if (!this.on) return
         registry.privates.push(...list)
-        registry.roots.push(new WeakRef(Class))
+        ArrayPrototypePush(registry.roots, new SafeWeakRef(Class))
       },
       made (object) {
-        if (this.on) registry.roots.push(new WeakRef(object))
+        if (this.on) ArrayPrototypePush(registry.roots, new SafeWeakRef(object))
         else registry.made.add(object)
         return object
       },

@@ -2,6 +2,8 @@
 
 // Whether a function of some file is running.
 
+const { Error, ErrorCaptureStackTrace } = require('../base/primordials')
+
 let isOurs
 
 function prepare (error, sites) {
@@ -17,7 +19,7 @@ function isOnStack (of) {
     Error.stackTraceLimit = Infinity
     Error.prepareStackTrace = prepare
     const holder = {}
-    Error.captureStackTrace(holder, isOnStack)
+    ErrorCaptureStackTrace(holder, isOnStack)
     return holder.stack
   } finally {
     isOurs = undefined

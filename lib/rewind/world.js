@@ -6,16 +6,19 @@
 const { EventEmitter } = require('node:events')
 const diagnostics = require('node:diagnostics_channel')
 const { sameProperty } = require('../base/descriptors')
+const { ArrayPrototypePush, Reflect, SafeMap, SafeWeakRef, SafeWeakSet } = require('../base/primordials')
 const { hostObjects, isStandardStream } = require('./hosted')
 
 const { Channel } = diagnostics
 // Not in every Node.
 const Tracing = diagnostics.tracingChannel?.('emvm').constructor
-const { getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, getPrototypeOf, ownKeys, setPrototypeOf } = Reflect
+const { apply, getOwnPropertyDescriptor: describe, defineProperty, deleteProperty, getPrototypeOf, ownKeys, set, setPrototypeOf } = Reflect
 const { __defineGetter__: defineGetter, __defineSetter__: defineSetter } = /** @type {any} */ (Object.prototype)
+const OBJECT = Object.prototype
 const isObject = (value) => value !== null && (typeof value === 'object' || typeof value === 'function')
-const isPlain = (value) => isObject(value) && Object.getPrototypeOf(value) === Object.prototype
+const isPlain = (value) => isObject(value) && getPrototypeOf(value) === OBJECT
 const nothing = () => {}
+const NONE = []
 // What of a generation is known to listen.
 const MOST_LISTENERS = 1 << 16
 // What an object of Node's that nobody listens to any more would end the process with.
@@ -27,21 +30,21 @@ class World {
     this.isImages = isImages
     // By object, the properties as the generation found them: those that it changed, or all.
     /** @type {Map<object, { isWhole: boolean, prototype: object | null, properties: Map<PropertyKey, PropertyDescriptor | undefined> }>} */
-    this.found = new Map()
+    this.found = new SafeMap()
     // Who is listened to, and with what; of a handler (`onmessage`), what was there before.
     this.heard = []
     // Channels of diagnostics, and the stores that are bound to them.
     this.stores = []
     this.host = hostObjects()
     // What files see in place of some of them.
-    this.shadows = new WeakSet()
+    this.shadows = new SafeWeakSet()
   }
 
   // A property of an object, or any, is about to change.
   changes (object, key) {
     if (!isObject(object) || !(this.host.has(object) || this.shadows.has(object) || isStandardStream(object))) return
     let before = this.found.get(object)
-    if (before === undefined) this.found.set(object, before = { isWhole: false, prototype: getPrototypeOf(object), properties: new Map() })
+    if (before === undefined) this.found.set(object, before = { isWhole: false, prototype: getPrototypeOf(object), properties: new SafeMap() })
     const { properties } = before
     // What was not there when all was noted has been put there since.
     const note = (each) => { if (!properties.has(each)) properties.set(each, before.isWhole ? undefined : describe(object, each)) }
@@ -51,7 +54,8 @@ class World {
       return this.#noteSet(object, name)
     }
     if (before.isWhole) return
-    ownKeys(object).forEach(note)
+    const keys = ownKeys(object)
+    for (let at = 0; at < keys.length; at++) note(keys[at])
     before.isWhole = true
   }
 
@@ -62,7 +66,7 @@ class World {
       // Node's own is the receiver.
       return work(target, key, ...rest.slice(0, 1))
     }
-    return new Proxy(object, { set: told(Reflect.set), defineProperty: told(defineProperty), deleteProperty: told(deleteProperty) })
+    return new Proxy(object, { set: told(set), defineProperty: told(defineProperty), deleteProperty: told(deleteProperty) })
   }
 
   // What an accessor of Node's sets.
@@ -71,7 +75,7 @@ class World {
     if (get === undefined || set === undefined) return
     const value = object[key]
     // Node copies what it is given into an object that stays (`util.inspect.defaultOptions`).
-    this.heard.push({ object: new WeakRef(object), type: key, listener: isPlain(value) ? { ...value } : value, isHandler: true })
+    ArrayPrototypePush(this.heard, { object: new SafeWeakRef(object), type: key, listener: isPlain(value) ? { ...value } : value, isHandler: true })
   }
 
   // `object.onmessage = ...`
@@ -82,12 +86,12 @@ class World {
   // Whether it is an object of one of Node's classes that a generation made, or that was there before.
   isNodes (object) {
     if (this.isImages(object)) return false
-    return this.host.has(Object.getPrototypeOf(object)) || isStandardStream(object)
+    return this.host.has(getPrototypeOf(object)) || isStandardStream(object)
   }
 
   #hear (object, type, listener, isHandler = false) {
     if (this.heard.length >= MOST_LISTENERS) return
-    this.heard.push({ object: new WeakRef(object), type, listener: isHandler ? listener : new WeakRef(listener), isHandler })
+    ArrayPrototypePush(this.heard, { object: new SafeWeakRef(object), type, listener: isHandler ? listener : new SafeWeakRef(listener), isHandler })
   }
 
   // The calls that leave a listener.
@@ -96,25 +100,25 @@ class World {
       if (isStart() || typeof listener !== 'function') return
       if (object instanceof EventEmitter || object instanceof EventTarget ? this.isNodes(object) : object instanceof Channel) this.#hear(object, type, listener)
     }
-    const after = (given, ...about) => {
-      told(...about)
+    const after = (given, object, args) => {
+      told(object, args[0], args[1])
       return given
     }
     return {
-      on: (object, ...args) => after(object.on(...args), object, ...args),
-      once: (object, ...args) => after(once(object, 'once', 'on', args), object, ...args),
-      addListener: (object, ...args) => after(object.addListener(...args), object, ...args),
-      prependListener: (object, ...args) => after(object.prependListener(...args), object, ...args),
-      prependOnceListener: (object, ...args) => after(once(object, 'prependOnceListener', 'prependListener', args), object, ...args),
-      addEventListener: (object, ...args) => after(object.addEventListener(...args), object, ...args),
+      on: (object, ...args) => after(apply(object.on, object, args), object, args),
+      once: (object, ...args) => after(once(object, 'once', 'on', args), object, args),
+      addListener: (object, ...args) => after(apply(object.addListener, object, args), object, args),
+      prependListener: (object, ...args) => after(apply(object.prependListener, object, args), object, args),
+      prependOnceListener: (object, ...args) => after(once(object, 'prependOnceListener', 'prependListener', args), object, args),
+      addEventListener: (object, ...args) => after(apply(object.addEventListener, object, args), object, args),
       subscribe: (object, ...args) => {
-        const given = object.subscribe(...args)
+        const given = apply(object.subscribe, object, args)
         for (const [channel, listener] of subscriptions(object, args[0], args[1])) told(channel, undefined, listener)
         return given
       },
       bindStore: (object, ...args) => {
-        if (!isStart() && object instanceof Channel) this.stores.push([new WeakRef(object), new WeakRef(args[0])])
-        return object.bindStore(...args)
+        if (!isStart() && object instanceof Channel) ArrayPrototypePush(this.stores, [new SafeWeakRef(object), new SafeWeakRef(args[0])])
+        return apply(object.bindStore, object, args)
       },
       __defineGetter__: (object, key, ...args) => this.#accessor(defineGetter, isStart, object, '__defineGetter__', key, args),
       __defineSetter__: (object, key, ...args) => this.#accessor(defineSetter, isStart, object, '__defineSetter__', key, args)
@@ -123,7 +127,7 @@ class World {
 
   #accessor (real, isStart, object, name, key, args) {
     if (!isStart() && isObject(object) && object[name] === real) this.changes(object, key)
-    return object[name](key, ...args)
+    return apply(object[name], object, [key, ...args])
   }
 
   // The generation is over.
@@ -134,17 +138,18 @@ class World {
   }
 
   #restore () {
-    for (const [object, { isWhole, prototype, properties }] of this.found) {
+    this.found.forEach(({ isWhole, prototype, properties }, object) => {
       if (getPrototypeOf(object) !== prototype) setPrototypeOf(object, prototype)
-      if (isWhole) for (const key of ownKeys(object)) if (!properties.has(key)) properties.set(key, undefined)
-      for (const [key, then] of properties) {
+      const keys = isWhole ? ownKeys(object) : NONE
+      for (let at = 0; at < keys.length; at++) if (!properties.has(keys[at])) properties.set(keys[at], undefined)
+      properties.forEach((then, key) => {
         const now = describe(object, key)
-        if (sameProperty(now, then)) continue
+        if (sameProperty(now, then)) return
         // A constant stays, and is the program's to see.
         if (then === undefined) deleteProperty(object, key)
         else if (!setAgain(object, key, now, then)) defineProperty(object, key, then)
-      }
-    }
+      })
+    })
     this.found.clear()
   }
 
@@ -171,7 +176,7 @@ class World {
 // Where the value alone differs it is set: some of the process's own properties look like values and are functions of Node's.
 function setAgain (object, key, now, then) {
   if (now === undefined || now.writable !== true || then.writable !== true) return false
-  return Reflect.set(object, key, then.value) && sameProperty(describe(object, key), then)
+  return set(object, key, then.value) && sameProperty(describe(object, key), then)
 }
 
 // The channels that a call of `subscribe` is about, with what is to be told: those of `node:diagnostics_channel` have names, and a
@@ -188,7 +193,7 @@ function once (object, method, always, args) {
   if (!(object instanceof EventEmitter) || object[method] !== EventEmitter.prototype[method] || typeof listener !== 'function') return object[method](...args)
   const wrapper = function (...values) {
     this.removeListener(type, wrapper)
-    return Reflect.apply(listener, this, values)
+    return apply(listener, this, values)
   }
   wrapper.listener = listener
   return object[always](type, wrapper)

@@ -8,14 +8,15 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks')
 const path = require('node:path')
+const { Reflect: { apply }, SafeSet, SafeWeakSet } = require('../base/primordials')
 
 const context = new AsyncLocalStorage()
 const [STARTING, ALIVE, ENDED] = ['starting', 'alive', 'ended']
 // Errors of work that a recycle ended: who waits for it is told; that nobody does is no failure.
-const untold = new WeakSet()
+const untold = new SafeWeakSet()
 // Files of emvm's.
 const OWN = path.dirname(__dirname)
-const FATAL = new Set(['uncaughtException', 'uncaughtExceptionMonitor'])
+const FATAL = new SafeSet(['uncaughtException', 'uncaughtExceptionMonitor'])
 let watching = false
 
 // What becomes of a generation's failures. Promises may hold it for ever, so that it leads to nothing once all is over.
@@ -76,10 +77,10 @@ function watch () {
   if (watching) return
   watching = true
   const { emit } = process
-  const watched = function (event, ...rest) {
-    if (FATAL.has(event) && isNodes(rest[0])) return true
-    if (event === 'unhandledRejection' && (untold.has(rest[0]) || context.getStore()?.take(rest[0]))) return true
-    return Reflect.apply(emit, this, [event, ...rest])
+  const watched = function (event, error) {
+    if (FATAL.has(event) && isNodes(error)) return true
+    if (event === 'unhandledRejection' && (untold.has(error) || context.getStore()?.take(error))) return true
+    return apply(emit, this, arguments)
   }
   Object.defineProperty(process, 'emit', { value: watched, writable: true, configurable: true, enumerable: false })
 }

@@ -6,15 +6,16 @@
 
 const timers = require('node:timers')
 const { promisify, types } = require('node:util')
+const { Promise, PromisePrototypeThen, Reflect: { apply }, SafeMap, SafeWeakMap, queueMicrotask } = require('../base/primordials')
 
 class Era {
   isAlive = true
   // By what the module was given for each.
-  timers = new Map()
+  timers = new SafeMap()
   // Promises that the module's code waits for.
   waits = 0
   // By registration of a FinalizationRegistry, what it holds.
-  held = new WeakMap()
+  held = new SafeWeakMap()
 
   // `enter(work)`: how a callback is run.
   constructor (failures, enter) {
@@ -25,7 +26,7 @@ class Era {
   call (callback, values) {
     if (!this.isAlive) return
     try {
-      this.enter(() => this.failures.adopt(() => callback(...values)))
+      this.enter(() => this.failures.adopt(() => apply(callback, undefined, values)))
     } catch (error) {
       if (this.isAlive && !this.failures.take(error)) throw error
     }
@@ -35,7 +36,7 @@ class Era {
     this.isAlive = false
     for (const { stop } of this.timers.values()) stop()
     this.timers.clear()
-    this.held = new WeakMap()
+    this.held = new SafeWeakMap()
     this.failures.end()
   }
 }
@@ -89,7 +90,7 @@ class Loop {
   }
 
   // A function that the module calls: what it begins is not its caller's.
-  around (fn) { return (...values) => this.#era.failures.adopt(() => fn(...values)) }
+  around (fn) { return (...values) => this.#era.failures.adopt(() => apply(fn, undefined, values)) }
 
   // What is awaited, unless the generation ends meanwhile: then it never comes.
   wait (value) {
@@ -101,7 +102,7 @@ class Loop {
         era.waits--
         if (era.isAlive) settle(result)
       }
-      value.then(settled(resolve), settled(reject))
+      PromisePrototypeThen(value, settled(resolve), settled(reject))
     })
   }
 
@@ -140,16 +141,16 @@ class Loop {
 
   #guard (set, clear, again) {
     return (callback, ...rest) => {
-      if (typeof callback !== 'function') return set(callback, ...rest)
+      if (typeof callback !== 'function') return apply(set, undefined, withFirst(callback, rest))
       if (!this.#era.isAlive) return undefined
       const arm = (era, known, keepsAlive = true) => {
-        const timer = set((...values) => {
+        const timer = apply(set, undefined, withFirst((...values) => {
           if (!again) era.timers.delete(given)
-          era.call((...args) => Reflect.apply(callback, given, args), values)
-        }, ...rest)
+          era.call((...args) => apply(callback, given, args), values)
+        }, rest))
         const given = known ?? timer
         if (!keepsAlive) timer.unref()
-        era.timers.set(given, { arm, stop: () => clear(timer), holds: [callback, ...rest] })
+        era.timers.set(given, { arm, stop: () => clear(timer), holds: withFirst(callback, rest) })
         return given
       }
       return arm(this.#era)
@@ -173,7 +174,7 @@ class Loop {
     const eraNow = () => this.#era
     const first = this.#era
     // By token, the registrations that have it.
-    const tokens = new WeakMap()
+    const tokens = new SafeWeakMap()
     const isHere = (known, era) => !known.done && known.goneIn !== era && (known.era === era || known.era === first)
     return class FinalizationRegistry extends globalThis.FinalizationRegistry {
       constructor (cleanup) {
@@ -215,7 +216,7 @@ class Loop {
   #weakRef () {
     const eraNow = () => this.#isSealed || !this.#era.isAlive ? this.#era : undefined
     // Start-up's of a loop that serves all generations are there in all of them.
-    const eras = new WeakMap()
+    const eras = new SafeWeakMap()
     const first = this.#era
     const isOver = (ref) => {
       const era = eras.get(ref)
@@ -231,6 +232,13 @@ class Loop {
       deref () { return isOver(this) ? undefined : super.deref() }
     }
   }
+}
+
+// Arguments, by no iterator that the package may have changed.
+function withFirst (first, rest) {
+  const all = [first]
+  for (let at = 0; at < rest.length; at++) all[at + 1] = rest[at]
+  return all
 }
 
 // What `require` gives of Node's timers: `given`, with those that are the generation's.

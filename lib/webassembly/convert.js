@@ -3,10 +3,15 @@
 // WebIDL conversions, in the order and with the errors that the specification asks for.
 
 const { isAnyArrayBuffer, isSharedArrayBuffer } = require('node:util').types
+const { SafeMap } = require('../base/primordials')
+
+const { isView } = ArrayBuffer
+const { isFinite } = Number
+const { trunc } = Math
 
 // The numbers of `ValueKind` in src/webassembly/types.rs.
 const TYPES = ['i32', 'i64', 'f32', 'f64', 'v128', 'anyfunc', 'externref', 'exnref']
-const kinds = new Map(TYPES.map((name, kind) => [name, kind]))
+const kinds = new SafeMap(TYPES.map((name, kind) => [name, kind]))
 // `funcref` is the name in the type reflection proposal.
 kinds.set('funcref', 5)
 const EXTERN_KINDS = ['function', 'table', 'memory', 'global', 'tag']
@@ -28,8 +33,8 @@ function dictionary (value, where) {
 // [EnforceRange] unsigned long
 function uint32 (value, where) {
   const number = +value
-  if (!Number.isFinite(number)) throw new TypeError(`${where} must be convertible to a valid number`)
-  const integer = Math.trunc(number)
+  if (!isFinite(number)) throw new TypeError(`${where} must be convertible to a valid number`)
+  const integer = trunc(number)
   if (integer < 0) throw new TypeError(`${where} must be non-negative`)
   if (integer > 0xffffffff) throw new TypeError(`${where} must be in the unsigned long range`)
   return integer + 0
@@ -39,7 +44,7 @@ const optional32 = (value, where) => value === undefined ? undefined : uint32(va
 
 // A view of the bytes of a BufferSource; not a copy.
 function bufferSource (value, where) {
-  if (ArrayBuffer.isView(value)) {
+  if (isView(value)) {
     return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   }
   if (isAnyArrayBuffer(value) && !isSharedArrayBuffer(value)) return new Uint8Array(value)
@@ -49,7 +54,12 @@ function bufferSource (value, where) {
 
 // V8's own namespace, whatever the program puts in its place later. What it made cannot be used here.
 const engine = globalThis.WebAssembly
-const foreign = (value) => ['Module', 'Instance', 'Memory', 'Table', 'Global', 'Tag'].some((name) => typeof engine?.[name] === 'function' && value instanceof engine[name])
+const CLASSES = ['Module', 'Instance', 'Memory', 'Table', 'Global', 'Tag'].map((name) => engine?.[name]).filter((made) => typeof made === 'function')
+function foreign (value) {
+  for (let at = 0; at < CLASSES.length; at++) if (value instanceof CLASSES[at]) return true
+  return false
+}
+
 const FOREIGN = "this object was made by V8's WebAssembly, not by emvm's: a dependency that makes it must run inside (the `packages` option)"
 
 // Address type and limits of a memory or a table: each member is read and converted before the next is.

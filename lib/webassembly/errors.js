@@ -3,6 +3,7 @@
 // Error classes as V8 makes them: callable without `new`, inheriting from Error. All realms share them.
 
 const { also } = require('../base/also')
+const { SafeWeakSet } = require('../base/primordials')
 
 const native = () => require('./native')
 
@@ -63,7 +64,7 @@ function outOfMemory (error) {
 }
 
 // Errors that stand for a trap: wasm's own `catch_all` must not see them.
-const traps = new WeakSet()
+const traps = new SafeWeakSet()
 
 const GIVING_UP = ['unreachable', 'memory access out of bounds']
 

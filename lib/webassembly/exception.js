@@ -2,6 +2,7 @@
 
 const native = require('./native')
 const { TYPES, dictionary, uint32, valueKind, finish } = require('./convert')
+const { SafeMap } = require('../base/primordials')
 
 const wrap = Symbol('wrap')
 const V128 = 4
@@ -10,7 +11,7 @@ const EXNREF = 7
 module.exports = function defineException (realm) {
   let isTag, tagNumber, isException, contents
   // Tags are numbered apart from the objects that have an address.
-  const tags = new Map()
+  const tags = new SafeMap()
 
   class Tag {
     #number

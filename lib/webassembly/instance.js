@@ -5,9 +5,10 @@ const { LinkError } = require('./errors')
 const { EXTERN_KINDS, FOREIGN, TYPES, finish, foreign } = require('./convert')
 const { isModule, compiledCode } = require('./module')
 const { defineLazily } = require('../base/lazy')
+const { ArrayPrototypePush, ObjectCreate, ObjectFreeze, SafeMap, SafeWeakMap } = require('../base/primordials')
 
 const ready = Symbol('instantiated')
-const descriptors = new WeakMap()
+const descriptors = new SafeWeakMap()
 
 // Imports and exports of compiled code, flat as the addon gives them; asked for once.
 function describe (compiled) {
@@ -17,6 +18,12 @@ function describe (compiled) {
     descriptors.set(compiled, known)
   }
   return known
+}
+
+// `names`: of exports, each before its kind.
+function showsMemory (names) {
+  for (let at = 1; at < names.length; at += 2) if (names[at] === 2) return true
+  return false
 }
 
 module.exports = function defineInstance (realm, { memory, table, global, exception, suspension, overrides, wraps, around }) {
@@ -51,25 +58,27 @@ module.exports = function defineInstance (realm, { memory, table, global, except
   }
 
   function complete ({ compiled, names, own, given }) {
-    realm.imported.push(given)
+    ArrayPrototypePush(realm.imported, given)
     const asks = given.length > 0
     // Shared memories of the module's own are V8's as well.
     for (let at = 0; at < own.length; at += 2) {
-      given.push(memory.addressOf(new memory.Memory({ initial: own[at], maximum: own[at + 1], shared: true })))
+      ArrayPrototypePush(given, memory.addressOf(new memory.Memory({ initial: own[at], maximum: own[at + 1], shared: true })))
     }
     const values = native.instantiate(realm.handle, compiled, given)
     // A module that imports nothing and has no memory to show was tried, not used: it asks what the engine can do.
-    if (asks || names.some((_, at) => at % 2 === 1 && names[at] === 2)) count++
-    const exports = Object.create(null)
+    if (asks || showsMemory(names)) count++
+    const exports = ObjectCreate(null)
     // Functions come as numbers where there are many of them.
-    const later = new Map()
+    const later = new SafeMap()
     const make = (name) => functionOf(later.get(name))
     let waiting = []
     for (let at = 0; at < values.length; at++) {
-      const [name, kind, value] = [names[2 * at], names[2 * at + 1], values[at]]
+      const name = names[2 * at]
+      const kind = names[2 * at + 1]
+      const value = values[at]
       if (kind === 0 && typeof value === 'number') {
         later.set(name, value)
-        waiting.push(name)
+        ArrayPrototypePush(waiting, name)
         continue
       }
       defineLazily(exports, waiting, make)
@@ -78,7 +87,7 @@ module.exports = function defineInstance (realm, { memory, table, global, except
       if (kind === 2) lastMemory = exports[name]
     }
     defineLazily(exports, waiting, make)
-    return Object.freeze(exports)
+    return ObjectFreeze(exports)
   }
 
   function functionOf (address) {

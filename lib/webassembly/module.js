@@ -7,12 +7,13 @@ const { EXTERN_KINDS, bufferSource, finish } = require('./convert')
 const translator = require('./translator')
 const { also } = require('../base/also')
 const { now } = require('../base/clock')
+const { ArrayIsArray, SafeMap, SafeWeakMap } = require('../base/primordials')
 
 // `new Module(ready, compiled)`: how emvm itself makes one of compiled code.
 const ready = Symbol('compiled')
 
 // The code of each module, of whatever namespace.
-const codes = new WeakMap()
+const codes = new SafeWeakMap()
 const { [Symbol.hasInstance]: ordinary } = Function.prototype
 const isModule = (value) => codes.has(value)
 const compiledCode = (module) => codes.get(module)
@@ -99,7 +100,7 @@ function compiledOf (module, where) {
 
 // What the addon gives for bytes that do not compile: [why], or [why, bytes] when they use the first encoding of
 // wasm exceptions, which can be translated.
-const failed = (outcome) => Array.isArray(outcome)
+const failed = (outcome) => ArrayIsArray(outcome)
 const legacyBytes = (outcome) => failed(outcome) && outcome[1] !== undefined ? new Uint8Array(outcome[1]) : undefined
 
 function explain (outcome, where) {
@@ -141,7 +142,7 @@ async function compile (bytes, where, cache) {
 }
 
 // Compiled code by the few bytes that stand for it: the glue host puts them where the glue has its wasm.
-const registered = new Map()
+const registered = new SafeMap()
 
 function knownCode (bytes) {
   if (registered.size === 0 || bytes.byteLength > 256) return undefined

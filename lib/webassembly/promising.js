@@ -5,6 +5,7 @@
 const native = require('./native')
 const { SuspendError, stale } = require('./errors')
 const { finish } = require('./convert')
+const { SafeMap } = require('../base/primordials')
 
 const { apply } = Reflect
 const { then } = Promise.prototype
@@ -33,7 +34,7 @@ function hide (WebAssembly) {
 function definePromising (realm) {
   let functionOf
   // Promises of calls that are suspended: how to reject each.
-  const open = new Map()
+  const open = new SafeMap()
 
   class Suspending {
     #function

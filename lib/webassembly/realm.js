@@ -2,18 +2,20 @@
 
 const native = require('./native')
 const { fromNative, isTrap } = require('./errors')
+const { ArrayPrototypePush, ObjectIs, SafeMap, SafeSet, SafeWeakMap } = require('../base/primordials')
 
 // Which functions are wasm's: function -> { realm, address }. The entry also keeps the realm for its functions.
-const exported = new WeakMap()
+const exported = new SafeWeakMap()
 // The realms of buffers, which keep them as well.
-const shown = new WeakMap()
+const shown = new SafeWeakMap()
 
 // The dearest way that a memory took back to its image.
 // The number of `ErrorKind::Interrupted`.
 const INTERRUPTED = 7
 const OUTCOMES = ['copied', 'flipped', 'cleaned']
 
-const asBigInt64 = (value) => BigInt.asIntN(64, value)
+const { asIntN } = BigInt
+const asBigInt64 = (value) => asIntN(64, value)
 
 function errorMaker (faults) {
   return (kind, message, detail) => {
@@ -30,9 +32,9 @@ class Realm {
   constructor ({ memoryMax, timeout, interruptId, stack, isReplaced } = {}) {
     // Values that wasm holds as externrefs, by number; the same value has one number.
     this.externs = [null]
-    this.numbers = new Map()
+    this.numbers = new SafeMap()
     // The one JavaScript object for each wasm object, by address. Filled by the classes.
-    this.objects = new Map()
+    this.objects = new SafeMap()
     // Set by exception.js.
     this.makeException = null
     /** @type {(value: any) => any} */
@@ -46,20 +48,20 @@ class Realm {
     // The addon keeps nothing of these, so that a realm that nobody has is collected, whatever its functions refer to.
     this.functions = []
     this.imported = []
-    this.buffers = new Map()
+    this.buffers = new SafeMap()
     // 0 until there is an image: functions that are taken then are of all generations, others of their own.
     this.generation = 0
     // How often it went back to an image.
     this.rewinds = 0
     // Generations that this one goes on.
-    this.lineage = new Set()
+    this.lineage = new SafeSet()
     // Memories whose pages were given back, by address.
-    this.disposed = new Set()
+    this.disposed = new SafeSet()
     this.helpers = {
       error: errorMaker(this.faults),
       adopt: (fn, address) => {
         exported.set(fn, { realm: this, address, generation: this.generation })
-        this.functions.push(fn)
+        ArrayPrototypePush(this.functions, fn)
       },
       toBigInt: asBigInt64,
       functionAddress: (value) => this.functionAddress(value),
@@ -76,10 +78,10 @@ class Realm {
   externNumber (value) {
     if (value === null) return 0
     // A Map takes -0 for 0.
-    if (Object.is(value, -0)) return this.externs.push(value) - 1
+    if (ObjectIs(value, -0)) return ArrayPrototypePush(this.externs, value) - 1
     let number = this.numbers.get(value)
     if (number === undefined) {
-      number = this.externs.push(value) - 1
+      number = ArrayPrototypePush(this.externs, value) - 1
       this.numbers.set(value, number)
     }
     return number
@@ -152,7 +154,7 @@ class Realm {
       objects: objects.size,
       functions: functions.length,
       imported: imported.length,
-      disposed: new Set(disposed)
+      disposed: new SafeSet(disposed)
     }
   }
 
@@ -160,11 +162,11 @@ class Realm {
   // are, and functions that were taken since throw EMVM_ERR_STALE. Tells how, and what was made since the image, which stays in
   // memory until the realm goes. After any other error than EMVM_ERR_BUSY the realm can only be released.
   restoreImage (image) {
-    const [outcome, functions, instances, memories, tables, globals, tags] = native.realmRewind(this.handle, image.number)
+    const told = native.realmRewind(this.handle, image.number)
     this.generation++
     this.rewinds++
     this.onEnd()
-    if (this.lineage.size > 0) this.lineage = new Set()
+    if (this.lineage.size > 0) this.lineage = new SafeSet()
     for (let number = image.externs; number < this.externs.length; number++) {
       const value = this.externs[number]
       if (this.numbers.get(value) === number) this.numbers.delete(value)
@@ -176,8 +178,8 @@ class Realm {
     this.functions.length = image.functions
     this.imported.length = image.imported
     this.buffers.clear()
-    if (this.disposed.size + image.disposed.size > 0) this.disposed = new Set(image.disposed)
-    return { memory: OUTCOMES[outcome], made: { functions, instances, memories, tables, globals, tags } }
+    if (this.disposed.size + image.disposed.size > 0) this.disposed = new SafeSet(image.disposed)
+    return { memory: OUTCOMES[told[0]], made: { functions: told[1], instances: told[2], memories: told[3], tables: told[4], globals: told[5], tags: told[6] } }
   }
 
   // The same where there is an image: what changed since. All goes on as it is.
@@ -190,23 +192,23 @@ class Realm {
       bytes,
       start,
       externs: [...externs],
-      objects: new Map(objects),
+      objects: new SafeMap(objects),
       functions: [...functions],
       imported: [...imported],
-      disposed: new Set(disposed),
-      lineage: new Set(lineage)
+      disposed: new SafeSet(disposed),
+      lineage: new SafeSet(lineage)
     }
   }
 
   restorePoint (point) {
     const told = this.restoreImage({ ...point.start, number: point.number })
     this.externs = [...point.externs]
-    point.externs.forEach((value, number) => { if (number > 0 && !Object.is(value, -0) && !this.numbers.has(value)) this.numbers.set(value, number) })
-    this.objects = new Map(point.objects)
+    point.externs.forEach((value, number) => { if (number > 0 && !ObjectIs(value, -0) && !this.numbers.has(value)) this.numbers.set(value, number) })
+    this.objects = new SafeMap(point.objects)
     this.functions = [...point.functions]
     this.imported = [...point.imported]
-    this.disposed = new Set(point.disposed)
-    this.lineage = new Set(point.lineage)
+    this.disposed = new SafeSet(point.disposed)
+    this.lineage = new SafeSet(point.lineage)
     for (const fn of point.functions.slice(point.start.functions)) native.realmKnowFunction(this.handle, exported.get(fn).address, fn)
     return told
   }
@@ -222,12 +224,12 @@ class Realm {
     this.onEnd()
     this.faults.told = this.faults.interrupted = undefined
     this.externs = [null]
-    this.numbers = new Map()
-    this.objects = new Map()
+    this.numbers = new SafeMap()
+    this.objects = new SafeMap()
     this.functions = []
     this.imported = []
-    this.buffers = new Map()
-    this.disposed = new Set()
+    this.buffers = new SafeMap()
+    this.disposed = new SafeSet()
   }
 }
 
