@@ -180,7 +180,7 @@ test('a file that is damaged, foreign, or anybody could write to is refused with
   }
   let count = 0
   const rest = 65536 + 8192
-  for (const place of [20, 40, 100, 65536, 65536 + 4097, rest, rest + 9, whole.length - 1]) {
+  for (const place of [20, 40, 100, 5000, 65535, 65536, 65536 + 4097, rest, rest + 9, whole.length - 1]) {
     if (place >= whole.length) continue
     const bad = Buffer.from(whole)
     bad[place] ^= 1

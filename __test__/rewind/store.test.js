@@ -304,3 +304,26 @@ if (process.env.EMVM_MEMORY_BACKEND === undefined) {
     assert.strictEqual(status, 0, stdout)
   })
 }
+
+test('what differs from the image is told, of the whole memory and of what was touched', () => {
+  const { realm, e } = start()
+  e.touch(1024)
+  const image = realm.takeImage()
+  const told = () => [true, false].map((whole) => realm.differences(image, whole))
+  assert.deepStrictEqual(told(), [[], []])
+  // To read is to touch, and no difference.
+  e.load(2 * PAGE - 4)
+  assert.deepStrictEqual(told(), [[], []])
+  for (const at of [1024, PAGE + 5000, 2 * PAGE - 4]) {
+    e.touch(at)
+    for (const found of told()) {
+      assert.equal(found.length, 1)
+      assert.match(found[0], new RegExp(`^memory 0: 1 (wasm )?pages differ, the first byte at 0x${at.toString(16)}: `))
+    }
+    realm.restoreImage(image)
+    assert.deepStrictEqual(told(), [[], []])
+  }
+  e.grow(1)
+  for (const found of told()) assert.match(found[0], /^memory 0: 196608 bytes of memory, were 131072$/)
+  realm.release()
+})

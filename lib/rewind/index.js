@@ -276,7 +276,7 @@ class Rewinder {
   get onStack () { return this.registry.resuming > 0 || isOnStack((file) => this.files.has(file)) }
 
   // What differs from the image, in words; empty where nothing does.
-  verify () { return verify(this.last) }
+  verify (whole = true) { return verify(this.last, whole) }
 
   end () {
     this.requests.end()

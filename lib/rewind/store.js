@@ -61,7 +61,7 @@ class StoreImage {
     else if (memories > MOST_MEMORIES) this.full = `${memories} wasm memories were made since the image`
   }
 
-  differences (point = this.image) { return this.namespace.differences(point) }
+  differences (point = this.image, whole) { return this.namespace.differences(point, whole) }
 }
 
 module.exports = { StoreImage }

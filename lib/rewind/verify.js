@@ -15,7 +15,8 @@ const lengthIn = (value) => ArrayBuffer.isView(value) ? bytesOf(value) : sizeOf(
 // Views of wasm memory are made anew at each rewind.
 const alike = (a, b) => is(a, b) || (isBytes(a) && isBytes(b) && lengthIn(a) === lengthIn(b))
 
-function verify (image) {
+// `whole`: see lib/webassembly/realm.js.
+function verify (image, whole) {
   const { realm, values, point } = image
   const found = []
   const say = (where, what) => { if (found.length < MOST) found.push(`${where}: ${what}`) }
@@ -51,7 +52,7 @@ function verify (image) {
     all.forEach((value, at) => { if (!alike(value, at < now.length ? now[at] : known.all[at])) say(`variable ${at} of scope ${site.id}`, 'its value') })
   }
   for (const buffer of image.buffers) if (!buffer.same) say('a buffer', 'its bytes')
-  for (const what of realm.store.differences(point?.store)) say('the wasm', what)
+  for (const what of realm.store.differences(point?.store, whole)) say('the wasm', what)
   return found
 }
 

@@ -180,7 +180,7 @@ function createNamespace ({ memoryMax, timeout, interruptId, stack, isReplaced, 
     takePoint: (start) => ({ ...realm.takePoint(start), pending, instance: instance.now() }),
     restoreImage,
     dropImage: (image) => realm.dropImage(image),
-    differences: (image) => realm.differences(image),
+    differences: (image, whole) => realm.differences(image, whole),
     release: () => realm.release()
   }
 }

@@ -215,8 +215,8 @@ class Realm {
 
   dropImage (image) { native.realmDropImage(this.handle, image.number) }
 
-  // What differs from the image, in words: for checks, and slow.
-  differences (image) { return native.realmDifferences(this.handle, image.number) }
+  // What differs from the image, in words: for checks. `whole`: also in pages of memories that nobody seems to have touched, which is slow.
+  differences (image, whole = true) { return native.realmDifferences(this.handle, image.number, whole) }
 
   // Gives everything back at once; every later use of an object of this realm throws EMVM_ERR_STALE.
   release () {

@@ -191,11 +191,11 @@ impl Store {
         self.globals.seen = all.len();
     }
 
-    /// What differs from the image, in words: for tests, and slow.
-    pub fn differences(&self, image: &StoreImage) -> Result<Vec<String>, ImageError> {
+    /// What differs from the image, in words: for tests, and slow where it is to look at the `whole` memories.
+    pub fn differences(&self, image: &StoreImage, whole: bool) -> Result<Vec<String>, ImageError> {
         let mut found = Vec::new();
         for (at, (linear, image)) in self.linears.iter().zip(&image.memories).enumerate() {
-            if let Some(text) = linear.difference(image)? {
+            if let Some(text) = linear.difference(image, whole)? {
                 found.push(format!("memory {at}: {text}"));
             }
         }

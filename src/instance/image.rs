@@ -185,7 +185,7 @@ impl Image {
     /// What differs from this state, in words: for tests, and slow.
     pub fn differences(&self, runtime: &Runtime) -> Vec<String> {
         let store = runtime.wasm.store();
-        let found = store.map(|store| store.differences(&self.store));
+        let found = store.map(|store| store.differences(&self.store, true));
         found.map_or_else(Vec::new, |found| {
             found.unwrap_or_else(|error| vec![error.to_string()])
         })

@@ -344,13 +344,17 @@ impl Linear {
         Ok(outcome)
     }
 
-    /// Where the memory differs from `image`, in words. No wasm frame may be live.
-    pub fn difference(&self, image: &Arc<Image>) -> Result<Option<String>, Error> {
+    /// Where the memory differs from `image`, in words. No wasm frame may be live. Unless `whole`, pages that nobody has touched
+    /// since the memory was put back to this image are taken for the image's own, where the system tells which they are.
+    pub fn difference(&self, image: &Arc<Image>, whole: bool) -> Result<Option<String>, Error> {
         let state = self.state.lock();
         let touched = os::touched_pages(state.active.base(), state.len);
         // SAFETY: `[0, len)` is accessible, and nobody writes to it meanwhile.
-        let found =
-            image.difference(unsafe { std::slice::from_raw_parts(state.active.base(), state.len) });
+        let bytes = unsafe { std::slice::from_raw_parts(state.active.base(), state.len) };
+        let found = match &touched {
+            Some(touched) if !whole => Ok(image.difference_in(bytes, touched)),
+            _ => image.difference(bytes),
+        };
         // Pages that are there only because they were looked at would cost each recycle that asks which were written.
         let mut at = 0;
         for same in touched

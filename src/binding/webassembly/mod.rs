@@ -194,9 +194,9 @@ pub fn realm_drop_image(env: Env, a: &Arguments) -> Res<Value> {
     Ok(env.undefined())
 }
 
-/// `(realm, image)`: what differs from the image, in words. Slow.
+/// `(realm, image, whole)`: what differs from the image, in words; in the whole memories, or in what was touched of them.
 pub fn realm_differences(env: Env, a: &Arguments) -> Res<Value> {
-    let found = Realm::of(env, a[0])?.differences(env.to_usize(a[1])?)?;
+    let found = Realm::of(env, a[0])?.differences(env.to_usize(a[1])?, env.to_bool(a[2])?)?;
     env.list(found.iter().map(|text| env.message(text)))
 }
 

@@ -105,29 +105,72 @@ impl Image {
 
     /// Where `bytes`, a linear memory, differ from the image, in words.
     pub fn difference(self: &Arc<Self>, bytes: &[u8]) -> Result<Option<String>, Error> {
-        if bytes.len() != self.len {
-            return Ok(Some(format!(
-                "{} bytes of memory, were {}",
-                bytes.len(),
-                self.len
-            )));
+        if let Some(other) = self.other_length(bytes) {
+            return Ok(Some(other));
         }
         let fresh = Region::with_image(self)?;
         // SAFETY: a region over an image shows at least its bytes, and lives until the end of the function.
         let image = unsafe { std::slice::from_raw_parts(fresh.base(), self.len) };
+        let mut found = Difference::default();
         let pages = bytes.chunks(WASM_PAGE).zip(image.chunks(WASM_PAGE));
-        let differing = pages.clone().filter(|(is, was)| is != was).count();
-        let at = pages
-            .enumerate()
-            .filter(|(_, (is, was))| is != was)
-            .find_map(|(page, (is, was))| {
-                let within = is.iter().zip(was).position(|(is, was)| is != was)?;
-                Some(page * WASM_PAGE + within)
-            });
-        Ok(at.map(|at| {
-            let (is, was) = (bytes[at], image[at]);
-            format!("{differing} wasm pages differ, the first byte at {at:#x}: {is}, was {was}")
-        }))
+        for (page, (is, was)) in pages.enumerate() {
+            found.compare(page * WASM_PAGE, is, was);
+        }
+        Ok(found.text("wasm pages"))
+    }
+
+    /// The same of a memory over this image, whose other pages than those that are `touched` show the image's own.
+    pub(super) fn difference_in(&self, bytes: &[u8], touched: &[bool]) -> Option<String> {
+        if let Some(other) = self.other_length(bytes) {
+            return Some(other);
+        }
+        let size = os::page_size();
+        let zeroes = vec![0; size];
+        let mut found = Difference::default();
+        for (page, is) in bytes.chunks(size).enumerate() {
+            if touched.get(page).copied().unwrap_or(true) {
+                let at = page * size;
+                // The last page of what is stored may be shorter.
+                let was = self.page(at).unwrap_or(&zeroes);
+                let stored = was.len().min(is.len());
+                found.compare(at, &is[..stored], &was[..stored]);
+                found.compare(at + stored, &is[stored..], &zeroes[stored..is.len()]);
+            }
+        }
+        found.text("pages")
+    }
+
+    fn other_length(&self, bytes: &[u8]) -> Option<String> {
+        let (is, was) = (bytes.len(), self.len);
+        (is != was).then(|| format!("{is} bytes of memory, were {was}"))
+    }
+}
+
+/// Of a comparison, piece by piece: how many pieces differ, and the first byte that does, with what it is and was.
+#[derive(Default)]
+struct Difference {
+    pieces: usize,
+    first: Option<(usize, u8, u8)>,
+}
+
+impl Difference {
+    fn compare(&mut self, at: usize, is: &[u8], was: &[u8]) {
+        if is == was {
+            return;
+        }
+        self.pieces += 1;
+        let differs = || is.iter().zip(was).position(|(is, was)| is != was);
+        if self.first.is_none() {
+            self.first = differs().map(|within| (at + within, is[within], was[within]));
+        }
+    }
+
+    fn text(&self, pieces: &str) -> Option<String> {
+        let (at, is, was) = self.first?;
+        let count = self.pieces;
+        Some(format!(
+            "{count} {pieces} differ, the first byte at {at:#x}: {is}, was {was}"
+        ))
     }
 }
 

@@ -92,13 +92,13 @@ impl Realm {
         self.report();
         Ok(outcome)
     }
-    /// What differs from an image, in words.
-    pub fn differences(&self, number: usize) -> Res<Vec<String>> {
+    /// What differs from an image, in words. `whole`: see [`Linear::difference`](crate::memory::Linear::difference).
+    pub fn differences(&self, number: usize, whole: bool) -> Res<Vec<String>> {
         let images = self.images.borrow();
         let Some(Point { image, .. }) = images.get(number).and_then(Option::as_ref) else {
             return Err(self.stale());
         };
-        let found = self.with(|store| store.engine().differences(image))?;
+        let found = self.with(|store| store.engine().differences(image, whole))?;
         found.map_err(|error| self.no_image(&error))
     }
     /// Runs what may put other regions in place of those that the memories have, which are left to whoever claims them.
