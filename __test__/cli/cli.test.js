@@ -146,7 +146,7 @@ test('leaks reports on a server that a signal ends', { skip: process.platform ==
 })
 
 test('inspect names the files of a package that may be opened', () => {
-  const { status, stderr } = emvm('inspect', '@jsquash/jpeg')
+  const { status, stderr } = emvm('inspect', '@jsquash/jpeg/meta.js')
   assert.strictEqual(status, 1)
   assert.match(stderr, /these may be opened:\n {2}codec\/dec\/mozjpeg_dec\.js\n {2}codec\/enc\/mozjpeg_enc\.js\n/)
   assert.match(emvm('inspect', '__test__/fixtures').stderr, /is a folder[^]*these may be opened:\n {2}calls\.js\n/)

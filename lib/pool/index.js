@@ -13,6 +13,7 @@ const { DisposedError, QueueFullError, TimeoutError, UnsupportedError, WorkerErr
 const { Control } = require('./control')
 const { noThread } = require('../base/binding')
 const { threadFile } = require('../base/thread-file')
+const { forgiving } = require('../surroundings/failures')
 const { unpackError, textOf } = require('./envelope')
 const { describe } = require('./work')
 const { poolOptions, sourceFor, taskOptions } = require('./options')
@@ -24,6 +25,8 @@ const INTERRUPT_MS = 5
 const START_LIMIT = 60_000
 
 const now = () => performance.timeOrigin + performance.now()
+// What piscina ends a task with that it has when it is destroyed.
+const isTermination = (error) => error?.message === 'Terminating worker thread'
 
 // One call of `run`, from the queue to its end.
 class Task {
@@ -192,7 +195,8 @@ class Pool extends EventEmitter {
       if (this.#piscina.threads.length < Math.min(this.maxThreads, this.#running.size)) this.#askForThread()
       if (task.timeout !== undefined) this.#watch(task)
       task.after(Math.max(START_LIMIT, task.timeout ?? 0), () => this.#late(task))
-      const answer = await this.#piscina.run(task.message, { transferList: task.transferList, signal: task.kill.signal })
+      // Where the system has no thread for it after all, piscina throws and keeps the task, whose promise nobody has.
+      const answer = await forgiving(isTermination, () => this.#piscina.run(task.message, { transferList: task.transferList, signal: task.kill.signal }))
       this.#stats.note(answer, task.queuedAt)
       if (!task.settled) this.#finish(task, answer)
     } catch (error) {

@@ -105,4 +105,10 @@ function nobodys (error) {
   return error
 }
 
-module.exports = { Failures, aside, nobodys }
+// Runs what makes promises that nobody is given: of these, rejections that are `isNobodys(error)` are no failures.
+function forgiving (isNobodys, work) {
+  watch()
+  return context.run({ take: isNobodys }, work)
+}
+
+module.exports = { Failures, aside, forgiving, nobodys }
