@@ -3,6 +3,7 @@
 use super::facts::What;
 use super::walker::Walker;
 use super::world::listens;
+use crate::program::language::NAMES;
 use oxc_ast::ast::*;
 use oxc_ast_visit::{VisitJs, walk_js};
 use oxc_span::{GetSpan, Span};
@@ -73,6 +74,23 @@ impl<'a> Walker<'_, 'a> {
     /// `whole`: no more links follow in its chain.
     pub(super) fn call(&mut self, it: &CallExpression<'a>, whole: bool) {
         self.receives(&it.callee);
+        self.note_parameters(it);
+        let gives = !self.is_languages(&it.callee);
+        let outer = std::mem::replace(&mut self.gives, gives);
+        self.call_of(it, whole);
+        self.gives = outer;
+    }
+
+    /// A function of `Object`'s, `Reflect`'s and so on.
+    fn is_languages(&self, callee: &Expression<'a>) -> bool {
+        let Expression::StaticMemberExpression(member) = callee.without_parentheses() else {
+            return false;
+        };
+        matches!(&member.object, Expression::Identifier(id)
+            if NAMES.contains(&id.name.as_str()) && !self.is_own(id.name.as_str()))
+    }
+
+    fn call_of(&mut self, it: &CallExpression<'a>, whole: bool) {
         match &it.callee {
             Expression::Identifier(id) if id.name == "eval" && !it.optional => {
                 self.called("eval");

@@ -97,6 +97,11 @@ impl<'a> Walker<'_, 'a> {
         let outer = std::mem::replace(&mut self.declaring, How::Param);
         let separate = values::has_expressions(parameters);
         self.top().phase = Phase::Head;
+        for parameter in &parameters.items {
+            if let Some(otherwise) = &parameter.initializer {
+                self.note_outside(&parameter.pattern, otherwise);
+            }
+        }
         walk_js::walk_formal_parameters(self, parameters);
         self.top().phase = Phase::Body;
         self.declaring = outer;

@@ -6,6 +6,7 @@ use super::scope::{How, NEW_TARGET, THIS, value};
 use super::statements::Each;
 use super::values;
 use super::walker::{REFLECTING, Walker};
+use oxc_allocator::ArenaVec;
 use oxc_ast::ast::*;
 use oxc_ast_visit::{VisitJs, walk_js};
 use oxc_span::GetSpan;
@@ -67,6 +68,9 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
     fn visit_assignment_expression(&mut self, it: &AssignmentExpression<'a>) {
         match &it.left {
             AssignmentTarget::AssignmentTargetIdentifier(id) => {
+                if self.is_outside(&it.right) {
+                    self.outside.insert(id.name.as_str());
+                }
                 self.assigned_name(id, values::assigned(it.operator, &it.right));
                 if it.operator != AssignmentOperator::Assign {
                     self.read(id.name.as_str());
@@ -75,6 +79,20 @@ impl<'a> VisitJs<'a> for Walker<'_, 'a> {
             target => self.visit_assignment_target(target),
         }
         self.visit_expression(&it.right);
+    }
+    fn visit_arguments(&mut self, it: &ArenaVec<'a, Argument<'a>>) {
+        for argument in it {
+            let given = argument
+                .as_expression()
+                .filter(|it| self.gives && self.is_handed_out(it));
+            if let Some(given) = given {
+                self.edits.open(given.span().start, "$rw.patch(");
+            }
+            self.visit_argument(argument);
+            if let Some(given) = given {
+                self.edits.close(given.span().end, ")");
+            }
+        }
     }
     fn visit_update_expression(&mut self, it: &UpdateExpression<'a>) {
         match &it.argument {

@@ -35,6 +35,8 @@ pub(super) struct Walker<'t, 'a> {
     pub shadowed: Vec<&'static str>,
     /// Variables that hold objects of the language's or of Node's.
     pub outside: FxHashSet<&'a str>,
+    /// Whether functions of the file's own are being given arguments.
+    pub gives: bool,
     /// The variable that the next object literal is the first value of.
     pub first_of: Option<&'a str>,
 }
@@ -83,6 +85,7 @@ impl<'t, 'a> Walker<'t, 'a> {
             own,
             shadowed: Vec::new(),
             outside: FxHashSet::default(),
+            gives: true,
             first_of: None,
         }
     }

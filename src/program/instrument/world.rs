@@ -22,6 +22,16 @@ const ROOTS: [&str; 10] = [
     "require",
 ];
 
+/// Objects of the language's that packages give to functions of theirs, to put something on them.
+const GIVEN: [&str; 8] = [
+    "Atomics", "Date", "Intl", "JSON", "Math", "Promise", "Reflect", "console",
+];
+
+/// Classes and namespaces are in many lists, and seldom changed there.
+fn is_bare_name(it: &Expression<'_>) -> bool {
+    matches!(it, Expression::Identifier(_))
+}
+
 /// Methods that leave a listener or an accessor, and the name of each in the registry.
 pub(super) fn listens(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -65,6 +75,7 @@ impl<'a> Walker<'_, 'a> {
             Expression::LogicalExpression(choice) => {
                 self.is_outside(&choice.left) || self.is_outside(&choice.right)
             }
+            Expression::AssignmentExpression(it) => self.is_outside(&it.right),
             Expression::CallExpression(call) => match &call.callee {
                 Expression::Identifier(id) => id.name == "require",
                 // The second gives a name's value where direct `eval` runs (see `src/program/outer`).
@@ -78,12 +89,54 @@ impl<'a> Walker<'_, 'a> {
         }
     }
 
-    /// A variable that holds such an object.
+    /// A variable that holds such an object, or a list or an object that was written with one.
     pub(super) fn note_outside(&mut self, pattern: &BindingPattern<'a>, init: &Expression<'a>) {
-        if self.is_outside(init) {
+        if self.is_outside(init) || self.has_outside(init) {
             for id in pattern.get_binding_identifiers() {
                 self.outside.insert(id.name.as_str());
             }
+        }
+    }
+
+    fn has_outside(&self, literal: &Expression<'a>) -> bool {
+        let is_one = |it: &Expression<'a>| self.is_outside(it) && !is_bare_name(it);
+        match literal {
+            Expression::ArrayExpression(list) => list
+                .elements
+                .iter()
+                .any(|it| it.as_expression().is_some_and(is_one)),
+            Expression::ObjectExpression(object) => object.properties.iter().any(|it| match it {
+                ObjectPropertyKind::ObjectProperty(it) => is_one(&it.value),
+                ObjectPropertyKind::SpreadProperty(_) => false,
+            }),
+            _ => false,
+        }
+    }
+
+    /// The same for parameters of a function that is called where it is written.
+    pub(super) fn note_parameters(&mut self, it: &CallExpression<'a>) {
+        let parameters = match it.callee.without_parentheses() {
+            Expression::FunctionExpression(function) => &function.params,
+            Expression::ArrowFunctionExpression(arrow) => &arrow.params,
+            _ => return,
+        };
+        for (parameter, argument) in parameters.items.iter().zip(&it.arguments) {
+            if let Some(argument) = argument.as_expression() {
+                self.note_outside(&parameter.pattern, argument);
+            }
+        }
+    }
+
+    /// Whether a function that is given this may change what all generations share: a prototype, or an object that is no class. What
+    /// the language's own functions change is told there.
+    pub(super) fn is_handed_out(&self, argument: &Expression<'a>) -> bool {
+        match argument.without_parentheses() {
+            Expression::StaticMemberExpression(member) => {
+                matches!(member.property.name.as_str(), "prototype" | "__proto__")
+                    && self.is_outside(&member.object)
+            }
+            Expression::Identifier(id) => GIVEN.contains(&id.name.as_str()),
+            _ => false,
         }
     }
 
