@@ -28,7 +28,7 @@ const now = () => ({
 })
 
 // How much each may differ without being a leak: caches fill, the collector takes its time. The stacks of nested calls are
-// kept, up to 192 of two mappings each; one input that nests deeply is enough.
+// kept, where they are not more than 192, of two mappings each; one input that nests deeply is enough.
 const SLACK = { descriptors: 4, mappings: 450, memories: 40, megabytes: 96 }
 
 class Resources {

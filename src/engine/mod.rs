@@ -54,6 +54,7 @@ pub use interruption::InterruptFlag;
 pub use pace::{Interruption, PIECE, Pace};
 pub use raw::ValRaw;
 pub use short::{Bodies, Load, Shortcut};
+pub use stack::Nesting;
 pub use tiers::{Choice, Tier, Tiers};
 pub use trampolines::{BATCH, table_functions};
 pub use trap_report::TrapReport;

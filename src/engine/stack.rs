@@ -13,6 +13,38 @@ thread_local! {
     static LOWEST: Cell<usize> = const { Cell::new(0) };
 }
 
+/// So many stacks of nested calls stay for those to come.
+const KEPT: u32 = 192;
+
+/// How deep the calls of an instance nested. wasmer keeps the stacks of all of them, each a megabyte of addresses and two
+/// mappings, of which the system gives a process 65,530: after many they are given back.
+#[derive(Default)]
+pub struct Nesting(Cell<bool>);
+
+impl Nesting {
+    /// A call begins within others; `depth` are on the stack with it.
+    #[inline]
+    pub fn at(&self, depth: u32) {
+        if depth > KEPT {
+            self.0.set(true);
+        }
+    }
+
+    /// The outermost call is over.
+    #[inline]
+    pub fn end(&self) {
+        if self.0.get() {
+            self.give_back();
+        }
+    }
+
+    #[cold]
+    fn give_back(&self) {
+        self.0.set(false);
+        wasmer_vm::drain_stack_pool();
+    }
+}
+
 /// Whether another call may nest. It must be asked on the host's stack.
 #[inline]
 pub fn has_room() -> bool {

@@ -6,6 +6,7 @@ mod table;
 use super::exceptions::Thrower;
 use super::pace::{Pace, PaceGuard};
 use super::short::{self, Bodies, Steps, StepsCache};
+use super::stack::Nesting;
 use super::store::Store;
 use super::vm::{self, CallConfig};
 use super::{AllocationTracker, Owner, Unwind, ValRaw};
@@ -54,6 +55,7 @@ pub struct WasmInstance {
     pub(super) widest: usize,
     /// How many calls into wasm are on the stack.
     pub(super) depth: u32,
+    pub(super) nesting: Nesting,
     /// Tells instances apart: a [`Func`] is good for one of them.
     pub(super) epoch: u32,
     /// For a module that can catch exceptions.
@@ -86,6 +88,7 @@ impl Default for WasmInstance {
             known: StepsCache::default(),
             widest: 1,
             depth: 0,
+            nesting: Nesting::default(),
             epoch: 0,
             throws: None,
             store: None,
@@ -216,6 +219,7 @@ impl WasmInstance {
             .map(|g| (g, unsafe { g.as_ref().val.u32 }));
         let paced = self.paced();
         self.depth += 1;
+        self.nesting.at(self.depth);
         // SAFETY: a `Func` is of the store; `slots` has room by this function's contract; host functions reach this sandbox
         // through the pointer given at instantiation, and no reference derived from `self` is used until the call returns.
         let called = unsafe { vm::enter(&self.config, func, slots.as_mut_ptr().cast()) };
@@ -225,11 +229,13 @@ impl WasmInstance {
             Ok(()) => Ok(()),
             Err(trap) => Err(self.ended(trap, stack_pointer)),
         };
-        if self.depth == 0
-            && self.throws.is_some()
-            && let Some(store) = &mut self.store
-        {
-            store.forget_exceptions();
+        if self.depth == 0 {
+            self.nesting.end();
+            if self.throws.is_some()
+                && let Some(store) = &mut self.store
+            {
+                store.forget_exceptions();
+            }
         }
         ended
     }

@@ -35,6 +35,8 @@ impl Realm {
             if !self.interrupter.is_idle() {
                 self.interrupter.limit();
             }
+        } else {
+            self.nesting.at(self.depth());
         }
         Ok(held)
     }
@@ -46,6 +48,7 @@ impl Realm {
         self.sync_buffers();
         if outermost {
             self.interrupter.leave();
+            self.nesting.end();
         }
         // The glue, too, learns of a thread that failed, and may have ended the call in its own way before it was stopped.
         if failed && outermost && self.has_failed_thread() {

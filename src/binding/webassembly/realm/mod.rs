@@ -11,6 +11,7 @@ use crate::binding::in_flight;
 use crate::binding::lent::LentBuffers;
 use crate::binding::node_api::{Env, Failure, Ref, Res, Value};
 use crate::emscripten::Lineage;
+use crate::engine::Nesting;
 use crate::engine::vm::{CallConfig, MemoryPlace, MemorySpan};
 use crate::instance::{Interrupter, groups};
 use crate::memory::{self, Leftover};
@@ -179,6 +180,7 @@ pub struct Realm {
     pub suspended: SuspendedCalls,
     /// How many promising calls are on the stack.
     promising: Cell<u32>,
+    nesting: Nesting,
 }
 
 thread_local! {
@@ -226,6 +228,7 @@ impl Realm {
             threads: Cell::new(None),
             suspended: SuspendedCalls::default(),
             promising: Cell::new(0),
+            nesting: Nesting::default(),
         })
     }
     pub fn of<'a>(env: Env, value: Value) -> Res<&'a Realm> {
