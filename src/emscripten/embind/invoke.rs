@@ -106,6 +106,7 @@ pub fn invoke_plain<P: CallArguments>(
 }
 
 /// Calls one of the module's functions.
+#[inline]
 pub fn invoke<P: CallArguments>(
     rt: &mut Runtime,
     reg: &Registry,
