@@ -45,7 +45,6 @@ pub fn run_destructors(rt: &mut Runtime, mut destructors: Destructors) -> Result
 
 /// A wasm value as JavaScript.
 #[inline]
-#[inline]
 pub fn from_wire(
     rt: &mut Runtime,
     reg: &Registry,
