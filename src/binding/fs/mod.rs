@@ -329,7 +329,10 @@ fn operate(fs: &mut FileSystem, name: &str, a: &Arguments) -> Outcome<Answer> {
             let dev = fs.create_device(a.text(0)?, a.text(1)?, a.word(2)?, input, output)?;
             Answer::Number(dev.into())
         }
-        "fsRegisterDevice" => fs.register_device(a.word(0)?, a.word(1)?).into(),
+        "fsRegisterDevice" => {
+            fs.register_device(a.word(0)?, a.word(1)?);
+            Answer::Nothing
+        }
         // bsize, blocks, bfree, files, ffree, fsid, flags, namelen
         "fsStatfs" => {
             let of = fs.statfs(a.text(0)?)?;
@@ -337,7 +340,10 @@ fn operate(fs: &mut FileSystem, name: &str, a: &Arguments) -> Outcome<Answer> {
             let small = [of.fsid, of.flags, of.namelen].map(f64::from);
             Answer::Numbers([&[of.bsize.into()][..], &counts, &small].concat())
         }
-        "fsIgnorePermissions" => fs.set_ignore_permissions(a.flag(0)?).into(),
+        "fsIgnorePermissions" => {
+            fs.set_ignore_permissions(a.flag(0)?);
+            Answer::Nothing
+        }
         _ => return Err(Errno::ENOSYS),
     })
 }

@@ -168,7 +168,7 @@ impl<'a> Walker<'_, 'a> {
         let from_super = matches!(member.object, Expression::Super(_));
         match told(name) {
             Some(WatchedMethod::Bind) if !optional && !from_super => {
-                self.told_method(it, member, "bind")
+                self.told_method(it, member, "bind");
             }
             // The object is there or not, and nothing follows: `undefined` is all there is to it.
             Some(WatchedMethod::Bind) if whole && member.optional && !it.optional => {
