@@ -46,7 +46,7 @@ const TEXT = `
 `
 
 // What Node's own JavaScript calls while it runs callbacks, where promises are watched.
-const NODES_OWN = new Set(['Array.prototype.pop', 'Array.prototype.Symbol(Symbol.iterator)', 'Function.prototype.apply'])
+const NODES_OWN = new Set(['Array.prototype.pop', 'Array.prototype.Symbol(Symbol.iterator)', 'Function.prototype.apply', 'Map.prototype.Symbol(Symbol.iterator)', 'MapIterator.next'])
 
 function targets () {
   const list = []
@@ -62,7 +62,7 @@ function targets () {
     from(`${Class.name}.prototype`, Class.prototype)
   }
   for (const [name, object] of Object.entries({ Reflect, JSON, Math })) from(name, object)
-  for (const made of [[].values(), new Map().values(), new Set().values()]) from('iterator', Object.getPrototypeOf(made))
+  for (const Class of [Array, Map, Set]) from(`${Class.name}Iterator`, Object.getPrototypeOf(new Class().values()))
   from('TypedArray.prototype', Object.getPrototypeOf(Uint8Array.prototype))
   list.push({ label: 'process.hrtime', object: process, key: 'hrtime' })
   return list
