@@ -56,6 +56,25 @@ test('a stream over what a generation left under way fails for nobody', async ()
   assert.deepEqual([code, stdout, stderr], [0, '3\n', ''])
 })
 
+test('nothing of an uncaught value runs while emvm looks whose it is', async () => {
+  const { code, stdout, stderr } = await runScript(`
+    const { openFile } = require('./__test__/rewind/support')
+    const asked = []
+    const trap = (target, key) => { asked.push(key); throw new Error('trap') }
+    let caught = 0
+    process.on('uncaughtException', () => { caught++ })
+    openFile('exports.step = async () => {}', { rewind: true }).then(async (file) => {
+      await file.vm.exports.step()
+      const accessor = Object.defineProperty(new Error('x'), 'code', { get: trap })
+      const claims = Object.assign(new Error('x'), { code: 'EMVM_ERR_STALE' })
+      for (const thrown of [new Proxy(new Error('x'), { get: trap, getOwnPropertyDescriptor: trap, getPrototypeOf: trap }), { get code () { return trap(this, 'own') } }, accessor, claims, undefined]) {
+        setImmediate(() => { throw thrown })
+      }
+      setTimeout(() => { console.log(caught, asked.join()); file.close() }, 50)
+    })`)
+  assert.deepEqual([code, stdout, stderr], [0, '5 \n', ''])
+})
+
 test('files and folders that a generation opened by promises are closed with it', { skip: process.platform !== 'linux' }, async () => {
   const { code, stdout, stderr } = await runScript(`
     const { openFile } = require('./__test__/rewind/support')

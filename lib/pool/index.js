@@ -5,6 +5,7 @@
 const path = require('node:path')
 const { EventEmitter } = require('node:events')
 const { performance } = require('node:perf_hooks')
+const { isNativeError } = require('node:util').types
 const { load } = require('../base/binding')
 const { nextTick } = require('../base/clock')
 const { openOptions } = require('../options')
@@ -26,7 +27,7 @@ const START_LIMIT = 60_000
 
 const now = () => performance.timeOrigin + performance.now()
 // What piscina ends a task with that it has when it is destroyed.
-const isTermination = (error) => error?.message === 'Terminating worker thread'
+const isTermination = (error) => isNativeError(error) && error.message === 'Terminating worker thread'
 
 // One call of `run`, from the queue to its end.
 class Task {

@@ -8,7 +8,8 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks')
 const path = require('node:path')
-const { Reflect: { apply }, SafeSet, SafeWeakSet } = require('../base/primordials')
+const { isNativeError } = require('node:util').types
+const { Reflect: { apply, getOwnPropertyDescriptor }, SafeSet, SafeWeakSet } = require('../base/primordials')
 
 const context = new AsyncLocalStorage()
 const [STARTING, ALIVE, ENDED] = ['starting', 'alive', 'ended']
@@ -88,15 +89,16 @@ function watch () {
 // What Node's own objects (a stream, a socket) do with an object of a past generation, or pass on of its work.
 function isNodes (error) {
   if (untold.has(error)) return true
-  if (error?.code !== 'EMVM_ERR_STALE') return false
+  // Nothing of what is thrown runs here: no trap, no accessor.
+  if (!isNativeError(error) || getOwnPropertyDescriptor(error, 'code')?.value !== 'EMVM_ERR_STALE') return false
   const frames = String(error.stack).split('\n').filter((line) => /^\s+at /.test(line) && !line.includes(OWN))
   return frames.length > 0 && frames.every((line) => /\(node:internal\/|at node:internal\/|\(node:(events|fs|net|stream)[:)]|<anonymous>\)$/.test(line))
 }
 
-// What `work` makes Node begin fails for nobody.
-function aside (work) {
+// Of what `work` makes Node begin, rejections that are `isNobodys(error)` are no failures: nobody is given their promises.
+function forgiving (isNobodys, work) {
   watch()
-  return context.run({ take: () => true }, work)
+  return context.run({ take: isNobodys }, work)
 }
 
 function nobodys (error) {
@@ -105,10 +107,4 @@ function nobodys (error) {
   return error
 }
 
-// Runs what makes promises that nobody is given: of these, rejections that are `isNobodys(error)` are no failures.
-function forgiving (isNobodys, work) {
-  watch()
-  return context.run({ take: isNobodys }, work)
-}
-
-module.exports = { Failures, aside, forgiving, nobodys }
+module.exports = { Failures, forgiving, nobodys }
