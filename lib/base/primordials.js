@@ -46,7 +46,6 @@ const SafeWeakSet = /** @type {WeakSetConstructor} */ (safe(WeakSet, class SafeW
 const SafeWeakRef = /** @type {WeakRefConstructor} */ (safe(WeakRef, class SafeWeakRef extends /** @type {any} */ (WeakRef) { constructor (target) { super(target) } }))
 
 module.exports = {
-  uncurryThis,
   SafeMap,
   SafeSet,
   SafeWeakMap,
@@ -54,18 +53,16 @@ module.exports = {
   SafeWeakRef,
   ArrayIsArray: Array.isArray,
   ArrayPrototypePush: uncurryThis(Array.prototype.push),
-  ArrayPrototypeSlice: uncurryThis(Array.prototype.slice),
   ErrorCaptureStackTrace: Error.captureStackTrace,
   Error,
   ObjectCreate: Object.create,
   ObjectFreeze: Object.freeze,
-  ObjectGetPrototypeOf: Object.getPrototypeOf,
   ObjectIs: Object.is,
   Promise,
   PromisePrototypeThen: uncurryThis(Promise.prototype.then),
   PromiseReject: Promise.reject.bind(Promise),
   PromiseResolve: Promise.resolve.bind(Promise),
-  Reflect: { ...Object.fromEntries(ownKeys(Reflect).map((key) => [key, Reflect[key]])) },
+  Reflect: Object.fromEntries(ownKeys(Reflect).map((key) => [key, Reflect[key]])),
   SetPrototypeHas: uncurryThis(Set.prototype.has),
   Symbol,
   queueMicrotask

@@ -64,9 +64,10 @@ function makeParts ({ description, native, errors, trackLeaks, facts, onUncaught
   handles.classOf = members.classOf
   const once = (make) => {
     let made
-    return (...args) => (made ??= make())(...args)
+    return () => made ??= make()
   }
-  const coroutines = () => require('./embind/coroutines').makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught })
+  const inheriting = once(() => require('./embind/inherit').makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous }))
+  const coroutines = once(() => require('./embind/coroutines').makeCoroutines({ generations, operations, makesErrorValues: makesErrorValues(facts), onUncaught }))
   const hooks = [
     (id, key, smart) => handles.make(handles.classOfHandle(id).prototype, id, key, smart),
     (value) => {
@@ -77,12 +78,12 @@ function makeParts ({ description, native, errors, trackLeaks, facts, onUncaught
       return true
     },
     (index, value) => members.enumOf(index).values[value],
-    once(() => require('./embind/inherit').makeInheriting({ description, operations, handles, errors, argsSuffix, anonymous })),
+    (...args) => inheriting()(...args),
     (id, key) => () => operations.delete(id, key),
     () => operations.flush(),
     reaches,
-    once(() => coroutines().suspend),
-    once(() => coroutines().makePromise)
+    (...args) => coroutines().suspend(...args),
+    () => coroutines().makePromise()
   ]
   return { members, handles, hooks, leaks }
 }

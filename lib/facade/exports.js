@@ -17,12 +17,17 @@ function takes (fn, count) {
 // By the facts of a program.
 const known = new WeakMap()
 
-// `{ functions, keys, names, late, numbers, moduleKeys }`: what native code tells of them (see src/binding/program/facts.rs), and all that
-// the package puts on its module.
+// `{ functions, keys, names, late, numbers, moduleKeys, byKey }`: what native code tells of them (see src/binding/program/facts.rs), all
+// that the package puts on its module, and names by keys once somebody has asked for one.
 function exportsOf (facts) {
   let found = known.get(facts)
-  if (found === undefined) known.set(facts, found = { ...facts.exported, moduleKeys: new Set(facts.moduleKeys) })
+  if (found === undefined) known.set(facts, found = { ...facts.exported, moduleKeys: new Set(facts.moduleKeys), byKey: undefined })
   return found
+}
+
+function nameOf (found, key) {
+  found.byKey ??= new Map(found.keys.map((key, at) => [key, found.names[at]]))
+  return found.byKey.get(key)
 }
 
 function functionOf (facade, name) {
@@ -36,10 +41,11 @@ function functionOf (facade, name) {
 }
 
 function attachExports (facade) {
-  const { functions, keys, names } = exportsOf(facade.facts)
+  const found = exportsOf(facade.facts)
+  const { functions, keys } = found
   const takesAsTold = facade.facts.versionMin >= RAW_EXPORTS
   defineLazily(facade.module, keys.filter((key) => !(key in facade.module)), (key) => {
-    const name = names[keys.indexOf(key)]
+    const name = nameOf(found, key)
     const fn = functionOf(facade, name)
     return takesAsTold ? takes(fn, functions[name]) : fn
   })

@@ -40,8 +40,7 @@ class Builtins {
     let own = this.#noted.get(object)
     if (own === undefined) {
       rewinder.world.shadows.add(object)
-      rewinder.stops.add(own = rewinder.world.noting(object, () => rewinder.registry.$rw.on))
-      this.#noted.set(object, own)
+      this.#noted.set(object, own = rewinder.noting(object))
     }
     return own
   }

@@ -96,9 +96,7 @@ class Callbacks {
   #told (given, own, fn) {
     const { registry, copies: { streams } } = this
     const told = function (...args) {
-      const last = args.length - 1
-      if (typeof args[last] === 'function') args[last] = registry.quiet(args[last])
-      return streams.nodes(Reflect.apply(fn, this === own ? given : this, args))
+      return streams.nodes(Reflect.apply(fn, this === own ? given : this, registry.quietLast(args)))
     }
     this.stops.add(told)
     return Object.defineProperties(told, getOwnPropertyDescriptors(fn))
@@ -142,11 +140,7 @@ function openFiles (fs, registry) {
   const folders = new Set()
   const noteFolder = (folder) => {
     const { close, closeSync, read } = folder
-    const quietly = (fn) => (...args) => {
-      const last = args.length - 1
-      if (typeof args[last] === 'function') args[last] = registry.quiet(args[last])
-      return Reflect.apply(fn, folder, args)
-    }
+    const quietly = (fn) => (...args) => Reflect.apply(fn, folder, registry.quietLast(args))
     const closing = (fn) => (...args) => {
       folders.delete(folder)
       return fn(...args)

@@ -114,8 +114,14 @@ class Rewinder {
     this.stops = new SafeWeakSet(given)
     this.stopAt(this.overrides)
     // The process's, as files see it.
-    this.env = this.world.noting(process.env, () => this.registry.$rw.on)
-    this.stops.add(this.env)
+    this.env = this.noting(process.env)
+  }
+
+  // Stands for an object of Node's: what files write there is told.
+  noting (object) {
+    const own = this.world.noting(object, () => this.registry.$rw.on)
+    this.stops.add(own)
+    return own
   }
 
   // What files see in place of the language's own is not theirs.

@@ -123,6 +123,13 @@ class Registry {
     return function (...args) { return generation === registry.generation ? apply(fn, this, args) : undefined }
   }
 
+  // Arguments for a function of Node's that calls back its last one.
+  quietLast (args) {
+    const last = args.length - 1
+    if (typeof args[last] === 'function') args[last] = this.quiet(args[last])
+    return args
+  }
+
   // Tells when what waits for a promise has gone on.
   #watched (promise) {
     const token = { promise: new SafeWeakRef(promise) }
@@ -269,7 +276,7 @@ class Registry {
         if (generation !== registry.generation && generation !== 0) registry.refuse('generator', generation)
         return value
       },
-      over (generation) { if (generation !== registry.generation && generation !== 0) throw registry.#late() },
+      over: (generation) => { registry.#awaited(generation) },
       promise: (executor) => registry.#promise(executor),
       literal (object) {
         if (!this.on) registry.literals.add(object)

@@ -9,9 +9,9 @@ const exported = new SafeWeakMap()
 // The realms of buffers, which keep them as well.
 const shown = new SafeWeakMap()
 
-// The dearest way that a memory took back to its image.
 // The number of `ErrorKind::Interrupted`.
 const INTERRUPTED = 7
+// The dearest way that a memory took back to its image.
 const OUTCOMES = ['copied', 'flipped', 'cleaned']
 
 const { asIntN } = BigInt
@@ -162,7 +162,7 @@ class Realm {
   // are, and functions that were taken since throw EMVM_ERR_STALE. Tells how, and what was made since the image, which stays in
   // memory until the realm goes. After any other error than EMVM_ERR_BUSY the realm can only be released.
   restoreImage (image) {
-    const told = native.realmRewind(this.handle, image.number)
+    const [outcome, functions, instances, memories, tables, globals, tags] = native.realmRewind(this.handle, image.number)
     this.generation++
     this.rewinds++
     this.onEnd()
@@ -179,7 +179,7 @@ class Realm {
     this.imported.length = image.imported
     this.buffers.clear()
     if (this.disposed.size + image.disposed.size > 0) this.disposed = new SafeSet(image.disposed)
-    return { memory: OUTCOMES[told[0]], made: { functions: told[1], instances: told[2], memories: told[3], tables: told[4], globals: told[5], tags: told[6] } }
+    return { memory: OUTCOMES[outcome], made: { functions, instances, memories, tables, globals, tags } }
   }
 
   // The same where there is an image: what changed since. All goes on as it is.

@@ -73,11 +73,7 @@ class Streams {
   #maker (fn) { return this.#shadow(fn, { apply: (target, self, args) => this.#note(Reflect.apply(target, self, args)) }) }
 
   #calling (fn) {
-    const told = (...args) => {
-      const last = args.length - 1
-      if (typeof args[last] === 'function') args[last] = this.registry.quiet(args[last])
-      return this.#note(fn(...args))
-    }
+    const told = (...args) => this.#note(fn(...this.registry.quietLast(args)))
     for (const key of ownKeys(fn)) defineProperty(told, key, describe(fn, key))
     this.stops.add(told)
     this.world.shadows.add(told)
