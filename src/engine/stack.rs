@@ -13,8 +13,9 @@ thread_local! {
     static LOWEST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// So many stacks of nested calls stay for those to come.
-const KEPT: u32 = 192;
+/// So many stacks of nested calls stay for those to come: to make them anew takes forty times as long as the calls. C++ whose calls go
+/// through `invoke_*`, each of which nests, may well nest by hundreds.
+const KEPT: u32 = 1024;
 
 /// How deep the calls of an instance nested. wasmer keeps the stacks of all of them, each a megabyte of addresses and two
 /// mappings, of which the system gives a process 65,530: after many they are given back.
